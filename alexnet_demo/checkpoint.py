@@ -1,0 +1,159 @@
+"""Weights and training state as safetensors with readable JSON beside them, written atomically.
+
+A checkpoint is one file: tensors, and under the metadata key ``alexnet_demo`` a JSON object with
+the network's arguments and whatever the writer adds. Nothing is ever pickled or unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from alexnet_demo.config import CLASSES
+from alexnet_demo.model import AlexNet
+
+METADATA_KEY = "alexnet_demo"
+MODEL_PREFIX = "model."
+MAX_WIDTH = 4.0
+
+
+class CheckpointError(ValueError):
+    """A file cannot be used as a checkpoint; the message is one sentence that says why."""
+
+
+def write_atomically(path: Path, write: Any) -> None:
+    """Call ``write(temporary_path)``, flush it to disk, then put it in ``path``'s place.
+
+    Whatever happens before the last step, the file that was there stays whole.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON object as one safetensors file.
+
+    Raises:
+        OSError: when the disk is full or not writable; a file already there stays untouched.
+    """
+    plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    metadata = {METADATA_KEY: json.dumps(info), "format": "pt"}
+
+    def write(temporary: Path) -> None:
+        try:
+            save_file(plain, temporary, metadata)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+
+    write_atomically(path, write)
+
+
+def save_weights(path: Path, model: AlexNet, info: Mapping[str, Any]) -> None:
+    """Write the network alone; ``info`` may add where it comes from (run, epoch, accuracy)."""
+    save(path, model.state_dict(), {**info, **describe(model)})
+
+
+def describe(model: AlexNet) -> dict[str, Any]:
+    """What every checkpoint says of its network."""
+    return {"model": model.settings, "classes": list(CLASSES)}
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read every tensor and the JSON object of a checkpoint that `save` wrote.
+
+    Raises:
+        CheckpointError: when the file is missing, damaged or not safetensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"There is no checkpoint at {path}.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        info = json.loads(metadata.get(METADATA_KEY, "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path.name} is not a readable safetensors file: it is damaged, cut short, or of "
+            "another kind. Nothing else is opened, since other kinds can run code."
+        ) from error
+    return tensors, info if isinstance(info, dict) else {}
+
+
+def load_weights(path: Path) -> tuple[AlexNet, dict[str, Any]]:
+    """Build the network that a file holds, in evaluation mode on the CPU.
+
+    Takes weights alone, a training state, and a plain safetensors file of the article's own
+    class (keys ``net.0.weight`` …). The width and channels are read from the shapes.
+
+    Returns:
+        The network, and the JSON object that was stored with it (empty where there was none).
+
+    Raises:
+        CheckpointError: when the file is not safetensors or does not hold this AlexNet.
+    """
+    tensors, info = load(path)
+    if any(name.startswith(MODEL_PREFIX) for name in tensors):
+        tensors = strip_prefix(tensors, MODEL_PREFIX)
+    tensors = _name_article_keys(tensors)
+    model = _build_for(tensors, Path(path).name)
+    model.load_state_dict(tensors)
+    return model.eval(), info
+
+
+def strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names start with ``prefix``, without it."""
+    return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _name_article_keys(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename ``net.<position>.weight``, as the article's class calls it, to ``net.conv1.weight``."""
+    with torch.device("meta"):
+        names = [name for name, _ in AlexNet().net.named_children()]
+    renamed = {}
+    for key, tensor in tensors.items():
+        parts = key.split(".")
+        if len(parts) == 3 and parts[1].isdecimal() and int(parts[1]) < len(names):
+            parts[1] = names[int(parts[1])]
+        renamed[".".join(parts)] = tensor
+    return renamed
+
+
+def _build_for(tensors: Mapping[str, Tensor], name: str) -> AlexNet:
+    """An empty network with the shapes of ``tensors``; refuses what is no AlexNet of ours."""
+    first, last = tensors.get("net.conv1.weight"), tensors.get("net.fc8.weight")
+    if first is None or last is None or first.ndim != 4 or last.ndim != 2:
+        raise CheckpointError(f"{name} does not hold this AlexNet: its layers are missing.")
+    width = first.shape[0] / 96
+    if width > MAX_WIDTH or last.shape[0] != len(CLASSES) or first.shape[1] != 1:
+        raise CheckpointError(
+            f"{name} does not fit: this demo needs 1 input channel, {len(CLASSES)} classes and "
+            f"at most {MAX_WIDTH:g} times the article's width."
+        )
+    with torch.device("meta"):
+        model = AlexNet(width=width)
+    for key, wanted in model.state_dict().items():
+        found = tensors.get(key)
+        if found is None or found.shape != wanted.shape:
+            shape = "nothing" if found is None else "×".join(map(str, found.shape))
+            expected = "×".join(map(str, wanted.shape))
+            raise CheckpointError(f"{name} does not fit: {key} is {shape}, not {expected}.")
+        if not torch.isfinite(found).all():
+            raise CheckpointError(f"{name} cannot be used: {key} holds NaN or infinite values.")
+    if extra := sorted(set(tensors) - set(model.state_dict())):
+        raise CheckpointError(f"{name} does not fit: it holds {extra[0]}, unknown to AlexNet.")
+    return model.to_empty(device="cpu")

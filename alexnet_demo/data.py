@@ -1,0 +1,123 @@
+"""Fashion-MNIST as tensors on the device: read once, then indexed, upscaled and normalised there."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torchvision.datasets import FashionMNIST
+from torchvision.datasets.utils import check_md5
+
+from alexnet_demo.config import DATA_DIR
+from alexnet_demo.preprocess import to_input
+
+
+class DataError(RuntimeError):
+    """The data set cannot be read; the message says which file and what to do."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of the data set, whole on a device.
+
+    Attributes:
+        images: uint8 (N, 28, 28), 0 background to 255.
+        labels: int64 (N,), 0 to 9 in the order of `config.CLASSES`.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def head(self, count: int) -> Split:
+        """The first ``count`` samples."""
+        return Split(self.images[:count], self.labels[:count])
+
+    def batches(
+        self, batch_size: int, order: Tensor | None = None, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield network inputs (B, 1, 224, 224) in [0, 1] and labels (B,).
+
+        Args:
+            batch_size: samples a batch; the last one may be smaller.
+            order: int64 indices on this split's device; the stored order without it.
+            first: number of batches to pass over, for a training that resumes.
+        """
+        count = len(self) if order is None else len(order)
+        for start in range(first * batch_size, count, batch_size):
+            chosen: slice | Tensor = slice(start, start + batch_size)
+            if order is not None:
+                chosen = order[chosen]
+            yield to_input(self.images[chosen]), self.labels[chosen]
+
+
+def load_split(train: bool, device: torch.device | str = "cpu", root: Path = DATA_DIR) -> Split:
+    """Read the training (60,000) or test (10,000) part through torchvision's `FashionMNIST`.
+
+    Raises:
+        DataError: when a file is missing and cannot be downloaded, or is damaged.
+    """
+    unpack(root)
+    dataset = FashionMNIST(root, train=train)
+    return Split(dataset.data.to(device), dataset.targets.to(device))
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
+    """The shuffled order of one epoch, the same for the same arguments on every machine."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    return torch.randperm(count, generator=generator)
+
+
+def unpack(root: Path = DATA_DIR) -> None:
+    """Verify the four published files against torchvision's MD5 sums and unpack them.
+
+    Missing files are downloaded where there is a network. Files already unpacked are kept.
+    """
+    folder = Path(root) / "FashionMNIST" / "raw"
+    for name, md5 in FashionMNIST.resources:
+        packed = folder / name
+        unpacked = packed.with_suffix("")
+        if unpacked.is_file():
+            continue
+        if not packed.is_file():
+            _download(root, packed)
+        if not check_md5(packed, md5):
+            raise DataError(
+                f"{packed} is damaged (its MD5 sum is wrong): delete it and start again with a "
+                "network connection, or copy it from a fresh clone."
+            )
+        _unpack_file(packed, unpacked)
+
+
+def _download(root: Path, packed: Path) -> None:
+    try:
+        FashionMNIST(root, download=True)
+    except (RuntimeError, OSError) as error:
+        raise DataError(
+            f"{packed} is missing and could not be downloaded: copy it from a fresh clone, or "
+            "connect to the network and start again."
+        ) from error
+
+
+def _unpack_file(packed: Path, unpacked: Path) -> None:
+    """Unpack through a temporary file, since two processes may do this at once."""
+    temporary = unpacked.with_name(f".{unpacked.name}.{os.getpid()}.tmp")
+    try:
+        with gzip.open(packed) as source, temporary.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        temporary.replace(unpacked)
+    except (OSError, EOFError) as error:
+        raise DataError(
+            f"{packed} could not be unpacked into {unpacked.parent}: {error}. Check that the "
+            "folder is writable and the disk is not full."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)

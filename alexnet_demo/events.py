@@ -1,0 +1,174 @@
+"""A run's event records: one JSON object a line, appended by the trainer, read as they come.
+
+Imports no torch. The kinds, besides ``event`` and ``time`` (seconds since 1970) in each:
+
+``start``       config, device, device_name, precision, versions, parameters, step (0, or where a
+                resumed run goes on)
+``batch``       step, epoch (fractional, 1.0 when the first is over), loss and accuracy over the
+                batches since the last such event, lr, images_per_s
+``test``        epoch, done, total: how far the evaluation after an epoch has come
+``epoch``       step, epoch (whole, from 1), train_loss, train_accuracy, test_loss, test_accuracy,
+                seconds (training), test_seconds, images_per_s, peak_memory (bytes)
+``checkpoint``  step, epoch, file
+``end``         reason: finished, paused or stopped; step
+``error``       message: one sentence; the traceback is in the log
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+Event = dict[str, Any]
+
+
+class EventWriter:
+    """Appends events to a file, each line flushed at once, and echoes them where asked."""
+
+    def __init__(self, path: Path, echo: TextIO | None = None) -> None:
+        self._echo = echo
+        # A killed writer may have left half a line: begin on a new one.
+        torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+        self._file = path.open("a", encoding="utf-8")
+        if torn:
+            self._file.write("\n")
+
+    def write(self, kind: str, **fields: Any) -> Event:
+        """Append one event.
+
+        Raises:
+            ValueError: when a number is NaN or infinite, which JSON cannot hold.
+        """
+        event: Event = {"event": kind, "time": round(time.time(), 3), **fields}
+        line = json.dumps(event, allow_nan=False)
+        for file in filter(None, (self._file, self._echo)):
+            print(line, file=file, flush=True)
+        return event
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class EventReader:
+    """Reads what was appended since the last call; half-written and broken lines do no harm."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+
+    def read(self) -> list[Event]:
+        """New events in order; none while the file does not exist."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                block = file.read()
+        except FileNotFoundError:
+            return []
+        complete = block[: block.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        return [event for line in complete.splitlines() if (event := _parse(line))]
+
+
+def _parse(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+
+
+@dataclass
+class History:
+    """What a run's events say, folded: the curve without gaps or doubled points.
+
+    A run that was killed repeats the steps after its last checkpoint when it resumes; its new
+    ``start`` event tells from which step, and what was recorded beyond it is dropped here.
+    """
+
+    start: Event | None = None
+    last: Event | None = None
+    batches: list[Event] = field(default_factory=list)
+    epochs: list[Event] = field(default_factory=list)
+    test: Event | None = None
+    checkpoint: Event | None = None
+    end: Event | None = None
+    marks: int = 0
+    """Number of start, end and error events: tells a launch that has spoken from one that has not."""
+
+    def add(self, event: Event) -> None:
+        """Fold in the next event; one that lacks its fields is passed over."""
+        kind = event["event"]
+        if kind == "start":
+            self._resume(event)
+        elif kind == "batch" and {"step", "epoch", "loss", "accuracy"} <= event.keys():
+            self.batches.append(event)
+        elif kind == "epoch" and {"step", "epoch", "test_accuracy", "test_loss"} <= event.keys():
+            self.epochs.append(event)
+            self.test = None
+        elif kind == "test":
+            self.test = event
+        elif kind == "checkpoint":
+            self.checkpoint = event
+        elif kind in ("end", "error"):
+            self.end, self.test = event, None
+            self.marks += 1
+        self.last = event
+
+    def _resume(self, event: Event) -> None:
+        step = event.get("step", 0)
+        self.batches = [b for b in self.batches if b["step"] <= step]
+        self.epochs = [e for e in self.epochs if e["step"] <= step and not _redone(e, event)]
+        self.start, self.end, self.test = event, None, None
+        self.marks += 1
+
+    @property
+    def best(self) -> Event | None:
+        """The epoch with the highest test accuracy, the first of equals."""
+        return max(self.epochs, key=lambda e: e["test_accuracy"], default=None)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent training and testing, without pauses."""
+        return sum(e.get("seconds", 0.0) + e.get("test_seconds", 0.0) for e in self.epochs)
+
+
+def _redone(epoch: Event, start: Event) -> bool:
+    """Whether a run resumes just before the evaluation that gave this epoch's event."""
+    return epoch["step"] == start.get("step") and epoch["epoch"] > start.get("epochs_done", 0)
+
+
+class _Follower:
+    """One file's reader and its history, shared by all threads of this process."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader, self._history, self._lock = EventReader(path), History(), threading.Lock()
+
+    def update(self) -> History:
+        with self._lock:
+            for event in self._reader.read():
+                self._history.add(event)
+            return self._history
+
+
+_followers: OrderedDict[tuple[Path, int], _Follower] = OrderedDict()
+_followers_lock = threading.Lock()
+MAX_FOLLOWED = 200
+
+
+def follow(path: Path) -> History:
+    """The history that a file holds by now; reads only what is new since this process last asked."""
+    try:
+        key = (path, path.stat().st_ino)
+    except FileNotFoundError:
+        return History()
+    with _followers_lock:
+        follower = _followers.pop(key, None) or _Follower(path)
+        _followers[key] = follower
+        while len(_followers) > MAX_FOLLOWED:
+            _followers.popitem(last=False)
+    return follower.update()

@@ -1,11 +1,114 @@
-"""The frame around every page."""
+"""The frame around every page: browser title, navigation, heading, and the current run."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from alexnet_demo import jobs
+from alexnet_demo.config import ROOT
+
+NAME = "AlexNet Demo"
+HOME = "app.py"
+# Script, name in the menu, icon. A page that does not exist is left out of the menu.
+PAGES = (
+    (HOME, "Home", ":material/home:"),
+    ("pages/1_Train.py", "Train", ":material/model_training:"),
+    ("pages/2_Architecture.py", "Architecture", ":material/layers:"),
+    ("pages/3_Predict.py", "Predict", ":material/draw:"),
+    ("pages/4_Results.py", "Results", ":material/insights:"),
+)
+STATE_COLORS = {
+    "starting": "blue",
+    "running": "green",
+    "pausing": "orange",
+    "paused": "orange",
+    "stopping": "gray",
+    "stopped": "gray",
+    "finished": "blue",
+    "failed": "red",
+    "interrupted": "red",
+}
+_FRONTEND = Path(__file__).parent / "frontend"
 
 
-def page(title: str) -> None:
-    """Begin a page: browser title, icon, layout, sidebar. Called first on every page."""
-    st.set_page_config(page_title=f"{title} · AlexNet Demo", page_icon=":material/checkroom:")
-    st.title(title)
+def page(title: str, lead: str = "", *, wide: bool = True, heading: str | None = None) -> None:
+    """Begin a page; called first on every one, so that a link to any page works by itself.
+
+    Args:
+        title: name of the page, in the browser's tab and as its heading.
+        lead: one sentence (Markdown) under the heading that says what the page is for.
+        wide: use the width of the window up to a readable limit; else a narrow column.
+        heading: a heading on the page that differs from ``title``.
+    """
+    st.set_page_config(
+        page_title=f"{title} · {NAME}",
+        page_icon=_FRONTEND / "icon.png",  # a Material icon here would be fetched from the web
+        layout="wide" if wide else "centered",
+    )
+    st.html(_FRONTEND / "style.css")
+    with st.sidebar:
+        _menu()
+        _current_run()
+    st.title(heading or title, anchor=False)
+    if lead:
+        with st.container(key="lead"):
+            st.markdown(lead)
+
+
+def link(script: str, label: str, icon: str | None = None, width: str = "content") -> None:
+    """A link to another page of the app; nothing where that page does not exist.
+
+    Streamlit knows the other pages only when ``app.py`` is the entry, which it is not where a
+    test runs one page's script alone.
+    """
+    if (ROOT / script).is_file():
+        with suppress(StreamlitAPIException, KeyError):
+            st.page_link(script, label=label, icon=icon, width=width)  # type: ignore[arg-type]
+
+
+def state_badge(run: jobs.Run) -> None:
+    """The run's state as a coloured word."""
+    state: str = run.state
+    st.badge(state.capitalize(), color=STATE_COLORS[state])  # type: ignore[arg-type]
+
+
+def progress_line(run: jobs.Run) -> str:
+    """How far a run has come, such as ``Epoch 2 of 4 · best test accuracy 85.1 %``."""
+    history = run.history
+    done = len(history.epochs)
+    if run.active and history.batches:
+        done = min(done + 1, run.config.epochs)
+    words = [f"Epoch {done} of {run.config.epochs}" if done else "First epoch not begun yet"]
+    if history.best:
+        words.append(f"best test accuracy {history.best['test_accuracy']:.1%}".replace("%", " %"))
+    return " · ".join(words)
+
+
+def _menu() -> None:
+    with st.container(key="menu", gap="xxsmall"):
+        st.markdown(f"**{NAME}**")
+        for script, label, icon in PAGES:
+            link(script, label, icon, width="stretch")
+
+
+def _current_run() -> None:
+    """The run that trains now, else the newest, kept up to date while it trains."""
+    run = jobs.current_run()
+    if run is None:
+        return
+    st.divider()
+    st.fragment(_run_state, run_every=2.0 if run.active else None)(run.id)
+
+
+def _run_state(run_id: str) -> None:
+    run = jobs.get_run(run_id)
+    if run is None:  # deleted meanwhile, perhaps in another tab
+        return
+    with st.container(key="sidebar-run", gap="small"):
+        state_badge(run)
+        st.markdown(f"**{run.name}**")
+        st.caption(progress_line(run))

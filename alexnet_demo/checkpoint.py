@@ -121,7 +121,7 @@ def strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor
 
 
 def _name_article_keys(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename ``net.<position>.weight``, as the article's class calls it, to ``net.conv1.weight``."""
+    """Rename ``net.0.weight``, as the article's class calls it, to ``net.conv1.weight``."""
     with torch.device("meta"):
         names = [name for name, _ in AlexNet().net.named_children()]
     renamed = {}

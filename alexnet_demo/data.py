@@ -1,10 +1,12 @@
-"""Fashion-MNIST as tensors on the device: read once, then indexed, upscaled and normalised there."""
+"""Fashion-MNIST as tensors on the device: read once, then indexed and upscaled there."""
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +68,14 @@ def load_split(train: bool, device: torch.device | str = "cpu", root: Path = DAT
         DataError: when a file is missing and cannot be downloaded, or is damaged.
     """
     unpack(root)
-    dataset = FashionMNIST(root, train=train)
+    try:
+        dataset = FashionMNIST(root, train=train)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        folder = Path(root) / "FashionMNIST" / "raw"
+        raise DataError(
+            f"An unpacked file in {folder} is damaged: delete the files there that end in "
+            "-ubyte, they are unpacked again from the .gz files beside them."
+        ) from error
     return Split(dataset.data.to(device), dataset.targets.to(device))
 
 
@@ -99,7 +108,8 @@ def unpack(root: Path = DATA_DIR) -> None:
 
 def _download(root: Path, packed: Path) -> None:
     try:
-        FashionMNIST(root, download=True)
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is for answers
+            FashionMNIST(root, download=True)
     except (RuntimeError, OSError) as error:
         raise DataError(
             f"{packed} is missing and could not be downloaded: copy it from a fresh clone, or "

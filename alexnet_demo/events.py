@@ -98,7 +98,7 @@ class History:
     checkpoint: Event | None = None
     end: Event | None = None
     marks: int = 0
-    """Number of start, end and error events: tells a launch that has spoken from one that has not."""
+    """Number of start, end and error events; it tells whether a launch has spoken yet."""
 
     def add(self, event: Event) -> None:
         """Fold in the next event; one that lacks its fields is passed over."""
@@ -161,7 +161,7 @@ MAX_FOLLOWED = 200
 
 
 def follow(path: Path) -> History:
-    """The history that a file holds by now; reads only what is new since this process last asked."""
+    """The history that a file holds by now; reads only what is new since the last call."""
     try:
         key = (path, path.stat().st_ino)
     except FileNotFoundError:

@@ -29,15 +29,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from alexnet_demo import config
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import Event, History, follow
 
 State = Literal[
-    *("starting", "running", "pausing", "stopping"),
-    *("paused", "stopped", "finished", "failed", "interrupted"),
+    "starting",
+    "running",
+    "pausing",
+    "stopping",
+    "paused",
+    "stopped",
+    "finished",
+    "failed",
+    "interrupted",
 ]
 ACTIVE = ("starting", "running", "pausing", "stopping")
 RESUMABLE = ("paused", "stopped", "failed", "interrupted")
@@ -247,7 +254,7 @@ def start(settings: TrainConfig) -> Outcome:
                 return busy
             directory = new_run_directory(settings.recipe)
             prepare(directory, settings)
-            _spawn(directory, settings.command())
+            _spawn([*settings.command(), "--run-dir", str(directory)], directory)
     except OSError as error:
         return Outcome(False, f"The run could not be written to {config.RUNS_DIR}: {error}.")
     return Outcome(True, "Training is starting.", directory.name)
@@ -262,7 +269,7 @@ def resume(run: Run) -> Outcome:
             if not run.resumable:
                 return Outcome(False, "This run has no checkpoint to go on from.", run.id)
             (run.directory / "request").unlink(missing_ok=True)
-            _spawn(run.directory, ["train"])
+            _spawn(["train", "--resume", str(run.directory)], run.directory)
     except OSError as error:
         return Outcome(False, f"The run could not be resumed: {error}.", run.id)
     return Outcome(True, "Training goes on.", run.id)
@@ -281,16 +288,16 @@ def request(run: Run, what: Literal["pause", "stop"]) -> Outcome:
 
 def delete(run: Run) -> Outcome:
     """Delete a run with its checkpoints; one that trains is refused."""
-    with _launch_lock():
-        if run.active:
-            return Outcome(False, "This run is training: stop it first, then delete it.", run.id)
-        # Renamed first, so that nobody meets a run half deleted.
-        trash = run.directory.with_name(f".trash-{run.id}-{secrets.token_hex(2)}")
-        try:
+    # Renamed first, so that nobody meets a run half deleted.
+    trash = run.directory.with_name(f".trash-{run.id}-{secrets.token_hex(2)}")
+    try:
+        with _launch_lock():
+            if run.active:
+                return Outcome(False, "This run is training: stop it before deleting.", run.id)
             run.directory.rename(trash)
-            shutil.rmtree(trash)
-        except OSError as error:
-            return Outcome(False, f"The run could not be deleted: {error}.", run.id)
+        shutil.rmtree(trash)
+    except OSError as error:
+        return Outcome(False, f"The run could not be deleted: {error}.", run.id)
     return Outcome(True, f"Deleted {run.name}.", run.id)
 
 
@@ -378,12 +385,11 @@ def _launch_lock() -> FileLock:
     return FileLock(config.RUNS_DIR / ".launch.lock", timeout=10)
 
 
-def _spawn(directory: Path, arguments: list[str]) -> None:
+def _spawn(arguments: list[str], directory: Path) -> None:
     """Start the trainer detached: it outlives this process, and its words go to the log."""
-    command = [sys.executable, "-m", "alexnet_demo", *arguments]
     with (directory / "train.log").open("ab") as log:
         process = subprocess.Popen(
-            [*command, "--run-dir", str(directory)],
+            [sys.executable, "-m", "alexnet_demo", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -395,4 +401,21 @@ def _spawn(directory: Path, arguments: list[str]) -> None:
     threading.Thread(target=process.wait, daemon=True).start()
 
 
-__all__ = ["Outcome", "Run", "Timeout", "current_run", "get_run", "list_runs", "start"]
+def probe(settings: TrainConfig, timeout: float = 180.0) -> dict[str, Any]:
+    """Measure this machine in a process of its own, see `device.probe`.
+
+    Returns:
+        ``{"devices": [...], "speed": {...}}``, or ``{"error": sentence}``.
+    """
+    command = [sys.executable, "-m", "alexnet_demo", "probe", *settings.command()[1:], "--json"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=config.ROOT, timeout=timeout, check=False
+        )
+        found = json.loads(done.stdout) if done.returncode == 0 else None
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        return {"error": f"This machine could not be measured: {error}."}
+    if found is None:
+        last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        return {"error": last[0].removeprefix("alexnet_demo probe: ")}
+    return found

@@ -1,0 +1,219 @@
+"""The commands: ``python -m alexnet_demo COMMAND``.
+
+With ``--json`` the answer is JSON on standard output and nothing else is printed there; progress
+goes to standard error. Exit status: 0 done, 1 failed, 2 unusable arguments or input, 130
+interrupted. Each command imports what it needs, so that ``runs`` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from alexnet_demo import __version__, config, jobs
+from alexnet_demo.config import LIMITS, PRECISIONS, RECIPES, ConfigError, TrainConfig
+
+DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    options = build_parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of standard output has gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (ValueError, OSError) as error:
+        print(f"alexnet_demo {options.command}: {error}", file=sys.stderr)
+        return UNUSABLE
+    except RuntimeError as error:
+        print(f"alexnet_demo {options.command}: {error}", file=sys.stderr)
+        return FAILED
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = argparse.ArgumentParser("python -m alexnet_demo", description=__doc__.split("\n")[0])
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, summary: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=summary, description=summary)
+        sub.add_argument("--json", action="store_true", help="print JSON on standard output")
+        sub.set_defaults(run=run)
+        return sub
+
+    train = command("train", run_train, "train the network on Fashion-MNIST")
+    add_training_options(train)
+    train.add_argument("--run-dir", type=Path, help="directory of the run (default: a new one)")
+    train.add_argument("--resume", metavar="RUN", help="id or directory of a run to go on with")
+
+    probe = command("probe", run_probe, "measure this machine for a training's settings")
+    add_training_options(probe)
+
+    predict = command("predict", run_predict, "classify pictures")
+    predict.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders, or - ")
+    predict.add_argument("--kind", choices=("auto", "sketch", "photo", "dataset"), default="auto")
+    predict.add_argument("--top", type=int, default=len(config.CLASSES), help="classes to print")
+    add_weights_options(predict)
+
+    evaluate = command("evaluate", run_evaluate, "measure accuracy on the test set or a folder")
+    evaluate.add_argument("--images", type=Path, help="a folder with one subfolder a class")
+    evaluate.add_argument("--test-samples", type=int, default=config.TEST_SAMPLES)
+    add_weights_options(evaluate)
+
+    summary = command("summary", run_summary, "print the layer table")
+    summary.add_argument("--in-channels", type=int, default=1)
+    summary.add_argument("--classes", type=int, default=len(config.CLASSES))
+    summary.add_argument("--width", type=float, default=1.0)
+    summary.add_argument("--image-size", type=int, default=config.IMAGE_SIZE)
+
+    command("runs", run_runs, "list the runs and their states")
+    return parser
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """One option for each setting; what is not given comes from the recipe."""
+    parser.add_argument("--recipe", choices=tuple(RECIPES), default="article")
+    for name, limit in LIMITS.items():
+        kind = type(getattr(TrainConfig(), name))
+        about = f"{limit.low:g} to {limit.high:g}"
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=about)
+    parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
+    parser.add_argument("--precision", choices=PRECISIONS)
+
+
+def add_weights_options(parser: argparse.ArgumentParser) -> None:
+    default = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    parser.add_argument("--weights", type=Path, default=default, help="a .safetensors file")
+    parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N")
+
+
+def settings_of(options: argparse.Namespace) -> TrainConfig:
+    """The training settings given on the command line."""
+    names = (*LIMITS, "device", "precision")
+    return TrainConfig.from_recipe(
+        options.recipe, **{name: getattr(options, name) for name in names}
+    )
+
+
+# ------------------------------------------------------------------ the commands
+
+
+def run_train(options: argparse.Namespace) -> int:
+    directory, settings = _run_directory(options)
+    if not jobs.registered(directory, os.getpid()):
+        jobs.register(directory, os.getpid())
+    from alexnet_demo.train import train
+
+    reason = train(settings, directory, echo=sys.stdout if options.json else None)
+    if not options.json:
+        best = jobs.Run(directory).history.best
+        reached = f", best test accuracy {best['test_accuracy']:.2%}" if best else ""
+        print(f"{reason.capitalize()}{reached}: {directory}")
+    return INTERRUPTED if reason == "stopped" else DONE
+
+
+def _run_directory(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
+    """The directory to train in and its settings; makes a new one where none is given."""
+    if options.resume:
+        run = jobs.get_run(options.resume) or jobs.Run(Path(options.resume).resolve())
+        if not run.last.is_file():
+            raise ConfigError(f"{options.resume!r} is no run with a checkpoint to go on from.")
+        if run.active and not jobs.registered(run.directory, os.getpid()):
+            raise ConfigError(f"{run.id} is training already.")
+        (run.directory / "request").unlink(missing_ok=True)
+        return run.directory, run.config
+    settings = settings_of(options)
+    directory = (options.run_dir or jobs.new_run_directory(settings.recipe)).resolve()
+    if (directory / "config.json").exists() and not jobs.registered(directory, os.getpid()):
+        raise ConfigError(f"{directory} holds a run already: give it to --resume, or name another.")
+    jobs.prepare(directory, settings)
+    return directory, settings
+
+
+def run_probe(options: argparse.Namespace) -> int:
+    from alexnet_demo import cost, device
+
+    settings = settings_of(options)
+    found = device.probe(settings)
+    if options.json:
+        print(json.dumps(found))
+        return DONE
+    speed = cost.Speed(**found["speed"])
+    expected = cost.estimate(settings, speed)
+    print(f"{speed.device_name} in {speed.precision}: {expected.images_per_s:.0f} images/s")
+    print(f"an epoch {expected.seconds_per_epoch:.0f} s, in all {expected.total_seconds:.0f} s")
+    print(f"memory about {expected.memory_bytes / 1e9:.1f} GB")
+    return DONE
+
+
+def run_predict(options: argparse.Namespace) -> int:
+    from alexnet_demo import predict
+
+    failed = False
+    for record in predict.classify_paths(
+        options.paths, options.weights, options.device, options.kind, options.top
+    ):
+        failed |= "error" in record
+        if options.json:
+            print(json.dumps(record), flush=True)
+        elif "error" in record:
+            print(f"{record['path']}: {record['error']}", file=sys.stderr)
+        else:
+            ranked = ", ".join(f"{name} {p:.1%}" for name, p in record["probabilities"].items())
+            print(f"{record['path']}: {ranked}")
+    return UNUSABLE if failed else DONE
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    from alexnet_demo import evaluate
+
+    if not 1 <= options.test_samples <= config.TEST_SAMPLES:
+        raise ConfigError(f"--test-samples must be between 1 and {config.TEST_SAMPLES:,}.")
+    report = evaluate.evaluate(
+        options.weights, options.device, options.images, options.test_samples
+    )
+    if options.json:
+        print(json.dumps(report))
+    else:
+        print(evaluate.format_report(report))
+    return DONE
+
+
+def run_summary(options: argparse.Namespace) -> int:
+    from alexnet_demo.model import AlexNet
+    from alexnet_demo.summary import format_table, summarize
+
+    model = AlexNet(options.classes, options.in_channels, options.width, options.image_size)
+    summary = summarize(model)
+    print(json.dumps(summary.to_json()) if options.json else format_table(summary))
+    return DONE
+
+
+def run_runs(options: argparse.Namespace) -> int:
+    for run in jobs.list_runs():
+        record = run.to_json()
+        if options.json:
+            print(json.dumps(record))
+            continue
+        best = record["best_test_accuracy"]
+        print(
+            f"{record['id']}  {record['state']:<11}  {record['epochs']}/{record['epochs_planned']} "
+            f"epochs  {f'{best:.2%}' if best is not None else '–':>7}  {record['name']}"
+        )
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

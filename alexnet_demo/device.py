@@ -1,0 +1,207 @@
+"""The devices of this machine: which there are, how much memory, how fast, in which precision."""
+
+from __future__ import annotations
+
+import math
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor, nn
+
+from alexnet_demo.config import ConfigError, TrainConfig
+from alexnet_demo.cost import Speed
+from alexnet_demo.model import AlexNet
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """A device to choose from; memory in bytes."""
+
+    id: str
+    name: str
+    memory: int
+
+
+def available() -> list[DeviceInfo]:
+    """Every usable device, the one that ``auto`` takes first."""
+    devices = []
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        devices.append(DeviceInfo(f"cuda:{index}", properties.name, properties.total_memory))
+    memory = psutil.virtual_memory().total
+    if torch.backends.mps.is_available():
+        devices.append(DeviceInfo("mps", f"Apple GPU ({_processor()})", memory))
+    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    name = f"{_processor()}, {cores} core{'s' if cores != 1 else ''}"
+    return [*devices, DeviceInfo("cpu", name, memory)]
+
+
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def resolve(name: str) -> torch.device:
+    """The device of that name: ``auto`` picks CUDA, then MPS, then the CPU.
+
+    Raises:
+        ConfigError: when this machine lacks it.
+    """
+    devices = available()
+    if name == "auto":
+        return torch.device(devices[0].id)
+    wanted = "cuda:0" if name == "cuda" else name
+    if wanted not in {device.id for device in devices}:
+        there = ", ".join(device.id for device in devices)
+        raise ConfigError(f"There is no device {name!r} here: choose auto or one of {there}.")
+    return torch.device(wanted)
+
+
+def info(device: torch.device) -> DeviceInfo:
+    """Name and memory of a device that `resolve` returned."""
+    return next(found for found in available() if found.id == str(device))
+
+
+def choose_precision(requested: str, device: torch.device) -> str:
+    """``fp32``, ``bf16`` or ``fp16``; ``auto`` measures whether bfloat16 pays on this device.
+
+    A processor without bfloat16 units emulates it hundreds of times slower, so the answer is
+    taken from a small matrix product rather than from a list of devices.
+
+    Raises:
+        ConfigError: for fp16 on a CPU, where gradients would only be slower and less exact.
+    """
+    if requested == "fp16" and device.type == "cpu":
+        raise ConfigError("Precision fp16 needs a GPU: choose auto, bf16 or fp32 on the CPU.")
+    if requested != "auto":
+        return requested
+    if device.type == "mps":
+        return "fp32"  # autocast on MPS is not dependable in every supported release
+    return "bf16" if matmul_flops(device, "bf16") > 1.3 * matmul_flops(device, "fp32") else "fp32"
+
+
+def matmul_flops(device: torch.device, precision: str, side: int = 256) -> float:
+    """FLOP/s of a square matrix product, the best of five."""
+    a = torch.rand(side, side, device=device).to(DTYPES[precision])
+    times = [_seconds(lambda: a @ a, device) for _ in range(5)]
+    return 2 * side**3 / min(times)
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """The context in which a network runs in ``precision``."""
+    return torch.autocast(device.type, DTYPES[precision], enabled=precision != "fp32")
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def peak_memory(device: torch.device) -> int:
+    """Most memory in use so far, in bytes: the device's, or this process's on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory()
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def probe(settings: TrainConfig) -> dict[str, Any]:
+    """Measure this machine for these settings: its devices, and a `cost.Speed` record."""
+    device = resolve(settings.device)
+    precision = choose_precision(settings.precision, device)
+    return {
+        "devices": [asdict(found) for found in available()],
+        "speed": asdict(measure(device, precision, settings)),
+    }
+
+
+def measure(device: torch.device, precision: str, settings: TrainConfig) -> Speed:
+    """Time a few training steps and evaluations of the network of ``settings``.
+
+    On a CPU, where time goes linearly with the batch, a batch of at most 16 tells enough.
+    """
+    batch = min(settings.batch_size, 16 if device.type == "cpu" else 1024)
+    model = AlexNet(width=settings.width).to(device).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=settings.momentum)
+    x = torch.rand(batch, 1, model.image_size, model.image_size, device=device)
+    y = torch.zeros(batch, dtype=torch.long, device=device)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with autocast(device, precision):
+            loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+
+    def test() -> None:
+        with torch.no_grad(), autocast(device, precision):
+            model(x)
+
+    step()  # the first one also plans and allocates
+    update = _seconds(optimizer.step, device)
+    one_step = max(_median_seconds(step, device) - update, 1e-9)
+    parameters = sum(p.numel() for p in model.parameters())
+    return Speed(
+        device=str(device),
+        device_name=info(device).name,
+        precision=precision,
+        seconds_per_image=one_step / batch,
+        seconds_per_update=update,
+        test_seconds_per_image=_median_seconds(test, device) / batch,
+        parameter_bytes=4 * parameters * (3 if settings.momentum else 2),
+        activation_bytes_per_image=_saved_bytes(model, x, y, device, precision) // batch,
+        base_bytes=_base_bytes(device),
+    )
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    synchronize(device)
+    begin = time.perf_counter()
+    work()
+    synchronize(device)
+    return time.perf_counter() - begin
+
+
+def _median_seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Median of three, since other work may share the machine."""
+    return sorted(_seconds(work, device) for _ in range(3))[1]
+
+
+def _saved_bytes(model: AlexNet, x: Tensor, y: Tensor, device: torch.device, precision: str) -> int:
+    """Bytes that the backward pass keeps of the forward pass, parameters not counted."""
+    own = {p.data_ptr() for p in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        if tensor.data_ptr() not in own:
+            kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t), autocast(device, precision):
+        nn.functional.cross_entropy(model(x), y)
+    return math.ceil(sum(kept.values()))
+
+
+def _base_bytes(device: torch.device) -> int:
+    """What is in use before any training: the libraries on a CPU, the data set on either."""
+    data_set = 70_000 * 28 * 28
+    return data_set + (400_000_000 if device.type == "cpu" else 0)

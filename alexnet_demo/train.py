@@ -1,0 +1,506 @@
+"""The training loop: what the article's does, on the device, with pauses and checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import math
+import platform
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+import psutil
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from alexnet_demo import __version__, checkpoint, jobs
+from alexnet_demo import device as devices
+from alexnet_demo.config import ConfigError, TrainConfig
+from alexnet_demo.data import DataError, epoch_order, load_split
+from alexnet_demo.device import autocast
+from alexnet_demo.events import EventWriter
+from alexnet_demo.model import AlexNet, count_parameters
+
+EVENT_SECONDS = 0.5
+"""Least time between two events of a kind; on a GPU, reading metrics makes the host wait."""
+LOG_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):  # noqa: N818 - no error
+    """Somebody asked the training to pause or stop."""
+
+
+class TrainError(RuntimeError):
+    """The training cannot go on; the message is one sentence for the user."""
+
+
+def train_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    x: Tensor,
+    y: Tensor,
+    precision: str = "fp32",
+) -> tuple[Tensor, Tensor]:
+    """One step of the article's loop; nothing in it makes the host wait for the device.
+
+    Args:
+        x: pictures (B, 1, 224, 224).
+        y: labels (B,).
+
+    Returns:
+        The mean loss, a scalar, and the logits (B, 10), both detached and on the device.
+    """
+    optimizer.zero_grad()
+    with autocast(x.device, precision):
+        logits = model(x)
+    loss = cross_entropy(logits.float(), y)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    return loss.detach(), logits.detach()
+
+
+class Tally:
+    """Sums of loss and hits, kept on the device until somebody asks."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._sums = torch.zeros(2, device=device)
+        self.count = 0
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch with its mean loss."""
+        hits = (logits.argmax(1) == labels).sum()
+        self._sums += torch.stack([loss * len(labels), hits])
+        self.count += len(labels)
+
+    def sums(self) -> tuple[float, float, int]:
+        """Summed loss, hits and samples; waits for the device."""
+        loss, hits = self._sums.tolist()
+        return loss, hits, self.count
+
+    def restore(self, sums: tuple[float, float, int]) -> None:
+        self._sums = torch.tensor(sums[:2], device=self._sums.device)
+        self.count = sums[2]
+
+
+class Trainer:
+    """A training and its position: ``epoch`` done so far, ``batch`` within the next, ``step``."""
+
+    def __init__(self, config: TrainConfig, directory: Path, events: EventWriter) -> None:
+        self.config, self.events, self.files = config, events, jobs.Run(directory)
+        self.device = devices.resolve(config.device)
+        self.precision = devices.choose_precision(config.precision, self.device)
+        torch.manual_seed(config.seed)
+        self.model = AlexNet(width=config.width)
+        self.model.to(self.device).to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(),
+            lr=config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+        )
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        self.epoch = self.batch = self.step = 0
+        self.tally = Tally(self.device)
+        self.epoch_seconds = 0.0
+        self.best_accuracy = -1.0
+        self.signalled = ""
+        self._saved_at = self._logged_at = time.monotonic()
+
+    # -------------------------------------------------------------- the loop
+
+    def run(self) -> str:
+        """Train to the end, or until asked to pause or stop.
+
+        Returns:
+            ``finished``, ``paused`` or ``stopped``.
+        """
+        self.train_data = load_split(train=True, device=self.device).head(self.config.train_samples)
+        self.test_data = load_split(train=False, device=self.device).head(self.config.test_samples)
+        if self.files.last.exists():
+            self.restore(self.files.last)
+        self._announce()
+        try:
+            while self.epoch < self.config.epochs:
+                self._train_epoch()
+                self._finish_epoch()
+            reason = "finished"
+        except Interrupted as interrupted:
+            reason = str(interrupted)
+            self.save()
+        self.events.write("end", reason=reason, step=self.step)
+        return reason
+
+    def _train_epoch(self) -> None:
+        """The rest of the current epoch, from ``self.batch`` on."""
+        order = epoch_order(len(self.train_data), self.config.seed, self.epoch).to(self.device)
+        batches = self.train_data.batches(self.config.batch_size, order, first=self.batch)
+        self.model.train()
+        window = _Window(self.tally)
+        for x, y in batches:
+            loss, logits = train_step(self.model, self.optimizer, self.scaler, x, y, self.precision)
+            self.tally.add(loss, logits, y)
+            self.batch += 1
+            self.step += 1
+            last = self.batch == self.config.steps_per_epoch
+            request, due = self._request(), not last and self._checkpoint_due()
+            # A checkpoint begins a new window, so that a resumed curve has no gap.
+            if last or due or request or self.step == 1 or window.age >= EVENT_SECONDS:
+                self._report(window)
+                window = _Window(self.tally)
+            if due:
+                self.save()
+            if request:
+                raise Interrupted(request)
+
+    def _report(self, window: _Window) -> None:
+        """Write a ``batch`` event for the batches since the last one."""
+        loss, accuracy, images, seconds = window.close(self.tally)
+        self.epoch_seconds += seconds
+        self._demand_finite(loss)
+        if time.monotonic() - self._logged_at >= LOG_SECONDS:
+            self._logged_at = time.monotonic()
+            log.info(
+                "Epoch %d/%d, batch %d of %d: loss %.4f, %.0f images/s",
+                *(self.epoch + 1, self.config.epochs, self.batch, self.config.steps_per_epoch),
+                *(loss, images / seconds),
+            )
+        self.events.write(
+            "batch",
+            step=self.step,
+            epoch=round(self.epoch + self.batch / self.config.steps_per_epoch, 5),
+            loss=loss,
+            accuracy=accuracy,
+            lr=self.optimizer.param_groups[0]["lr"],
+            images_per_s=round(images / seconds, 1),
+        )
+
+    def _finish_epoch(self) -> None:
+        """Test, record the epoch, write checkpoints."""
+        begin = time.monotonic()
+        test_loss, test_accuracy = self.evaluate()
+        loss, hits, count = self.tally.sums()
+        self._demand_finite(loss, test_loss)
+        self.epoch += 1
+        self.batch = 0
+        event = self.events.write(
+            "epoch",
+            step=self.step,
+            epoch=self.epoch,
+            train_loss=loss / count,
+            train_accuracy=hits / count,
+            test_loss=test_loss,
+            test_accuracy=test_accuracy,
+            seconds=round(self.epoch_seconds, 3),
+            test_seconds=round(time.monotonic() - begin, 3),
+            images_per_s=round(count / self.epoch_seconds, 1),
+            peak_memory=devices.peak_memory(self.device),
+        )
+        log.info(
+            "Epoch %d/%d: Train => Loss: %.4f, Acc: %.4f | Test => Loss: %.4f, Acc: %.4f",
+            *(self.epoch, self.config.epochs, loss / count, hits / count),
+            *(test_loss, test_accuracy),
+        )
+        self.tally, self.epoch_seconds = Tally(self.device), 0.0
+        # The best first: killed between the two, the run repeats this epoch and writes both.
+        if test_accuracy > self.best_accuracy:
+            self.best_accuracy = test_accuracy
+            self._save_best(event)
+        self.save()
+
+    def evaluate(self) -> tuple[float, float]:
+        """Mean loss and accuracy on the test images, without dropout."""
+        tally, told = Tally(self.device), time.monotonic()
+        self.model.eval()
+        with torch.no_grad():
+            for x, y in self.test_data.batches(self.config.batch_size):
+                with autocast(self.device, self.precision):
+                    logits = self.model(x).float()
+                tally.add(cross_entropy(logits, y), logits, y)
+                if time.monotonic() - told >= EVENT_SECONDS:
+                    total = len(self.test_data)
+                    self.events.write("test", epoch=self.epoch + 1, done=tally.count, total=total)
+                    told = time.monotonic()
+                if request := self._request():
+                    raise Interrupted(request)
+        loss, hits, count = tally.sums()
+        return loss / count, hits / count
+
+    def _request(self) -> str:
+        """``paused`` or ``stopped`` once that was asked for, else empty."""
+        request = self.signalled or self.files.requested
+        return {"": "", "pause": "paused"}.get(request, "stopped")
+
+    def _demand_finite(self, *losses: float) -> None:
+        if not all(math.isfinite(loss) for loss in losses):
+            kept = self.files.last.exists()
+            raise TrainError(
+                f"The loss became NaN or infinite at step {self.step}: the learning rate is too "
+                "high for these settings. Start again with a lower one; "
+                + ("the last good checkpoint is kept." if kept else "no checkpoint existed yet.")
+            )
+
+    def _announce(self) -> None:
+        self.events.write(
+            "start",
+            config=self.config.to_json(),
+            device=str(self.device),
+            device_name=devices.info(self.device).name,
+            precision=self.precision,
+            versions={
+                "alexnet_demo": __version__,
+                "torch": torch.__version__,
+                "torchvision": torchvision.__version__,
+                "python": platform.python_version(),
+            },
+            parameters=count_parameters(self.model),
+            step=self.step,
+            epochs_done=self.epoch,
+        )
+        log.info(
+            "Training on %s in %s, %s parameters, from step %d of %d",
+            *(devices.info(self.device).name, self.precision),
+            *(f"{count_parameters(self.model):,}", self.step, self.config.total_steps),
+        )
+
+    # ------------------------------------------------------- the training state
+
+    def save(self) -> None:
+        """Write the whole state to ``last.safetensors``; the one before stays until it is safe.
+
+        Raises:
+            TrainError: when the weights are no longer finite, or nothing can be written.
+        """
+        if not all(torch.isfinite(p).all() for p in self.model.parameters()):
+            self._demand_finite(float("nan"))
+        tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
+        optimizer, optimizer_tensors = _split(self.optimizer.state_dict())
+        tensors |= {f"optimizer.{name}": t for name, t in optimizer_tensors.items()}
+        tensors |= {f"random.{name}": t for name, t in _random_state(self.device).items()}
+        state = {
+            "config": self.config.to_json(),
+            "run": self.files.id,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "step": self.step,
+            "tally": self.tally.sums(),
+            "epoch_seconds": self.epoch_seconds,
+            "best_accuracy": self.best_accuracy,
+            "optimizer": optimizer,
+            "scaler": self.scaler.state_dict(),
+        }
+        self._write(self.files.last, tensors, {**state, **checkpoint.describe(self.model)})
+
+    def _save_best(self, epoch: Mapping[str, Any]) -> None:
+        about = {key: epoch[key] for key in ("epoch", "test_accuracy", "test_loss")}
+        about |= {"run": self.files.id, "config": self.config.to_json()}
+        about |= checkpoint.describe(self.model)
+        self._write(self.files.best, self.model.state_dict(), about)
+
+    def _write(self, path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
+        try:
+            checkpoint.save(path, tensors, info)
+        except OSError as error:
+            raise TrainError(
+                f"The checkpoint {path.name} could not be written ({error}): free disk space or "
+                "make the folder writable, then resume; the checkpoint before it is kept."
+            ) from error
+        self._saved_at = time.monotonic()
+        self.events.write("checkpoint", step=self.step, epoch=self.epoch, file=path.name)
+
+    def restore(self, path: Path) -> None:
+        """Take up the state that `save` wrote, to go on as if nothing had happened.
+
+        Raises:
+            CheckpointError: when the file is damaged or belongs to another network.
+        """
+        tensors, state = checkpoint.load(path)
+        take = checkpoint.strip_prefix
+        try:
+            self.model.load_state_dict(take(tensors, "model."))
+            self.optimizer.load_state_dict(_join(state["optimizer"], take(tensors, "optimizer.")))
+            self.scaler.load_state_dict(state["scaler"])
+            self.epoch, self.batch, self.step = state["epoch"], state["batch"], state["step"]
+            self.tally.restore(tuple(state["tally"]))
+            self.epoch_seconds = state["epoch_seconds"]
+            self.best_accuracy = state["best_accuracy"]
+            _set_random_state(take(tensors, "random."), self.device)
+        except (KeyError, RuntimeError, ValueError, TypeError) as error:
+            raise checkpoint.CheckpointError(
+                f"{path} does not hold the training state of this run: start a new run."
+            ) from error
+
+    def _checkpoint_due(self) -> bool:
+        minutes = self.config.checkpoint_minutes
+        return minutes > 0 and time.monotonic() - self._saved_at >= 60 * minutes
+
+
+class _Window:
+    """What happened since it was opened: the difference of two tallies, and the time between."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._before, self._opened = tally.sums(), time.monotonic()
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self._opened
+
+    def close(self, tally: Tally) -> tuple[float, float, int, float]:
+        """Mean loss, accuracy, samples and seconds since the window was opened."""
+        loss, hits, count = (a - b for a, b in zip(tally.sums(), self._before, strict=True))
+        return loss / count, hits / count, int(count), self.age
+
+
+def _split(state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """An optimiser's state as JSON and tensors named ``<parameter>.<quantity>``."""
+    tensors = {
+        f"{index}.{name}": value
+        for index, quantities in state["state"].items()
+        for name, value in quantities.items()
+        if isinstance(value, Tensor)
+    }
+    plain = {
+        str(index): {k: v for k, v in quantities.items() if not isinstance(v, Tensor)}
+        for index, quantities in state["state"].items()
+    }
+    return {"state": plain, "param_groups": state["param_groups"]}, tensors
+
+
+def _join(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What `_split` took apart."""
+    state = {int(index): dict(values) for index, values in plain["state"].items()}
+    for name, tensor in tensors.items():
+        index, _, quantity = name.partition(".")
+        state[int(index)][quantity] = tensor
+    return {"state": state, "param_groups": plain["param_groups"]}
+
+
+def _random_state(device: torch.device) -> dict[str, Tensor]:
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        state["mps"] = torch.mps.get_rng_state()
+    return state
+
+
+def _set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
+    elif device.type == "mps" and "mps" in state:
+        torch.mps.set_rng_state(state["mps"])
+
+
+# ------------------------------------------------------------------ the process
+
+
+def train(config: TrainConfig, directory: Path, echo: TextIO | None = None) -> str:
+    """Train in this process, in a run directory that `jobs.prepare` made.
+
+    Goes on from ``checkpoints/last.safetensors`` where there is one. Whatever ends it, the
+    events tell: an ``end``, or an ``error`` with one sentence and the traceback in the log.
+
+    Returns:
+        ``finished``, ``paused`` or ``stopped``.
+
+    Raises:
+        ConfigError, DataError, CheckpointError, TrainError: with that sentence.
+    """
+    events = EventWriter(directory / "events.jsonl", echo)
+    try:
+        with _translated_errors(config):
+            device = str(devices.resolve(config.device))
+            with _holding(device, directory.name):
+                _yield_to_others()
+                trainer = Trainer(config, directory, events)
+                with _signals(trainer):
+                    return trainer.run()
+    except (ConfigError, DataError, checkpoint.CheckpointError, TrainError) as error:
+        log.error("%s", error, exc_info=True)
+        with suppress(OSError):  # the disk may be full
+            events.write("error", message=str(error))
+        raise
+    finally:
+        events.close()
+
+
+@contextmanager
+def _translated_errors(config: TrainConfig) -> Iterator[None]:
+    """Turn running out of memory, and whatever nobody foresaw, into one sentence."""
+    try:
+        yield
+    except (ConfigError, DataError, checkpoint.CheckpointError, TrainError):
+        raise
+    except Exception as error:
+        if _out_of_memory(error):
+            raise TrainError(
+                f"Out of memory with batch size {config.batch_size} at width {config.width:g} "
+                f"({_memory(config.device)}): try a batch size of {max(1, config.batch_size // 2)}."
+            ) from error
+        raise TrainError(
+            f"The training broke off ({type(error).__name__}: {error}); the log says more."
+        ) from error
+
+
+def _out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        isinstance(error, RuntimeError)
+        and ("out of memory" in text or "can't allocate memory" in text)
+    )
+
+
+def _memory(name: str) -> str:
+    """How much memory a device has and how much this training took, as words."""
+    device = devices.resolve(name)
+    used, total = devices.peak_memory(device), devices.info(device).memory
+    return f"{used / 1e9:.1f} GB in use of {total / 1e9:.1f} GB"
+
+
+@contextmanager
+def _holding(device: str, run_id: str) -> Iterator[None]:
+    """Hold the device's lock, so that one training at a time has it."""
+    lock = jobs.device_lock(device)
+    try:
+        lock.acquire(timeout=0)
+    except TimeoutError:
+        holders = [r for r in jobs.list_runs() if r.active and r.id != run_id]
+        name = f"“{holders[0].name}”" if holders else "another run"
+        raise ConfigError(
+            f"{device} is training {name}: pause or stop it first, or choose another device."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _yield_to_others() -> None:
+    """Lower this process's priority, so that the web pages stay quick beside it."""
+    process = psutil.Process()
+    process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else 10)
+
+
+@contextmanager
+def _signals(trainer: Trainer) -> Iterator[None]:
+    """Ctrl+C and a polite kill stop at the end of the step, with the checkpoint written."""
+
+    def stop(number: int, _frame: object) -> None:
+        trainer.signalled = "stop"
+        log.info("Stopping at the end of this step (%s)", signal.Signals(number).name)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

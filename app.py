@@ -1,5 +1,16 @@
-"""Home."""
+"""Home: what this is, what is there to try it with, and where to go."""
 
+from __future__ import annotations
+
+from alexnet_demo.ui import home
 from alexnet_demo.ui.shell import page
 
-page("Home", "Train AlexNet on Fashion-MNIST.", heading="AlexNet, end to end")
+page(
+    "Home",
+    "AlexNet, the network that made deep learning famous in 2012, on 70,000 small pictures of "
+    "clothes. Train it on your own machine, look at every layer, and try it on your own pictures.",
+    heading="Teach a network to tell clothes apart",
+)
+home.hero()
+home.next_step()
+home.cards()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
+from plotly.graph_objects import Figure
 
-from alexnet_demo.config import CLASSES
+from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS, CLASSES
+from alexnet_demo.events import Event, History
 
 if TYPE_CHECKING:  # summary imports torch, which this module must not
     from alexnet_demo.summary import Layer, Shape, Summary
@@ -47,16 +49,20 @@ CHANNELS_PER_UNIT = 16
 # Receding edges are drawn at an angle and shortened, as in the 2012 paper's figure.
 RECEDE_X, RECEDE_Y = 0.30, 0.22
 _PITCH, _LABEL_HEIGHT, _EDGE = 74, 46, 8
-_COLUMN, _THINNEST = 7, 1.5
+_COLUMN, _THINNEST = 7, 2
 
 
-def block_diagram(summary: Summary) -> str:
+def block_diagram(summary: Summary, picture: str = "") -> str:
     """Feature maps as blocks, to scale, as an SVG drawing.
 
     A block's height and depth are the sides of its feature map in pixels, its width the number
     of channels; a fully connected layer stands upright as a column of its units. Each block is
     a group ``<g class="block" data-layer="conv1">`` with a title, so that a page can let its
     reader choose one. Text takes the colour of its surroundings.
+
+    Args:
+        summary: the measured network.
+        picture: URL of an image to show on the input's side face.
     """
     blocks = [("input", "input", summary.input_shape, "The picture")]
     blocks += [(b.name, b.kind, b.output_shape, _title(b)) for b in summary.layers if b.kind]
@@ -68,6 +74,8 @@ def block_diagram(summary: Summary) -> str:
         cell = max(_PITCH, span + 14)
         # Blocks stand on one line, which their labels hang from.
         faces = _faces(x + (cell - span) / 2, top, width, height, depth, KIND_COLORS[kind])
+        if kind == "input" and picture:
+            faces += _on_side(picture, x + (cell - span) / 2 + width, top, height, depth)
         label = _label(x + cell / 2, top, name, shape)
         frame = f'<rect class="frame" x="{x:.1f}" y="2" width="{cell:.1f}" '
         frame += f'height="{top + _LABEL_HEIGHT - 4:.1f}" rx="8" fill="none"/>'
@@ -110,6 +118,17 @@ def _faces(x: float, base: float, width: float, height: float, depth: float, col
     return drawn
 
 
+def _on_side(url: str, x: float, base: float, height: float, depth: float) -> str:
+    """A picture laid on the side face that begins at x, slanted as the face is."""
+    dx, dy = depth * RECEDE_X, depth * RECEDE_Y
+    # Maps the unit square onto the face: x to the right and up, y down.
+    matrix = f"{dx:.2f} {-dy:.2f} 0 {height:.2f} {x:.2f} {base - height:.2f}"
+    return (
+        f'<image href="{url}" width="1" height="1" preserveAspectRatio="none" '
+        f'transform="matrix({matrix})" style="image-rendering: pixelated"/>'
+    )
+
+
 def _shade(color: str, factor: float) -> str:
     """Darker below 1, paler above."""
     channels = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
@@ -146,7 +165,7 @@ def parameters_beside_macs(summary: Summary) -> go.Figure:
             y=names,
             x=[sign * share for share in shares],
             marker={"color": colors},
-            text=[_percent(share) for share in shares],
+            text=[percent(share) for share in shares],
             textposition="outside",
             cliponaxis=False,
             customdata=counts,
@@ -166,8 +185,118 @@ def parameters_beside_macs(summary: Summary) -> go.Figure:
     return figure
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """Whole numbers where that says enough: ``56 %``, ``0.3 %``, ``< 0.1 %``."""
     if share < 0.1:
         return "< 0.1 %"
     return f"{share:.0f} %" if share >= 10 else f"{share:.1f} %"
+
+
+# ---------------------------------------------------------------------- training curves
+
+MAX_POINTS = 500
+
+
+def thin(records: list[Event], keep: Event | None = None) -> list[Event]:
+    """About `MAX_POINTS` of the records, evenly chosen, the last and ``keep`` among them."""
+    stride = -(-len(records) // MAX_POINTS) or 1
+    return [r for i, r in enumerate(records) if (len(records) - 1 - i) % stride == 0 or r is keep]
+
+
+def training_curve(
+    history: History, metric: str, epochs: int, *, log_scale: bool = False
+) -> Figure:
+    """Loss or accuracy of a run: per batch, and per epoch on training and test images.
+
+    Args:
+        history: the run so far.
+        metric: ``loss`` or ``accuracy``; accuracy carries the article's published curve.
+        epochs: planned epochs, the length of the x axis.
+        log_scale: logarithmic y axis, for the loss.
+    """
+    figure = go.Figure()
+    batches, best = thin(history.batches), history.best
+    percent = metric == "accuracy"
+    number = "%{y:.1%}" if percent else "%{y:.3f}"
+    figure.add_scatter(
+        x=[b["epoch"] for b in batches],
+        y=[b[metric] for b in batches],
+        name="train, per batch",
+        mode="lines",
+        line={"color": TRAIN_COLOR, "width": 1},
+        opacity=0.45,
+        hovertemplate=f"{number}<extra>train, epoch %{{x:.2f}}</extra>",
+    )
+    points = thin(history.epochs, keep=best)
+    for part, color in (("train", TRAIN_COLOR), ("test", TEST_COLOR)):
+        figure.add_scatter(
+            x=[e["epoch"] for e in points],
+            y=[e[f"{part}_{metric}"] for e in points],
+            name=f"{part}, per epoch",
+            mode="lines+markers",
+            line={"color": color, "width": 2.5},
+            marker={"size": 7},
+            hovertemplate=f"{number}<extra>{part}, epoch %{{x}}</extra>",
+        )
+    _add_article(figure, metric, number)
+    if best:
+        figure.add_scatter(
+            x=[best["epoch"]],
+            y=[best[f"test_{metric}"]],
+            name="best epoch",
+            mode="markers",
+            marker={
+                "symbol": "star",
+                "size": 15,
+                "color": TEST_COLOR,
+                "line": {"width": 1, "color": "white"},
+            },
+            hovertemplate=f"best: {number}<extra>epoch %{{x}}</extra>",
+        )
+    _style_curve(figure, "Accuracy" if percent else "Loss", epochs)
+    figure.update_yaxes(tickformat=".0%" if percent else None, type="log" if log_scale else None)
+    return figure
+
+
+def accuracy_overlay(runs: list[tuple[str, History]]) -> Figure:
+    """Test accuracy by epoch of several runs, each with its name."""
+    figure = go.Figure()
+    for (name, history), color in zip(runs, PALETTE * len(runs), strict=False):
+        figure.add_scatter(
+            x=[e["epoch"] for e in thin(history.epochs, keep=history.best)],
+            y=[e["test_accuracy"] for e in thin(history.epochs, keep=history.best)],
+            name=name,
+            mode="lines+markers",
+            line={"color": color, "width": 2.5},
+            hovertemplate="%{y:.1%}<extra>%{fullData.name}, epoch %{x}</extra>",
+        )
+    _add_article(figure, "accuracy", "%{y:.1%}")
+    longest = max((len(history.epochs) for _, history in runs), default=1)
+    _style_curve(figure, "Test accuracy", longest)
+    figure.update_yaxes(tickformat=".0%")
+    return figure
+
+
+def _add_article(figure: Figure, metric: str, number: str) -> None:
+    """The article's published test curve, dashed."""
+    published = ARTICLE_TEST_ACCURACY if metric == "accuracy" else ARTICLE_TEST_LOSS
+    figure.add_scatter(
+        x=list(range(1, len(published) + 1)),
+        y=list(published),
+        name="article, test",
+        mode="lines",
+        line={"color": REFERENCE_COLOR, "width": 1.5, "dash": "dash"},
+        hovertemplate=f"{number}<extra>article, epoch %{{x}}</extra>",
+    )
+
+
+def _style_curve(figure: Figure, title: str, epochs: int) -> None:
+    style(figure, height=340)
+    figure.update_layout(
+        yaxis_title=title,
+        xaxis_title="Epoch",
+        hovermode="closest",
+        legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
+    )
+    # A margin for the markers at the end; few epochs get a tick each.
+    figure.update_xaxes(range=[0, max(epochs, 1) * 1.02], dtick=1 if epochs <= 20 else None)

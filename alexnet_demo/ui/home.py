@@ -1,0 +1,102 @@
+"""Widgets of the home page. Imports no torch, so that the page is there at once."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from alexnet_demo import config, jobs
+from alexnet_demo.config import RECIPES, TrainConfig
+from alexnet_demo.ui import garments, shell
+
+TRAIN, ARCHITECTURE, PREDICT = (script for script, _, _ in shell.PAGES[1:4])
+CARDS = (
+    (TRAIN, "Train", "Choose a recipe, see what it will cost, and watch the curves as they grow."),
+    (ARCHITECTURE, "Architecture", "Eight layers to scale: where 46.8 million parameters sit."),
+    (
+        PREDICT,
+        "Predict",
+        "Draw a piece of clothing or upload a photo, and see what it is taken for.",
+    ),
+)
+
+
+def hero() -> None:
+    """Ten real pictures, one of each class."""
+    if pictures := garments.strip():
+        st.html(pictures)
+
+
+def next_step() -> None:
+    """The one thing to do now, and what is there to do it with."""
+    run, shipped = jobs.current_run(), config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    with st.container(border=True, key="home-now", gap="small"):
+        if run and run.active:
+            _training(run)
+        elif shipped.is_file() or any(r.best.is_file() for r in jobs.list_runs()):
+            _ready(shipped.is_file())
+        else:
+            _nothing_yet()
+        if run and not run.active:
+            _last_run(run)
+
+
+def _training(run: jobs.Run) -> None:
+    st.markdown("**A training is under way**")
+    _facts(run)
+    _go(TRAIN, "Watch it train", ":material/show_chart:")
+
+
+def _ready(shipped: bool) -> None:
+    where = "It comes with this program." if shipped else "You trained it yourself."
+    st.markdown(f"**A trained model is ready** · {where}")
+    with st.container(horizontal=True):
+        _go(PREDICT, "Try it on a picture", ":material/draw:")
+        _quick_training("secondary")
+
+
+def _nothing_yet() -> None:
+    st.markdown("**There is no trained model yet**")
+    st.markdown(
+        "No weights came with this copy, and nothing has been trained on it so far. "
+        f"{RECIPES['quick'].summary}"
+    )
+    _quick_training("primary")
+
+
+def _last_run(run: jobs.Run) -> None:
+    st.divider()
+    st.markdown("Newest run")
+    _facts(run)
+    if run.error:
+        st.markdown(run.error)
+
+
+def _facts(run: jobs.Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        shell.state_badge(run)
+        st.markdown(f"**{run.name}**", width="content")
+        st.markdown(f":gray[{shell.progress_line(run)}]", width="content")
+
+
+def _go(script: str, label: str, icon: str) -> None:
+    if st.button(label, icon=icon, type="primary"):
+        st.switch_page(script)
+
+
+def _quick_training(emphasis: str) -> None:
+    """A button that starts the quick recipe and leads to its curves."""
+    if st.button("Start a quick training", icon=":material/play_arrow:", type=emphasis):  # type: ignore[arg-type]
+        outcome = jobs.start(TrainConfig.from_recipe("quick"))
+        if outcome.done:
+            st.switch_page(TRAIN)
+        st.warning(outcome.message, icon=":material/error:")
+
+
+def cards() -> None:
+    """Where to go from here, one card a page."""
+    for column, (script, title, text) in zip(st.columns(len(CARDS)), CARDS, strict=True):
+        with column.container(border=True, height="stretch", gap="xsmall"):
+            icon = next(icon for page, _, icon in shell.PAGES if page == script)
+            st.subheader(f"{icon} {title}", anchor=False)
+            st.markdown(text)
+            shell.link(script, f"Open {title}", ":material/arrow_forward:")

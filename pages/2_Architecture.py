@@ -1,0 +1,28 @@
+"""The network, layer by layer: to scale, in numbers, and with other settings."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from alexnet_demo.ui import architecture
+from alexnet_demo.ui.shell import page
+
+page(
+    "Architecture",
+    "Five convolutions turn a picture into ever smaller, ever deeper feature maps; three fully "
+    "connected layers turn those into a decision.",
+)
+choice = architecture.choose()
+try:
+    with st.spinner("Measuring the network… The first time this loads PyTorch."):
+        summary = architecture.measure(choice)
+except ValueError as error:
+    st.error(str(error), icon=":material/error:")
+    st.stop()
+
+architecture.totals(summary)
+architecture.explore(summary)
+architecture.shares(summary)
+architecture.table(summary)
+if choice == architecture.DEMO:
+    architecture.slip(summary)

@@ -1,0 +1,88 @@
+"""Strokes drawn by hand → a picture. Imports no torch and no Streamlit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from PIL import Image, ImageDraw
+
+SIDE = 256  # side of the canvas in its own units; strokes and pen widths are measured in them
+MAX_STROKES, MAX_POINTS = 2_000, 100_000
+MAX_WIDTH = 64.0
+_OVERSAMPLING = 2  # drawn so many times larger, then averaged: smooth edges
+
+
+class DrawingError(ValueError):
+    """What came is no drawing; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One line of the pen or the eraser, in canvas units: (0, 0) is the upper left corner."""
+
+    tool: Literal["pen", "eraser"]
+    width: float
+    points: tuple[tuple[float, float], ...]
+
+
+def parse(record: Any) -> tuple[Stroke, ...]:
+    """Read the canvas's strokes, trusting nothing: they come from a browser.
+
+    Args:
+        record: ``[{"tool": "pen"|"eraser", "width": w, "points": [[x, y], …]}, …]``; None is an
+            empty drawing.
+
+    Raises:
+        DrawingError: when it has another form, numbers out of range, or too many of them.
+    """
+    if record is None:
+        return ()
+    if not isinstance(record, list) or len(record) > MAX_STROKES:
+        raise DrawingError("The drawing could not be read: clear it and draw again.")
+    try:
+        strokes = tuple(_parse_stroke(item) for item in record)
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise DrawingError("The drawing could not be read: clear it and draw again.") from error
+    if sum(len(stroke.points) for stroke in strokes) > MAX_POINTS:
+        raise DrawingError("The drawing has too many points: clear it and draw again.")
+    return strokes
+
+
+def _parse_stroke(item: Any) -> Stroke:
+    if item["tool"] not in ("pen", "eraser") or len(item["points"]) > MAX_POINTS:
+        raise ValueError("unknown tool or too many points")
+    points = tuple((_number(x), _number(y)) for x, y in item["points"])
+    width = _number(item["width"])
+    if not points or not 0 < width <= MAX_WIDTH:
+        raise ValueError("no points or an impossible width")
+    return Stroke(item["tool"], width, points)
+
+
+def _number(value: Any) -> float:
+    """A finite coordinate on the canvas or not far outside it."""
+    if isinstance(value, (bool, str)) or not math.isfinite(value) or abs(value) > 4 * SIDE:
+        raise ValueError("not a coordinate")
+    return float(value)
+
+
+def is_blank(strokes: tuple[Stroke, ...]) -> bool:
+    """Whether no pen has touched the canvas."""
+    return not any(stroke.tool == "pen" for stroke in strokes)
+
+
+def render(strokes: tuple[Stroke, ...]) -> Image.Image:
+    """Black ink on white, mode L, 256×256, with round ends and joints."""
+    scale = _OVERSAMPLING
+    image = Image.new("L", (SIDE * scale, SIDE * scale), 255)
+    draw = ImageDraw.Draw(image)
+    for stroke in strokes:
+        ink = 0 if stroke.tool == "pen" else 255
+        points = [(x * scale, y * scale) for x, y in stroke.points]
+        radius = stroke.width * scale / 2
+        if len(points) > 1:
+            draw.line(points, fill=ink, width=max(1, round(2 * radius)))
+        for x, y in points:
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
+    return image.resize((SIDE, SIDE), Image.Resampling.BOX)

@@ -97,12 +97,16 @@ class History:
     test: Event | None = None
     checkpoint: Event | None = None
     end: Event | None = None
+    seconds: float = 0.0
+    """Wall-clock seconds that the trainer was at work, without pauses."""
     marks: int = 0
     """Number of start, end and error events; it tells whether a launch has spoken yet."""
 
     def add(self, event: Event) -> None:
         """Fold in the next event; one that lacks its fields is passed over."""
         kind = event["event"]
+        if self.last and kind != "start":
+            self.seconds += max(0.0, event.get("time", 0.0) - self.last.get("time", 0.0))
         if kind == "start":
             self._resume(event)
         elif kind == "batch" and {"step", "epoch", "loss", "accuracy"} <= event.keys():
@@ -130,12 +134,6 @@ class History:
     def best(self) -> Event | None:
         """The epoch with the highest test accuracy, the first of equals."""
         return max(self.epochs, key=lambda e: e["test_accuracy"], default=None)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds spent training and testing, without pauses."""
-        return sum(e.get("seconds", 0.0) + e.get("test_seconds", 0.0) for e in self.epochs)
-
 
 def _redone(epoch: Event, start: Event) -> bool:
     """Whether a run resumes just before the evaluation that gave this epoch's event."""

@@ -1,0 +1,155 @@
+"""All runs in a table: compare, name, download, use, delete."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import streamlit as st
+
+from alexnet_demo import charts, jobs
+from alexnet_demo.jobs import MAX_NAME, MAX_NOTE, Run
+from alexnet_demo.ui.live_plot import live_plot
+from alexnet_demo.ui.wording import duration
+
+PREDICT = "pages/3_Predict.py"
+METRICS = (
+    *("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
+    *("seconds", "test_seconds", "images_per_s", "peak_memory"),
+)
+
+
+def history_table(runs: list[Run]) -> None:
+    """The runs, newest first; ticked ones are compared, or looked after if it is one."""
+    st.subheader("Runs", anchor=False)
+    st.caption("Tick one run to name, download, use or delete it, several to compare them.")
+    chosen = st.dataframe(
+        [_row(run) for run in runs],
+        column_config={
+            "Best": st.column_config.NumberColumn(format="%.2f %%", help="Best test accuracy"),
+            "Last": st.column_config.NumberColumn(format="%.2f %%", help="Last test accuracy"),
+        },
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key="runs table",
+    )
+    ticked = [runs[i] for i in chosen["selection"]["rows"] if i < len(runs)]
+    if len(ticked) == 1:
+        _one(ticked[0])
+    elif ticked:
+        figure = charts.accuracy_overlay([(run.name, run.history) for run in ticked])
+        figure.update_layout(uirevision="overlay")
+        names = ", ".join(run.name for run in ticked)
+        live_plot(figure, f"Test accuracy by epoch of {names}", "overlay")
+
+
+def _row(run: Run) -> dict[str, Any]:
+    record = run.to_json()
+    best, last = record["best_test_accuracy"], record["last_test_accuracy"]
+    return {
+        "Name": record["name"],
+        "State": record["state"],
+        "Recipe": record["recipe"],
+        "Device": record["device"],
+        "Epochs": f"{record['epochs']} of {record['epochs_planned']}",
+        "Best": None if best is None else 100 * best,
+        "Last": None if last is None else 100 * last,
+        "Time": duration(record["seconds"]),
+        "Note": record["note"],
+    }
+
+
+def _one(run: Run) -> None:
+    """What can be done with one run."""
+    with st.container(border=True):
+        st.markdown(f"**{run.name}**")
+        with st.container(horizontal=True):
+            if st.button("Show", icon=":material/monitoring:", key="show run"):
+                st.query_params["run"] = run.id
+                st.rerun()
+            if run.best.is_file() and st.button(
+                "Use on Predict", icon=":material/draw:", key="use run", type="primary"
+            ):
+                st.session_state["model"] = f"{run.id}/best"
+                st.switch_page(PREDICT)
+            _downloads(run)
+            if st.button("Delete", icon=":material/delete:", key="delete run", disabled=run.active):
+                _confirm_delete(run)
+        with st.form(f"label {run.id}", border=False):
+            name = st.text_input(
+                "Name", run.name, max_chars=MAX_NAME, help="Empty: the automatic name."
+            )
+            note = st.text_area("Note", run.note, max_chars=MAX_NOTE, height=80)
+            if st.form_submit_button("Save name and note", icon=":material/save:"):
+                given = "" if name == run.default_name else name
+                outcome = jobs.label(run, given, note)
+                st.toast(outcome.message)
+                if outcome.done:
+                    st.rerun()
+
+
+def _downloads(run: Run) -> None:
+    if run.best.is_file():
+        st.download_button(
+            "Weights",
+            run.best.read_bytes,  # read when clicked: the full network has 187 MB
+            file_name=f"{run.id}.safetensors",
+            icon=":material/download:",
+            key="download weights",
+        )
+    st.download_button(
+        "Metrics, CSV",
+        metrics_csv(run),
+        file_name=f"{run.id}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key="download csv",
+    )
+    st.download_button(
+        "Metrics, JSON",
+        metrics_json(run),
+        file_name=f"{run.id}.json",
+        mime="application/json",
+        icon=":material/download:",
+        key="download json",
+    )
+
+
+def metrics_csv(run: Run) -> str:
+    """One line an epoch, with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, METRICS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(run.history.epochs)
+    return text.getvalue()
+
+
+def metrics_json(run: Run) -> str:
+    """The run's settings and every epoch and batch record."""
+    history = run.history
+    record = {
+        **run.to_json(),
+        "config": run.config.to_json(),
+        "epochs": history.epochs,
+        "batches": history.batches,
+    }
+    del record["directory"]  # where it lies on the server is nobody's business
+    return json.dumps(record, indent=1)
+
+
+@st.dialog("Delete this run?", icon=":material/delete:")
+def _confirm_delete(run: Run) -> None:
+    st.markdown(f"**{run.name}** with its weights and curves. This cannot be undone.")
+    with st.container(horizontal=True):
+        if st.button("Delete it", type="primary", key="confirm delete"):
+            outcome = jobs.delete(run)
+            if outcome.done:
+                if st.query_params.get("run") == run.id:
+                    del st.query_params["run"]
+                st.rerun()
+            st.error(outcome.message)
+        if st.button("Keep it", key="keep run"):
+            st.rerun()

@@ -1,0 +1,65 @@
+"""A Plotly figure that keeps the reader's zoom while its data grows."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+
+from alexnet_demo.config import ROOT
+
+_FRONTEND = Path(__file__).parent / "frontend"
+
+_mount = st.components.v2.component(
+    "alexnet_demo.live_plot",
+    html='<div class="live-plot" role="img" style="width:100%"></div>',
+    js=(_FRONTEND / "live_plot.js").read_text(encoding="utf-8"),
+    isolate_styles=False,  # Plotly's own style sheet must reach the plot
+)
+
+
+def live_plot(figure: go.Figure, alt: str, key: str) -> None:
+    """Show a figure, or bring the one already shown under ``key`` up to date.
+
+    Args:
+        figure: with ``layout.height`` set, and ``layout.uirevision`` naming what it shows: while
+            that stays the same the reader's zoom and hidden traces stay too.
+        alt: what the figure says, for those who cannot see it.
+        key: unique on the page.
+    """
+    url = _plotly_url()
+    if url is None:
+        st.plotly_chart(figure, key=key, width="stretch")
+        return
+    _mount(
+        data={"plotly": url, "figure": json.loads(figure.to_json()), "alt": alt},
+        key=key,
+        height=figure.layout.height,
+    )
+
+
+@cache
+def _plotly_url() -> str | None:
+    """Where the browser finds Plotly, which is served from the folder ``static``.
+
+    The script is the one that the plotly package carries, copied there once; None where the
+    folder cannot be written.
+    """
+    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    served = ROOT / "static" / f"plotly-{plotly.__version__}.min.js"
+    temporary = served.with_name(f".{served.name}.{os.getpid()}")
+    try:
+        if not served.is_file() or served.stat().st_size != source.stat().st_size:
+            served.parent.mkdir(exist_ok=True)
+            shutil.copyfile(source, temporary)
+            temporary.replace(served)
+    except OSError:
+        return None
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return f"{f'/{base}' if base else ''}/app/static/{served.name}"

@@ -1,0 +1,23 @@
+"""Train: start a training, watch it live, look after past runs."""
+
+import streamlit as st
+
+from alexnet_demo import jobs
+from alexnet_demo.ui.history import history_table
+from alexnet_demo.ui.live import live_view
+from alexnet_demo.ui.shell import page
+from alexnet_demo.ui.training_form import training_form
+
+page("Train", lead="Teach AlexNet ten kinds of clothing and watch it learn.")
+
+runs = jobs.list_runs()
+asked_for = jobs.get_run(st.query_params.get("run", ""))
+shown = asked_for or jobs.current_run()
+
+if asked_for is None and not any(run.active for run in runs):
+    training_form()
+    st.divider()
+if shown:
+    live_view(shown)
+    st.divider()
+    history_table(runs)

@@ -1,0 +1,138 @@
+"""Fixtures that several test modules share."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+import torch
+
+from alexnet_demo import checkpoint, config
+from alexnet_demo.model import AlexNet
+
+CHROMIUM = next(
+    (p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None
+)
+
+
+@pytest.fixture
+def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory of runs, for this process and the ones it starts."""
+    directory = tmp_path / "runs"
+    monkeypatch.setattr(config, "RUNS_DIR", directory)
+    monkeypatch.setenv("ALEXNET_DEMO_RUNS", str(directory))
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> AlexNet:
+    """The article's network at a sixteenth of its width, with fixed random weights."""
+    torch.manual_seed(0)
+    return AlexNet(width=0.0625).eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tiny_model: AlexNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    checkpoint.save_weights(path, tiny_model, {"epoch": 1, "test_accuracy": 0.1})
+    return path
+
+
+# ------------------------------------------------------------------------ real browser
+
+
+class Server:
+    """The app, served on a port of its own with runs and weights of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runs, self.weights = folder / "runs", folder / "weights"
+        self.runs.mkdir()
+        self.weights.mkdir()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "server.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        options = {
+            "server.headless": "true",
+            "server.port": str(self.port),
+            "server.address": "127.0.0.1",
+            "server.fileWatcherType": "none",
+        }
+        environment = {
+            "ALEXNET_DEMO_RUNS": str(self.runs),
+            "ALEXNET_DEMO_WEIGHTS": str(self.weights),
+        }
+        command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+        for name, value in options.items():
+            command += [f"--{name}", value]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=config.ROOT, env=os.environ | environment, stdout=log, stderr=log
+            )
+        wait_for(self._healthy, 60, f"the server did not start: see {self.log}")
+
+    def _healthy(self) -> bool:
+        try:
+            with urlopen(f"{self.url}/_stcore/health", timeout=1) as answer:
+                return answer.status == 200
+        except (URLError, OSError):
+            return False
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+
+def wait_for(condition: Callable[[], Any], seconds: float, otherwise: str) -> Any:
+    """Poll until the condition holds and return its value; fail after ``seconds``."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.1)
+    raise AssertionError(otherwise)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running server with no runs and no shipped weights yet."""
+    served = Server(tmp_path_factory.mktemp("server"))
+    served.start()
+    yield served
+    served.kill()
+
+
+@pytest.fixture(scope="module")
+def app_url(server: Server, tiny_weights: Path) -> str:
+    """Address of a running app that has a (tiny, untrained) shipped network."""
+    target = server.weights / config.SHIPPED_WEIGHTS
+    target.write_bytes(tiny_weights.read_bytes())
+    return server.url
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """Debian's Chromium; its background traffic is off so that no test needs a network."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: install it, on Debian with `apt-get install chromium`")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    return {"executable_path": CHROMIUM, "args": flags}
+
+
+def settle(page: Any) -> None:
+    """Wait until the page's script has run."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=30_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from alexnet_demo import config, jobs
-from alexnet_demo.config import RECIPES, TrainConfig
+from alexnet_demo.config import TrainConfig
 from alexnet_demo.ui import garments, shell
 
 TRAIN, ARCHITECTURE, PREDICT = (script for script, _, _ in shell.PAGES[1:4])
@@ -57,8 +57,9 @@ def _ready(shipped: bool) -> None:
 def _nothing_yet() -> None:
     st.markdown("**There is no trained model yet**")
     st.markdown(
-        "No weights came with this copy, and nothing has been trained on it so far. "
-        f"{RECIPES['quick'].summary}"
+        "No weights came with this copy, and nothing has been trained on it so far. A quick "
+        "training takes a narrower AlexNet and part of the pictures: it shows results within "
+        "minutes, also without a GPU."
     )
     _quick_training("primary")
 
@@ -95,7 +96,7 @@ def _quick_training(emphasis: str) -> None:
 def cards() -> None:
     """Where to go from here, one card a page."""
     for column, (script, title, text) in zip(st.columns(len(CARDS)), CARDS, strict=True):
-        with column.container(border=True, height="stretch", gap="xsmall"):
+        with column.container(border=True, height="stretch", gap="xsmall", key=f"card-{title}"):
             icon = next(icon for page, _, icon in shell.PAGES if page == script)
             st.subheader(f"{icon} {title}", anchor=False)
             st.markdown(text)

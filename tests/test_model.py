@@ -1,0 +1,110 @@
+"""The network: the article's, module for module."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from alexnet_demo.config import PARAMETERS
+from alexnet_demo.model import AlexNet, count_parameters, feature_side
+
+
+def article_network(num_classes: int = 10) -> nn.Sequential:
+    """The `nn.Sequential` as section 3 of the article prints it."""
+    return nn.Sequential(
+        nn.Conv2d(1, 96, kernel_size=11, stride=4),
+        nn.ReLU(),
+        nn.MaxPool2d(kernel_size=3, stride=2),
+        nn.Conv2d(96, 256, kernel_size=5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(kernel_size=3, stride=2),
+        nn.Conv2d(256, 384, kernel_size=3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 384, kernel_size=3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, kernel_size=3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(kernel_size=3, stride=2),
+        nn.Flatten(),
+        nn.Linear(256 * 5 * 5, 4096),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(4096, 4096),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(4096, num_classes),
+    )
+
+
+def test_same_modules_in_the_same_order() -> None:
+    with torch.device("meta"):
+        ours, theirs = AlexNet().net, article_network()
+    assert [repr(m) for m in ours] == [repr(m) for m in theirs]
+
+
+@torch.no_grad()
+def test_same_start_and_same_answers() -> None:
+    torch.manual_seed(7)
+    ours = AlexNet()
+    torch.manual_seed(7)
+    theirs = article_network()
+    # The same seed gives the same weights: initialisation and its order are the article's too.
+    for mine, printed in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(mine, printed)
+    pictures = torch.rand(2, 1, 224, 224)
+    torch.manual_seed(3)  # both drop the same units
+    expected = theirs.train()(pictures)
+    torch.manual_seed(3)
+    assert torch.equal(ours.train()(pictures), expected)
+    assert torch.equal(ours.eval()(pictures), theirs.eval()(pictures))
+
+
+def test_parameter_counts() -> None:
+    with torch.device("meta"):
+        assert count_parameters(AlexNet()) == PARAMETERS == 46_764_746
+        assert count_parameters(AlexNet(num_classes=1000, in_channels=3)) == 50_844_008
+
+
+@pytest.mark.parametrize(
+    ("settings", "channels", "units"),
+    [
+        ({"width": 1.0}, [96, 256, 384, 384, 256], [4096, 4096, 10]),
+        ({"width": 0.25}, [24, 64, 96, 96, 64], [1024, 1024, 10]),
+        ({"width": 0.0625, "num_classes": 3}, [6, 16, 24, 24, 16], [256, 256, 3]),
+    ],
+)
+def test_width_scales_all_layers_but_the_last(
+    settings: dict[str, float], channels: list[int], units: list[int]
+) -> None:
+    with torch.device("meta"):
+        net = AlexNet(**settings).net  # type: ignore[arg-type]
+    assert [m.out_channels for m in net if isinstance(m, nn.Conv2d)] == channels
+    assert [m.out_features for m in net if isinstance(m, nn.Linear)] == units
+
+
+@pytest.mark.parametrize("side", [67, 96, 131, 224])
+def test_any_picture_that_is_large_enough_gives_logits(side: int) -> None:
+    model = AlexNet(num_classes=4, in_channels=3, width=0.0625, image_size=side).eval()
+    assert model(torch.zeros(2, 3, side, side)).shape == (2, 4)
+    # feature_side must follow what the pools really do.
+    pooled = model.net[:13](torch.zeros(1, 3, side, side))
+    assert pooled.shape[-2:] == (feature_side(side), feature_side(side))
+
+
+def test_too_small_a_picture_is_explained() -> None:
+    with pytest.raises(ValueError, match=r"66×66 is too small.*at least 67×67"):
+        AlexNet(width=0.0625, image_size=66)
+
+
+@pytest.mark.parametrize("wrong", [{"num_classes": 0}, {"in_channels": 0}, {"width": 0.0}])
+def test_counts_below_one_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        AlexNet(**wrong)
+
+
+def test_settings_build_the_same_network_again() -> None:
+    settings = {"num_classes": 3, "in_channels": 2, "width": 0.125, "image_size": 80}
+    model = AlexNet(**settings)  # type: ignore[arg-type]
+    assert model.settings == settings
+    AlexNet(**model.settings).load_state_dict(model.state_dict())  # type: ignore[arg-type]

@@ -1,0 +1,143 @@
+"""Home: what it says and offers with and without a model, a run, and the data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from alexnet_demo import config, jobs
+from alexnet_demo.config import TrainConfig
+from alexnet_demo.ui import garments
+
+APP = str(config.ROOT / "app.py")
+QUICK = "Start a quick training"
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Empty folders for runs and weights, and a start of training that is only noted down."""
+    asked: list[TrainConfig] = []
+
+    def start(settings: TrainConfig) -> jobs.Outcome:
+        asked.append(settings)
+        return jobs.Outcome(False, "The device is taken.")
+
+    found = SimpleNamespace(runs=tmp_path / "runs", weights=tmp_path / "weights", asked=asked)
+    found.weights.mkdir()
+    monkeypatch.setattr(config, "RUNS_DIR", found.runs)
+    monkeypatch.setattr(config, "WEIGHTS_DIR", found.weights)
+    monkeypatch.setattr(jobs, "start", start)
+    return found
+
+
+def home() -> AppTest:
+    at = AppTest.from_file(APP, default_timeout=20).run()
+    assert not at.exception
+    return at
+
+
+def words(at: AppTest) -> str:
+    return "\n".join(m.value for m in [*at.markdown, *at.caption])
+
+
+def labels(at: AppTest) -> list[str]:
+    return [button.label for button in at.button]
+
+
+def finished_run(runs: Path, accuracies: tuple[float, ...] = (0.71, 0.84)) -> Path:
+    """A run directory as the trainer leaves it."""
+    directory = runs / "20250101-120000-quick-abcd"
+    (directory / "checkpoints").mkdir(parents=True)
+    settings = TrainConfig.from_recipe("quick", epochs=max(1, len(accuracies)))
+    (directory / "config.json").write_text(json.dumps(settings.to_json()))
+    events = [{"event": "start", "time": 0, "step": 0}]
+    events += [
+        {"event": "epoch", "time": n, "step": n, "epoch": n, "test_accuracy": a, "test_loss": 1.0}
+        for n, a in enumerate(accuracies, 1)
+    ]
+    events.append({"event": "end", "time": 9, "reason": "finished"})
+    (directory / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
+    return directory
+
+
+def test_says_what_it_is_and_that_there_is_no_model() -> None:
+    at = home()
+    assert at.title[0].value == "Teach a network to tell clothes apart"
+    assert "There is no trained model yet" in words(at)
+    assert labels(at) == [QUICK]
+
+
+def test_one_click_asks_for_the_quick_recipe_and_a_refusal_is_shown(
+    places: SimpleNamespace,
+) -> None:
+    at = home()
+    at.button[0].click().run()
+    assert places.asked == [TrainConfig.from_recipe("quick")]
+    assert [w.value for w in at.warning] == ["The device is taken."]
+
+
+def test_shipped_weights_lead_to_predict(places: SimpleNamespace) -> None:
+    (places.weights / config.SHIPPED_WEIGHTS).write_bytes(b"")
+    at = home()
+    assert "comes with this program" in words(at)
+    assert labels(at) == ["Try it on a picture", QUICK]
+
+
+def test_a_finished_run_is_shown_here_and_in_the_sidebar(places: SimpleNamespace) -> None:
+    directory = finished_run(places.runs)
+    (directory / "checkpoints" / "best.safetensors").write_bytes(b"")
+    at = home()
+    assert "You trained it yourself" in words(at)
+    line = "Epoch 2 of 2 · best test accuracy 84.0 %"
+    assert line in words(at)
+    assert line in [c.value for c in at.sidebar.caption]
+
+
+def test_a_run_without_a_checkpoint_is_no_model(places: SimpleNamespace) -> None:
+    finished_run(places.runs, accuracies=())
+    assert "There is no trained model yet" in words(home())
+
+
+def test_a_run_under_way_is_the_thing_to_watch(
+    places: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished_run(places.runs)
+    monkeypatch.setattr(jobs.Run, "state", "running")
+    at = home()
+    assert "A training is under way" in words(at)
+    assert labels(at) == ["Watch it train"]
+
+
+def test_ten_pictures_with_alternative_texts() -> None:
+    strip = garments.strip()
+    assert strip.count("<img ") == 10
+    for name in config.CLASSES:
+        assert f"pixel picture from Fashion-MNIST: {name}" in strip
+
+
+def test_pictures_are_of_the_class_they_are_named_for() -> None:
+    from alexnet_demo.data import load_split
+
+    test = load_split(train=False)
+    for index, (name, image) in enumerate(garments.one_of_each().items()):
+        assert name == config.CLASSES[index]
+        same = (test.images == test.images.new_tensor(image)).flatten(1).all(1)
+        assert test.labels[same].tolist() == [index]
+
+
+def test_without_the_data_the_page_does_without_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(garments, "_RAW", tmp_path)
+    garments.one_of_each.clear()
+    garments.strip.clear()
+    try:
+        assert garments.strip() == ""
+        home()
+    finally:
+        garments.one_of_each.clear()
+        garments.strip.clear()

@@ -1,0 +1,48 @@
+"""A canvas to draw on with mouse, finger or stylus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from alexnet_demo import drawing
+from alexnet_demo.drawing import DrawingError, Stroke
+
+STASH = "drawing"  # session state; not a widget's key, so it outlives a switch of pages
+_FRONTEND = Path(__file__).parent / "frontend"
+
+
+def _read(name: str) -> str:
+    return (_FRONTEND / name).read_text(encoding="utf-8")
+
+
+_mount = st.components.v2.component(
+    "alexnet_demo.canvas",
+    html=_read("canvas.html"),
+    css=_read("canvas.css"),
+    js=_read("canvas.js"),
+)
+
+
+def canvas(key: str = "canvas") -> tuple[Stroke, ...]:
+    """Show the canvas and return what is drawn on it; reruns after each stroke.
+
+    The drawing survives reruns and page switches. What is no drawing (the browser can send
+    anything) shows one sentence and counts as blank.
+    """
+    kept = st.session_state.get(STASH, [])
+    result = _mount(
+        key=key,
+        data={"side": drawing.SIDE, "strokes": kept},
+        on_strokes_change=lambda: None,
+    )
+    sent = getattr(result, "strokes", None)
+    try:
+        strokes = drawing.parse(kept if sent is None else sent)
+    except DrawingError as error:
+        st.error(str(error))
+        return ()
+    if sent is not None:
+        st.session_state[STASH] = sent
+    return strokes

@@ -1,0 +1,176 @@
+// A drawing canvas. The drawing is a list of strokes in canvas units:
+//   [{ tool: "pen" | "eraser", width, points: [[x, y], …] }, …]
+// After every change the whole list goes to Python as the state "strokes". Python hands it back
+// as data.strokes, which is only read when the canvas appears anew, as after a page switch: an
+// answer that is still on its way must not undo the stroke that is being drawn.
+
+const SHARPNESS = 3; // canvas pixels per unit
+const DEFAULT_WIDTH = 8;
+const LEAST_MOVE = 0.75; // units; closer points are left out
+
+const instances = new WeakMap(); // by parentElement: one for each canvas on the page
+
+export default function (component) {
+  const { data, parentElement, setStateValue } = component;
+  let drawing = instances.get(parentElement);
+  if (!drawing) {
+    drawing = new Drawing(parentElement, data.side, data.strokes);
+    instances.set(parentElement, drawing);
+  }
+  drawing.send = (strokes) => setStateValue("strokes", strokes);
+  drawing.paint(); // the theme may have changed
+}
+
+class Drawing {
+  constructor(parent, side, strokes) {
+    this.side = side;
+    this.history = [strokes]; // every state of the drawing; undo and redo walk along it
+    this.now = 0;
+    this.tool = "pen";
+    this.stroke = null; // the one being drawn, and the pointer that draws it
+    this.pointer = null;
+
+    this.root = parent.querySelector(".drawing");
+    this.canvas = parent.querySelector("canvas");
+    this.hint = parent.querySelector(".hint");
+    this.slider = parent.querySelector("input");
+    this.canvas.width = this.canvas.height = side * SHARPNESS;
+    this.context = this.canvas.getContext("2d");
+    this.slider.value = DEFAULT_WIDTH;
+    this.showWidth();
+    this.listen();
+  }
+
+  get strokes() {
+    return this.history[this.now];
+  }
+
+  listen() {
+    this.canvas.addEventListener("pointerdown", (event) => this.begin(event));
+    this.canvas.addEventListener("pointermove", (event) => this.move(event));
+    this.canvas.addEventListener("pointerup", (event) => this.end(event));
+    this.canvas.addEventListener("pointercancel", (event) => this.end(event));
+    this.canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+    this.root.addEventListener("keydown", (event) => this.key(event));
+    this.root.addEventListener("click", (event) => this.press(event.target.closest("button")));
+    this.slider.addEventListener("input", () => this.showWidth());
+  }
+
+  // ---------------------------------------------------------------- strokes
+
+  begin(event) {
+    if (this.stroke || (event.pointerType === "mouse" && event.button !== 0)) return;
+    event.preventDefault();
+    this.canvas.focus({ preventScroll: true });
+    this.canvas.setPointerCapture(event.pointerId);
+    const turned = (event.buttons & 32) !== 0; // the other end of a stylus
+    this.pointer = event.pointerId;
+    this.stroke = {
+      tool: turned ? "eraser" : this.tool,
+      width: Number(this.slider.value),
+      points: [this.position(event)],
+    };
+    this.hint.hidden = true;
+    this.trace(this.stroke, 0);
+  }
+
+  move(event) {
+    if (!this.stroke || event.pointerId !== this.pointer) return;
+    const events = event.getCoalescedEvents?.() ?? [];
+    const { points } = this.stroke;
+    const known = points.length;
+    for (const each of events.length ? events : [event]) {
+      const [x, y] = this.position(each);
+      const [lastX, lastY] = points[points.length - 1];
+      if (Math.hypot(x - lastX, y - lastY) >= LEAST_MOVE) points.push([x, y]);
+    }
+    if (points.length > known) this.trace(this.stroke, known - 1);
+  }
+
+  end(event) {
+    if (!this.stroke || event.pointerId !== this.pointer) return;
+    const finished = this.stroke;
+    this.stroke = this.pointer = null;
+    this.change([...this.strokes, finished]);
+  }
+
+  position(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const unit = (offset, length) => {
+      const value = (offset / length) * this.side;
+      return Math.round(Math.min(2 * this.side, Math.max(-this.side, value)) * 10) / 10;
+    };
+    return [unit(event.clientX - box.left, box.width), unit(event.clientY - box.top, box.height)];
+  }
+
+  // ---------------------------------------------------------------- undo, redo, clear
+
+  change(strokes) {
+    this.history = [...this.history.slice(0, this.now + 1), strokes];
+    this.go(this.history.length - 1);
+  }
+
+  go(place) {
+    if (this.stroke || place < 0 || place >= this.history.length) return;
+    this.now = place;
+    this.paint();
+    this.send(this.strokes);
+  }
+
+  press(button) {
+    if (!button) return;
+    const { tool, action } = button.dataset;
+    if (tool) this.tool = tool;
+    if (action === "undo") this.go(this.now - 1);
+    if (action === "redo") this.go(this.now + 1);
+    if (action === "clear") this.change([]);
+    this.showTools();
+  }
+
+  key(event) {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
+    const letter = event.key.toLowerCase();
+    if (letter !== "z" && letter !== "y") return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.go(this.now + (letter === "y" || event.shiftKey ? 1 : -1));
+  }
+
+  // ---------------------------------------------------------------- what is seen
+
+  paint() {
+    this.context.setTransform(SHARPNESS, 0, 0, SHARPNESS, 0, 0);
+    this.context.clearRect(0, 0, this.side, this.side);
+    for (const stroke of this.strokes) this.trace(stroke, 0);
+    if (this.stroke) this.trace(this.stroke, 0);
+    this.hint.hidden = this.strokes.length > 0 || this.stroke !== null;
+    this.showTools();
+  }
+
+  trace({ tool, width, points }, from) {
+    const pen = this.context;
+    pen.globalCompositeOperation = tool === "eraser" ? "destination-out" : "source-over";
+    pen.strokeStyle = getComputedStyle(this.root).color;
+    pen.lineWidth = width;
+    pen.lineCap = pen.lineJoin = "round";
+    pen.beginPath();
+    pen.moveTo(...points[from]);
+    pen.lineTo(...points[from]); // a tap leaves a dot
+    for (const point of points.slice(from + 1)) pen.lineTo(...point);
+    pen.stroke();
+  }
+
+  showTools() {
+    for (const button of this.root.querySelectorAll("button")) {
+      const { tool, action } = button.dataset;
+      if (tool) button.setAttribute("aria-pressed", String(tool === this.tool));
+      if (action === "undo") button.disabled = this.now === 0;
+      if (action === "redo") button.disabled = this.now === this.history.length - 1;
+      if (action === "clear") button.disabled = this.strokes.length === 0;
+    }
+  }
+
+  showWidth() {
+    this.root.style.setProperty("--pen", `${this.slider.value}px`);
+  }
+}

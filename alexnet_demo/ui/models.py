@@ -1,0 +1,192 @@
+"""Which network answers: the shipped one, one of a run's, or an uploaded file."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from alexnet_demo import config, jobs
+from alexnet_demo.config import TrainConfig
+
+if TYPE_CHECKING:  # torch takes seconds to import: only once a network is to be loaded
+    from alexnet_demo.predict import Classifier
+
+CHOICE = "model"  # session state: an option's id, also set by other pages before a switch to here
+SHIPPED, UPLOADED = "shipped", "uploaded"
+MAX_UPLOAD_BYTES = 200_000_000
+_UPLOAD = "uploaded model"  # session state: name and digest of the uploaded file
+_LINK = "model link"  # session state: the link's model that was taken over already
+_WIDGET = "model picker"
+
+
+@dataclass(frozen=True)
+class Option:
+    """A network to choose: ``shipped``, ``uploaded``, ``<run>/best`` or ``<run>/last``."""
+
+    id: str
+    label: str
+    path: Path | None  # None for the uploaded one, which lies in memory
+
+
+def options() -> list[Option]:
+    """The networks that are there: shipped, uploaded, then the runs' from the newest on."""
+    found = []
+    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    if shipped.is_file():
+        found.append(Option(SHIPPED, "Shipped with this demo", shipped))
+    if upload := st.session_state.get(_UPLOAD):
+        found.append(Option(UPLOADED, f"Uploaded: {upload['name']}", None))
+    for run in jobs.list_runs():
+        for which, path in (("best", run.best), ("last", run.last)):
+            if path.is_file():
+                found.append(Option(f"{run.id}/{which}", f"{run.name} · {which}", path))
+    return found
+
+
+def wanted(found: list[Option]) -> str:
+    """The id to begin with: a new link's ``?model=``, else the session's choice, else the first.
+
+    A run's id alone means its best; where a run has no best yet, its last is taken.
+    """
+    link = st.query_params.get("model")
+    if link and link != st.session_state.get(_LINK):
+        st.session_state[_LINK] = st.session_state[CHOICE] = link
+    asked = str(st.session_state.get(CHOICE) or "")
+    run = asked.partition("/")[0]
+    ids = [option.id for option in found]
+    return next((i for i in (asked, f"{run}/best", f"{run}/last") if i in ids), ids[0])
+
+
+def picker() -> Classifier | None:
+    """Show the choice and return the network, loaded; None after saying why there is none."""
+    found = options()
+    if not found:
+        invite()
+        return None
+    st.session_state[_WIDGET] = wanted(found)
+    labels = {option.id: option.label for option in found}
+    with st.container(horizontal=True, vertical_alignment="bottom", key="model-row"):
+        chosen = st.selectbox(
+            "Model",
+            list(labels),
+            format_func=lambda i: labels.get(i, i),
+            key=_WIDGET,
+            on_change=_remember,
+            width=420,
+        )
+        with st.popover("Other file", icon=":material/upload_file:"):
+            _upload_form()
+    try:
+        classifier = _load(next(option for option in found if option.id == chosen))
+    except ValueError as error:  # CheckpointError, told without importing torch for its name
+        st.error(str(error), icon=":material/error:")
+        return None
+    st.caption(describe(classifier))
+    return classifier
+
+
+def _remember() -> None:
+    st.session_state[CHOICE] = st.session_state[_WIDGET]
+
+
+def describe(classifier: Classifier) -> str:
+    """What is known of a network, such as ``Width 0.25 · epoch 4 · test accuracy 85.1 %``."""
+    width = classifier.model.width
+    facts = ["The article's AlexNet" if width == 1 else f"AlexNet at {width:g} of its width"]
+    epoch, accuracy = classifier.info.get("epoch"), classifier.info.get("test_accuracy")
+    if isinstance(epoch, int):
+        facts.append(f"epoch {epoch}")
+    if isinstance(accuracy, (int, float)):
+        facts.append(f"test accuracy {accuracy * 100:.1f} %")
+    return " · ".join(facts)
+
+
+# ------------------------------------------------------------------ loading
+
+
+def _load(option: Option) -> Classifier:
+    """The option's network, from the cache where its file has not changed.
+
+    Raises:
+        ValueError: when the file cannot be used, or an upload is no longer in memory.
+    """
+    if option.path is None:
+        return _uploaded(st.session_state[_UPLOAD]["digest"], None)
+    try:
+        stat = option.path.stat()
+    except OSError as error:
+        raise ValueError(f"{option.label} has gone meanwhile: choose another model.") from error
+    return _from_file(str(option.path), (stat.st_mtime_ns, stat.st_size))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Waking the network…")
+def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
+    from alexnet_demo.predict import Classifier
+
+    return Classifier.load(Path(path))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the file…")
+def _uploaded(digest: str, _file: tuple[str, bytes] | None) -> Classifier:
+    """The network of an uploaded file, found again by its digest alone."""
+    from alexnet_demo.predict import Classifier
+
+    if _file is None:
+        raise ValueError("The uploaded model is no longer in memory: upload it again.")
+    name, data = _file
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        return Classifier.load(path)
+
+
+def _upload_form() -> None:
+    """Take a weights file; what does not fit is refused with one sentence."""
+    file = st.file_uploader("Weights as .safetensors", type=["safetensors"], key="weights file")
+    st.caption("Checked by the shapes of its layers. Other kinds of file are never opened.")
+    if file is None:
+        return
+    data = file.getvalue()
+    digest = hashlib.sha256(data).hexdigest()
+    if (st.session_state.get(_UPLOAD) or {}).get("digest") == digest:
+        return
+    try:
+        _check_and_keep(Path(file.name).name, data, digest)
+    except ValueError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.rerun()
+
+
+def _check_and_keep(name: str, data: bytes, digest: str) -> None:
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise ValueError(f"{name} is too large: at most {MAX_UPLOAD_BYTES // 10**6} MB.")
+    _uploaded(digest, ("weights.safetensors", data))
+    record: dict[str, Any] = {"name": name, "digest": digest}
+    st.session_state[_UPLOAD] = record
+    st.session_state[CHOICE] = UPLOADED
+
+
+# ------------------------------------------------------------------ no model yet
+
+
+def invite() -> None:
+    """Where there is no network yet: one click to train one."""
+    with st.container(border=True):
+        st.subheader("No model yet: train one now", anchor=False)
+        st.write(
+            "A quick training of a narrow AlexNet gives a first model within minutes, without a "
+            "graphics card. You can watch it learn, then come back here."
+        )
+        if st.button("Start a quick training", type="primary", icon=":material/play_arrow:"):
+            outcome = jobs.start(TrainConfig.from_recipe("quick"))
+            if outcome.done:
+                st.switch_page("pages/1_Train.py")
+            st.warning(outcome.message, icon=":material/info:")
+        with st.popover("I have a weights file", icon=":material/upload_file:"):
+            _upload_form()

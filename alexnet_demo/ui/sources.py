@@ -1,0 +1,198 @@
+"""Where a picture comes from: the canvas, files, the camera, the test set.
+
+Each is a fragment: a stroke reruns only the part of the page that it changes.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from PIL import Image
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from alexnet_demo import drawing
+from alexnet_demo.config import CLASSES, TEST_SAMPLES
+from alexnet_demo.ui import answers
+from alexnet_demo.ui.canvas import canvas
+
+if TYPE_CHECKING:  # all import torch
+    from alexnet_demo.data import Split
+    from alexnet_demo.predict import Classifier
+
+MAX_FILE_MB, MAX_FILES = 20, 200
+FORMATS = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
+_ANY = "Any class"
+
+
+@st.fragment
+def draw(classifier: Classifier) -> None:
+    """Draw by hand; the answer follows each stroke."""
+    prepared = None
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        strokes = canvas()
+    with right:
+        if drawing.is_blank(strokes):
+            answers.waiting("The answer appears here with your first stroke.")
+        else:
+            prepared = answers.show(drawing.render(strokes), classifier, usual="sketch")
+    if prepared:
+        answers.steps(prepared)
+
+
+@st.fragment
+def upload(classifier: Classifier) -> None:
+    """One file: its answer. Many: a table."""
+    files = st.file_uploader(
+        "Pictures: drop, browse or paste",
+        type=FORMATS,
+        accept_multiple_files=True,
+        max_upload_size=MAX_FILE_MB,
+        key="pictures",
+    )
+    if not files:
+        answers.waiting("One picture shows its bars, several make a table.")
+    elif len(files) == 1:
+        _single(files[0], classifier)
+    else:
+        _many(files, classifier)
+
+
+@st.fragment
+def camera(classifier: Classifier) -> None:
+    """A photo taken now."""
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        photo = st.camera_input("Hold a piece of clothing before a plain wall", key="camera")
+    with right:
+        if photo is None:
+            answers.waiting("The answer appears here with your photo.")
+            return
+        prepared = answers.show(photo.getvalue(), classifier, usual="photo")
+    answers.steps(prepared)
+
+
+@st.fragment
+def samples(classifier: Classifier) -> None:
+    """A picture of the test set, which no training has seen."""
+    try:
+        split = _test_set()
+    except RuntimeError as error:  # DataError, told without importing torch for its name
+        st.error(str(error), icon=":material/error:")
+        return
+    st.session_state["sample number"] = st.session_state.setdefault("sample", 0)
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            names = [_ANY, *CLASSES]
+            st.selectbox("Class", names, key="sample class", on_change=_another, width=180)
+            st.number_input(
+                "Number", 0, TEST_SAMPLES - 1, key="sample number", on_change=_number, width=140
+            )
+            st.button("Another", icon=":material/casino:", on_click=_another)
+        index = int(st.session_state["sample"])
+        image, truth = Image.fromarray(split.images[index].numpy()), CLASSES[split.labels[index]]
+        alt = f"Test picture {index}: {truth}"
+        st.image(answers.png(answers.enlarge(image, 336)), width=336, alt=alt, caption=alt)
+    with right:
+        prepared = answers.show(image, classifier, truth=truth)
+    answers.steps(prepared)
+
+
+SOURCES: dict[str, tuple[str, Callable[[Classifier], None]]] = {
+    "Draw": (":material/draw:", draw),
+    "Upload": (":material/upload:", upload),
+    "Camera": (":material/photo_camera:", camera),
+    "Samples": (":material/grid_view:", samples),
+}
+
+
+def choose() -> Callable[[Classifier], None]:
+    """Let the reader choose a source; only the chosen one is rendered."""
+    name = st.segmented_control(
+        "Where the picture comes from",
+        list(SOURCES),
+        format_func=lambda n: f"{SOURCES[n][0]} {n}",
+        default="Draw",
+        required=True,
+        key="source",
+        label_visibility="collapsed",
+    )
+    return SOURCES[name or "Draw"][1]
+
+
+# ------------------------------------------------------------------ files
+
+
+def _single(file: UploadedFile, classifier: Classifier) -> None:
+    if file.size > MAX_FILE_MB * 2**20:
+        st.error(_too_large(file.name), icon=":material/error:")
+        return
+    data = file.getvalue()
+    left, right = st.columns([1, 1], gap="large")
+    with right:
+        prepared = answers.show(data, classifier)
+    if prepared:
+        left.image(
+            answers.png(prepared.steps[0].image), width=420, alt=f"The uploaded picture {file.name}"
+        )
+    answers.steps(prepared)
+
+
+def _many(files: Sequence[UploadedFile], classifier: Classifier) -> None:
+    from alexnet_demo.preprocess import PictureError, prepare
+
+    kind, polarity = answers.choices()
+    names, pictures, problems = [], [], []
+    for file in files[:MAX_FILES]:
+        try:
+            if file.size > MAX_FILE_MB * 2**20:
+                raise PictureError("The file is too large.")
+            pictures.append(prepare(file.getvalue(), kind, polarity))
+            names.append(file.name)
+        except PictureError as error:
+            problems.append(f"{plain(file.name)}: {error}")
+    if len(files) > MAX_FILES:
+        problems.append(f"Only the first {MAX_FILES} files were taken.")
+    for problem in problems:
+        st.error(problem, icon=":material/error:")
+    if pictures:
+        answers.table(list(zip(names, pictures, classifier.predict(pictures), strict=True)))
+    answers.controls()
+
+
+def _too_large(name: str) -> str:
+    return f"{plain(name)} is too large: at most {MAX_FILE_MB} MB."
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:])", r"\\\1", text)
+
+
+# ------------------------------------------------------------------ the test set
+
+
+@st.cache_resource(show_spinner="Opening the data set…")
+def _test_set() -> Split:
+    from alexnet_demo.data import load_split
+
+    return load_split(train=False)
+
+
+def _number() -> None:
+    st.session_state["sample"] = st.session_state["sample number"]
+
+
+def _another() -> None:
+    """Any other picture of the chosen class."""
+    labels = _test_set().labels
+    name = st.session_state["sample class"]
+    numbers: Sequence[int] = range(len(labels))
+    if name != _ANY:
+        numbers = (labels == CLASSES.index(name)).nonzero().flatten().tolist()
+    st.session_state["sample"] = random.choice(numbers)

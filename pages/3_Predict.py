@@ -1,0 +1,11 @@
+"""Predict: draw, upload, photograph or pick a picture, and see what the network takes it for."""
+
+from __future__ import annotations
+
+from alexnet_demo.ui import models, sources
+from alexnet_demo.ui.shell import page
+
+page("Predict", "Draw a piece of clothing, or show a picture of one, and see what it is taken for.")
+classifier = models.picker()
+if classifier:
+    sources.choose()(classifier)

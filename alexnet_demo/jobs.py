@@ -288,6 +288,7 @@ def request(run: Run, what: Literal["pause", "stop"]) -> Outcome:
 
 def delete(run: Run) -> Outcome:
     """Delete a run with its checkpoints; one that trains is refused."""
+    name = run.name
     # Renamed first, so that nobody meets a run half deleted.
     trash = run.directory.with_name(f".trash-{run.id}-{secrets.token_hex(2)}")
     try:
@@ -298,7 +299,7 @@ def delete(run: Run) -> Outcome:
         shutil.rmtree(trash)
     except OSError as error:
         return Outcome(False, f"The run could not be deleted: {error}.", run.id)
-    return Outcome(True, f"Deleted {run.name}.", run.id)
+    return Outcome(True, f"Deleted {name}.", run.id)
 
 
 def label(run: Run, name: str, note: str) -> Outcome:

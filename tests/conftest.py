@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,9 +20,7 @@ import torch
 from alexnet_demo import checkpoint, config
 from alexnet_demo.model import AlexNet
 
-CHROMIUM = next(
-    (p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None
-)
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture
@@ -125,12 +124,17 @@ def app_url(server: Server, tiny_weights: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
-    """Debian's Chromium; its background traffic is off so that no test needs a network."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: install it, on Debian with `apt-get install chromium`")
+def browser_type_launch_args(playwright: Any) -> dict[str, Any]:
+    """An installed Chromium; its background traffic is off so that no test needs a network."""
+    found = [shutil.which(name) for name in CHROMIUM_NAMES] + [playwright.chromium.executable_path]
+    usable = [path for path in found if path and Path(path).exists()]
+    if not usable:
+        pytest.skip(
+            "no Chromium here: get one with `apt-get install chromium` (Debian, Ubuntu) "
+            "or `playwright install chromium`"
+        )
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-    return {"executable_path": CHROMIUM, "args": flags}
+    return {"executable_path": usable[0], "args": flags}
 
 
 def settle(page: Any) -> None:

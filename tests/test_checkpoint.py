@@ -1,0 +1,107 @@
+"""Checkpoints: whole or not at all, readable, refused where they do not fit."""
+
+from __future__ import annotations
+
+import errno
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from alexnet_demo import checkpoint
+from alexnet_demo.checkpoint import CheckpointError
+from alexnet_demo.model import AlexNet
+
+
+def test_weights_come_back_the_same(tiny_model: AlexNet, tiny_weights: Path):
+    model, info = checkpoint.load_weights(tiny_weights)
+    x = torch.rand(2, 1, 224, 224)
+    torch.testing.assert_close(model(x), tiny_model(x), rtol=0, atol=0)
+    assert info["test_accuracy"] == 0.1
+    assert info["model"]["width"] == 0.0625
+    assert not model.training
+
+
+def test_a_checkpoint_is_plain_safetensors(tiny_weights: Path):
+    header_size = int.from_bytes(tiny_weights.read_bytes()[:8], "little")
+    header = json.loads(tiny_weights.read_bytes()[8 : 8 + header_size])
+    assert json.loads(header["__metadata__"]["alexnet_demo"])["classes"][9] == "Ankle boot"
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(
+    tmp_path: Path, tiny_model: AlexNet, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "last.safetensors"
+    checkpoint.save_weights(path, tiny_model, {"epoch": 1})
+    before = path.read_bytes()
+
+    def full(_tensors: object, target: Path, _metadata: object) -> None:
+        Path(target).write_bytes(b"half a file")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save_weights(path, tiny_model, {"epoch": 2})
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["last.safetensors"]
+
+
+def test_the_articles_own_class_can_be_loaded(tiny_model: AlexNet, tmp_path: Path):
+    positions = {name: i for i, (name, _) in enumerate(tiny_model.net.named_children())}
+    renamed = {}
+    for key, tensor in tiny_model.state_dict().items():
+        net, layer, kind = key.split(".")
+        renamed[f"{net}.{positions[layer]}.{kind}"] = tensor
+    save_file(renamed, tmp_path / "article.safetensors")
+    model, info = checkpoint.load_weights(tmp_path / "article.safetensors")
+    assert info == {}
+    x = torch.rand(1, 1, 224, 224)
+    torch.testing.assert_close(model(x), tiny_model(x))
+
+
+def test_other_kinds_of_files_are_refused_unopened(tmp_path: Path):
+    bomb = tmp_path / "weights.safetensors"
+
+    class Bomb:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "exploded",))
+
+    bomb.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(CheckpointError, match="not a readable safetensors file"):
+        checkpoint.load_weights(bomb)
+    torch.save({"w": Bomb()}, bomb)
+    with pytest.raises(CheckpointError, match="not a readable safetensors file"):
+        checkpoint.load_weights(bomb)
+    assert not (tmp_path / "exploded").exists()
+    with pytest.raises(CheckpointError, match="There is no checkpoint"):
+        checkpoint.load_weights(tmp_path / "missing")
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path, tiny_weights: Path):
+    for size in (0, 5, 100, 100_000):
+        path = tmp_path / "cut.safetensors"
+        path.write_bytes(tiny_weights.read_bytes()[:size])
+        with pytest.raises(CheckpointError, match="not a readable"):
+            checkpoint.load_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop("net.fc8.weight"), "its layers are missing"),
+        (lambda t: t.pop("net.fc7.bias"), "net.fc7.bias is nothing, not 256"),
+        (lambda t: t.update({"net.conv3.bias": torch.zeros(7)}), "net.conv3.bias is 7, not 24"),
+        (lambda t: t.update({"net.fc8.weight": torch.zeros(3, 256)}), "10 classes"),
+        (lambda t: t["net.conv2.bias"].fill_(float("nan")), "NaN or infinite"),
+        (lambda t: t.update({"more": torch.zeros(1)}), "holds more, unknown"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(tmp_path, tiny_weights, change, message):
+    tensors = load_file(tiny_weights)
+    change(tensors)
+    save_file(tensors, tmp_path / "other.safetensors")
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load_weights(tmp_path / "other.safetensors")

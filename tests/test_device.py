@@ -1,0 +1,61 @@
+"""Devices and measurements of them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from alexnet_demo import device
+from alexnet_demo.config import ConfigError, TrainConfig
+from alexnet_demo.model import AlexNet
+
+CPU = torch.device("cpu")
+
+
+def test_the_cpu_is_always_there_with_its_memory():
+    found = device.available()[-1]
+    assert found.id == "cpu"
+    assert found.name
+    assert found.memory > 2**30
+
+
+def test_auto_takes_the_first_and_an_absent_one_is_refused():
+    assert str(device.resolve("auto")) == device.available()[0].id
+    with pytest.raises(ConfigError, match=r"no device 'cuda:99' here: choose auto or one of .*cpu"):
+        device.resolve("cuda:99")
+
+
+def test_precision_is_measured_and_fp16_refused_on_a_cpu():
+    faster = device.matmul_flops(CPU, "bf16") > 1.3 * device.matmul_flops(CPU, "fp32")
+    assert device.choose_precision("auto", CPU) == ("bf16" if faster else "fp32")
+    assert device.choose_precision("bf16", CPU) == "bf16"
+    with pytest.raises(ConfigError, match="fp16 needs a GPU"):
+        device.choose_precision("fp16", CPU)
+
+
+def test_autocast_runs_in_the_precision_asked_for():
+    layer, x = torch.nn.Linear(2, 2), torch.ones(1, 2)
+    for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        with device.autocast(CPU, precision):
+            assert layer(x).dtype == dtype
+
+
+def test_saved_bytes_are_the_activations():
+    """At least each convolution's and linear's input must be kept; parameters are not counted."""
+    model, x = AlexNet(width=0.0625), torch.rand(2, 1, 224, 224)
+    seen = []
+    for layer in model.net:
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+            layer.register_forward_hook(lambda _m, inputs, _o: seen.append(inputs[0].numel() * 4))
+    kept = device._saved_bytes(model, x, torch.tensor([0, 1]), CPU, "fp32")
+    assert sum(seen) <= kept <= 6 * sum(seen)
+
+
+def test_probe_gives_what_the_page_needs():
+    found = device.probe(TrainConfig(width=0.0625, batch_size=4, device="cpu"))
+    speed = found["speed"]
+    assert found["devices"][-1]["id"] == speed["device"] == "cpu"
+    assert 0 < speed["test_seconds_per_image"] < 10 * speed["seconds_per_image"]
+    assert speed["parameter_bytes"] == 8 * sum(
+        p.numel() for p in AlexNet(width=0.0625).parameters()
+    )

@@ -1,0 +1,116 @@
+"""Event files: written whole, read as they come, folded without gaps or doubles."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from alexnet_demo.events import EventReader, EventWriter, History, follow
+
+
+def batch(step: int) -> dict:
+    return {"event": "batch", "step": step, "epoch": step / 4, "loss": 1.0, "accuracy": 0.5}
+
+
+def epoch(number: int, accuracy: float) -> dict:
+    losses = {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0}
+    return {
+        "event": "epoch",
+        "step": 4 * number,
+        "epoch": number,
+        "test_accuracy": accuracy,
+        **losses,
+    }
+
+
+def folded(*events: dict) -> History:
+    history = History()
+    for event in events:
+        history.add(event)
+    return history
+
+
+def test_writer_appends_and_echoes(tmp_path: Path):
+    echo = io.StringIO()
+    writer = EventWriter(tmp_path / "e.jsonl", echo)
+    writer.write("start", step=0)
+    writer.write("end", reason="finished")
+    lines = (tmp_path / "e.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["start", "end"]
+    assert echo.getvalue().splitlines() == lines
+
+
+def test_writer_refuses_what_json_cannot_hold(tmp_path: Path):
+    with pytest.raises(ValueError, match="JSON"):
+        EventWriter(tmp_path / "e.jsonl").write("batch", loss=float("nan"))
+    assert (tmp_path / "e.jsonl").read_text() == ""
+
+
+def test_reader_resumes_and_waits_for_the_rest_of_a_line(tmp_path: Path):
+    path = tmp_path / "e.jsonl"
+    reader = EventReader(path)
+    assert reader.read() == []
+    path.write_text('{"event": "start"}\n{"event": "ba')
+    assert [e["event"] for e in reader.read()] == ["start"]
+    with path.open("a") as file:
+        file.write('tch"}\n')
+    assert [e["event"] for e in reader.read()] == ["batch"]
+    assert reader.read() == []
+
+
+def test_reader_passes_over_garbage(tmp_path: Path):
+    path = tmp_path / "e.jsonl"
+    path.write_bytes(b'\xff\xfe\n[1]\n{"event": 3}\nnot json\n\n{"event": "end"}\n')
+    assert [e["event"] for e in EventReader(path).read()] == ["end"]
+
+
+def test_writer_begins_a_new_line_after_a_torn_one(tmp_path: Path):
+    path = tmp_path / "e.jsonl"
+    path.write_text('{"event": "start"}\n{"event": "bat')
+    EventWriter(path).write("start", step=0)
+    assert [e["event"] for e in EventReader(path).read()] == ["start", "start"]
+
+
+def test_a_resumed_run_drops_what_it_will_repeat():
+    start = {"event": "start", "step": 0}
+    again = {"event": "start", "step": 5, "epochs_done": 1}
+    history = folded(start, *map(batch, range(1, 5)), epoch(1, 0.6), *map(batch, range(5, 8)))
+    history.add(again)
+    for event in map(batch, range(6, 9)):
+        history.add(event)
+    assert [b["step"] for b in history.batches] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [e["epoch"] for e in history.epochs] == [1]
+
+
+def test_an_epoch_whose_test_is_repeated_is_not_doubled():
+    start = {"event": "start", "step": 0}
+    again = {"event": "start", "step": 4, "epochs_done": 0}
+    history = folded(start, *map(batch, range(1, 5)), epoch(1, 0.6), again, epoch(1, 0.6))
+    assert [e["epoch"] for e in history.epochs] == [1]
+
+
+def test_best_is_the_first_of_equals_and_lacking_fields_do_no_harm():
+    history = folded(epoch(1, 0.6), epoch(2, 0.8), epoch(3, 0.8), {"event": "epoch"})
+    assert history.best and history.best["epoch"] == 2
+    assert History().best is None
+
+
+def test_seconds_leave_out_pauses():
+    times = (("start", 0), ("batch", 10), ("end", 15), ("start", 1000), ("end", 1003))
+    history = folded(*({"event": kind, "time": t, "step": 0} for kind, t in times))
+    assert history.seconds == 18
+
+
+def test_follow_reads_on_and_notices_another_file(tmp_path: Path):
+    path = tmp_path / "e.jsonl"
+    assert follow(path).start is None
+    EventWriter(path).write("start", step=0)
+    assert follow(path).marks == 1
+    EventWriter(path).write("end", reason="finished")
+    assert follow(path).marks == 2
+    path.rename(tmp_path / "old")
+    EventWriter(path).write("start", step=0)
+    assert follow(path).marks == 1

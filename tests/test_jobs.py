@@ -1,0 +1,215 @@
+"""Training processes, real ones: started, paused, resumed, stopped, killed, deleted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import wait_for
+
+from alexnet_demo import jobs
+from alexnet_demo.config import TrainConfig
+from alexnet_demo.events import EventWriter
+from alexnet_demo.jobs import Run
+
+LONG = TrainConfig(
+    epochs=200, batch_size=8, width=0.0625, train_samples=400, test_samples=16, device="cpu"
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_trainer_left_behind(runs_dir: Path) -> Iterator[None]:
+    yield
+    for run in jobs.list_runs():
+        if run.active:
+            psutil.Process(json.loads((run.directory / "job.json").read_text())["pid"]).kill()
+
+
+def started(config: TrainConfig = LONG) -> Run:
+    outcome = jobs.start(config)
+    assert outcome.done, outcome.message
+    run = jobs.get_run(str(outcome.run_id))
+    assert run
+    return run
+
+
+def reach(run: Run, state: str) -> None:
+    wait_for(lambda: run.state == state, 60, f"not {state} but {run.state}: {run.log_tail()}")
+
+
+def pid_of(run: Run) -> int:
+    return json.loads((run.directory / "job.json").read_text())["pid"]
+
+
+def canned(directory: Path, *events: dict, config: TrainConfig = LONG) -> Run:
+    jobs.prepare(directory, config)
+    writer = EventWriter(directory / "events.jsonl")
+    for event in events:
+        writer.write(event.pop("event"), **event)
+    writer.close()
+    return Run(directory)
+
+
+def test_start_pause_resume_stop():
+    run = started()
+    assert run.state in ("starting", "running")
+    reach(run, "running")
+    wait_for(lambda: len(run.history.batches) > 1, 30, "no batches")
+    assert psutil.Process(pid_of(run)).nice() > 0  # pages come first
+    assert jobs.request(run, "pause").done
+    assert run.state in ("pausing", "paused")
+    reach(run, "paused")
+    paused_at = run.history.last["step"]
+    assert run.resumable
+
+    assert jobs.resume(run).done
+    assert run.state in ("starting", "running")
+    reach(run, "running")
+    wait_for(lambda: run.history.batches[-1]["step"] > paused_at, 30, "did not go on")
+    steps = [b["step"] for b in run.history.batches]
+    assert steps == sorted(set(steps))
+    assert jobs.request(run, "stop").done
+    reach(run, "stopped")
+    assert not jobs.request(run, "stop").done
+
+
+def test_a_second_start_on_the_device_is_told_so():
+    first = started()
+    outcome = jobs.start(LONG)
+    assert not outcome.done
+    assert first.name in outcome.message
+    assert len(jobs.list_runs()) == 1
+
+
+def test_two_browsers_pressing_start_at_once_start_one():
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(jobs.start, [LONG] * 4))
+    assert sum(outcome.done for outcome in outcomes) == 1
+    assert len(jobs.list_runs()) == 1
+
+
+def test_a_killed_trainer_is_seen_and_can_go_on():
+    run = started(LONG)
+    reach(run, "running")
+    assert jobs.request(run, "pause").done
+    reach(run, "paused")
+    jobs.resume(run)
+    reach(run, "running")
+    os.kill(pid_of(run), signal.SIGKILL)
+    reach(run, "interrupted")
+    assert "killed from outside" in run.error
+    assert jobs.resume(run).done
+    reach(run, "running")
+
+
+def test_the_trainer_outlives_its_starter(runs_dir: Path):
+    """As when the web server is killed in mid-training."""
+    code = (
+        "from alexnet_demo import jobs; from alexnet_demo.config import TrainConfig; import time;"
+        f"print(jobs.start(TrainConfig(**{LONG.to_json()!r})).run_id, flush=True); time.sleep(99)"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert starter.stdout
+    run = jobs.get_run(starter.stdout.readline().strip())
+    assert run
+    starter.kill()
+    starter.wait()
+    reach(run, "running")
+    wait_for(lambda: len(run.history.batches) > 1, 30, "no batches")
+
+
+def test_a_trainer_that_cannot_begin_has_failed():
+    run = started(TrainConfig(**{**LONG.to_json(), "device": "cuda:77"}))
+    reach(run, "failed")
+    assert "no device 'cuda:77'" in run.error
+
+
+def test_a_pid_used_by_another_process_is_not_ours(runs_dir: Path):
+    run = canned(runs_dir / "a", {"event": "start", "step": 0})
+    jobs.register(run.directory, os.getpid())
+    record = json.loads((run.directory / "job.json").read_text())
+    jobs.write_json(run.directory / "job.json", {**record, "marks": 0})
+    assert run.state == "running"
+    record = {**record, "marks": 0, "created": record["created"] - 1000}
+    jobs.write_json(run.directory / "job.json", record)
+    assert run.state == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("event", "state"),
+    [
+        ({"event": "end", "reason": "finished"}, "finished"),
+        ({"event": "end", "reason": "stopped"}, "stopped"),
+        ({"event": "end", "reason": "paused"}, "paused"),
+        ({"event": "error", "message": "No."}, "failed"),
+        ({"event": "batch", "step": 1}, "interrupted"),
+    ],
+)
+def test_state_follows_from_the_last_event(runs_dir: Path, event: dict, state: str):
+    assert canned(runs_dir / "a", {"event": "start", "step": 0}, event).state == state
+
+
+def test_runs_are_listed_newest_first_and_found_by_id_alone(runs_dir: Path):
+    assert jobs.list_runs() == []
+    for name in ("20260101-000000-article-aa", "20260102-000000-quick-bb"):
+        canned(runs_dir / name)
+    (runs_dir / "no-run").mkdir()
+    assert [run.id[-2:] for run in jobs.list_runs()] == ["bb", "aa"]
+    assert jobs.get_run("20260101-000000-article-aa")
+    for wrong in ("", "..", "../runs/20260101-000000-article-aa", "no-run", ".locks", "a/b"):
+        assert jobs.get_run(wrong) is None
+
+
+def test_name_and_note_are_kept(runs_dir: Path):
+    run = canned(runs_dir / "20260101-130500-quick-aa", config=TrainConfig.from_recipe("quick"))
+    assert run.name == "Quick look, 01 Jan 13:05"
+    assert jobs.label(run, "  My\nrun ", " why\nso ").done
+    again = Run(run.directory)
+    assert (again.name, again.note) == ("My run", "why\nso")
+    jobs.label(again, "", "")
+    assert Run(run.directory).name == "Quick look, 01 Jan 13:05"
+
+
+def test_delete_spares_what_trains(runs_dir: Path):
+    run = started()
+    outcome = jobs.delete(run)
+    assert not outcome.done
+    assert "stop it" in outcome.message
+    finished = canned(runs_dir / "b", {"event": "end", "reason": "finished"})
+    assert jobs.delete(finished).done
+    assert [r.id for r in jobs.list_runs()] == [run.id]
+    assert not list(runs_dir.glob(".trash*"))
+
+
+def test_damaged_files_do_no_harm(runs_dir: Path):
+    run = canned(runs_dir / "a", {"event": "end", "reason": "finished"})
+    for name in ("config.json", "job.json", "label.json"):
+        (run.directory / name).write_text('{"half')
+    again = Run(run.directory)
+    assert again.config == TrainConfig()
+    assert again.state == "finished"
+    assert again.name
+
+
+def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(jobs.config, "RUNS_DIR", tmp_path / "file" / "runs")
+    outcome = jobs.start(LONG)
+    assert not outcome.done
+    assert "could not be written" in outcome.message
+
+
+def test_probe_answers_or_says_why():
+    found = jobs.probe(TrainConfig(width=0.0625, batch_size=2, device="cpu"))
+    assert found["speed"]["device"] == "cpu"
+    assert found["devices"]
+    wrong = jobs.probe(TrainConfig(device="cuda:77"))
+    assert wrong["error"].startswith("There is no device 'cuda:77' here")

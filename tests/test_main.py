@@ -1,0 +1,139 @@
+"""The commands, as a person or a script calls them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import wait_for
+
+from alexnet_demo import checkpoint, config, jobs
+from alexnet_demo.__main__ import main
+
+TRAIN = (
+    *("train", "--width", "0.0625", "--batch-size", "16", "--device", "cpu"),
+    *("--train-samples", "64", "--test-samples", "32"),
+)
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_train_streams_events_then_predict_uses_its_weights(runs_dir, tmp_path, capsys):
+    from PIL import Image
+
+    from alexnet_demo.data import load_split
+
+    directory = tmp_path / "somewhere"
+    assert main([*TRAIN, "--epochs", "1", "--run-dir", str(directory), "--json"]) == 0
+    told = lines(capsys.readouterr().out)
+    assert told[0]["event"] == "start"
+    assert told[-1]["reason"] == "finished"
+    assert told == lines((directory / "events.jsonl").read_text())
+
+    picture = tmp_path / "shoe.png"
+    Image.fromarray(load_split(train=False).images[0].numpy()).save(picture)
+    best = str(jobs.Run(directory).best)
+    assert main(["predict", str(picture), "--weights", best, "--json"]) == 0
+    (answer,) = lines(capsys.readouterr().out)
+    assert answer["path"] == str(picture)
+    assert answer["label"] in config.CLASSES
+    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_train_refuses_what_it_cannot_do_with_status_2(runs_dir, tmp_path, capsys):
+    assert main(["train", "--epochs", "0"]) == 2
+    assert "Epochs must be between 1 and 1,000, not 0." in capsys.readouterr().err
+    assert main([*TRAIN, "--resume", "nothing"]) == 2
+    assert "no run with a checkpoint" in capsys.readouterr().err
+    assert main([*TRAIN, "--device", "cuda:77", "--run-dir", str(tmp_path / "a")]) == 2
+    assert "no device 'cuda:77'" in capsys.readouterr().err
+    jobs.prepare(tmp_path / "b", config.TrainConfig())
+    assert main([*TRAIN, "--run-dir", str(tmp_path / "b")]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--recipe", "none"])
+    assert stop.value.code == 2
+
+
+def test_ctrl_c_stops_with_a_checkpoint_and_resume_finishes(runs_dir: Path, capsys):
+    command = [sys.executable, "-m", "alexnet_demo", *TRAIN, "--epochs", "3", "--json"]
+    process = subprocess.Popen(
+        command, cwd=config.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    (run,) = wait_for(jobs.list_runs, 30, "no run")
+    wait_for(lambda: run.history.batches, 60, "no batch")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert lines(out)[-1]["reason"] == "stopped"
+    assert main(["train", "--resume", run.id, "--json"]) == 0
+    assert [e["epoch"] for e in run.history.epochs] == [1, 2, 3]
+    assert checkpoint.load(run.last)[1]["step"] == 12
+
+
+def test_summary_gives_the_true_totals(capsys):
+    assert main(["summary", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["total_params"] == 46_764_746
+    assert main(["summary", "--json", "--in-channels", "3", "--classes", "1000"]) == 0
+    assert json.loads(capsys.readouterr().out)["total_params"] == 50_844_008
+    assert main(["summary"]) == 0
+    assert "46,764,746" in capsys.readouterr().out
+    assert main(["summary", "--image-size", "66"]) == 2
+    assert "66×66 is too small" in capsys.readouterr().err
+
+
+def test_runs_lists_them(runs_dir: Path, capsys):
+    assert main(["runs", "--json"]) == 0
+    assert capsys.readouterr().out == ""
+    jobs.prepare(runs_dir / "20260101-000000-quick-aa", config.TrainConfig.from_recipe("quick"))
+    assert main(["runs", "--json"]) == 0
+    (record,) = lines(capsys.readouterr().out)
+    assert record["state"] == "interrupted"
+    assert record["recipe"] == "quick"
+    assert main(["runs"]) == 0
+    assert "Quick look" in capsys.readouterr().out
+
+
+def test_predict_names_broken_files_and_goes_on(tmp_path: Path, tiny_weights: Path, capsys):
+    from PIL import Image
+
+    picture = Image.new("L", (40, 60), 255)
+    picture.paste(60, (10, 10, 30, 50))
+    picture.save(tmp_path / "b.png")
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    assert main(["predict", str(tmp_path), "--weights", str(tiny_weights), "--json"]) == 2
+    broken, good = lines(capsys.readouterr().out)
+    assert broken["path"].endswith("a.png")
+    assert broken["error"]
+    assert good["label"]
+    missing = str(tmp_path / "none.safetensors")
+    assert main(["predict", str(tmp_path), "--weights", missing]) == 2
+    assert "There is no checkpoint" in capsys.readouterr().err
+
+
+def test_evaluate_measures_on_the_test_set(tiny_weights: Path, capsys):
+    command = ["evaluate", "--weights", str(tiny_weights), "--test-samples", "50", "--json"]
+    assert main([*command, "--device", "cpu"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert 0 <= report["accuracy"] <= 1
+    assert main([*command, "--test-samples", "0"]) == 2
+
+
+def test_answers_alone_on_standard_output():
+    """A script that reads it must not meet warnings or progress there."""
+    done = subprocess.run(
+        [sys.executable, "-m", "alexnet_demo", "summary", "--json"],
+        cwd=config.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ,
+    )
+    assert len(lines(done.stdout)) == 1

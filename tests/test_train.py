@@ -1,0 +1,257 @@
+"""The loop: equal to the article's, resumable, and honest when it fails."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torchvision import transforms
+
+from alexnet_demo import checkpoint, data, jobs
+from alexnet_demo import device as devices
+from alexnet_demo import train as train_module
+from alexnet_demo.config import ConfigError, TrainConfig
+from alexnet_demo.model import AlexNet
+from alexnet_demo.train import Tally, TrainError, train, train_step
+
+TINY = {
+    "epochs": 2,
+    "batch_size": 16,
+    "lr": 0.05,
+    "momentum": 0.9,
+    "width": 0.0625,
+    "train_samples": 80,
+    "test_samples": 32,
+    "device": "cpu",
+    "precision": "fp32",
+}
+
+
+def tiny(**changes) -> TrainConfig:
+    return TrainConfig(**{**TINY, **changes})
+
+
+def prepared(directory: Path, config: TrainConfig) -> Path:
+    jobs.prepare(directory, config)
+    return directory
+
+
+def weights(directory: Path) -> dict[str, torch.Tensor]:
+    return checkpoint.strip_prefix(checkpoint.load(jobs.Run(directory).last)[0], "model.")
+
+
+def events(directory: Path) -> list[dict]:
+    return [json.loads(line) for line in (directory / "events.jsonl").read_text().splitlines()]
+
+
+# ------------------------------------------------------------------- the article's loop
+
+
+def article_losses(model: nn.Module, batches: list, lr: float) -> list[float]:
+    """The article's loop as printed, on pictures that PIL resized."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    loss = nn.CrossEntropyLoss()
+    model.train()
+    losses = []
+    for x, y in batches:
+        optimizer.zero_grad()
+        y_hat = model(x)
+        value = loss(y_hat, y)
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+    return losses
+
+
+def our_losses(model: nn.Module, batches: list, lr: float) -> list[float]:
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    model.train()
+    return [train_step(model, optimizer, scaler, x, y)[0].item() for x, y in batches]
+
+
+def test_a_few_steps_give_the_article_losses():
+    """Same initial weights, same dropout, same samples; the input through each one's own path."""
+    split = data.load_split(train=True).head(64)
+    order = data.epoch_order(64, seed=0, epoch=0)
+    transform = transforms.Compose([transforms.Resize(224), transforms.ToTensor()])
+
+    def by_pil(chosen: torch.Tensor) -> torch.Tensor:
+        return torch.stack([transform(Image.fromarray(p.numpy())) for p in split.images[chosen]])
+
+    theirs_in = [(by_pil(chosen), split.labels[chosen]) for chosen in order.split(16)]
+    ours_in = list(split.batches(16, order))
+    torch.manual_seed(5)
+    theirs = article_losses(AlexNet(width=0.25), theirs_in, lr=0.1)
+    torch.manual_seed(5)
+    ours = our_losses(AlexNet(width=0.25).to(memory_format=torch.channels_last), ours_in, lr=0.1)
+    assert ours == pytest.approx(theirs, rel=1e-4)
+    assert len(set(ours)) == 4
+
+
+def test_the_full_network_takes_the_article_step():
+    """One step of the full network on the same tensors: the same loss and the same weights."""
+    x, y = torch.rand(4, 1, 224, 224), torch.tensor([1, 2, 3, 4])
+    models = []
+    for losses in (article_losses, our_losses):
+        torch.manual_seed(1)
+        model = AlexNet()
+        models.append((losses(model, [(x, y)], 0.1), model))
+    assert models[0][0] == pytest.approx(models[1][0], rel=1e-6)
+    for a, b in zip(models[0][1].parameters(), models[1][1].parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_tally_sums_batches_of_different_sizes():
+    tally = Tally(torch.device("cpu"))
+    logits = torch.eye(3)
+    tally.add(torch.tensor(2.0), logits, torch.tensor([0, 1, 0]))
+    tally.add(torch.tensor(5.0), logits[:1], torch.tensor([0]))
+    assert tally.sums() == (11.0, 3.0, 4)
+
+
+# ------------------------------------------------------------------------- whole runs
+
+
+def test_a_run_tells_its_story(runs_dir: Path):
+    directory = prepared(runs_dir / "a", tiny())
+    assert train(tiny(), directory) == "finished"
+    told = events(directory)
+    assert told[0]["event"] == "start"
+    assert told[0]["parameters"] == sum(
+        p.numel() for p in AlexNet(width=TINY["width"]).parameters()
+    )
+    assert told[-1] == {**told[-1], "event": "end", "reason": "finished", "step": 10}
+    epochs = [e for e in told if e["event"] == "epoch"]
+    assert [e["step"] for e in epochs] == [5, 10]
+    wanted = {"train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds"}
+    assert wanted | {"images_per_s", "peak_memory"} <= epochs[0].keys()
+    run = jobs.Run(directory)
+    assert run.state == "finished"
+    model, info = checkpoint.load_weights(run.best)
+    assert info["test_accuracy"] == max(e["test_accuracy"] for e in epochs)
+    split = data.load_split(train=False).head(32)
+    with torch.no_grad():
+        hits = sum((model(x).argmax(1) == y).sum().item() for x, y in split.batches(16))
+    assert hits / 32 == pytest.approx(info["test_accuracy"])
+
+
+@pytest.mark.parametrize("at", [2, 5, 7])
+def test_paused_and_resumed_equals_uninterrupted(runs_dir: Path, at: int, monkeypatch):
+    """Mid-epoch and at an epoch's end, with dropout and momentum: bit for bit on a CPU."""
+    monkeypatch.setattr(train_module, "EVENT_SECONDS", 0.0)
+    straight = prepared(runs_dir / "straight", tiny())
+    train(tiny(), straight)
+
+    broken = prepared(runs_dir / "broken", tiny())
+    request, real = broken / "request", train_module.train_step
+    steps = iter(range(1, 100))
+
+    def pausing(*arguments, **named):
+        if next(steps) == at:
+            request.write_text("pause")
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(train_module, "train_step", pausing)
+    assert train(tiny(), broken) == "paused"
+    assert jobs.Run(broken).state == "paused"
+    monkeypatch.setattr(train_module, "train_step", real)
+    request.unlink()
+    assert train(tiny(), broken) == "finished"
+    ours, theirs = weights(broken), weights(straight)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    curves = [jobs.Run(d).history for d in (broken, straight)]
+    assert [b["step"] for b in curves[0].batches] == [b["step"] for b in curves[1].batches]
+    assert [b["loss"] for b in curves[0].batches] == pytest.approx(
+        [b["loss"] for b in curves[1].batches], rel=1e-5
+    )
+    assert [e["train_loss"] for e in curves[0].epochs] == pytest.approx(
+        [e["train_loss"] for e in curves[1].epochs]
+    )
+
+
+def test_stop_keeps_a_checkpoint(runs_dir: Path):
+    directory = prepared(runs_dir / "a", tiny())
+    (directory / "request").write_text("stop")
+    assert train(tiny(), directory) == "stopped"
+    assert checkpoint.load(jobs.Run(directory).last)[1]["step"] == 1
+
+
+def test_a_hopeless_learning_rate_ends_in_a_sentence(runs_dir: Path):
+    config = tiny(lr=10.0, momentum=0.99)
+    directory = prepared(runs_dir / "a", config)
+    with pytest.raises(TrainError, match="NaN or infinite at step .* learning rate is too high"):
+        train(config, directory)
+    run = jobs.Run(directory)
+    assert run.state == "failed"
+    assert "learning rate" in run.error
+    if run.last.exists():
+        assert all(torch.isfinite(t).all() for t in weights(directory).values())
+
+
+def test_the_last_good_checkpoint_survives_nan(runs_dir: Path, monkeypatch):
+    directory = prepared(runs_dir / "a", tiny())
+    real, steps = train_module.train_step, iter(range(1, 100))
+
+    def poisoned(model, *arguments, **named):
+        if next(steps) == 8:
+            with torch.no_grad():
+                model.net.fc8.weight.fill_(float("nan"))
+        return real(model, *arguments, **named)
+
+    monkeypatch.setattr(train_module, "train_step", poisoned)
+    with pytest.raises(TrainError, match="last good checkpoint is kept"):
+        train(tiny(), directory)
+    assert checkpoint.load(jobs.Run(directory).last)[1]["step"] == 5
+    assert all(torch.isfinite(t).all() for t in weights(directory).values())
+
+
+def test_a_full_disk_ends_in_a_sentence(runs_dir: Path, monkeypatch):
+    directory = prepared(runs_dir / "a", tiny())
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(TrainError, match=r"could not be written .*No space left.* then resume"):
+        train(tiny(), directory)
+    assert jobs.Run(directory).state == "failed"
+
+
+def test_out_of_memory_names_batch_memory_and_a_way_out(runs_dir: Path, monkeypatch):
+    directory = prepared(runs_dir / "a", tiny())
+
+    def hungry(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 90 GiB")
+
+    monkeypatch.setattr(train_module, "train_step", hungry)
+    with pytest.raises(TrainError, match=r"batch size 16 .*GB in use of .*try a batch size of 8"):
+        train(tiny(), directory)
+
+
+def test_one_training_at_a_time_on_a_device(runs_dir: Path):
+    directory = prepared(runs_dir / "a", tiny())
+    with jobs.device_lock("cpu"), pytest.raises(ConfigError, match="cpu is training another run"):
+        train(tiny(), directory)
+    assert jobs.Run(directory).state == "failed"
+
+
+def test_a_checkpoint_of_another_network_is_refused(runs_dir: Path):
+    directory = prepared(runs_dir / "a", tiny(epochs=1))
+    train(tiny(epochs=1), directory)
+    with pytest.raises(checkpoint.CheckpointError, match="does not hold the training state"):
+        train(tiny(width=0.125), directory)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(
+    devices.available()[0].id == "cpu", reason="needs a CUDA or MPS device, there is none here"
+)
+def test_a_gpu_trains_too(runs_dir: Path):
+    config = tiny(device="auto", precision="auto")
+    assert train(config, prepared(runs_dir / "a", config)) == "finished"

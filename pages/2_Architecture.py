@@ -12,11 +12,12 @@ page(
     "Five convolutions turn a picture into ever smaller, ever deeper feature maps; three fully "
     "connected layers turn those into a decision.",
 )
-choice = architecture.choose()
+choice, beside_numbers = architecture.choose()
 try:
     with st.spinner("Measuring the network… The first time this loads PyTorch."):
         summary = architecture.measure(choice)
 except ValueError as error:
+    beside_numbers.error(str(error))
     st.error(str(error), icon=":material/error:")
     st.stop()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from alexnet_demo import charts
 from alexnet_demo.config import ARTICLE_PRINTED_PARAMETERS, IMAGE_SIZE, LIMITS
@@ -44,8 +45,12 @@ _KEYS = ("arch_channels", "arch_classes", "arch_width", "arch_side")
 # ---------------------------------------------------------------------- choosing
 
 
-def choose() -> Choice:
-    """The presets, and behind a button the four numbers that make a network."""
+def choose() -> tuple[Choice, DeltaGenerator]:
+    """The presets, and behind a button the four numbers that make a network.
+
+    Returns:
+        The choice, and a place beside the numbers to say what is wrong with it.
+    """
     for key, value in zip(_KEYS, astuple(Choice()), strict=True):
         st.session_state.setdefault(key, value)
     _name_choice()
@@ -59,7 +64,8 @@ def choose() -> Choice:
         )
         with st.popover("Adjust", icon=":material/tune:"):
             _numbers()
-    return _chosen()
+            beside = st.container()
+    return _chosen(), beside
 
 
 def _chosen() -> Choice:

@@ -108,7 +108,7 @@ def _run_state(run_id: str) -> None:
     run = jobs.get_run(run_id)
     if run is None:  # deleted meanwhile, perhaps in another tab
         return
-    with st.container(key="sidebar-run", gap="small"):
+    with st.container(key="sidebar-run", gap="xsmall"):
         state_badge(run)
         st.markdown(f"**{run.name}**")
         st.caption(progress_line(run))

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 SIDE = 256  # side of the canvas in its own units; strokes and pen widths are measured in them
 MAX_STROKES, MAX_POINTS = 2_000, 100_000
 MAX_WIDTH = 64.0
-_OVERSAMPLING = 2  # drawn so many times larger, then averaged: smooth edges
+_OVERSAMPLING = 4  # drawn so many times larger, then averaged: smooth edges
 
 
 class DrawingError(ValueError):
@@ -67,11 +67,6 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def is_blank(strokes: tuple[Stroke, ...]) -> bool:
-    """Whether no pen has touched the canvas."""
-    return not any(stroke.tool == "pen" for stroke in strokes)
-
-
 def render(strokes: tuple[Stroke, ...]) -> Image.Image:
     """Black ink on white, mode L, 256×256, with round ends and joints."""
     scale = _OVERSAMPLING
@@ -86,3 +81,8 @@ def render(strokes: tuple[Stroke, ...]) -> Image.Image:
         for x, y in points:
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
     return image.resize((SIDE, SIDE), Image.Resampling.BOX)
+
+
+def is_blank(picture: Image.Image) -> bool:
+    """Whether no ink is left on what `render` gave."""
+    return picture.getextrema() == (255, 255)

@@ -261,7 +261,7 @@ def detect_kind(grey: np.ndarray) -> Kind:
     """``dataset``, ``sketch`` or ``photo``, from the grey picture (H, W) as it came.
 
     A 28×28 picture is one of the data set's kind. A sketch has a plain ground that fills half of
-    it and reaches all along the border, and ink so thin that little is left when 4 % of the
+    it and reaches all along the border, and ink so thin that little is left when 2 % of the
     picture's side is taken off its edges. Anything else is a photo.
     """
     if grey.shape == (SIDE, SIDE):

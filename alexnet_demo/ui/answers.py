@@ -126,9 +126,9 @@ def steps(prepared: Prepared | None) -> None:
         return
     with st.container(horizontal=True, key="steps"):
         for number, step in enumerate(prepared.steps, 1):
-            with st.container(width=150, gap="xxsmall"):
+            with st.container(width=165, gap="xxsmall"):
                 st.image(
-                    png(enlarge(step.image, 150)), width=150, alt=f"{step.name}: {step.explanation}"
+                    png(enlarge(step.image, 165)), width=165, alt=f"{step.name}: {step.explanation}"
                 )
                 st.markdown(f"**{number}. {step.name}**")
                 st.caption(step.explanation)

@@ -12,6 +12,7 @@ import streamlit as st
 
 from alexnet_demo import config, jobs
 from alexnet_demo.config import TrainConfig
+from alexnet_demo.ui.text import plain
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a network is to be loaded
     from alexnet_demo.predict import Classifier
@@ -70,23 +71,23 @@ def picker() -> Classifier | None:
         return None
     st.session_state[_WIDGET] = wanted(found)
     labels = {option.id: option.label for option in found}
-    with st.container(horizontal=True, vertical_alignment="bottom", key="model-row"):
-        chosen = st.selectbox(
+    chosen = next(option for option in found if option.id == st.session_state[_WIDGET])
+    with st.popover(f"Model: {plain(chosen.label)}", icon=":material/network_node:"):
+        st.selectbox(
             "Model",
             list(labels),
             format_func=lambda i: labels.get(i, i),
             key=_WIDGET,
             on_change=_remember,
-            width=420,
         )
-        with st.popover("Other file", icon=":material/upload_file:"):
-            _upload_form()
+        about = st.empty()
+        _upload_form()
     try:
-        classifier = _load(next(option for option in found if option.id == chosen))
+        classifier = _load(chosen)
     except ValueError as error:  # CheckpointError, told without importing torch for its name
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return None
-    st.caption(describe(classifier))
+    about.caption(describe(classifier))
     return classifier
 
 
@@ -147,8 +148,12 @@ def _uploaded(digest: str, _file: tuple[str, bytes] | None) -> Classifier:
 
 def _upload_form() -> None:
     """Take a weights file; what does not fit is refused with one sentence."""
-    file = st.file_uploader("Weights as .safetensors", type=["safetensors"], key="weights file")
-    st.caption("Checked by the shapes of its layers. Other kinds of file are never opened.")
+    file = st.file_uploader(
+        "Or a file of your own",
+        type=["safetensors"],
+        help="A .safetensors file with this network's layers. Other kinds are never opened.",
+        key="weights file",
+    )
     if file is None:
         return
     data = file.getvalue()
@@ -158,7 +163,7 @@ def _upload_form() -> None:
     try:
         _check_and_keep(Path(file.name).name, data, digest)
     except ValueError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return
     st.rerun()
 

@@ -6,7 +6,6 @@ Each is a fragment: a stroke reruns only the part of the page that it changes.
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from alexnet_demo import drawing
 from alexnet_demo.config import CLASSES, TEST_SAMPLES
 from alexnet_demo.ui import answers
 from alexnet_demo.ui.canvas import canvas
+from alexnet_demo.ui.text import plain
 
 if TYPE_CHECKING:  # all import torch
     from alexnet_demo.data import Split
@@ -34,12 +34,12 @@ def draw(classifier: Classifier) -> None:
     prepared = None
     left, right = st.columns([1, 1], gap="large")
     with left:
-        strokes = canvas()
+        picture = drawing.render(canvas())
     with right:
-        if drawing.is_blank(strokes):
+        if drawing.is_blank(picture):
             answers.waiting("The answer appears here with your first stroke.")
         else:
-            prepared = answers.show(drawing.render(strokes), classifier, usual="sketch")
+            prepared = answers.show(picture, classifier, usual="sketch")
     if prepared:
         answers.steps(prepared)
 
@@ -103,11 +103,11 @@ def samples(classifier: Classifier) -> None:
     answers.steps(prepared)
 
 
-SOURCES: dict[str, tuple[str, Callable[[Classifier], None]]] = {
-    "Draw": (":material/draw:", draw),
-    "Upload": (":material/upload:", upload),
-    "Camera": (":material/photo_camera:", camera),
-    "Samples": (":material/grid_view:", samples),
+SOURCES: dict[str, Callable[[Classifier], None]] = {
+    "Draw": draw,
+    "Upload": upload,
+    "Camera": camera,
+    "Samples": samples,
 }
 
 
@@ -116,13 +116,11 @@ def choose() -> Callable[[Classifier], None]:
     name = st.segmented_control(
         "Where the picture comes from",
         list(SOURCES),
-        format_func=lambda n: f"{SOURCES[n][0]} {n}",
         default="Draw",
-        required=True,
         key="source",
         label_visibility="collapsed",
     )
-    return SOURCES[name or "Draw"][1]
+    return SOURCES[name or "Draw"]
 
 
 # ------------------------------------------------------------------ files
@@ -167,11 +165,6 @@ def _many(files: Sequence[UploadedFile], classifier: Classifier) -> None:
 
 def _too_large(name: str) -> str:
     return f"{plain(name)} is too large: at most {MAX_FILE_MB} MB."
-
-
-def plain(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:])", r"\\\1", text)
 
 
 # ------------------------------------------------------------------ the test set

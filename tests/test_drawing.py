@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from alexnet_demo.drawing import SIDE, DrawingError, is_blank, parse, render
+
+
+def line(**changes: object) -> dict[str, object]:
+    return {"tool": "pen", "width": 8, "points": [[20, 128], [236, 128]], **changes}
+
+
+def test_a_line_has_its_width_and_round_ends() -> None:
+    ink = np.asarray(render(parse([line()]))) < 128
+    assert ink.shape == (SIDE, SIDE)
+    assert ink[:, 128].sum() in (8, 9)
+    assert ink[128, 17] and not ink[124, 17]
+
+
+def test_the_eraser_takes_ink_away() -> None:
+    rubbed = render(parse([line(), line(tool="eraser", width=30)]))
+    assert is_blank(rubbed)
+    assert not is_blank(render(parse([line()])))
+    assert is_blank(render(parse(None)))
+
+
+def test_a_tap_leaves_a_dot() -> None:
+    ink = np.asarray(render(parse([line(points=[[100, 100]])]))) < 128
+    assert 40 <= ink.sum() <= 70
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "strokes",
+        {"strokes": []},
+        [None],
+        [[]],
+        [{}],
+        [line(tool="axe")],
+        [line(width=0)],
+        [line(width=1e9)],
+        [line(width="8")],
+        [line(points=[])],
+        [line(points=7)],
+        [line(points=[[1]])],
+        [line(points=[[1, float("nan")]])],
+        [line(points=[[1, 10**400]])],
+        [line(points=[[1, None]])],
+        [line(points=[[True, "x"]])],
+        [line(tool=[])],
+        [line()] * 3000,
+        [line(points=[[1, 1]] * 60_000)] * 2,
+    ],
+)
+def test_forged_drawings_are_refused_in_one_sentence(forged: object) -> None:
+    with pytest.raises(DrawingError, match="draw again"):
+        parse(forged)

@@ -62,7 +62,8 @@ def choose() -> tuple[Choice, DeltaGenerator]:
             on_change=_take_preset,
             label_visibility="collapsed",
         )
-        with st.popover("Adjust", icon=":material/tune:"):
+        # Of a fixed width, lest a message widen it and move what the reader has in hand.
+        with st.popover("Adjust", icon=":material/tune:"), st.container(width=272):
             _numbers()
             beside = st.container()
     return _chosen(), beside

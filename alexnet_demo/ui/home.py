@@ -57,8 +57,8 @@ def _ready(shipped: bool) -> None:
 def _nothing_yet() -> None:
     st.markdown("**There is no trained model yet**")
     st.markdown(
-        "No weights came with this copy, and nothing has been trained on it so far. A quick "
-        "training takes a narrower AlexNet and part of the pictures: it shows results within "
+        "No weights came with this copy, and no run on it has finished an epoch so far. A quick "
+        "training takes a narrower AlexNet and part of the pictures: its curves show within "
         "minutes, also without a GPU."
     )
     _quick_training("primary")

@@ -77,12 +77,15 @@ def state_badge(run: jobs.Run) -> None:
 
 
 def progress_line(run: jobs.Run) -> str:
-    """How far a run has come, such as ``Epoch 2 of 4 · best test accuracy 85.1 %``."""
+    """How far a run has come, such as ``2 of 4 epochs done · best test accuracy 85.1 %``."""
     history = run.history
-    done = len(history.epochs)
-    if run.active and history.batches:
-        done = min(done + 1, run.config.epochs)
-    words = [f"Epoch {done} of {run.config.epochs}" if done else "First epoch not begun yet"]
+    done, planned = len(history.epochs), run.config.epochs
+    if not run.active:
+        words = [f"{done} of {planned} epochs done"]
+    elif history.batches:
+        words = [f"Epoch {min(done + 1, planned)} of {planned}"]
+    else:
+        words = ["First epoch not begun yet"]
     if history.best:
         words.append(f"best test accuracy {history.best['test_accuracy']:.1%}".replace("%", " %"))
     return " · ".join(words)

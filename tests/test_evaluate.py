@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from alexnet_demo import data
+from alexnet_demo.config import CLASSES
+from alexnet_demo.evaluate import evaluate, format_report, read_folder, score
+from alexnet_demo.predict import Classifier
+
+
+def test_figures_of_a_case_counted_by_hand() -> None:
+    # True classes 0 0 1 2, said 0 1 1 1, each with certainty of logit 9 against 0.
+    logits = torch.zeros(4, 10)
+    logits[[0, 1, 2, 3], [0, 1, 1, 1]] = 9.0
+    report = score(logits, torch.tensor([0, 0, 1, 2]))
+    assert report["accuracy"] == 0.5 and report["samples"] == 4
+    total = math.log(math.exp(9) + 9)
+    assert report["loss"] == pytest.approx(total - 2 * 9 / 4, rel=1e-5)
+    first, second, third, unseen = (report["classes"][CLASSES[i]] for i in (0, 1, 2, 9))
+    assert first == {"precision": 1.0, "recall": 0.5, "samples": 2}
+    assert second == {"precision": pytest.approx(1 / 3), "recall": 1.0, "samples": 1}
+    assert third == {"precision": None, "recall": 0.0, "samples": 1}
+    assert unseen == {"precision": None, "recall": None, "samples": 0}
+    assert report["confusion"][0][:3] == [1, 1, 0]
+    assert report["confusion"][2][:3] == [0, 1, 0]
+
+
+def test_the_test_set_through_a_network(tiny_weights: Path) -> None:
+    report = evaluate(tiny_weights, "cpu", samples=200)
+    split = data.load_split(train=False).head(200)
+    guesses = Classifier.load(tiny_weights).probabilities(split.images.numpy()).argmax(1)
+    assert report["accuracy"] == pytest.approx((guesses == split.labels.numpy()).mean())
+    assert np.array(report["confusion"]).sum() == 200
+    assert json.loads(json.dumps(report)) == report
+    table = format_report(report)
+    assert "Ankle boot" in table and f"{report['accuracy']:.2%}" in table
+
+
+def test_a_folder_with_one_subfolder_a_class(tmp_path: Path, tiny_weights: Path) -> None:
+    images = data.load_split(train=False).head(3).images.numpy()
+    for sub, image in zip(("T-shirt_top", "Ankle_boot", "trouser"), images, strict=True):
+        (tmp_path / sub).mkdir()
+        Image.fromarray(image).save(tmp_path / sub / "1.png")
+    (tmp_path / "Hat").mkdir()
+    Image.fromarray(images[0]).save(tmp_path / "Hat" / "1.png")
+    (tmp_path / "trouser" / "2.png").write_bytes(b"")
+    labelled = read_folder(tmp_path)
+    assert labelled.labels.tolist() == [9, 0, 1]
+    assert np.array_equal(labelled.pixels[1], images[0])
+    report = evaluate(tiny_weights, "cpu", images=tmp_path)
+    assert report["samples"] == 3
+    assert report["unreadable"] == [
+        {"path": str(tmp_path / "trouser" / "2.png"), "error": "The file is empty."}
+    ]
+    assert "2.png" in format_report(report)
+
+
+def test_a_folder_without_classes_is_refused(tmp_path: Path, tiny_weights: Path) -> None:
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(ValueError, match="no readable pictures"):
+            evaluate(tiny_weights, "cpu", images=folder)

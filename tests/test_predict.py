@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alexnet_demo import checkpoint, data, predict
+from alexnet_demo.config import CLASSES, ConfigError
+from alexnet_demo.predict import Classifier, Prediction, classify_paths
+from alexnet_demo.preprocess import prepare
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    return data.load_split(train=False).head(40).images.numpy()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, pixels: np.ndarray) -> Path:
+    """Two good pictures, a broken one, one in a subfolder, and what is no picture."""
+    (tmp_path / "sub").mkdir()
+    Image.fromarray(pixels[0]).save(tmp_path / "b.png")
+    Image.fromarray(pixels[1]).resize((120, 120)).save(tmp_path / "a.JPG", "JPEG")
+    Image.fromarray(255 - pixels[2]).save(tmp_path / "sub" / "c.bmp")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    (tmp_path / "notes.txt").write_text("no picture")
+    return tmp_path
+
+
+def test_probabilities_are_those_of_the_network_and_sum_to_one(
+    tiny_weights: Path, pixels: np.ndarray
+) -> None:
+    classifier = Classifier.load(tiny_weights)
+    rows = classifier.probabilities(pixels)  # 40 pictures: more than one batch
+    assert rows.shape == (40, 10) and rows.dtype == np.float32
+    assert np.allclose(rows.sum(1), 1, atol=1e-5)
+    assert np.allclose(rows[35], classifier.probabilities(pixels[35:36])[0], atol=1e-6)
+    assert not np.allclose(rows[0], rows[1], atol=1e-6)
+    assert classifier.probabilities(pixels[:0]).shape == (0, 10)
+
+
+def test_predictions_are_ranked(tiny_weights: Path, pixels: np.ndarray) -> None:
+    pictures = [prepare(Image.fromarray(image)) for image in pixels[:3]]
+    classifier = Classifier.load(tiny_weights)
+    for answer, row in zip(
+        classifier.predict(pictures), classifier.probabilities(pixels[:3]), strict=True
+    ):
+        assert answer.label == CLASSES[row.argmax()]
+        assert answer.probability == pytest.approx(row.max(), abs=1e-6)
+        assert [p for _, p in answer.ranked] == sorted(row.tolist(), reverse=True)
+        assert {name for name, _ in answer.ranked} == set(CLASSES)
+        assert answer.kind == "dataset" and answer.ms > 0
+    assert classifier.predict([]) == []
+
+
+def test_sure_begins_at_the_threshold() -> None:
+    def answer(p: float) -> Prediction:
+        return Prediction((("Bag", p), ("Coat", 1 - p)), "photo", 1.0)
+
+    assert answer(predict.SURE_FROM).sure
+    assert not answer(predict.SURE_FROM - 0.01).sure
+
+
+def test_folders_are_walked_in_order_and_bad_files_do_not_stop_the_rest(
+    folder: Path, tiny_weights: Path
+) -> None:
+    missing = str(folder / "nowhere.png")
+    records = list(classify_paths([str(folder), missing], tiny_weights, "cpu", "auto", 3))
+    names = [Path(record["path"]).name for record in records]
+    assert names == ["a.JPG", "b.png", "broken.png", "c.bmp", "nowhere.png"]
+    good = [record for record in records if "error" not in record]
+    assert [Path(record["path"]).name for record in good] == ["a.JPG", "b.png", "c.bmp"]
+    for record in good:
+        assert set(record) == {"path", "label", "probabilities", "kind", "sure", "ms"}
+        assert len(record["probabilities"]) == 3
+        assert record["label"] == next(iter(record["probabilities"]))
+    assert [record["kind"] for record in good] == ["photo", "dataset", "dataset"]
+    broken = [record["error"] for record in records if "error" in record]
+    assert len(broken) == 2 and broken[1] == "There is no such file."
+
+
+def test_more_files_than_a_batch_keep_their_order(
+    tmp_path: Path, tiny_weights: Path, pixels: np.ndarray
+) -> None:
+    for number, image in enumerate(pixels):
+        Image.fromarray(image).save(tmp_path / f"{number:02}.png")
+    records = list(classify_paths([str(tmp_path)], tiny_weights, "cpu"))
+    labels = [CLASSES[i] for i in Classifier.load(tiny_weights).probabilities(pixels).argmax(1)]
+    assert [record["label"] for record in records] == labels
+
+
+def test_a_dash_reads_paths_from_standard_input(
+    folder: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{folder / 'b.png'}\n\n{folder / 'sub'}\n-\n"))
+    records = list(classify_paths(["-"], tiny_weights, "cpu"))
+    assert [Path(record["path"]).name for record in records] == ["b.png", "c.bmp"]
+
+
+def test_unusable_arguments_are_refused(folder: Path, tiny_weights: Path) -> None:
+    good = str(folder / "b.png")
+    with pytest.raises(checkpoint.CheckpointError, match="There is no checkpoint"):
+        list(classify_paths([good], folder / "none.safetensors"))
+    with pytest.raises(ConfigError, match="no device"):
+        list(classify_paths([good], tiny_weights, "cuda:99"))
+    with pytest.raises(ValueError, match="At least one"):
+        list(classify_paths([good], tiny_weights, "cpu", top=0))
+    with pytest.raises(ValueError, match="Unknown kind"):
+        list(classify_paths([good], tiny_weights, "cpu", "painting"))

@@ -135,6 +135,7 @@ class History:
         """The epoch with the highest test accuracy, the first of equals."""
         return max(self.epochs, key=lambda e: e["test_accuracy"], default=None)
 
+
 def _redone(epoch: Event, start: Event) -> bool:
     """Whether a run resumes just before the evaluation that gave this epoch's event."""
     return epoch["step"] == start.get("step") and epoch["epoch"] > start.get("epochs_done", 0)

@@ -293,8 +293,13 @@ def _small(grey: np.ndarray, side: int) -> np.ndarray:
 
 
 def remove_ground(light: np.ndarray) -> np.ndarray:
-    """The ground's level taken off a light-on-dark picture, uint8 (H, W): the ground is 0."""
-    return light - np.minimum(light, ground_level(light))
+    """The ground's level taken off a light-on-dark picture, uint8 (H, W): the ground is 0.
+
+    A ground that is light all the same (as where polarity was chosen by hand) stays: taking it
+    off would leave nothing.
+    """
+    level = ground_level(light)
+    return light if level > 170 else light - np.minimum(light, level)
 
 
 def crop(clean: np.ndarray, specks: bool = False) -> np.ndarray:

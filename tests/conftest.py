@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -14,10 +15,12 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import psutil
 import pytest
 import torch
 
 from alexnet_demo import checkpoint, config
+from alexnet_demo.jobs import Run
 from alexnet_demo.model import AlexNet
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -113,6 +116,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     served.start()
     yield served
     served.kill()
+    for run in map(Run, served.runs.iterdir()):
+        if run.active:
+            psutil.Process(json.loads((run.directory / "job.json").read_text())["pid"]).kill()
 
 
 @pytest.fixture(scope="module")

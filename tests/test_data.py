@@ -85,7 +85,7 @@ def test_a_cut_unpacked_file_is_said(tmp_path: Path):
     load_split(train=False)  # unpacks the published files
     for file in (DATA_DIR / "FashionMNIST" / "raw").glob("*-ubyte"):
         (raw / file.name).write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(DataError, match="unpacked file .* is damaged: delete"):
+    with pytest.raises(DataError, match=r"unpacked file .* is damaged: delete"):
         load_split(train=False, root=tmp_path)
 
 

@@ -193,6 +193,12 @@ def test_choices_override_what_is_detected() -> None:
         prepare(bag(), kind="painting")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("image", [bag(), sketch()])
+def test_the_wrong_polarity_is_shown_as_chosen(image: Image.Image) -> None:
+    kept = prepare(image, polarity="keep")
+    assert kept.pixels[0, 0] == 255 and kept.pixels.min() < 128
+
+
 def test_noise_at_the_edge_does_not_widen_the_crop() -> None:
     clean = np.zeros((300, 300), np.uint8)
     clean[100:200, 100:200] = 255

@@ -160,7 +160,7 @@ def table(rows: list[tuple[str, Prepared, Prediction]]) -> None:
         [
             {
                 "Picture": data_url(prepared.steps[0].image),
-                "File": name,
+                "File": no_formula(name),  # the table has a CSV download of its own
                 "Label": answer.label,
                 "Probability": answer.probability * 100,
                 "Sure": answer.sure,
@@ -178,7 +178,7 @@ def table(rows: list[tuple[str, Prepared, Prediction]]) -> None:
         row_height=56,
     )
     st.download_button(
-        "Download as CSV",
+        "Download predictions",
         as_csv([(name, answer) for name, _, answer in rows]),
         "predictions.csv",
         "text/csv",

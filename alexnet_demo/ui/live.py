@@ -61,8 +61,7 @@ def _head(run: Run) -> None:
                 "New training",
                 icon=":material/add:",
                 key="new training",
-                on_click=st.query_params.pop,
-                args=("run",),
+                on_click=_leave_run,
             )
         with st.popover("Command", icon=":material/terminal:"):
             st.caption("The same training from a terminal:")
@@ -70,6 +69,10 @@ def _head(run: Run) -> None:
             st.code(shlex.join(command), language="bash", wrap_lines=True)
     if message := st.session_state.pop("control message", None):
         st.error(message, icon=":material/error:")
+
+
+def _leave_run() -> None:
+    del st.query_params["run"]
 
 
 def _control(label: str, icon: str, run: Run, disabled: bool = False) -> None:

@@ -40,7 +40,7 @@ def draw(classifier: Classifier) -> None:
             answers.waiting("The answer appears here with your first stroke.")
         else:
             prepared = answers.show(picture, classifier, usual="sketch")
-    if prepared:
+    if not drawing.is_blank(picture):
         answers.steps(prepared)
 
 

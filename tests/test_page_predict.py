@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from streamlit.testing.v1 import AppTest
+
+from alexnet_demo import config, jobs
+from alexnet_demo.config import CLASSES
+from alexnet_demo.jobs import Outcome
+from alexnet_demo.predict import Prediction
+from alexnet_demo.ui import answers
+from alexnet_demo.ui.text import plain
+
+PAGE = str(config.ROOT / "pages" / "3_Predict.py")
+STROKE = {"tool": "pen", "width": 8, "points": [[60, 60], [200, 60], [200, 200], [60, 60]]}
+
+
+@pytest.fixture
+def weights_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs_dir: Path) -> Path:
+    """An empty folder of shipped weights, and no runs."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setattr(config, "WEIGHTS_DIR", folder)
+    return folder
+
+
+@pytest.fixture
+def app(weights_dir: Path, tiny_weights: Path) -> AppTest:
+    """The page with a shipped network, not run yet."""
+    (weights_dir / config.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
+    return AppTest.from_file(PAGE, default_timeout=60)
+
+
+def picture(color: str = "navy") -> bytes:
+    image = Image.new("RGB", (100, 100), "white")
+    ImageDraw.Draw(image).rectangle((20, 20, 80, 80), fill=color)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def page_text(app: AppTest) -> str:
+    html = " ".join(element.proto.body for element in app.get("html"))
+    return html + " ".join(element.value for element in [*app.markdown, *app.caption])
+
+
+def make_run(runs: Path, weights: Path, name: str = "20260101-120000-article") -> str:
+    folder = runs / name / "checkpoints"
+    folder.mkdir(parents=True)
+    (runs / name / "config.json").write_text("{}")
+    for which in ("best", "last"):
+        (folder / f"{which}.safetensors").write_bytes(weights.read_bytes())
+    return name
+
+
+# ------------------------------------------------------------------ drawing
+
+
+def test_a_blank_canvas_waits_and_a_drawing_gets_its_bars(app: AppTest) -> None:
+    app.run()
+    assert not app.exception
+    assert "first stroke" in page_text(app) and "percent" not in page_text(app)
+    app.session_state["canvas"] = {"strokes": [STROKE]}
+    app.run()
+    assert not app.exception
+    text = page_text(app)
+    assert text.count('class="percent"') == answers.TOP
+    assert "Taken for a drawing" in text
+    assert [line for line in text.split("**") if "28 × 28" in line], "the steps are shown"
+    app.toggle(key="all classes").set_value(True).run()
+    assert page_text(app).count('class="percent"') == len(CLASSES)
+
+
+def test_the_drawing_is_kept_outside_the_widget(app: AppTest) -> None:
+    app.run()
+    app.session_state["canvas"] = {"strokes": [STROKE]}
+    app.run()
+    assert app.session_state["drawing"] == [STROKE]
+
+
+@pytest.mark.parametrize("forged", ["nonsense", [{"tool": "pen"}], [1, 2], {"a": 1}])
+def test_forged_strokes_show_one_sentence(app: AppTest, forged: object) -> None:
+    app.run()
+    app.session_state["canvas"] = {"strokes": forged}
+    app.run()
+    assert not app.exception
+    assert [error.value for error in app.error] == [
+        "The drawing could not be read: clear it and draw again."
+    ]
+
+
+def test_polarity_and_kind_can_be_overridden(app: AppTest) -> None:
+    app.session_state["drawing"] = [STROKE]
+    app.run()
+    assert "light and dark are swapped" in page_text(app)
+    app.button_group(key="polarity").set_value("keep").run()
+    assert "Left as it is, as you chose" in page_text(app)
+    app.button_group(key="kind").set_value("photo").run()
+    assert "Taken for a photo" in page_text(app)
+    assert not app.exception
+
+
+# ------------------------------------------------------------------ files, samples
+
+
+def test_one_upload_gets_bars_and_a_broken_one_a_sentence(app: AppTest) -> None:
+    app.run()
+    app.button_group(key="source").set_value("Upload").run()
+    uploader = app.file_uploader(key="pictures")
+    uploader.set_value([("bag.png", picture(), "image/png")]).run()
+    assert "Taken for a photo" in page_text(app)
+    app.file_uploader(key="pictures").set_value([("bag.png", b"", "image/png")]).run()
+    assert [error.value for error in app.error] == ["The file is empty."]
+    assert not app.exception
+
+
+def test_many_uploads_make_a_table_and_bad_ones_are_named(app: AppTest) -> None:
+    app.run()
+    app.button_group(key="source").set_value("Upload").run()
+    files = [
+        ("one.png", picture(), "image/png"),
+        ("bro*ken*.png", b"junk", "image/png"),
+        ("two.png", picture("red"), "image/png"),
+    ]
+    app.file_uploader(key="pictures").set_value(files).run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert table["File"].tolist() == ["one.png", "two.png"]
+    assert set(table["Label"]) <= set(CLASSES)
+    assert table["Picture"].str.startswith("data:image/png;base64,").all()
+    assert len(app.error) == 1 and app.error[0].value.startswith(r"bro\*ken\*\.png: ")
+
+
+def test_samples_show_the_true_class(app: AppTest) -> None:
+    app.run()
+    app.button_group(key="source").set_value("Samples").run()
+    assert "it is Ankle boot" in page_text(app) or "Right" in page_text(app)
+    app.number_input(key="sample number").set_value(1).run()
+    assert app.session_state["sample"] == 1
+    app.selectbox(key="sample class").set_value("Bag").run()
+    assert not app.exception
+    assert "Right" in page_text(app) or "it is Bag" in page_text(app)
+
+
+# ------------------------------------------------------------------ models
+
+
+def test_without_a_model_one_click_starts_a_training(
+    weights_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+
+    def start(settings: config.TrainConfig) -> Outcome:
+        started.append(settings.recipe)
+        return Outcome(False, "Another training is running.")
+
+    monkeypatch.setattr(jobs, "start", start)
+    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not app.exception and "No model yet" in app.subheader[0].value
+    app.button[0].click().run()
+    assert started == ["quick"]
+    assert app.warning[0].value == "Another training is running."
+
+
+def test_runs_can_be_chosen_and_preset(app: AppTest, runs_dir: Path, tiny_weights: Path) -> None:
+    run = make_run(runs_dir, tiny_weights)
+    app.run()
+    assert app.selectbox(key="model picker").value == "shipped"
+    app.selectbox(key="model picker").set_value(f"{run}/last").run()
+    assert app.session_state["model"] == f"{run}/last"
+    app.query_params["model"] = run
+    app.run()
+    assert app.selectbox(key="model picker").value == f"{run}/best"
+    app.session_state["model"] = "gone/best"
+    app.run()
+    assert app.selectbox(key="model picker").value == "shipped"
+    assert not app.exception
+
+
+def test_a_damaged_checkpoint_is_refused_in_one_sentence(app: AppTest, weights_dir: Path) -> None:
+    (weights_dir / config.SHIPPED_WEIGHTS).write_bytes(b"\x80\x04pickled")
+    app.run()
+    assert not app.exception and len(app.error) == 1
+    assert "not a readable safetensors file" in app.error[0].value
+
+
+def test_uploaded_weights_are_checked_then_used(app: AppTest, tiny_weights: Path) -> None:
+    app.run()
+    kind = "application/octet-stream"
+    app.file_uploader(key="weights file").set_value([("x.safetensors", b"no", kind)]).run()
+    assert len(app.error) == 1 and "not a readable" in app.error[0].value
+    assert app.selectbox(key="model picker").value == "shipped"
+    good = ("mine.safetensors", tiny_weights.read_bytes(), kind)
+    app.file_uploader(key="weights file").set_value([good]).run()
+    assert not app.exception and not app.error
+    assert app.selectbox(key="model picker").value == "uploaded"
+
+
+# ------------------------------------------------------------------ small parts
+
+
+def test_csv_cannot_carry_a_formula() -> None:
+    even = tuple((name, 0.1) for name in CLASSES)
+    names = ["=1+1.png", "+a", "-a", "@a", "\t=a", " =a", "plain, name.png"]
+    text = answers.as_csv([(name, Prediction(even, "photo", 1.0)) for name in names])
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["file"] for row in rows] == [f"'{name}" for name in names[:-1]] + [names[-1]]
+    assert rows[0]["Ankle boot"] == "0.100000" and rows[0]["label"] == CLASSES[0]
+
+
+def test_markdown_in_a_name_is_shown_as_it_is() -> None:
+    assert plain("**a**_b_[x](y).png") == r"\*\*a\*\*\_b\_\[x\]\(y\)\.png"

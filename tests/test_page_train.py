@@ -1,0 +1,224 @@
+"""The Train page on canned runs: form, cost, curves, history."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from alexnet_demo import jobs
+from alexnet_demo.charts import MAX_POINTS, accuracy_overlay, thin, training_curve
+from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig
+from alexnet_demo.events import EventWriter, History
+from alexnet_demo.jobs import Outcome, Run
+from alexnet_demo.ui import history as history_ui
+from alexnet_demo.ui import training_form as form_ui
+
+SLOW = {
+    "device": "cpu",
+    "device_name": "Slow CPU",
+    "precision": "fp32",
+    "seconds_per_image": 0.05,
+    "seconds_per_update": 0.1,
+    "test_seconds_per_image": 0.02,
+    "parameter_bytes": 374_000_000,
+    "activation_bytes_per_image": 5_000_000,
+    "base_bytes": 500_000_000,
+}
+DEVICES = [{"id": "cpu", "name": "Slow CPU", "memory": 8_000_000_000}]
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of known speed: ten times as fast at a quarter of the width."""
+
+    def probe(settings: TrainConfig) -> dict[str, Any]:
+        factor = settings.width**1.66
+        speed = {k: v * factor if k.endswith("_image") else v for k, v in SLOW.items()}
+        return {"devices": DEVICES, "speed": speed}
+
+    class Probes(form_ui.Probes):
+        def ask(self, settings: TrainConfig) -> dict[str, Any]:
+            return probe(settings)
+
+        def devices(self) -> dict[str, str]:
+            return {"cpu": "Slow CPU (8.0 GB)"}
+
+    monkeypatch.setattr(form_ui, "probes", Probes)
+
+
+def canned_run(runs_dir: Path, name: str, accuracies: list[float], end: str | None) -> Run:
+    config = TrainConfig.from_recipe("quick", epochs=len(accuracies))
+    directory = runs_dir / name
+    jobs.prepare(directory, config)
+    writer = EventWriter(directory / "events.jsonl")
+    facts = {"device": "cpu", "device_name": "Some CPU", "precision": "fp32", "parameters": 7}
+    writer.write("start", config=config.to_json(), step=0, **facts)
+    for number, accuracy in enumerate(accuracies, 1):
+        step = number * config.steps_per_epoch
+        numbers = {"step": step, "epoch": number}
+        writer.write("batch", **numbers, loss=0.5, accuracy=0.8, lr=0.1, images_per_s=100.0)
+        writer.write(
+            "epoch",
+            **numbers,
+            train_loss=0.5,
+            train_accuracy=0.8,
+            test_loss=1 - accuracy,
+            test_accuracy=accuracy,
+            seconds=10.0,
+            test_seconds=1.0,
+            images_per_s=100.0,
+            peak_memory=10**9,
+        )
+    if end:
+        writer.write("end", reason=end, step=step)
+    writer.close()
+    return Run(directory)
+
+
+def page(**query: str) -> AppTest:
+    at = AppTest.from_file(str(ROOT / "pages" / "1_Train.py"), default_timeout=30)
+    for name, value in query.items():
+        at.query_params[name] = value
+    at.run()
+    assert not at.exception
+    return at
+
+
+def words(at: AppTest) -> str:
+    return "\n".join(e.value for kind in (at.markdown, at.caption, at.error) for e in kind)
+
+
+def test_first_visit_shows_the_form_with_the_articles_settings(runs_dir, measured):
+    at = page()
+    assert at.number_input(key="form epochs").value == 10
+    assert at.number_input(key="form lr").value == 0.1
+    assert not at.button(key="start").disabled
+    assert not at.dataframe
+
+
+def test_a_cpu_is_told_what_it_costs_and_offered_two_minutes(runs_dir, measured):
+    at = page()
+    # 10 × (60,000 × 0.05 + 469 × 0.1 + 10,000 × 0.02) s
+    assert "**54 min 07 s** an epoch, **9 h 01 min** in all" in words(at)
+    assert "There is no GPU here" in words(at)
+    at.button(key="use quick").click().run()
+    assert at.number_input(key="form width").value == 0.25
+    assert "1 min" in words(at) or "2 min" in words(at)
+    assert "There is no GPU here" not in words(at)
+
+
+def test_bad_values_are_refused_with_the_range(runs_dir, measured):
+    at = page()
+    at.number_input(key="form batch_size").set_value(0).run()
+    assert at.error[0].value == "Batch size must be between 1 and 4,096, not 0."
+    assert at.button(key="start").disabled
+    at.number_input(key="form batch_size").set_value(64).run()
+    assert not at.error
+    assert not at.button(key="start").disabled
+
+
+def test_start_hands_over_exactly_the_form(runs_dir, measured, monkeypatch):
+    given: list[TrainConfig] = []
+
+    def refuse(settings: TrainConfig) -> Outcome:
+        given.append(settings)
+        return Outcome(False, "The device is busy.")
+
+    monkeypatch.setattr(jobs, "start", refuse)
+    at = page(recipe="quick")
+    at.number_input(key="form epochs").set_value(2)
+    at.number_input(key="form seed").set_value(5)
+    at.button(key="start").click().run()
+    assert given == [TrainConfig.from_recipe("quick", epochs=2, seed=5)]
+    assert "The device is busy." in words(at)
+
+
+def test_changing_the_recipe_fills_the_form(runs_dir, measured):
+    at = page()
+    quick = TrainConfig.from_recipe("quick")
+    at.segmented_control(key="form recipe").set_value("quick").run()
+    assert at.number_input(key="form epochs").value == quick.epochs
+    assert at.number_input(key="form momentum").value == quick.momentum
+
+
+def test_a_run_is_shown_whole(runs_dir, measured):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5, 0.81, 0.8], "finished")
+    at = page(run=run.id)
+    shown = {metric.label: metric.value for metric in at.metric}
+    assert shown["Best test accuracy"] == "81.00 %"
+    assert shown["Peak memory"] == "1.0 GB"
+    assert "Some CPU in fp32, 7 parameters" in words(at)
+    table = at.dataframe[0].value
+    assert table["Best"].tolist() == pytest.approx([81.0])
+    assert table["Epochs"].tolist() == ["3 of 3"]
+    at.button(key="new training").click().run()
+    assert at.button(key="start")
+
+
+def test_a_killed_run_says_so_and_offers_resume(runs_dir, measured):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], None)
+    run.last.write_bytes(b"state")
+    at = page(run=run.id)
+    assert "killed from outside" in words(at)
+    assert at.button(key="control Resume")
+
+
+def test_unknown_run_in_the_link_shows_the_form(runs_dir, measured):
+    assert page(run="../../etc").button(key="start")
+
+
+def test_downloads_hold_every_epoch(runs_dir):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5, 0.81], "finished")
+    header, *rows = history_ui.metrics_csv(run).splitlines()
+    assert header.startswith("epoch,step,train_loss")
+    assert [row.split(",")[5] for row in rows] == ["0.5", "0.81"]
+    record = json.loads(history_ui.metrics_json(run))
+    assert record["config"]["recipe"] == "quick"
+    assert [e["test_accuracy"] for e in record["epochs"]] == [0.5, 0.81]
+    assert str(runs_dir) not in history_ui.metrics_json(run)
+
+
+# ------------------------------------------------------------------------------ figures
+
+
+def history_of(count: int, best: int) -> History:
+    history = History()
+    for i in range(1, count + 1):
+        numbers = {"step": i, "epoch": i, "loss": 1.0, "accuracy": 0.5}
+        history.add({"event": "batch", **numbers})
+        tested = {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0}
+        accuracy = 0.9 if i == best else 0.5
+        history.add({"event": "epoch", "step": i, "epoch": i, "test_accuracy": accuracy, **tested})
+    return history
+
+
+def traces(figure: Any) -> dict[str, Any]:
+    return {trace.name: trace for trace in figure.data}
+
+
+def test_long_curves_are_thinned_but_never_the_best_or_the_last():
+    history = history_of(5_003, best=1_234)
+    kept = thin(history.epochs, keep=history.best)
+    assert len(kept) <= MAX_POINTS + 1
+    assert history.best in kept
+    assert kept[-1] is history.epochs[-1]
+    figure = traces(training_curve(history, "accuracy", 5_003))
+    assert max(figure["test, per epoch"].y) == 0.9
+    assert list(figure["best epoch"].x) == [1_234]
+
+
+def test_the_articles_curve_is_the_dashed_reference():
+    figure = traces(training_curve(history_of(2, 1), "accuracy", 10))
+    assert list(figure["article, test"].y) == list(ARTICLE_TEST_ACCURACY)
+    assert figure["article, test"].line.dash == "dash"
+    assert training_curve(History(), "loss", 3, log_scale=True).layout.yaxis.type == "log"
+
+
+def test_overlay_has_a_line_for_each_run():
+    figure = traces(accuracy_overlay([("one", history_of(2, 1)), ("two", history_of(3, 2))]))
+    assert list(figure["two"].y) == [0.5, 0.9, 0.5]
+    assert set(figure) == {"one", "two", "article, test"}

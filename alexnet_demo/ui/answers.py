@@ -57,7 +57,7 @@ def bars(answer: Prediction, truth: str = "") -> None:
     st.html(_CSS)
     everything = st.session_state.get("all classes", False)
     rows = answer.ranked if everything else answer.ranked[:TOP]
-    says = "I am sure enough" if answer.sure else "I am not sure, perhaps"
+    says = "This looks like" if answer.sure else "Not sure, perhaps"
     note = f"Taken for {KIND_WORDS[answer.kind]} · {answer.ms:.0f} ms"
     if truth:
         note = f"{'Right' if truth == answer.label else f'Wrong: it is {truth}'} · {note}"

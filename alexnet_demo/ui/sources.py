@@ -135,9 +135,9 @@ def _single(file: UploadedFile, classifier: Classifier) -> None:
     with right:
         prepared = answers.show(data, classifier)
     if prepared:
-        left.image(
-            answers.png(prepared.steps[0].image), width=420, alt=f"The uploaded picture {file.name}"
-        )
+        image = prepared.steps[0].image.copy()
+        image.thumbnail((420, 420))
+        left.image(answers.png(image), width="content", alt=f"The uploaded picture {file.name}")
     answers.steps(prepared)
 
 

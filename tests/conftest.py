@@ -116,9 +116,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     served.start()
     yield served
     served.kill()
-    for run in map(Run, served.runs.iterdir()):
-        if run.active:
-            psutil.Process(json.loads((run.directory / "job.json").read_text())["pid"]).kill()
+    for job in served.runs.glob("*/job.json"):
+        if Run(job.parent).active:
+            psutil.Process(json.loads(job.read_text())["pid"]).kill()
 
 
 @pytest.fixture(scope="module")

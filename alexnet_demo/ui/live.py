@@ -171,12 +171,10 @@ def _mean(records: list[Event], field: str, words: Callable[[float], str]) -> st
 
 def _curves(run: Run, history: History) -> None:
     """Accuracy and loss; the article's run of the full network is the dashed reference."""
-    left, right = st.columns(2)
-    with right:
-        log_scale = st.toggle("Logarithmic loss", key="log scale")
-    with left:
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Dashed: the article's published run. Drag to zoom, double-click to reset.")
-    for column, metric in ((left, "accuracy"), (right, "loss")):
+        log_scale = st.toggle("Logarithmic loss", key="log scale", width="content")
+    for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         log = log_scale and metric == "loss"
         figure = charts.training_curve(history, metric, run.config.epochs, log_scale=log)
         figure.update_layout(uirevision=f"{run.id} {log}")

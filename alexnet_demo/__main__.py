@@ -114,9 +114,9 @@ def run_train(options: argparse.Namespace) -> int:
     directory, settings = _run_directory(options)
     if not jobs.registered(directory, os.getpid()):
         jobs.register(directory, os.getpid())
-    from alexnet_demo.train import train
+    from alexnet_demo.process import run_training
 
-    reason = train(settings, directory, echo=sys.stdout if options.json else None)
+    reason = run_training(settings, directory, echo=sys.stdout if options.json else None)
     if not options.json:
         best = jobs.Run(directory).history.best
         reached = f", best test accuracy {best['test_accuracy']:.2%}" if best else ""

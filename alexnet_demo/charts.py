@@ -165,7 +165,7 @@ def parameters_beside_macs(summary: Summary) -> go.Figure:
             y=names,
             x=[sign * share for share in shares],
             marker={"color": colors},
-            text=[percent(share) for share in shares],
+            text=[rounded_percent(share) for share in shares],
             textposition="outside",
             cliponaxis=False,
             customdata=counts,
@@ -185,8 +185,8 @@ def parameters_beside_macs(summary: Summary) -> go.Figure:
     return figure
 
 
-def percent(share: float) -> str:
-    """Whole numbers where that says enough: ``56 %``, ``0.3 %``, ``< 0.1 %``."""
+def rounded_percent(share: float) -> str:
+    """A share of 100; whole numbers where that says enough: ``56 %``, ``0.3 %``, ``< 0.1 %``."""
     if share < 0.1:
         return "< 0.1 %"
     return f"{share:.0f} %" if share >= 10 else f"{share:.1f} %"
@@ -216,8 +216,8 @@ def training_curve(
     """
     figure = go.Figure()
     batches, best = thin(history.batches), history.best
-    percent = metric == "accuracy"
-    number = "%{y:.1%}" if percent else "%{y:.3f}"
+    as_percent = metric == "accuracy"
+    number = "%{y:.1%}" if as_percent else "%{y:.3f}"
     figure.add_scatter(
         x=[b["epoch"] for b in batches],
         y=[b[metric] for b in batches],
@@ -253,8 +253,8 @@ def training_curve(
             },
             hovertemplate=f"best: {number}<extra>epoch %{{x}}</extra>",
         )
-    _style_curve(figure, "Accuracy" if percent else "Loss", epochs)
-    figure.update_yaxes(tickformat=".0%" if percent else None, type="log" if log_scale else None)
+    _style_curve(figure, "Accuracy" if as_percent else "Loss", epochs)
+    figure.update_yaxes(tickformat=".0%" if as_percent else None, type="log" if log_scale else None)
     return figure
 
 

@@ -120,6 +120,30 @@ def strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor
     return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
 
 
+def split_state(state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """An optimiser's state as JSON and tensors named ``<parameter>.<quantity>``."""
+    tensors = {
+        f"{index}.{name}": value
+        for index, quantities in state["state"].items()
+        for name, value in quantities.items()
+        if isinstance(value, Tensor)
+    }
+    plain = {
+        str(index): {k: v for k, v in quantities.items() if not isinstance(v, Tensor)}
+        for index, quantities in state["state"].items()
+    }
+    return {"state": plain, "param_groups": state["param_groups"]}, tensors
+
+
+def join_state(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What `split_state` took apart."""
+    state = {int(index): dict(values) for index, values in plain["state"].items()}
+    for name, tensor in tensors.items():
+        index, _, quantity = name.partition(".")
+        state[int(index)][quantity] = tensor
+    return {"state": state, "param_groups": plain["param_groups"]}
+
+
 def _name_article_keys(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename ``net.0.weight``, as the article's class calls it, to ``net.conv1.weight``."""
     with torch.device("meta"):

@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import platform
-import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import psutil
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -20,8 +17,8 @@ from torch.nn.functional import cross_entropy
 
 from alexnet_demo import __version__, checkpoint, jobs
 from alexnet_demo import device as devices
-from alexnet_demo.config import ConfigError, TrainConfig
-from alexnet_demo.data import DataError, epoch_order, load_split
+from alexnet_demo.config import TrainConfig
+from alexnet_demo.data import epoch_order, load_split
 from alexnet_demo.device import autocast
 from alexnet_demo.events import EventWriter
 from alexnet_demo.model import AlexNet, count_parameters
@@ -282,9 +279,9 @@ class Trainer:
         if not all(torch.isfinite(p).all() for p in self.model.parameters()):
             self._demand_finite(float("nan"))
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
-        optimizer, optimizer_tensors = _split(self.optimizer.state_dict())
+        optimizer, optimizer_tensors = checkpoint.split_state(self.optimizer.state_dict())
         tensors |= {f"optimizer.{name}": t for name, t in optimizer_tensors.items()}
-        tensors |= {f"random.{name}": t for name, t in _random_state(self.device).items()}
+        tensors |= {f"random.{name}": t for name, t in devices.random_state(self.device).items()}
         state = {
             "config": self.config.to_json(),
             "run": self.files.id,
@@ -326,13 +323,14 @@ class Trainer:
         take = checkpoint.strip_prefix
         try:
             self.model.load_state_dict(take(tensors, "model."))
-            self.optimizer.load_state_dict(_join(state["optimizer"], take(tensors, "optimizer.")))
+            optimizer = checkpoint.join_state(state["optimizer"], take(tensors, "optimizer."))
+            self.optimizer.load_state_dict(optimizer)
             self.scaler.load_state_dict(state["scaler"])
             self.epoch, self.batch, self.step = state["epoch"], state["batch"], state["step"]
             self.tally.restore(tuple(state["tally"]))
             self.epoch_seconds = state["epoch_seconds"]
             self.best_accuracy = state["best_accuracy"]
-            _set_random_state(take(tensors, "random."), self.device)
+            devices.set_random_state(take(tensors, "random."), self.device)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise checkpoint.CheckpointError(
                 f"{path} does not hold the training state of this run: start a new run."
@@ -357,150 +355,3 @@ class _Window:
         """Mean loss, accuracy, samples and seconds since the window was opened."""
         loss, hits, count = (a - b for a, b in zip(tally.sums(), self._before, strict=True))
         return loss / count, hits / count, int(count), self.age
-
-
-def _split(state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """An optimiser's state as JSON and tensors named ``<parameter>.<quantity>``."""
-    tensors = {
-        f"{index}.{name}": value
-        for index, quantities in state["state"].items()
-        for name, value in quantities.items()
-        if isinstance(value, Tensor)
-    }
-    plain = {
-        str(index): {k: v for k, v in quantities.items() if not isinstance(v, Tensor)}
-        for index, quantities in state["state"].items()
-    }
-    return {"state": plain, "param_groups": state["param_groups"]}, tensors
-
-
-def _join(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """What `_split` took apart."""
-    state = {int(index): dict(values) for index, values in plain["state"].items()}
-    for name, tensor in tensors.items():
-        index, _, quantity = name.partition(".")
-        state[int(index)][quantity] = tensor
-    return {"state": state, "param_groups": plain["param_groups"]}
-
-
-def _random_state(device: torch.device) -> dict[str, Tensor]:
-    state = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state(device)
-    elif device.type == "mps":
-        state["mps"] = torch.mps.get_rng_state()
-    return state
-
-
-def _set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
-    torch.set_rng_state(state["cpu"])
-    if device.type == "cuda" and "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"], device)
-    elif device.type == "mps" and "mps" in state:
-        torch.mps.set_rng_state(state["mps"])
-
-
-# ------------------------------------------------------------------ the process
-
-
-def train(config: TrainConfig, directory: Path, echo: TextIO | None = None) -> str:
-    """Train in this process, in a run directory that `jobs.prepare` made.
-
-    Goes on from ``checkpoints/last.safetensors`` where there is one. Whatever ends it, the
-    events tell: an ``end``, or an ``error`` with one sentence and the traceback in the log.
-
-    Returns:
-        ``finished``, ``paused`` or ``stopped``.
-
-    Raises:
-        ConfigError, DataError, CheckpointError, TrainError: with that sentence.
-    """
-    events = EventWriter(directory / "events.jsonl", echo)
-    try:
-        with _translated_errors(config):
-            device = str(devices.resolve(config.device))
-            with _holding(device, directory.name):
-                _yield_to_others()
-                trainer = Trainer(config, directory, events)
-                with _signals(trainer):
-                    return trainer.run()
-    except (ConfigError, DataError, checkpoint.CheckpointError, TrainError) as error:
-        log.error("%s", error, exc_info=True)
-        with suppress(OSError):  # the disk may be full
-            events.write("error", message=str(error))
-        raise
-    finally:
-        events.close()
-
-
-@contextmanager
-def _translated_errors(config: TrainConfig) -> Iterator[None]:
-    """Turn running out of memory, and whatever nobody foresaw, into one sentence."""
-    try:
-        yield
-    except (ConfigError, DataError, checkpoint.CheckpointError, TrainError):
-        raise
-    except Exception as error:
-        if _out_of_memory(error):
-            raise TrainError(
-                f"Out of memory with batch size {config.batch_size} at width {config.width:g} "
-                f"({_memory(config.device)}): try a batch size of {max(1, config.batch_size // 2)}."
-            ) from error
-        raise TrainError(
-            f"The training broke off ({type(error).__name__}: {error}); the log says more."
-        ) from error
-
-
-def _out_of_memory(error: Exception) -> bool:
-    text = str(error).lower()
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError)
-        and ("out of memory" in text or "can't allocate memory" in text)
-    )
-
-
-def _memory(name: str) -> str:
-    """How much memory a device has and how much this training took, as words."""
-    device = devices.resolve(name)
-    used, total = devices.peak_memory(device), devices.info(device).memory
-    return f"{used / 1e9:.1f} GB in use of {total / 1e9:.1f} GB"
-
-
-@contextmanager
-def _holding(device: str, run_id: str) -> Iterator[None]:
-    """Hold the device's lock, so that one training at a time has it."""
-    lock = jobs.device_lock(device)
-    try:
-        lock.acquire(timeout=0)
-    except TimeoutError:
-        holders = [r for r in jobs.list_runs() if r.active and r.id != run_id]
-        name = f"“{holders[0].name}”" if holders else "another run"
-        raise ConfigError(
-            f"{device} is training {name}: pause or stop it first, or choose another device."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _yield_to_others() -> None:
-    """Lower this process's priority, so that the web pages stay quick beside it."""
-    process = psutil.Process()
-    process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else 10)
-
-
-@contextmanager
-def _signals(trainer: Trainer) -> Iterator[None]:
-    """Ctrl+C and a polite kill stop at the end of the step, with the checkpoint written."""
-
-    def stop(number: int, _frame: object) -> None:
-        trainer.signalled = "stop"
-        log.info("Stopping at the end of this step (%s)", signal.Signals(number).name)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

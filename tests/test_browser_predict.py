@@ -7,10 +7,9 @@ import time
 from typing import Any
 
 import pytest
+from conftest import settle
 from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
-
-from tests.conftest import settle
 
 pytestmark = pytest.mark.browser
 SHIRT = [(70, 60), (128, 70), (186, 60), (230, 110), (180, 105), (180, 215), (76, 215), (70, 60)]

@@ -105,7 +105,7 @@ def test_both_halves_of_the_shares_come_to_a_hundred(summary: Summary) -> None:
     ("share", "text"), [(56.07, "56 %"), (3.61, "3.6 %"), (0.1, "0.1 %"), (0.02, "< 0.1 %")]
 )
 def test_percentages_are_short(share: float, text: str) -> None:
-    assert charts.percent(share) == text
+    assert charts.rounded_percent(share) == text
 
 
 def test_ten_colours_and_the_theme_has_the_same() -> None:

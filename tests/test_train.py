@@ -17,7 +17,8 @@ from alexnet_demo import device as devices
 from alexnet_demo import train as train_module
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.model import AlexNet, count_parameters
-from alexnet_demo.train import Tally, TrainError, train, train_step
+from alexnet_demo.process import run_training
+from alexnet_demo.train import Tally, TrainError, train_step
 
 TINY = {
     "epochs": 2,
@@ -120,7 +121,7 @@ def test_tally_sums_batches_of_different_sizes():
 
 def test_a_run_tells_its_story(runs_dir: Path):
     directory = prepared(runs_dir / "a", tiny())
-    assert train(tiny(), directory) == "finished"
+    assert run_training(tiny(), directory) == "finished"
     told = events(directory)
     assert told[0]["event"] == "start"
     assert told[0]["parameters"] == count_parameters(AlexNet(width=0.0625))
@@ -144,7 +145,7 @@ def test_paused_and_resumed_equals_uninterrupted(runs_dir: Path, at: int, monkey
     """Mid-epoch and at an epoch's end, with dropout and momentum: bit for bit on a CPU."""
     monkeypatch.setattr(train_module, "EVENT_SECONDS", 0.0)
     straight = prepared(runs_dir / "straight", tiny())
-    train(tiny(), straight)
+    run_training(tiny(), straight)
 
     broken = prepared(runs_dir / "broken", tiny())
     request, real = broken / "request", train_module.train_step
@@ -156,11 +157,11 @@ def test_paused_and_resumed_equals_uninterrupted(runs_dir: Path, at: int, monkey
         return real(*arguments, **named)
 
     monkeypatch.setattr(train_module, "train_step", pausing)
-    assert train(tiny(), broken) == "paused"
+    assert run_training(tiny(), broken) == "paused"
     assert jobs.Run(broken).state == "paused"
     monkeypatch.setattr(train_module, "train_step", real)
     request.unlink()
-    assert train(tiny(), broken) == "finished"
+    assert run_training(tiny(), broken) == "finished"
     ours, theirs = weights(broken), weights(straight)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     curves = [jobs.Run(d).history for d in (broken, straight)]
@@ -176,7 +177,7 @@ def test_paused_and_resumed_equals_uninterrupted(runs_dir: Path, at: int, monkey
 def test_stop_keeps_a_checkpoint(runs_dir: Path):
     directory = prepared(runs_dir / "a", tiny())
     (directory / "request").write_text("stop")
-    assert train(tiny(), directory) == "stopped"
+    assert run_training(tiny(), directory) == "stopped"
     assert checkpoint.load(jobs.Run(directory).last)[1]["step"] == 1
 
 
@@ -184,7 +185,7 @@ def test_a_hopeless_learning_rate_ends_in_a_sentence(runs_dir: Path):
     config = tiny(lr=10.0, momentum=0.99)
     directory = prepared(runs_dir / "a", config)
     with pytest.raises(TrainError, match=r"NaN or infinite at step .* learning rate is too high"):
-        train(config, directory)
+        run_training(config, directory)
     run = jobs.Run(directory)
     assert run.state == "failed"
     assert "learning rate" in run.error
@@ -204,7 +205,7 @@ def test_the_last_good_checkpoint_survives_nan(runs_dir: Path, monkeypatch):
 
     monkeypatch.setattr(train_module, "train_step", poisoned)
     with pytest.raises(TrainError, match="last good checkpoint is kept"):
-        train(tiny(), directory)
+        run_training(tiny(), directory)
     assert checkpoint.load(jobs.Run(directory).last)[1]["step"] == 5
     assert all(torch.isfinite(t).all() for t in weights(directory).values())
 
@@ -217,7 +218,7 @@ def test_a_full_disk_ends_in_a_sentence(runs_dir: Path, monkeypatch):
 
     monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(TrainError, match=r"could not be written .*No space left.* then resume"):
-        train(tiny(), directory)
+        run_training(tiny(), directory)
     assert jobs.Run(directory).state == "failed"
 
 
@@ -229,21 +230,21 @@ def test_out_of_memory_names_batch_memory_and_a_way_out(runs_dir: Path, monkeypa
 
     monkeypatch.setattr(train_module, "train_step", hungry)
     with pytest.raises(TrainError, match=r"batch size 16 .*GB in use of .*try a batch size of 8"):
-        train(tiny(), directory)
+        run_training(tiny(), directory)
 
 
 def test_one_training_at_a_time_on_a_device(runs_dir: Path):
     directory = prepared(runs_dir / "a", tiny())
     with jobs.device_lock("cpu"), pytest.raises(ConfigError, match="cpu is training another run"):
-        train(tiny(), directory)
+        run_training(tiny(), directory)
     assert jobs.Run(directory).state == "failed"
 
 
 def test_a_checkpoint_of_another_network_is_refused(runs_dir: Path):
     directory = prepared(runs_dir / "a", tiny(epochs=1))
-    train(tiny(epochs=1), directory)
+    run_training(tiny(epochs=1), directory)
     with pytest.raises(checkpoint.CheckpointError, match="does not hold the training state"):
-        train(tiny(width=0.125), directory)
+        run_training(tiny(width=0.125), directory)
 
 
 @pytest.mark.gpu
@@ -252,4 +253,4 @@ def test_a_checkpoint_of_another_network_is_refused(runs_dir: Path):
 )
 def test_a_gpu_trains_too(runs_dir: Path):
     config = tiny(device="auto", precision="auto")
-    assert train(config, prepared(runs_dir / "a", config)) == "finished"
+    assert run_training(config, prepared(runs_dir / "a", config)) == "finished"

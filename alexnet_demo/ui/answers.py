@@ -14,6 +14,7 @@ from PIL import Image
 
 from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.config import CLASSES
+from alexnet_demo.ui.wording import percent
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.predict import Classifier, Prediction
@@ -76,11 +77,6 @@ def _bar(name: str, probability: float) -> str:
         f'style="width:{probability * 100:.2f}%;background:{CLASS_COLORS[name]}"></div></div>'
         f'<span class="percent">{percent(probability)}</span>'
     )
-
-
-def percent(share: float) -> str:
-    """0 to 1 as ``93.1 %``."""
-    return f"{share * 100:.1f} %"
 
 
 def waiting(words: str) -> None:

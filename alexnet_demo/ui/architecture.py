@@ -199,7 +199,7 @@ def _explain(layer: Layer, summary: Summary) -> None:
 
 
 def _of_all(label: str, part: int, whole: int) -> str:
-    return f"{label} · {charts.percent(100 * part / whole)} of all" if part else label
+    return f"{label} · {charts.rounded_percent(100 * part / whole)} of all" if part else label
 
 
 def _bytes(count: int) -> str:

@@ -12,7 +12,7 @@ import streamlit as st
 from alexnet_demo import charts, jobs
 from alexnet_demo.jobs import MAX_NAME, MAX_NOTE, Run
 from alexnet_demo.ui.live_plot import live_plot
-from alexnet_demo.ui.wording import duration
+from alexnet_demo.ui.wording import duration, plain
 
 PREDICT = "pages/3_Predict.py"
 METRICS = (
@@ -65,7 +65,7 @@ def _row(run: Run) -> dict[str, Any]:
 def _one(run: Run) -> None:
     """What can be done with one run."""
     with st.container(border=True):
-        st.markdown(f"**{run.name}**")
+        st.markdown(f"**{plain(run.name)}**")
         with st.container(horizontal=True):
             if st.button("Show", icon=":material/monitoring:", key="show run"):
                 st.query_params["run"] = run.id
@@ -142,7 +142,7 @@ def metrics_json(run: Run) -> str:
 
 @st.dialog("Delete this run?", icon=":material/delete:")
 def _confirm_delete(run: Run) -> None:
-    st.markdown(f"**{run.name}** with its weights and curves. This cannot be undone.")
+    st.markdown(f"**{plain(run.name)}** with its weights and curves. This cannot be undone.")
     with st.container(horizontal=True):
         if st.button("Delete it", type="primary", key="confirm delete"):
             outcome = jobs.delete(run)

@@ -13,7 +13,7 @@ from alexnet_demo.events import Event, History
 from alexnet_demo.jobs import Run, State
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.shell import state_badge
-from alexnet_demo.ui.wording import duration, memory, percent
+from alexnet_demo.ui.wording import duration, memory, percent, plain
 
 POLL_SECONDS = 0.8
 RECENT = 10
@@ -46,7 +46,7 @@ def _view(run_id: str, last_state: State) -> None:
 def _head(run: Run) -> None:
     """Name, state, and what can be done now."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(run.name, anchor=False, width="content")
+        st.subheader(plain(run.name), anchor=False, width="content")
         state_badge(run)
     state = run.state
     with st.container(horizontal=True):

@@ -12,7 +12,7 @@ import streamlit as st
 
 from alexnet_demo import config, jobs
 from alexnet_demo.config import TrainConfig
-from alexnet_demo.ui.text import plain
+from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a network is to be loaded
     from alexnet_demo.predict import Classifier

@@ -10,6 +10,7 @@ from streamlit.errors import StreamlitAPIException
 
 from alexnet_demo import jobs
 from alexnet_demo.config import ROOT
+from alexnet_demo.ui.wording import percent, plain
 
 NAME = "AlexNet Demo"
 HOME = "app.py"
@@ -87,7 +88,7 @@ def progress_line(run: jobs.Run) -> str:
     else:
         words = ["First epoch not begun yet"]
     if history.best:
-        words.append(f"best test accuracy {history.best['test_accuracy']:.1%}".replace("%", " %"))
+        words.append(f"best test accuracy {percent(history.best['test_accuracy'])}")
     return " · ".join(words)
 
 
@@ -113,5 +114,5 @@ def _run_state(run_id: str) -> None:
         return
     with st.container(key="sidebar-run", gap="xsmall"):
         state_badge(run)
-        st.markdown(f"**{run.name}**")
+        st.markdown(f"**{plain(run.name)}**")
         st.caption(progress_line(run))

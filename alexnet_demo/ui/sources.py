@@ -17,7 +17,7 @@ from alexnet_demo import drawing
 from alexnet_demo.config import CLASSES, TEST_SAMPLES
 from alexnet_demo.ui import answers
 from alexnet_demo.ui.canvas import canvas
-from alexnet_demo.ui.text import plain
+from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # all import torch
     from alexnet_demo.data import Split

@@ -11,7 +11,7 @@ import streamlit as st
 from alexnet_demo import jobs
 from alexnet_demo.config import LIMITS, PRECISIONS, RECIPES, ConfigError, TrainConfig
 from alexnet_demo.cost import Speed, estimate, fit
-from alexnet_demo.ui.wording import duration, memory
+from alexnet_demo.ui.wording import duration, memory, plain
 
 QUICK_SECONDS = 120
 LONG_SECONDS = 600
@@ -175,7 +175,7 @@ def _start(settings: TrainConfig | None) -> None:
     if outcome.done and outcome.run_id:
         st.query_params["run"] = outcome.run_id
         st.rerun()
-    st.error(outcome.message, icon=":material/error:")
+    st.error(plain(outcome.message), icon=":material/error:")
 
 
 # ----------------------------------------------------------------------------- the cost

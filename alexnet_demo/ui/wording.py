@@ -1,6 +1,8 @@
-"""Numbers as people say them."""
+"""Words and numbers as people say them."""
 
 from __future__ import annotations
+
+import re
 
 
 def duration(seconds: float) -> str:
@@ -21,3 +23,8 @@ def memory(size: float) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """A share of 1, such as ``90.5 %``."""
     return f"{100 * share:.{digits}f} %"
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is, such as a file's name."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:])", r"\\\1", text)

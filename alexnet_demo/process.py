@@ -1,0 +1,126 @@
+"""One training as a process: its device's lock, its priority, its signals, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+import psutil
+import torch
+
+from alexnet_demo import device as devices
+from alexnet_demo import jobs
+from alexnet_demo.checkpoint import CheckpointError
+from alexnet_demo.config import ConfigError, TrainConfig
+from alexnet_demo.data import DataError
+from alexnet_demo.events import EventWriter
+from alexnet_demo.train import Trainer, TrainError
+
+log = logging.getLogger(__name__)
+
+
+def run_training(config: TrainConfig, directory: Path, echo: TextIO | None = None) -> str:
+    """Train in this process, in a run directory that `jobs.prepare` made.
+
+    Goes on from ``checkpoints/last.safetensors`` where there is one. Whatever ends it, the
+    events tell: an ``end``, or an ``error`` with one sentence and the traceback in the log.
+
+    Returns:
+        ``finished``, ``paused`` or ``stopped``.
+
+    Raises:
+        ConfigError, DataError, CheckpointError, TrainError: with that sentence.
+    """
+    events = EventWriter(directory / "events.jsonl", echo)
+    try:
+        with _translated_errors(config):
+            device = str(devices.resolve(config.device))
+            with _holding(device, directory.name):
+                _yield_to_others()
+                trainer = Trainer(config, directory, events)
+                with _signals(trainer):
+                    return trainer.run()
+    except (ConfigError, DataError, CheckpointError, TrainError) as error:
+        log.error("%s", error, exc_info=True)
+        with suppress(OSError):  # the disk may be full
+            events.write("error", message=str(error))
+        raise
+    finally:
+        events.close()
+
+
+@contextmanager
+def _translated_errors(config: TrainConfig) -> Iterator[None]:
+    """Turn running out of memory, and whatever nobody foresaw, into one sentence."""
+    try:
+        yield
+    except (ConfigError, DataError, CheckpointError, TrainError):
+        raise
+    except Exception as error:
+        if _out_of_memory(error):
+            raise TrainError(
+                f"Out of memory with batch size {config.batch_size} at width {config.width:g} "
+                f"({_memory(config.device)}): try a batch size of {max(1, config.batch_size // 2)}."
+            ) from error
+        raise TrainError(
+            f"The training broke off ({type(error).__name__}: {error}); the log says more."
+        ) from error
+
+
+def _out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        isinstance(error, RuntimeError)
+        and ("out of memory" in text or "can't allocate memory" in text)
+    )
+
+
+def _memory(name: str) -> str:
+    """How much memory a device has and how much this training took, as words."""
+    device = devices.resolve(name)
+    used, total = devices.peak_memory(device), devices.info(device).memory
+    return f"{used / 1e9:.1f} GB in use of {total / 1e9:.1f} GB"
+
+
+@contextmanager
+def _holding(device: str, run_id: str) -> Iterator[None]:
+    """Hold the device's lock, so that one training at a time has it."""
+    lock = jobs.device_lock(device)
+    try:
+        lock.acquire(timeout=0)
+    except TimeoutError:
+        holders = [r for r in jobs.list_runs() if r.active and r.id != run_id]
+        name = f"“{holders[0].name}”" if holders else "another run"
+        raise ConfigError(
+            f"{device} is training {name}: pause or stop it first, or choose another device."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _yield_to_others() -> None:
+    """Lower this process's priority, so that the web pages stay quick beside it."""
+    process = psutil.Process()
+    process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else 10)
+
+
+@contextmanager
+def _signals(trainer: Trainer) -> Iterator[None]:
+    """Ctrl+C and a polite kill stop at the end of the step, with the checkpoint written."""
+
+    def stop(number: int, _frame: object) -> None:
+        trainer.signalled = "stop"
+        log.info("Stopping at the end of this step (%s)", signal.Signals(number).name)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

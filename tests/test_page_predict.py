@@ -13,7 +13,7 @@ from alexnet_demo.config import CLASSES
 from alexnet_demo.jobs import Outcome
 from alexnet_demo.predict import Prediction
 from alexnet_demo.ui import answers
-from alexnet_demo.ui.text import plain
+from alexnet_demo.ui.wording import plain
 
 PAGE = str(config.ROOT / "pages" / "3_Predict.py")
 STROKE = {"tool": "pen", "width": 8, "points": [[60, 60], [200, 60], [200, 200], [60, 60]]}

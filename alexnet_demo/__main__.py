@@ -13,18 +13,32 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from alexnet_demo import __version__, config, jobs
+from alexnet_demo import __version__, config
 from alexnet_demo.config import LIMITS, PRECISIONS, RECIPES, ConfigError, TrainConfig
+from alexnet_demo.runs import (
+    Run,
+    get_run,
+    list_runs,
+    new_run_directory,
+    prepare,
+    register,
+    registered,
+)
 
 DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+NAMED = ("recipe", "device", "precision")
+"""Training options that are no numbers."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
     options = build_parser().parse_args(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal may lack × and –
+        sys.stdout.reconfigure(errors="replace")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     try:
         return options.run(options)
@@ -84,11 +98,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
     """One option for each setting; what is not given comes from the recipe."""
-    parser.add_argument("--recipe", choices=tuple(RECIPES), default="article")
+    parser.add_argument("--recipe", choices=tuple(RECIPES), help="default: article")
     for name, limit in LIMITS.items():
         kind = type(getattr(TrainConfig(), name))
-        about = f"{limit.low:g} to {limit.high:g}"
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=about)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=limit.range)
     parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
     parser.add_argument("--precision", choices=PRECISIONS)
 
@@ -111,35 +124,59 @@ def settings_of(options: argparse.Namespace) -> TrainConfig:
 
 
 def run_train(options: argparse.Namespace) -> int:
-    directory, settings = _run_directory(options)
-    if not jobs.registered(directory, os.getpid()):
-        jobs.register(directory, os.getpid())
+    directory, settings = _resumed(options) if options.resume else _prepared(options)
+    if not registered(directory, os.getpid()):
+        register(directory, os.getpid())
+    if not _written_to(directory / "train.log"):  # a terminal's run has a log too
+        logging.getLogger().addHandler(logging.FileHandler(directory / "train.log"))
     from alexnet_demo.process import run_training
 
     reason = run_training(settings, directory, echo=sys.stdout if options.json else None)
     if not options.json:
-        best = jobs.Run(directory).history.best
+        best = Run(directory).history.best
         reached = f", best test accuracy {best['test_accuracy']:.2%}" if best else ""
         print(f"{reason.capitalize()}{reached}: {directory}")
     return INTERRUPTED if reason == "stopped" else DONE
 
 
-def _run_directory(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
-    """The directory to train in and its settings; makes a new one where none is given."""
-    if options.resume:
-        run = jobs.get_run(options.resume) or jobs.Run(Path(options.resume).resolve())
-        if not run.last.is_file():
-            raise ConfigError(f"{options.resume!r} is no run with a checkpoint to go on from.")
-        if run.active and not jobs.registered(run.directory, os.getpid()):
-            raise ConfigError(f"{run.id} is training already.")
-        (run.directory / "request").unlink(missing_ok=True)
-        return run.directory, run.config
+def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
+    """A directory to train in from the beginning, and its settings."""
+    from alexnet_demo import device
+
     settings = settings_of(options)
-    directory = (options.run_dir or jobs.new_run_directory(settings.recipe)).resolve()
-    if (directory / "config.json").exists() and not jobs.registered(directory, os.getpid()):
+    directory = (options.run_dir or new_run_directory(settings.recipe)).resolve()
+    run = Run(directory)
+    if run.events.exists() or run.last.exists():
         raise ConfigError(f"{directory} holds a run already: give it to --resume, or name another.")
-    jobs.prepare(directory, settings)
+    if not (directory / "config.json").exists():
+        # Refused before anything is written; a page's run is there already and records it.
+        device.choose_precision(settings.precision, device.resolve(settings.device))
+        prepare(directory, settings)
     return directory, settings
+
+
+def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
+    """The directory of a run to go on with, and its settings."""
+    given = [n for n in (*LIMITS, *NAMED) if getattr(options, n) is not None]
+    if given or options.run_dir:
+        raise ConfigError("--resume goes on with the run's own settings: leave the others out.")
+    run = get_run(options.resume) or Run(Path(options.resume).resolve())
+    if not run.last.is_file():
+        raise ConfigError(f"{options.resume!r} is no run with a checkpoint to go on from.")
+    ours = registered(run.directory, os.getpid())
+    if run.active and not ours:
+        raise ConfigError(f"{run.id} is training already.")
+    if not ours:  # a page did this before it started us, and may have asked anew since
+        (run.directory / "request").unlink(missing_ok=True)
+    return run.directory, run.read_config()
+
+
+def _written_to(log: Path) -> bool:
+    """Whether standard error goes to this file already, as where a page started the process."""
+    try:
+        return os.path.sameopenfile(sys.stderr.fileno(), os.open(log, os.O_RDONLY))
+    except (OSError, ValueError):
+        return False
 
 
 def run_probe(options: argparse.Namespace) -> int:
@@ -192,17 +229,20 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 
 def run_summary(options: argparse.Namespace) -> int:
+    import torch
+
     from alexnet_demo.model import AlexNet
     from alexnet_demo.summary import format_table, summarize
 
-    model = AlexNet(options.classes, options.in_channels, options.width, options.image_size)
+    with torch.device("meta"):  # shapes without the weights' memory
+        model = AlexNet(options.classes, options.in_channels, options.width, options.image_size)
     summary = summarize(model)
     print(json.dumps(summary.to_json()) if options.json else format_table(summary))
     return DONE
 
 
 def run_runs(options: argparse.Namespace) -> int:
-    for run in jobs.list_runs():
+    for run in list_runs():
         record = run.to_json()
         if options.json:
             print(json.dumps(record))

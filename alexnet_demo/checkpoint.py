@@ -7,7 +7,7 @@ the network's arguments and whatever the writer adds. Nothing is ever pickled or
 from __future__ import annotations
 
 import json
-import os
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,30 +18,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from alexnet_demo.config import CLASSES
+from alexnet_demo.files import write_atomically
 from alexnet_demo.model import AlexNet
 
 METADATA_KEY = "alexnet_demo"
 MODEL_PREFIX = "model."
 MAX_WIDTH = 4.0
+DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
 class CheckpointError(ValueError):
     """A file cannot be used as a checkpoint; the message is one sentence that says why."""
-
-
-def write_atomically(path: Path, write: Any) -> None:
-    """Call ``write(temporary_path)``, flush it to disk, then put it in ``path``'s place.
-
-    Whatever happens before the last step, the file that was there stays whole.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
@@ -110,7 +97,7 @@ def load_weights(path: Path) -> tuple[AlexNet, dict[str, Any]]:
     if any(name.startswith(MODEL_PREFIX) for name in tensors):
         tensors = strip_prefix(tensors, MODEL_PREFIX)
     tensors = _name_article_keys(tensors)
-    model = _build_for(tensors, Path(path).name)
+    model = _build_for(tensors, info, Path(path).name)
     model.load_state_dict(tensors)
     return model.eval(), info
 
@@ -157,13 +144,13 @@ def _name_article_keys(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def _build_for(tensors: Mapping[str, Tensor], name: str) -> AlexNet:
+def _build_for(tensors: Mapping[str, Tensor], info: Mapping[str, Any], name: str) -> AlexNet:
     """An empty network with the shapes of ``tensors``; refuses what is no AlexNet of ours."""
     first, last = tensors.get("net.conv1.weight"), tensors.get("net.fc8.weight")
     if first is None or last is None or first.ndim != 4 or last.ndim != 2:
         raise CheckpointError(f"{name} does not hold this AlexNet: its layers are missing.")
-    width = first.shape[0] / 96
-    if width > MAX_WIDTH or last.shape[0] != len(CLASSES) or first.shape[1] != 1:
+    width = _width_of(info, last)
+    if not 0 < width <= MAX_WIDTH or last.shape[0] != len(CLASSES) or first.shape[1] != 1:
         raise CheckpointError(
             f"{name} does not fit: this demo needs 1 input channel, {len(CLASSES)} classes and "
             f"at most {MAX_WIDTH:g} times the article's width."
@@ -176,8 +163,23 @@ def _build_for(tensors: Mapping[str, Tensor], name: str) -> AlexNet:
             shape = "nothing" if found is None else "×".join(map(str, found.shape))
             expected = "×".join(map(str, wanted.shape))
             raise CheckpointError(f"{name} does not fit: {key} is {shape}, not {expected}.")
+        if found.dtype not in DTYPES:
+            raise CheckpointError(f"{name} cannot be used: {key} is stored as {found.dtype}.")
         if not torch.isfinite(found).all():
             raise CheckpointError(f"{name} cannot be used: {key} holds NaN or infinite values.")
     if extra := sorted(set(tensors) - set(model.state_dict())):
         raise CheckpointError(f"{name} does not fit: it holds {extra[0]}, unknown to AlexNet.")
     return model.to_empty(device="cpu")
+
+
+def _width_of(info: Mapping[str, Any], last: Tensor) -> float:
+    """The width that was written down, else the one that fc8's inputs tell.
+
+    The written one comes first: rounding makes several widths give the same count in one layer
+    and different ones in another.
+    """
+    model = info.get("model")
+    written = model.get("width") if isinstance(model, dict) else None
+    if isinstance(written, int | float) and math.isfinite(written):
+        return float(written)
+    return last.shape[1] / 4096

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from torchvision.datasets import FashionMNIST
 from torchvision.datasets.utils import check_md5
 
 from alexnet_demo.config import DATA_DIR
+from alexnet_demo.files import write_atomically
 from alexnet_demo.preprocess import to_input
 
 
@@ -119,15 +119,15 @@ def _download(root: Path, packed: Path) -> None:
 
 def _unpack_file(packed: Path, unpacked: Path) -> None:
     """Unpack through a temporary file, since two processes may do this at once."""
-    temporary = unpacked.with_name(f".{unpacked.name}.{os.getpid()}.tmp")
-    try:
+
+    def unpack_into(temporary: Path) -> None:
         with gzip.open(packed) as source, temporary.open("wb") as target:
             shutil.copyfileobj(source, target)
-        temporary.replace(unpacked)
+
+    try:
+        write_atomically(unpacked, unpack_into)
     except (OSError, EOFError) as error:
         raise DataError(
             f"{packed} could not be unpacked into {unpacked.parent}: {error}. Check that the "
             "folder is writable and the disk is not full."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import platform
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +16,7 @@ from torch import Tensor, nn
 
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.cost import Speed
-from alexnet_demo.model import AlexNet
+from alexnet_demo.model import AlexNet, count_parameters
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -38,12 +36,16 @@ def available() -> list[DeviceInfo]:
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         devices.append(DeviceInfo(f"cuda:{index}", properties.name, properties.total_memory))
-    memory = psutil.virtual_memory().total
     if torch.backends.mps.is_available():
+        memory = psutil.virtual_memory().total
         devices.append(DeviceInfo("mps", f"Apple GPU ({_processor()})", memory))
+    return [*devices, _cpu()]
+
+
+def _cpu() -> DeviceInfo:
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     name = f"{_processor()}, {cores} core{'s' if cores != 1 else ''}"
-    return [*devices, DeviceInfo("cpu", name, memory)]
+    return DeviceInfo("cpu", name, psutil.virtual_memory().total)
 
 
 def _processor() -> str:
@@ -61,6 +63,8 @@ def resolve(name: str) -> torch.device:
     Raises:
         ConfigError: when this machine lacks it.
     """
+    if name == "cpu":
+        return torch.device(name)  # without a look at the GPUs, which would initialise CUDA
     devices = available()
     if name == "auto":
         return torch.device(devices[0].id)
@@ -73,6 +77,8 @@ def resolve(name: str) -> torch.device:
 
 def info(device: torch.device) -> DeviceInfo:
     """Name and memory of a device that `resolve` returned."""
+    if device.type == "cpu":
+        return _cpu()
     return next(found for found in available() if found.id == str(device))
 
 
@@ -83,10 +89,11 @@ def choose_precision(requested: str, device: torch.device) -> str:
     taken from a small matrix product rather than from a list of devices.
 
     Raises:
-        ConfigError: for fp16 on a CPU, where gradients would only be slower and less exact.
+        ConfigError: for fp16 without CUDA: its loss scaling is not to be had on MPS, and on a
+            CPU it would only be slower and less exact.
     """
-    if requested == "fp16" and device.type == "cpu":
-        raise ConfigError("Precision fp16 needs a GPU: choose auto, bf16 or fp32 on the CPU.")
+    if requested == "fp16" and device.type != "cuda":
+        raise ConfigError("Precision fp16 needs a CUDA GPU: choose auto, bf16 or fp32 here.")
     if requested != "auto":
         return requested
     if device.type == "mps":
@@ -94,8 +101,14 @@ def choose_precision(requested: str, device: torch.device) -> str:
     return "bf16" if matmul_flops(device, "bf16") > 1.3 * matmul_flops(device, "fp32") else "fp32"
 
 
-def matmul_flops(device: torch.device, precision: str, side: int = 256) -> float:
-    """FLOP/s of a square matrix product, the best of five."""
+def matmul_flops(device: torch.device, precision: str, side: int = 0) -> float:
+    """FLOP/s of a square matrix product, the best of five.
+
+    Args:
+        side: of the matrices; without it, small on a CPU and large enough on a GPU that the
+            time is the product's and not that of its launch.
+    """
+    side = side or (256 if device.type == "cpu" else 4096)
     a = torch.rand(side, side, device=device).to(DTYPES[precision])
     times = [_seconds(lambda: a @ a, device) for _ in range(5)]
     return 2 * side**3 / min(times)
@@ -115,11 +128,18 @@ def synchronize(device: torch.device) -> None:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Most memory in use so far, in bytes: the device's, or this process's on a CPU."""
+    """Most memory in use so far, in bytes: the device's, or this process's on a CPU.
+
+    MPS keeps no peak; what is in use there now is given instead.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if device.type == "mps":
         return torch.mps.driver_allocated_memory()
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource  # there is none on Windows
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -176,18 +196,19 @@ def measure(device: torch.device, precision: str, settings: TrainConfig) -> Spee
             model(x)
 
     step()  # the first one also plans and allocates
-    update = _seconds(optimizer.step, device)
-    one_step = max(_median_seconds(step, device) - update, 1e-9)
-    parameters = sum(p.numel() for p in model.parameters())
+    update = _least_seconds(optimizer.step, device)
+    one_step = max(_least_seconds(step, device) - update, 1e-9)
+    activations = _saved_bytes(model, x, y, device, precision) // batch
+    model.eval()
     return Speed(
         device=str(device),
         device_name=info(device).name,
         precision=precision,
         seconds_per_image=one_step / batch,
         seconds_per_update=update,
-        test_seconds_per_image=_median_seconds(test, device) / batch,
-        parameter_bytes=4 * parameters * (3 if settings.momentum else 2),
-        activation_bytes_per_image=_saved_bytes(model, x, y, device, precision) // batch,
+        test_seconds_per_image=_least_seconds(test, device) / batch,
+        parameter_bytes=4 * count_parameters(model) * (3 if settings.momentum else 2),
+        activation_bytes_per_image=activations,
         base_bytes=_base_bytes(device),
     )
 
@@ -200,9 +221,9 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - begin
 
 
-def _median_seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Median of three, since other work may share the machine."""
-    return sorted(_seconds(work, device) for _ in range(3))[1]
+def _least_seconds(work: Callable[[], object], device: torch.device) -> float:
+    """The best of three: other work that shares the machine can only make it slower."""
+    return min(_seconds(work, device) for _ in range(3))
 
 
 def _saved_bytes(model: AlexNet, x: Tensor, y: Tensor, device: torch.device, precision: str) -> int:
@@ -217,7 +238,7 @@ def _saved_bytes(model: AlexNet, x: Tensor, y: Tensor, device: torch.device, pre
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t), autocast(device, precision):
         nn.functional.cross_entropy(model(x), y)
-    return math.ceil(sum(kept.values()))
+    return sum(kept.values())
 
 
 def _base_bytes(device: torch.device) -> int:

@@ -17,6 +17,7 @@ Imports no torch. The kinds, besides ``event`` and ``time`` (seconds since 1970)
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -25,6 +26,20 @@ from pathlib import Path
 from typing import Any, TextIO
 
 Event = dict[str, Any]
+
+# What an event must hold, as finite numbers, for pages to use it.
+NUMBERS = {
+    "start": ("step",),
+    "batch": ("step", "epoch", "loss", "accuracy", "images_per_s"),
+    "test": ("epoch", "done", "total"),
+    "epoch": (
+        *("step", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
+        *("seconds", "test_seconds", "images_per_s", "peak_memory"),
+    ),
+    "checkpoint": ("step", "epoch"),
+    "end": (),
+    "error": (),
+}
 
 
 class EventWriter:
@@ -82,6 +97,15 @@ def _parse(line: bytes) -> Event | None:
     return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
+def _complete(event: Event) -> bool:
+    """Whether an event is of a known kind and holds the numbers that belong to it."""
+    names = NUMBERS.get(event["event"])
+    return names is not None and all(
+        isinstance(value, int | float) and math.isfinite(value)
+        for value in (event.get(name) for name in (*names, "time"))
+    )
+
+
 @dataclass
 class History:
     """What a run's events say, folded: the curve without gaps or doubled points.
@@ -103,15 +127,17 @@ class History:
     """Number of start, end and error events; it tells whether a launch has spoken yet."""
 
     def add(self, event: Event) -> None:
-        """Fold in the next event; one that lacks its fields is passed over."""
+        """Fold in the next event; one of an unknown kind or without its numbers is passed over."""
+        if not _complete(event):
+            return
         kind = event["event"]
         if self.last and kind != "start":
-            self.seconds += max(0.0, event.get("time", 0.0) - self.last.get("time", 0.0))
+            self.seconds += max(0.0, event["time"] - self.last["time"])
         if kind == "start":
             self._resume(event)
-        elif kind == "batch" and {"step", "epoch", "loss", "accuracy"} <= event.keys():
+        elif kind == "batch":
             self.batches.append(event)
-        elif kind == "epoch" and {"step", "epoch", "test_accuracy", "test_loss"} <= event.keys():
+        elif kind == "epoch":
             self.epochs.append(event)
             self.test = None
         elif kind == "test":
@@ -124,7 +150,7 @@ class History:
         self.last = event
 
     def _resume(self, event: Event) -> None:
-        step = event.get("step", 0)
+        step = event["step"]
         self.batches = [b for b in self.batches if b["step"] <= step]
         self.epochs = [e for e in self.epochs if e["step"] <= step and not _redone(e, event)]
         self.start, self.end, self.test = event, None, None
@@ -156,7 +182,7 @@ class _Follower:
 
 _followers: OrderedDict[tuple[Path, int], _Follower] = OrderedDict()
 _followers_lock = threading.Lock()
-MAX_FOLLOWED = 200
+MAX_FOLLOWED = 2_000
 
 
 def follow(path: Path) -> History:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 from collections.abc import Iterator
@@ -13,18 +14,18 @@ import psutil
 import torch
 
 from alexnet_demo import device as devices
-from alexnet_demo import jobs
 from alexnet_demo.checkpoint import CheckpointError
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.data import DataError
 from alexnet_demo.events import EventWriter
+from alexnet_demo.runs import device_lock, list_runs
 from alexnet_demo.train import Trainer, TrainError
 
 log = logging.getLogger(__name__)
 
 
 def run_training(config: TrainConfig, directory: Path, echo: TextIO | None = None) -> str:
-    """Train in this process, in a run directory that `jobs.prepare` made.
+    """Train in this process, in a run directory that `prepare` made.
 
     Goes on from ``checkpoints/last.safetensors`` where there is one. Whatever ends it, the
     events tell: an ``end``, or an ``error`` with one sentence and the traceback in the log.
@@ -45,12 +46,14 @@ def run_training(config: TrainConfig, directory: Path, echo: TextIO | None = Non
                 with _signals(trainer):
                     return trainer.run()
     except (ConfigError, DataError, CheckpointError, TrainError) as error:
-        log.error("%s", error, exc_info=True)
+        # What the user can mend needs no traceback; what lies behind another error does.
+        log.error("%s", error, exc_info=error.__cause__ is not None)
         with suppress(OSError):  # the disk may be full
             events.write("error", message=str(error))
         raise
     finally:
-        events.close()
+        with suppress(OSError):
+            events.close()
 
 
 @contextmanager
@@ -65,6 +68,10 @@ def _translated_errors(config: TrainConfig) -> Iterator[None]:
             raise TrainError(
                 f"Out of memory with batch size {config.batch_size} at width {config.width:g} "
                 f"({_memory(config.device)}): try a batch size of {max(1, config.batch_size // 2)}."
+            ) from error
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise TrainError(
+                "The disk is full: free some space, then resume; the last checkpoint is kept."
             ) from error
         raise TrainError(
             f"The training broke off ({type(error).__name__}: {error}); the log says more."
@@ -89,11 +96,11 @@ def _memory(name: str) -> str:
 @contextmanager
 def _holding(device: str, run_id: str) -> Iterator[None]:
     """Hold the device's lock, so that one training at a time has it."""
-    lock = jobs.device_lock(device)
+    lock = device_lock(device)
     try:
         lock.acquire(timeout=0)
     except TimeoutError:
-        holders = [r for r in jobs.list_runs() if r.active and r.id != run_id]
+        holders = [r for r in list_runs() if r.active and r.id != run_id]
         name = f"“{holders[0].name}”" if holders else "another run"
         raise ConfigError(
             f"{device} is training {name}: pause or stop it first, or choose another device."
@@ -107,7 +114,8 @@ def _holding(device: str, run_id: str) -> Iterator[None]:
 def _yield_to_others() -> None:
     """Lower this process's priority, so that the web pages stay quick beside it."""
     process = psutil.Process()
-    process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else 10)
+    with suppress(psutil.Error):  # somebody may have given it a lower one already
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else 10)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import math
 import platform
 import time
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from alexnet_demo import __version__, checkpoint, jobs
+from alexnet_demo import __version__, checkpoint
 from alexnet_demo import device as devices
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.data import epoch_order, load_split
 from alexnet_demo.device import autocast
 from alexnet_demo.events import EventWriter
+from alexnet_demo.files import sweep
 from alexnet_demo.model import AlexNet, count_parameters
+from alexnet_demo.runs import Run
 
 EVENT_SECONDS = 0.5
 """Least time between two events of a kind; on a GPU, reading metrics makes the host wait."""
@@ -46,7 +49,9 @@ def train_step(
     y: Tensor,
     precision: str = "fp32",
 ) -> tuple[Tensor, Tensor]:
-    """One step of the article's loop; nothing in it makes the host wait for the device.
+    """One step of the article's loop.
+
+    Nothing in it makes the host wait for the device, but fp16's check for overflow.
 
     Args:
         x: pictures (B, 1, 224, 224).
@@ -65,12 +70,44 @@ def train_step(
     return loss.detach(), logits.detach()
 
 
-class Tally:
-    """Sums of loss and hits, kept on the device until somebody asks."""
+@dataclass
+class Sums:
+    """Summed loss, hits and samples of some batches."""
 
-    def __init__(self, device: torch.device) -> None:
-        self._sums = torch.zeros(2, device=device)
+    loss: float = 0.0
+    hits: float = 0.0
+    count: int = 0
+
+    @property
+    def mean_loss(self) -> float:
+        return self.loss / self.count
+
+    @property
+    def accuracy(self) -> float:
+        return self.hits / self.count
+
+
+class Tally:
+    """Sums that stay on the device until `drain` asks for them.
+
+    Attributes:
+        total: all that was drained, in float64, which the device may not have.
+    """
+
+    def __init__(self, device: torch.device, total: Sums | None = None) -> None:
+        self.total = total or Sums()
+        self._device = device
+        self._fresh()
+
+    def _fresh(self) -> None:
+        self._sums = torch.zeros(2, device=self._device)
         self.count = 0
+        self._since = time.perf_counter()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last drain."""
+        return time.perf_counter() - self._since
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Add a batch with its mean loss."""
@@ -78,21 +115,21 @@ class Tally:
         self._sums += torch.stack([loss * len(labels), hits])
         self.count += len(labels)
 
-    def sums(self) -> tuple[float, float, int]:
-        """Summed loss, hits and samples; waits for the device."""
+    def drain(self) -> tuple[Sums, float]:
+        """The sums and seconds since the last call, which go into `total`; waits for the device."""
         loss, hits = self._sums.tolist()
-        return loss, hits, self.count
-
-    def restore(self, sums: tuple[float, float, int]) -> None:
-        self._sums = torch.tensor(sums[:2], device=self._sums.device)
-        self.count = sums[2]
+        sums, seconds = Sums(loss, hits, self.count), self.age
+        total = self.total
+        self.total = Sums(total.loss + loss, total.hits + hits, total.count + sums.count)
+        self._fresh()
+        return sums, seconds
 
 
 class Trainer:
     """A training and its position: ``epoch`` done so far, ``batch`` within the next, ``step``."""
 
     def __init__(self, config: TrainConfig, directory: Path, events: EventWriter) -> None:
-        self.config, self.events, self.files = config, events, jobs.Run(directory)
+        self.config, self.events, self.files = config, events, Run(directory)
         self.device = devices.resolve(config.device)
         self.precision = devices.choose_precision(config.precision, self.device)
         torch.manual_seed(config.seed)
@@ -122,6 +159,7 @@ class Trainer:
         """
         self.train_data = load_split(train=True, device=self.device).head(self.config.train_samples)
         self.test_data = load_split(train=False, device=self.device).head(self.config.test_samples)
+        sweep(self.files.last.parent)
         if self.files.last.exists():
             self.restore(self.files.last)
         self._announce()
@@ -141,7 +179,7 @@ class Trainer:
         order = epoch_order(len(self.train_data), self.config.seed, self.epoch).to(self.device)
         batches = self.train_data.batches(self.config.batch_size, order, first=self.batch)
         self.model.train()
-        window = _Window(self.tally)
+        self.tally = Tally(self.device, self.tally.total)  # its clock begins with the first batch
         for x, y in batches:
             loss, logits = train_step(self.model, self.optimizer, self.scaler, x, y, self.precision)
             self.tally.add(loss, logits, y)
@@ -150,60 +188,60 @@ class Trainer:
             last = self.batch == self.config.steps_per_epoch
             request, due = self._request(), not last and self._checkpoint_due()
             # A checkpoint begins a new window, so that a resumed curve has no gap.
-            if last or due or request or self.step == 1 or window.age >= EVENT_SECONDS:
-                self._report(window)
-                window = _Window(self.tally)
+            if last or due or request or self.step == 1 or self.tally.age >= EVENT_SECONDS:
+                self._report()
             if due:
                 self.save()
             if request:
                 raise Interrupted(request)
 
-    def _report(self, window: _Window) -> None:
+    def _report(self) -> None:
         """Write a ``batch`` event for the batches since the last one."""
-        loss, accuracy, images, seconds = window.close(self.tally)
+        sums, seconds = self.tally.drain()
         self.epoch_seconds += seconds
-        self._demand_finite(loss)
+        images_per_s = sums.count / seconds
+        self._demand_finite(sums.loss)
         if time.monotonic() - self._logged_at >= LOG_SECONDS:
             self._logged_at = time.monotonic()
             log.info(
                 "Epoch %d/%d, batch %d of %d: loss %.4f, %.0f images/s",
                 *(self.epoch + 1, self.config.epochs, self.batch, self.config.steps_per_epoch),
-                *(loss, images / seconds),
+                *(sums.mean_loss, images_per_s),
             )
         self.events.write(
             "batch",
             step=self.step,
             epoch=round(self.epoch + self.batch / self.config.steps_per_epoch, 5),
-            loss=loss,
-            accuracy=accuracy,
+            loss=sums.mean_loss,
+            accuracy=sums.accuracy,
             lr=self.optimizer.param_groups[0]["lr"],
-            images_per_s=round(images / seconds, 1),
+            images_per_s=round(images_per_s, 1),
         )
 
     def _finish_epoch(self) -> None:
         """Test, record the epoch, write checkpoints."""
         begin = time.monotonic()
         test_loss, test_accuracy = self.evaluate()
-        loss, hits, count = self.tally.sums()
-        self._demand_finite(loss, test_loss)
+        total = self.tally.total
+        self._demand_finite(total.loss, test_loss)
         self.epoch += 1
         self.batch = 0
         event = self.events.write(
             "epoch",
             step=self.step,
             epoch=self.epoch,
-            train_loss=loss / count,
-            train_accuracy=hits / count,
+            train_loss=total.mean_loss,
+            train_accuracy=total.accuracy,
             test_loss=test_loss,
             test_accuracy=test_accuracy,
             seconds=round(self.epoch_seconds, 3),
             test_seconds=round(time.monotonic() - begin, 3),
-            images_per_s=round(count / self.epoch_seconds, 1),
+            images_per_s=round(total.count / self.epoch_seconds, 1),
             peak_memory=devices.peak_memory(self.device),
         )
         log.info(
             "Epoch %d/%d: Train => Loss: %.4f, Acc: %.4f | Test => Loss: %.4f, Acc: %.4f",
-            *(self.epoch, self.config.epochs, loss / count, hits / count),
+            *(self.epoch, self.config.epochs, total.mean_loss, total.accuracy),
             *(test_loss, test_accuracy),
         )
         self.tally, self.epoch_seconds = Tally(self.device), 0.0
@@ -228,8 +266,8 @@ class Trainer:
                     told = time.monotonic()
                 if request := self._request():
                     raise Interrupted(request)
-        loss, hits, count = tally.sums()
-        return loss / count, hits / count
+        tally.drain()
+        return tally.total.mean_loss, tally.total.accuracy
 
     def _request(self) -> str:
         """``paused`` or ``stopped`` once that was asked for, else empty."""
@@ -288,7 +326,8 @@ class Trainer:
             "epoch": self.epoch,
             "batch": self.batch,
             "step": self.step,
-            "tally": self.tally.sums(),
+            "tally": asdict(self.tally.total),
+            "precision": self.precision,
             "epoch_seconds": self.epoch_seconds,
             "best_accuracy": self.best_accuracy,
             "optimizer": optimizer,
@@ -327,7 +366,8 @@ class Trainer:
             self.optimizer.load_state_dict(optimizer)
             self.scaler.load_state_dict(state["scaler"])
             self.epoch, self.batch, self.step = state["epoch"], state["batch"], state["step"]
-            self.tally.restore(tuple(state["tally"]))
+            self.tally = Tally(self.device, Sums(**state["tally"]))
+            self.precision = state["precision"]  # measured anew it might differ
             self.epoch_seconds = state["epoch_seconds"]
             self.best_accuracy = state["best_accuracy"]
             devices.set_random_state(take(tensors, "random."), self.device)
@@ -339,19 +379,3 @@ class Trainer:
     def _checkpoint_due(self) -> bool:
         minutes = self.config.checkpoint_minutes
         return minutes > 0 and time.monotonic() - self._saved_at >= 60 * minutes
-
-
-class _Window:
-    """What happened since it was opened: the difference of two tallies, and the time between."""
-
-    def __init__(self, tally: Tally) -> None:
-        self._before, self._opened = tally.sums(), time.monotonic()
-
-    @property
-    def age(self) -> float:
-        return time.monotonic() - self._opened
-
-    def close(self, tally: Tally) -> tuple[float, float, int, float]:
-        """Mean loss, accuracy, samples and seconds since the window was opened."""
-        loss, hits, count = (a - b for a, b in zip(tally.sums(), self._before, strict=True))
-        return loss / count, hits / count, int(count), self.age

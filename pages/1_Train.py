@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from alexnet_demo import jobs
+from alexnet_demo.runs import current_run, get_run, list_runs
 from alexnet_demo.ui.history import history_table
 from alexnet_demo.ui.live import live_view
 from alexnet_demo.ui.shell import page
@@ -10,9 +10,9 @@ from alexnet_demo.ui.training_form import training_form
 
 page("Train", lead="Teach AlexNet ten kinds of clothing and watch it learn.")
 
-runs = jobs.list_runs()
-asked_for = jobs.get_run(st.query_params.get("run", ""))
-shown = asked_for or jobs.current_run()
+runs = list_runs()
+asked_for = get_run(st.query_params.get("run", ""))
+shown = asked_for or current_run()
 
 if asked_for is None and not any(run.active for run in runs):
     training_form()

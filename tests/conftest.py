@@ -21,8 +21,8 @@ import streamlit as st
 import torch
 
 from alexnet_demo import checkpoint, config
-from alexnet_demo.jobs import Run
 from alexnet_demo.model import AlexNet
+from alexnet_demo.runs import Run
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 

@@ -25,6 +25,13 @@ def test_weights_come_back_the_same(tiny_model: AlexNet, tiny_weights: Path):
     assert not model.training
 
 
+@pytest.mark.parametrize("width", [0.07, 0.2, 0.33, 1 / 3])
+def test_any_width_comes_back(tmp_path: Path, width: float):
+    """Rounding gives several widths the same conv1; the others must fit all the same."""
+    checkpoint.save_weights(tmp_path / "w.safetensors", AlexNet(width=width), {})
+    assert checkpoint.load_weights(tmp_path / "w.safetensors")[0].width == width
+
+
 def test_a_checkpoint_is_plain_safetensors(tiny_weights: Path):
     header_size = int.from_bytes(tiny_weights.read_bytes()[:8], "little")
     header = json.loads(tiny_weights.read_bytes()[8 : 8 + header_size])
@@ -96,6 +103,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, tiny_weights: Path):
         (lambda t: t.update({"net.conv3.bias": torch.zeros(7)}), "net.conv3.bias is 7, not 24"),
         (lambda t: t.update({"net.fc8.weight": torch.zeros(3, 256)}), "10 classes"),
         (lambda t: t["net.conv2.bias"].fill_(float("nan")), "NaN or infinite"),
+        (lambda t: t.update({"net.fc8.bias": torch.zeros(10).to(torch.float8_e5m2)}), "float8"),
         (lambda t: t.update({"more": torch.zeros(1)}), "holds more, unknown"),
     ],
 )

@@ -18,7 +18,8 @@ from conftest import wait_for
 from alexnet_demo import jobs
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import EventWriter
-from alexnet_demo.jobs import Run
+from alexnet_demo.files import write_json
+from alexnet_demo.runs import Run, get_run, list_runs, prepare, register
 
 LONG = TrainConfig(
     epochs=200, batch_size=8, width=0.0625, train_samples=400, test_samples=16, device="cpu"
@@ -28,15 +29,15 @@ LONG = TrainConfig(
 @pytest.fixture(autouse=True)
 def _no_trainer_left_behind(runs_dir: Path) -> Iterator[None]:
     yield
-    for run in jobs.list_runs():
-        if run.active:
-            psutil.Process(json.loads((run.directory / "job.json").read_text())["pid"]).kill()
+    for run in list_runs():
+        if run.active and pid_of(run) != os.getpid():
+            psutil.Process(pid_of(run)).kill()
 
 
 def started(config: TrainConfig = LONG) -> Run:
     outcome = jobs.start(config)
     assert outcome.done, outcome.message
-    run = jobs.get_run(str(outcome.run_id))
+    run = get_run(str(outcome.run_id))
     assert run
     return run
 
@@ -50,7 +51,7 @@ def pid_of(run: Run) -> int:
 
 
 def canned(directory: Path, *events: dict, config: TrainConfig = LONG) -> Run:
-    jobs.prepare(directory, config)
+    prepare(directory, config)
     writer = EventWriter(directory / "events.jsonl")
     for event in events:
         writer.write(event.pop("event"), **event)
@@ -86,14 +87,14 @@ def test_a_second_start_on_the_device_is_told_so():
     outcome = jobs.start(LONG)
     assert not outcome.done
     assert first.name in outcome.message
-    assert len(jobs.list_runs()) == 1
+    assert len(list_runs()) == 1
 
 
 def test_two_browsers_pressing_start_at_once_start_one():
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(jobs.start, [LONG] * 4))
     assert sum(outcome.done for outcome in outcomes) == 1
-    assert len(jobs.list_runs()) == 1
+    assert len(list_runs()) == 1
 
 
 def test_a_killed_trainer_is_seen_and_can_go_on():
@@ -118,7 +119,7 @@ def test_the_trainer_outlives_its_starter(runs_dir: Path):
     )
     starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert starter.stdout
-    run = jobs.get_run(starter.stdout.readline().strip())
+    run = get_run(starter.stdout.readline().strip())
     assert run
     starter.kill()
     starter.wait()
@@ -134,13 +135,42 @@ def test_a_trainer_that_cannot_begin_has_failed():
 
 def test_a_pid_used_by_another_process_is_not_ours(runs_dir: Path):
     run = canned(runs_dir / "a", {"event": "start", "step": 0})
-    jobs.register(run.directory, os.getpid())
+    register(run.directory, os.getpid())
     record = json.loads((run.directory / "job.json").read_text())
-    jobs.write_json(run.directory / "job.json", {**record, "marks": 0})
+    write_json(run.directory / "job.json", {**record, "marks": 0})
     assert run.state == "running"
-    record = {**record, "marks": 0, "created": record["created"] - 1000}
-    jobs.write_json(run.directory / "job.json", record)
+    record = {**record, "marks": 0, "started": record["started"] - 1000}
+    write_json(run.directory / "job.json", record)
     assert run.state == "interrupted"
+
+
+def test_a_clock_that_is_set_does_not_end_a_run(runs_dir: Path, monkeypatch):
+    run = canned(runs_dir / "a", {"event": "start", "step": 0})
+    sleeper = subprocess.Popen(["sleep", "60"])  # ended with the test, as a trainer would be
+    register(run.directory, sleeper.pid)
+    record = json.loads((run.directory / "job.json").read_text())
+    write_json(run.directory / "job.json", {**record, "marks": 0})
+    boot = psutil.boot_time()
+    for module in (psutil, getattr(psutil, "_pslinux", psutil)):
+        monkeypatch.setattr(module, "boot_time", lambda: boot - 3600)
+    assert run.state == "running"
+
+
+def test_a_pause_right_after_resume_is_heard():
+    run = started()
+    reach(run, "running")
+    jobs.request(run, "pause")
+    reach(run, "paused")
+    assert jobs.resume(run).done
+    assert jobs.request(run, "pause").done
+    reach(run, "paused")
+
+
+def test_a_trainer_faster_than_its_starter_begins_all_the_same(monkeypatch):
+    """The child may read the run directory before it is registered as its process."""
+    monkeypatch.setattr(jobs, "register", lambda *_: None)
+    run = started()
+    reach(run, "running")
 
 
 @pytest.mark.parametrize(
@@ -158,14 +188,14 @@ def test_state_follows_from_the_last_event(runs_dir: Path, event: dict, state: s
 
 
 def test_runs_are_listed_newest_first_and_found_by_id_alone(runs_dir: Path):
-    assert jobs.list_runs() == []
+    assert list_runs() == []
     for name in ("20260101-000000-article-aa", "20260102-000000-quick-bb"):
         canned(runs_dir / name)
     (runs_dir / "no-run").mkdir()
-    assert [run.id[-2:] for run in jobs.list_runs()] == ["bb", "aa"]
-    assert jobs.get_run("20260101-000000-article-aa")
+    assert [run.id[-2:] for run in list_runs()] == ["bb", "aa"]
+    assert get_run("20260101-000000-article-aa")
     for wrong in ("", "..", "../runs/20260101-000000-article-aa", "no-run", ".locks", "a/b"):
-        assert jobs.get_run(wrong) is None
+        assert get_run(wrong) is None
 
 
 def test_name_and_note_are_kept(runs_dir: Path):
@@ -185,7 +215,7 @@ def test_delete_spares_what_trains(runs_dir: Path):
     assert "stop it" in outcome.message
     finished = canned(runs_dir / "b", {"event": "end", "reason": "finished"})
     assert jobs.delete(finished).done
-    assert [r.id for r in jobs.list_runs()] == [run.id]
+    assert [r.id for r in list_runs()] == [run.id]
     assert not list(runs_dir.glob(".trash*"))
 
 
@@ -204,7 +234,7 @@ def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch)
     monkeypatch.setattr(jobs.config, "RUNS_DIR", tmp_path / "file" / "runs")
     outcome = jobs.start(LONG)
     assert not outcome.done
-    assert "could not be written" in outcome.message
+    assert "could not be started" in outcome.message
 
 
 def test_probe_answers_or_says_why():

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from conftest import wait_for
 
-from alexnet_demo import checkpoint, config, jobs
+from alexnet_demo import checkpoint, config
 from alexnet_demo.__main__ import main
+from alexnet_demo.runs import Run, list_runs, prepare
 
 TRAIN = (
     *("train", "--width", "0.0625", "--batch-size", "16", "--device", "cpu"),
@@ -36,10 +37,11 @@ def test_train_streams_events_then_predict_uses_its_weights(runs_dir, tmp_path, 
     assert told[0]["event"] == "start"
     assert told[-1]["reason"] == "finished"
     assert told == lines((directory / "events.jsonl").read_text())
+    assert "Epoch 1/1" in (directory / "train.log").read_text()
 
     picture = tmp_path / "shoe.png"
     Image.fromarray(load_split(train=False).images[0].numpy()).save(picture)
-    best = str(jobs.Run(directory).best)
+    best = str(Run(directory).best)
     assert main(["predict", str(picture), "--weights", best, "--json"]) == 0
     (answer,) = lines(capsys.readouterr().out)
     assert answer["path"] == str(picture)
@@ -50,13 +52,17 @@ def test_train_streams_events_then_predict_uses_its_weights(runs_dir, tmp_path, 
 def test_train_refuses_what_it_cannot_do_with_status_2(runs_dir, tmp_path, capsys):
     assert main(["train", "--epochs", "0"]) == 2
     assert "Epochs must be between 1 and 1,000, not 0." in capsys.readouterr().err
-    assert main([*TRAIN, "--resume", "nothing"]) == 2
+    assert main(["train", "--resume", "nothing"]) == 2
     assert "no run with a checkpoint" in capsys.readouterr().err
     assert main([*TRAIN, "--device", "cuda:77", "--run-dir", str(tmp_path / "a")]) == 2
     assert "no device 'cuda:77'" in capsys.readouterr().err
-    jobs.prepare(tmp_path / "b", config.TrainConfig())
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "events.jsonl").touch()
     assert main([*TRAIN, "--run-dir", str(tmp_path / "b")]) == 2
     assert "holds a run already" in capsys.readouterr().err
+    assert main([*TRAIN, "--resume", "nothing"]) == 2
+    assert "leave the others out" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
         main(["train", "--recipe", "none"])
     assert stop.value.code == 2
@@ -67,7 +73,7 @@ def test_ctrl_c_stops_with_a_checkpoint_and_resume_finishes(runs_dir: Path, caps
     process = subprocess.Popen(
         command, cwd=config.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
-    (run,) = wait_for(jobs.list_runs, 30, "no run")
+    (run,) = wait_for(list_runs, 30, "no run")
     wait_for(lambda: run.history.batches, 60, "no batch")
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
@@ -92,7 +98,7 @@ def test_summary_gives_the_true_totals(capsys):
 def test_runs_lists_them(runs_dir: Path, capsys):
     assert main(["runs", "--json"]) == 0
     assert capsys.readouterr().out == ""
-    jobs.prepare(runs_dir / "20260101-000000-quick-aa", config.TrainConfig.from_recipe("quick"))
+    prepare(runs_dir / "20260101-000000-quick-aa", config.TrainConfig.from_recipe("quick"))
     assert main(["runs", "--json"]) == 0
     (record,) = lines(capsys.readouterr().out)
     assert record["state"] == "interrupted"

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import config, jobs
 from alexnet_demo.config import TrainConfig
+from alexnet_demo.runs import Run
 from alexnet_demo.ui import garments
 
 APP = str(config.ROOT / "app.py")
@@ -106,7 +107,7 @@ def test_a_run_under_way_is_the_thing_to_watch(
     places: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finished_run(places.runs)
-    monkeypatch.setattr(jobs.Run, "state", "running")
+    monkeypatch.setattr(Run, "state", "running")
     at = home()
     assert "A training is under way" in words(at)
     assert labels(at) == ["Watch it train"]

@@ -14,7 +14,8 @@ from alexnet_demo import jobs
 from alexnet_demo.charts import MAX_POINTS, accuracy_overlay, thin, training_curve
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig
 from alexnet_demo.events import EventWriter, History
-from alexnet_demo.jobs import Outcome, Run
+from alexnet_demo.jobs import Outcome
+from alexnet_demo.runs import Run, prepare
 from alexnet_demo.ui import history as history_ui
 from alexnet_demo.ui import training_form as form_ui
 from alexnet_demo.ui.wording import plain
@@ -55,7 +56,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
 def canned_run(runs_dir: Path, name: str, accuracies: list[float], end: str | None) -> Run:
     config = TrainConfig.from_recipe("quick", epochs=len(accuracies))
     directory = runs_dir / name
-    jobs.prepare(directory, config)
+    prepare(directory, config)
     writer = EventWriter(directory / "events.jsonl")
     facts = {"device": "cpu", "device_name": "Some CPU", "precision": "fp32", "parameters": 7}
     writer.write("start", config=config.to_json(), step=0, **facts)

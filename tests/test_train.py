@@ -12,13 +12,14 @@ from PIL import Image
 from torch import nn
 from torchvision import transforms
 
-from alexnet_demo import checkpoint, data, jobs
+from alexnet_demo import checkpoint, data
 from alexnet_demo import device as devices
 from alexnet_demo import train as train_module
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.model import AlexNet, count_parameters
 from alexnet_demo.process import run_training
-from alexnet_demo.train import Tally, TrainError, train_step
+from alexnet_demo.runs import Run, device_lock, prepare
+from alexnet_demo.train import Sums, Tally, TrainError, train_step
 
 TINY = {
     "epochs": 2,
@@ -38,12 +39,12 @@ def tiny(**changes) -> TrainConfig:
 
 
 def prepared(directory: Path, config: TrainConfig) -> Path:
-    jobs.prepare(directory, config)
+    prepare(directory, config)
     return directory
 
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:
-    return checkpoint.strip_prefix(checkpoint.load(jobs.Run(directory).last)[0], "model.")
+    return checkpoint.strip_prefix(checkpoint.load(Run(directory).last)[0], "model.")
 
 
 def events(directory: Path) -> list[dict]:
@@ -112,8 +113,12 @@ def test_tally_sums_batches_of_different_sizes():
     tally = Tally(torch.device("cpu"))
     logits = torch.eye(3)
     tally.add(torch.tensor(2.0), logits, torch.tensor([0, 1, 0]))
+    first, _ = tally.drain()
+    assert (first.mean_loss, first.accuracy) == (2.0, pytest.approx(2 / 3))
     tally.add(torch.tensor(5.0), logits[:1], torch.tensor([0]))
-    assert tally.sums() == (11.0, 3.0, 4)
+    second, _ = tally.drain()
+    assert second == Sums(5.0, 1.0, 1)
+    assert tally.total == Sums(11.0, 3.0, 4)
 
 
 # ------------------------------------------------------------------------- whole runs
@@ -130,7 +135,7 @@ def test_a_run_tells_its_story(runs_dir: Path):
     assert [e["step"] for e in epochs] == [5, 10]
     wanted = {"train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds"}
     assert wanted | {"images_per_s", "peak_memory"} <= epochs[0].keys()
-    run = jobs.Run(directory)
+    run = Run(directory)
     assert run.state == "finished"
     model, info = checkpoint.load_weights(run.best)
     assert info["test_accuracy"] == max(e["test_accuracy"] for e in epochs)
@@ -158,13 +163,13 @@ def test_paused_and_resumed_equals_uninterrupted(runs_dir: Path, at: int, monkey
 
     monkeypatch.setattr(train_module, "train_step", pausing)
     assert run_training(tiny(), broken) == "paused"
-    assert jobs.Run(broken).state == "paused"
+    assert Run(broken).state == "paused"
     monkeypatch.setattr(train_module, "train_step", real)
     request.unlink()
     assert run_training(tiny(), broken) == "finished"
     ours, theirs = weights(broken), weights(straight)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    curves = [jobs.Run(d).history for d in (broken, straight)]
+    curves = [Run(d).history for d in (broken, straight)]
     assert [b["step"] for b in curves[0].batches] == [b["step"] for b in curves[1].batches]
     assert [b["loss"] for b in curves[0].batches] == pytest.approx(
         [b["loss"] for b in curves[1].batches], rel=1e-5
@@ -178,7 +183,7 @@ def test_stop_keeps_a_checkpoint(runs_dir: Path):
     directory = prepared(runs_dir / "a", tiny())
     (directory / "request").write_text("stop")
     assert run_training(tiny(), directory) == "stopped"
-    assert checkpoint.load(jobs.Run(directory).last)[1]["step"] == 1
+    assert checkpoint.load(Run(directory).last)[1]["step"] == 1
 
 
 def test_a_hopeless_learning_rate_ends_in_a_sentence(runs_dir: Path):
@@ -186,11 +191,10 @@ def test_a_hopeless_learning_rate_ends_in_a_sentence(runs_dir: Path):
     directory = prepared(runs_dir / "a", config)
     with pytest.raises(TrainError, match=r"NaN or infinite at step .* learning rate is too high"):
         run_training(config, directory)
-    run = jobs.Run(directory)
+    run = Run(directory)
     assert run.state == "failed"
     assert "learning rate" in run.error
-    if run.last.exists():
-        assert all(torch.isfinite(t).all() for t in weights(directory).values())
+    assert all(torch.isfinite(t).all() for t in weights(directory).values())
 
 
 def test_the_last_good_checkpoint_survives_nan(runs_dir: Path, monkeypatch):
@@ -206,7 +210,7 @@ def test_the_last_good_checkpoint_survives_nan(runs_dir: Path, monkeypatch):
     monkeypatch.setattr(train_module, "train_step", poisoned)
     with pytest.raises(TrainError, match="last good checkpoint is kept"):
         run_training(tiny(), directory)
-    assert checkpoint.load(jobs.Run(directory).last)[1]["step"] == 5
+    assert checkpoint.load(Run(directory).last)[1]["step"] == 5
     assert all(torch.isfinite(t).all() for t in weights(directory).values())
 
 
@@ -219,7 +223,7 @@ def test_a_full_disk_ends_in_a_sentence(runs_dir: Path, monkeypatch):
     monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(TrainError, match=r"could not be written .*No space left.* then resume"):
         run_training(tiny(), directory)
-    assert jobs.Run(directory).state == "failed"
+    assert Run(directory).state == "failed"
 
 
 def test_out_of_memory_names_batch_memory_and_a_way_out(runs_dir: Path, monkeypatch):
@@ -235,9 +239,9 @@ def test_out_of_memory_names_batch_memory_and_a_way_out(runs_dir: Path, monkeypa
 
 def test_one_training_at_a_time_on_a_device(runs_dir: Path):
     directory = prepared(runs_dir / "a", tiny())
-    with jobs.device_lock("cpu"), pytest.raises(ConfigError, match="cpu is training another run"):
+    with device_lock("cpu"), pytest.raises(ConfigError, match="cpu is training another run"):
         run_training(tiny(), directory)
-    assert jobs.Run(directory).state == "failed"
+    assert Run(directory).state == "failed"
 
 
 def test_a_checkpoint_of_another_network_is_refused(runs_dir: Path):

@@ -10,7 +10,8 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo import charts, jobs
-from alexnet_demo.jobs import MAX_NAME, MAX_NOTE, Run
+from alexnet_demo.jobs import MAX_NAME, MAX_NOTE
+from alexnet_demo.runs import Run
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.wording import duration, plain
 

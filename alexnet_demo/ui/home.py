@@ -6,6 +6,7 @@ import streamlit as st
 
 from alexnet_demo import config, jobs
 from alexnet_demo.config import TrainConfig
+from alexnet_demo.runs import Run, current_run, list_runs
 from alexnet_demo.ui import garments, shell
 
 TRAIN, ARCHITECTURE, PREDICT = (script for script, _, _ in shell.PAGES[1:4])
@@ -28,11 +29,11 @@ def hero() -> None:
 
 def next_step() -> None:
     """The one thing to do now, and what is there to do it with."""
-    run, shipped = jobs.current_run(), config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    run, shipped = current_run(), config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
     with st.container(border=True, key="home-now", gap="small"):
         if run and run.active:
             _training(run)
-        elif shipped.is_file() or any(r.best.is_file() for r in jobs.list_runs()):
+        elif shipped.is_file() or any(r.best.is_file() for r in list_runs()):
             _ready(shipped.is_file())
         else:
             _nothing_yet()
@@ -40,7 +41,7 @@ def next_step() -> None:
             _last_run(run)
 
 
-def _training(run: jobs.Run) -> None:
+def _training(run: Run) -> None:
     st.markdown("**A training is under way**")
     _facts(run)
     _go(TRAIN, "Watch it train", ":material/show_chart:")
@@ -64,7 +65,7 @@ def _nothing_yet() -> None:
     _quick_training("primary")
 
 
-def _last_run(run: jobs.Run) -> None:
+def _last_run(run: Run) -> None:
     st.divider()
     st.markdown("Newest run")
     _facts(run)
@@ -72,7 +73,7 @@ def _last_run(run: jobs.Run) -> None:
         st.markdown(run.error)
 
 
-def _facts(run: jobs.Run) -> None:
+def _facts(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         shell.state_badge(run)
         st.markdown(f"**{run.name}**", width="content")

@@ -10,7 +10,7 @@ import streamlit as st
 
 from alexnet_demo import charts, jobs
 from alexnet_demo.events import Event, History
-from alexnet_demo.jobs import Run, State
+from alexnet_demo.runs import Run, State, get_run
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.shell import state_badge
 from alexnet_demo.ui.wording import duration, memory, percent, plain
@@ -26,7 +26,7 @@ def live_view(run: Run) -> None:
 
 
 def _view(run_id: str, last_state: State) -> None:
-    run = jobs.get_run(run_id)
+    run = get_run(run_id)
     if run is None:
         st.info("This run was deleted.", icon=":material/delete:")
         return

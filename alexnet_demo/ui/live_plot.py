@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from alexnet_demo.config import ROOT
+from alexnet_demo.files import write_atomically
 
 _FRONTEND = Path(__file__).parent / "frontend"
 
@@ -53,12 +53,10 @@ def _plotly_url() -> str | None:
     """
     source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     served = ROOT / "static" / f"plotly-{plotly.__version__}.min.js"
-    temporary = served.with_name(f".{served.name}.{os.getpid()}")
     try:
         if not served.is_file() or served.stat().st_size != source.stat().st_size:
             served.parent.mkdir(exist_ok=True)
-            shutil.copyfile(source, temporary)
-            temporary.replace(served)
+            write_atomically(served, lambda temporary: shutil.copyfile(source, temporary))
     except OSError:
         return None
     base = str(st.get_option("server.baseUrlPath")).strip("/")

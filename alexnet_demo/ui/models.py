@@ -12,6 +12,7 @@ import streamlit as st
 
 from alexnet_demo import config, jobs
 from alexnet_demo.config import TrainConfig
+from alexnet_demo.runs import list_runs
 from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a network is to be loaded
@@ -42,7 +43,7 @@ def options() -> list[Option]:
         found.append(Option(SHIPPED, "Shipped with this demo", shipped))
     if upload := st.session_state.get(_UPLOAD):
         found.append(Option(UPLOADED, f"Uploaded: {upload['name']}", None))
-    for run in jobs.list_runs():
+    for run in list_runs():
         for which, path in (("best", run.best), ("last", run.last)):
             if path.is_file():
                 found.append(Option(f"{run.id}/{which}", f"{run.name} · {which}", path))

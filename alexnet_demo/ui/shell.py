@@ -8,8 +8,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from alexnet_demo import jobs
 from alexnet_demo.config import ROOT
+from alexnet_demo.runs import Run, current_run, get_run
 from alexnet_demo.ui.wording import percent, plain
 
 NAME = "AlexNet Demo"
@@ -71,13 +71,13 @@ def link(script: str, label: str, icon: str | None = None, width: str = "content
             st.page_link(script, label=label, icon=icon, width=width)  # type: ignore[arg-type]
 
 
-def state_badge(run: jobs.Run) -> None:
+def state_badge(run: Run) -> None:
     """The run's state as a coloured word."""
     state: str = run.state
     st.badge(state.capitalize(), color=STATE_COLORS[state])  # type: ignore[arg-type]
 
 
-def progress_line(run: jobs.Run) -> str:
+def progress_line(run: Run) -> str:
     """How far a run has come, such as ``2 of 4 epochs done · best test accuracy 85.1 %``."""
     history = run.history
     done, planned = len(history.epochs), run.config.epochs
@@ -101,7 +101,7 @@ def _menu() -> None:
 
 def _current_run() -> None:
     """The run that trains now, else the newest, kept up to date while it trains."""
-    run = jobs.current_run()
+    run = current_run()
     if run is None:
         return
     st.divider()
@@ -109,7 +109,7 @@ def _current_run() -> None:
 
 
 def _run_state(run_id: str) -> None:
-    run = jobs.get_run(run_id)
+    run = get_run(run_id)
     if run is None:  # deleted meanwhile, perhaps in another tab
         return
     with st.container(key="sidebar-run", gap="xsmall"):

@@ -115,8 +115,8 @@ def _begin_draft() -> None:
 
 
 def _take_recipe() -> None:
-    """Fill the form with the chosen recipe; device, precision and seed stay as they are."""
-    kept = ("device", "precision", "seed")
+    """Fill the form with the chosen recipe; device and seed stay as they are."""
+    kept = ("device", "seed")
     _fill(TrainConfig.from_recipe(st.session_state["form recipe"]), kept)
 
 
@@ -136,7 +136,7 @@ def _number(place: Any, name: str) -> None:
         key=f"form {name}",
         step=step,
         format="%g" if fraction else "%d",
-        help=f"{HELP[name]} {limit.low:,g} to {limit.high:,g}.",
+        help=f"{HELP[name]} {limit.range}.",
     )
 
 
@@ -182,7 +182,7 @@ def _start(settings: TrainConfig | None) -> None:
 
 
 def _quick(settings: TrainConfig) -> TrainConfig:
-    return TrainConfig.from_recipe("quick", device=settings.device, precision=settings.precision)
+    return TrainConfig.from_recipe("quick", device=settings.device)
 
 
 def _pending(settings: TrainConfig) -> bool:

@@ -1,0 +1,65 @@
+"""Files written whole or not at all. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+REPLACE_SECONDS = 1.0
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Call ``write(temporary_path)``, flush it to disk, then put it in ``path``'s place.
+
+    Whatever happens before the last step, the file that was there stays whole.
+
+    Raises:
+        OSError: what ``write`` or the system raised, such as a full disk.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        _replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Rename over ``target``; Windows refuses that while somebody reads it, so try again."""
+    end = time.monotonic() + REPLACE_SECONDS
+    while True:
+        try:
+            source.replace(target)
+            return
+        except PermissionError:
+            if os.name != "nt" or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left behind; only while nobody writes there."""
+    for temporary in folder.glob(".*.tmp"):
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, record: dict[str, Any]) -> None:
+    """Write an object as a JSON file."""
+    text = json.dumps(record, indent=1) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where it is missing or damaged."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}

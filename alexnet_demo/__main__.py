@@ -30,6 +30,7 @@ from alexnet_demo.runs import (
 )
 
 DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+LOG_FORMAT = "%(asctime)s %(message)s"
 NAMED = ("recipe", "device", "precision")
 """Training options that are no numbers."""
 
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal may lack × and –
         sys.stdout.reconfigure(errors="replace")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(format=LOG_FORMAT, stream=sys.stderr)
+    logging.getLogger("alexnet_demo").setLevel(logging.INFO)
     try:
         return options.run(options)
     except KeyboardInterrupt:
@@ -114,10 +116,8 @@ def add_weights_options(parser: argparse.ArgumentParser) -> None:
 
 def settings_of(options: argparse.Namespace) -> TrainConfig:
     """The training settings given on the command line."""
-    names = (*LIMITS, "device", "precision")
-    return TrainConfig.from_recipe(
-        options.recipe, **{name: getattr(options, name) for name in names}
-    )
+    given = {name: getattr(options, name) for name in (*LIMITS, "device", "precision")}
+    return TrainConfig.from_recipe(options.recipe or "article", **given)
 
 
 # ------------------------------------------------------------------ the commands
@@ -128,7 +128,9 @@ def run_train(options: argparse.Namespace) -> int:
     if not registered(directory, os.getpid()):
         register(directory, os.getpid())
     if not _written_to(directory / "train.log"):  # a terminal's run has a log too
-        logging.getLogger().addHandler(logging.FileHandler(directory / "train.log"))
+        to_file = logging.FileHandler(directory / "train.log", encoding="utf-8")
+        to_file.setFormatter(logging.Formatter(LOG_FORMAT))
+        logging.getLogger("alexnet_demo").addHandler(to_file)
     from alexnet_demo.process import run_training
 
     reason = run_training(settings, directory, echo=sys.stdout if options.json else None)

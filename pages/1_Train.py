@@ -3,8 +3,8 @@
 import streamlit as st
 
 from alexnet_demo.runs import current_run, get_run, list_runs
-from alexnet_demo.ui.history import history_table
 from alexnet_demo.ui.live import live_view
+from alexnet_demo.ui.runs_table import runs_table
 from alexnet_demo.ui.shell import page
 from alexnet_demo.ui.training_form import training_form
 
@@ -20,4 +20,4 @@ if asked_for is None and not any(run.active for run in runs):
 if shown:
     live_view(shown)
     st.divider()
-    history_table(runs)
+    runs_table(runs)

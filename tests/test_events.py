@@ -12,17 +12,19 @@ from alexnet_demo.events import EventReader, EventWriter, History, follow
 
 
 def batch(step: int) -> dict:
-    return {"event": "batch", "step": step, "epoch": step / 4, "loss": 1.0, "accuracy": 0.5}
+    numbers = {"loss": 1.0, "accuracy": 0.5, "images_per_s": 10.0}
+    return {"event": "batch", "time": 0, "step": step, "epoch": step / 4, **numbers}
 
 
 def epoch(number: int, accuracy: float) -> dict:
-    losses = {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0}
+    names = ("train_loss", "train_accuracy", "test_loss", "seconds", "test_seconds")
     return {
         "event": "epoch",
+        "time": 0,
         "step": 4 * number,
         "epoch": number,
         "test_accuracy": accuracy,
-        **losses,
+        **dict.fromkeys((*names, "images_per_s", "peak_memory"), 1.0),
     }
 
 
@@ -75,8 +77,8 @@ def test_writer_begins_a_new_line_after_a_torn_one(tmp_path: Path):
 
 
 def test_a_resumed_run_drops_what_it_will_repeat():
-    start = {"event": "start", "step": 0}
-    again = {"event": "start", "step": 5, "epochs_done": 1}
+    start = {"event": "start", "time": 0, "step": 0}
+    again = {"event": "start", "time": 0, "step": 5, "epochs_done": 1}
     history = folded(start, *map(batch, range(1, 5)), epoch(1, 0.6), *map(batch, range(5, 8)))
     history.add(again)
     for event in map(batch, range(6, 9)):
@@ -86,21 +88,37 @@ def test_a_resumed_run_drops_what_it_will_repeat():
 
 
 def test_an_epoch_whose_test_is_repeated_is_not_doubled():
-    start = {"event": "start", "step": 0}
-    again = {"event": "start", "step": 4, "epochs_done": 0}
+    start = {"event": "start", "time": 0, "step": 0}
+    again = {"event": "start", "time": 0, "step": 4, "epochs_done": 0}
     history = folded(start, *map(batch, range(1, 5)), epoch(1, 0.6), again, epoch(1, 0.6))
     assert [e["epoch"] for e in history.epochs] == [1]
 
 
-def test_best_is_the_first_of_equals_and_lacking_fields_do_no_harm():
-    history = folded(epoch(1, 0.6), epoch(2, 0.8), epoch(3, 0.8), {"event": "epoch"})
+def test_best_is_the_first_of_equals():
+    history = folded(epoch(1, 0.6), epoch(2, 0.8), epoch(3, 0.8))
     assert history.best and history.best["epoch"] == 2
     assert History().best is None
 
 
+def test_events_without_their_numbers_are_passed_over():
+    good = epoch(1, 0.6)
+    broken = [
+        {**good, "peak_memory": None},
+        {**good, "test_loss": float("nan")},
+        {**good, "time": "yesterday"},
+        {**batch(1), "loss": "low"},
+        {"event": "test", "time": 0, "epoch": 1, "total": 3},
+        {"event": "start", "time": 0},
+        {"event": "from the future", "time": 0},
+        {"event": "epoch"},
+    ]
+    assert folded(*broken) == History()
+    assert len(folded(*broken, good).epochs) == 1
+
+
 def test_seconds_leave_out_pauses():
     times = (("start", 0), ("batch", 10), ("end", 15), ("start", 1000), ("end", 1003))
-    history = folded(*({"event": kind, "time": t, "step": 0} for kind, t in times))
+    history = folded(*({**batch(0), "event": kind, "time": t} for kind, t in times))
     assert history.seconds == 18
 
 

@@ -16,7 +16,7 @@ PACKAGE = "alexnet_demo"
 CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init__")
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
-TORCH_FREE = ("config", "events", "jobs", "charts")
+TORCH_FREE = ("config", "cost", "events", "files", "runs", "jobs", "charts")
 HEAVY = ("torch", "torchvision")
 
 
@@ -99,9 +99,17 @@ def test_home_never_comes_to_torch() -> None:
     assert not roots(reached(ROOT / "app.py", late=True)) & set(HEAVY)
 
 
-def test_jobs_knows_only_events_and_config() -> None:
-    found = ours(ROOT / PACKAGE / "jobs.py", late=True)
-    assert found == {f"{PACKAGE}.events", f"{PACKAGE}.config"}
+@pytest.mark.parametrize(
+    ("module", "known"),
+    [
+        ("events", set()),
+        ("runs", {"config", "events", "files"}),
+        ("jobs", {"config", "files", "runs"}),
+    ],
+)
+def test_what_records_and_jobs_may_know(module: str, known: set[str]) -> None:
+    found = ours(ROOT / PACKAGE / f"{module}.py", late=True)
+    assert found == {f"{PACKAGE}.{name}" for name in known}
 
 
 @pytest.mark.parametrize("module", [m for m in CORE if m not in ("__main__", "process")])

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import config, jobs
 from alexnet_demo.config import TrainConfig
+from alexnet_demo.events import NUMBERS
 from alexnet_demo.runs import Run
 from alexnet_demo.ui import garments
 
@@ -57,7 +58,14 @@ def finished_run(runs: Path, accuracies: tuple[float, ...] = (0.71, 0.84)) -> Pa
     (directory / "config.json").write_text(json.dumps(settings.to_json()))
     events = [{"event": "start", "time": 0, "step": 0}]
     events += [
-        {"event": "epoch", "time": n, "step": n, "epoch": n, "test_accuracy": a, "test_loss": 1.0}
+        {
+            **dict.fromkeys(NUMBERS["epoch"], 1.0),
+            "event": "epoch",
+            "time": n,
+            "step": n,
+            "epoch": n,
+            "test_accuracy": a,
+        }
         for n, a in enumerate(accuracies, 1)
     ]
     events.append({"event": "end", "time": 9, "reason": "finished"})

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import jobs
 from alexnet_demo.charts import MAX_POINTS, accuracy_overlay, thin, training_curve
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig
-from alexnet_demo.events import EventWriter, History
+from alexnet_demo.events import NUMBERS, EventWriter, History
 from alexnet_demo.jobs import Outcome
 from alexnet_demo.runs import Run, prepare
-from alexnet_demo.ui import history as history_ui
+from alexnet_demo.ui import runs_table
 from alexnet_demo.ui import training_form as form_ui
 from alexnet_demo.ui.wording import plain
 
@@ -140,6 +141,24 @@ def test_start_hands_over_exactly_the_form(runs_dir, measured, monkeypatch):
     assert plain("The device is busy.") in words(at)
 
 
+def test_a_failed_measurement_is_shown_and_tried_again_later(monkeypatch):
+    asked: list[TrainConfig] = []
+
+    def failing(settings: TrainConfig) -> dict[str, Any]:
+        asked.append(settings)
+        return {"error": "No such device."}
+
+    monkeypatch.setattr(jobs, "probe", failing)
+    found, config = form_ui.Probes(), TrainConfig()
+    for _ in range(20):
+        answer = wait_for(lambda: found.ask(config), 5, "no answer")
+        assert answer["error"] == "No such device."
+    assert len(asked) == 1
+    monkeypatch.setattr(form_ui, "RETRY_SECONDS", 0.0)
+    wait_for(lambda: found.ask(config) or len(asked) > 1, 5, "not tried again")
+    wait_for(lambda: len(asked) > 1, 5, "not tried again")
+
+
 def test_changing_the_recipe_fills_the_form(runs_dir, measured):
     at = page()
     quick = TrainConfig.from_recipe("quick")
@@ -176,13 +195,13 @@ def test_unknown_run_in_the_link_shows_the_form(runs_dir, measured):
 
 def test_downloads_hold_every_epoch(runs_dir):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5, 0.81], "finished")
-    header, *rows = history_ui.metrics_csv(run).splitlines()
+    header, *rows = runs_table.metrics_csv(run).splitlines()
     assert header.startswith("epoch,step,train_loss")
     assert [row.split(",")[5] for row in rows] == ["0.5", "0.81"]
-    record = json.loads(history_ui.metrics_json(run))
+    record = json.loads(runs_table.metrics_json(run))
     assert record["config"]["recipe"] == "quick"
     assert [e["test_accuracy"] for e in record["epochs"]] == [0.5, 0.81]
-    assert str(runs_dir) not in history_ui.metrics_json(run)
+    assert str(runs_dir) not in runs_table.metrics_json(run)
 
 
 # ------------------------------------------------------------------------------ figures
@@ -191,11 +210,10 @@ def test_downloads_hold_every_epoch(runs_dir):
 def history_of(count: int, best: int) -> History:
     history = History()
     for i in range(1, count + 1):
-        numbers = {"step": i, "epoch": i, "loss": 1.0, "accuracy": 0.5}
-        history.add({"event": "batch", **numbers})
-        tested = {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0}
-        accuracy = 0.9 if i == best else 0.5
-        history.add({"event": "epoch", "step": i, "epoch": i, "test_accuracy": accuracy, **tested})
+        for kind in ("batch", "epoch"):
+            numbers = dict.fromkeys(NUMBERS[kind], 1.0) | {"step": i, "epoch": i, "time": 0}
+            accuracy = 0.9 if i == best else 0.5
+            history.add({"event": kind, **numbers, "test_accuracy": accuracy})
     return history
 
 

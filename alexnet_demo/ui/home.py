@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo import config, jobs
-from alexnet_demo.config import TrainConfig
+from alexnet_demo import config
 from alexnet_demo.runs import Run, current_run, list_runs
 from alexnet_demo.ui import garments, shell
+from alexnet_demo.ui.quick import quick_training
+from alexnet_demo.ui.wording import plain
 
 TRAIN, ARCHITECTURE, PREDICT = (script for script, _, _ in shell.PAGES[1:4])
 CARDS = (
@@ -52,7 +53,7 @@ def _ready(shipped: bool) -> None:
     st.markdown(f"**A trained model is ready** · {where}")
     with st.container(horizontal=True):
         _go(PREDICT, "Try it on a picture", ":material/draw:")
-        _quick_training("secondary")
+        quick_training("secondary")
 
 
 def _nothing_yet() -> None:
@@ -62,7 +63,7 @@ def _nothing_yet() -> None:
         "training takes a narrower AlexNet and part of the pictures: its curves show within "
         "minutes, also without a GPU."
     )
-    _quick_training("primary")
+    quick_training("primary")
 
 
 def _last_run(run: Run) -> None:
@@ -76,22 +77,13 @@ def _last_run(run: Run) -> None:
 def _facts(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         shell.state_badge(run)
-        st.markdown(f"**{run.name}**", width="content")
+        st.markdown(f"**{plain(run.name)}**", width="content")
         st.markdown(f":gray[{shell.progress_line(run)}]", width="content")
 
 
 def _go(script: str, label: str, icon: str) -> None:
     if st.button(label, icon=icon, type="primary"):
         st.switch_page(script)
-
-
-def _quick_training(emphasis: str) -> None:
-    """A button that starts the quick recipe and leads to its curves."""
-    if st.button("Start a quick training", icon=":material/play_arrow:", type=emphasis):  # type: ignore[arg-type]
-        outcome = jobs.start(TrainConfig.from_recipe("quick"))
-        if outcome.done:
-            st.switch_page(TRAIN)
-        st.warning(outcome.message, icon=":material/error:")
 
 
 def cards() -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from alexnet_demo import charts, jobs
 from alexnet_demo.events import Event, History
-from alexnet_demo.runs import Run, State, get_run
+from alexnet_demo.runs import ACTIVE, Run, State, get_run
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.shell import state_badge
 from alexnet_demo.ui.wording import duration, memory, percent, plain
@@ -22,10 +22,11 @@ RECENT = 10
 
 def live_view(run: Run) -> None:
     """Show a run, brought up to date about once a second while it trains."""
-    st.fragment(_view, run_every=POLL_SECONDS if run.active else None)(run.id, run.state)
+    state, epochs = run.state, len(run.history.epochs)
+    st.fragment(_view, run_every=POLL_SECONDS if state in ACTIVE else None)(run.id, state, epochs)
 
 
-def _view(run_id: str, last_state: State) -> None:
+def _view(run_id: str, last_state: State, last_epochs: int) -> None:
     run = get_run(run_id)
     if run is None:
         st.info("This run was deleted.", icon=":material/delete:")
@@ -39,7 +40,7 @@ def _view(run_id: str, last_state: State) -> None:
     _curves(run, history)
     with st.expander("Log", icon=":material/terminal:"):
         st.code(run.log_tail() or "Nothing yet.", language=None, wrap_lines=True)
-    if run.state != last_state:
+    if run.state != last_state or len(history.epochs) != last_epochs:
         st.rerun()  # polling begins or stops, and the rest of the page follows
 
 
@@ -106,8 +107,8 @@ def _progress(run: Run, history: History) -> None:
         st.progress(0.0, "Loading PyTorch and the data…")
         return
     if run.active and done < epochs:
-        if history.test:
-            share = history.test["done"] / max(history.test["total"], 1)
+        if test := history.test:
+            share = test["done"] / max(test["total"], 1)
             words = f"Testing after epoch {done + 1}: {percent(share, 0)}"
         else:
             share = step / run.config.steps_per_epoch - done

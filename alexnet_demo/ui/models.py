@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from alexnet_demo import config, jobs
-from alexnet_demo.config import TrainConfig
+from alexnet_demo import config
 from alexnet_demo.runs import list_runs
+from alexnet_demo.ui.quick import quick_training
 from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a network is to be loaded
@@ -189,10 +189,6 @@ def invite() -> None:
             "A quick training of a narrow AlexNet gives a first model within minutes, without a "
             "graphics card. You can watch it learn, then come back here."
         )
-        if st.button("Start a quick training", type="primary", icon=":material/play_arrow:"):
-            outcome = jobs.start(TrainConfig.from_recipe("quick"))
-            if outcome.done:
-                st.switch_page("pages/1_Train.py")
-            st.warning(outcome.message, icon=":material/info:")
+        quick_training("primary")
         with st.popover("I have a weights file", icon=":material/upload_file:"):
             _upload_form()

@@ -14,13 +14,12 @@ from alexnet_demo.ui.wording import percent, plain
 
 NAME = "AlexNet Demo"
 HOME = "app.py"
-# Script, name in the menu, icon. A page that does not exist is left out of the menu.
+# Script, name in the menu, icon.
 PAGES = (
     (HOME, "Home", ":material/home:"),
     ("pages/1_Train.py", "Train", ":material/model_training:"),
     ("pages/2_Architecture.py", "Architecture", ":material/layers:"),
     ("pages/3_Predict.py", "Predict", ":material/draw:"),
-    ("pages/4_Results.py", "Results", ":material/insights:"),
 )
 STATE_COLORS = {
     "starting": "blue",
@@ -105,10 +104,11 @@ def _current_run() -> None:
     if run is None:
         return
     st.divider()
-    st.fragment(_run_state, run_every=2.0 if run.active else None)(run.id)
+    active = run.active
+    st.fragment(_run_state, run_every=2.0 if active else None)(run.id, active)
 
 
-def _run_state(run_id: str) -> None:
+def _run_state(run_id: str, was_active: bool) -> None:
     run = get_run(run_id)
     if run is None:  # deleted meanwhile, perhaps in another tab
         return
@@ -116,3 +116,5 @@ def _run_state(run_id: str) -> None:
         state_badge(run)
         st.markdown(f"**{plain(run.name)}**")
         st.caption(progress_line(run))
+    if was_active and not run.active:
+        st.rerun()  # polling stops, and pages offer what the run has given

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import Any
@@ -15,6 +16,7 @@ from alexnet_demo.ui.wording import duration, memory, plain
 
 QUICK_SECONDS = 120
 LONG_SECONDS = 600
+RETRY_SECONDS = 30
 # Text in st.session_state survives a page switch only under keys that are no widget's.
 DRAFT = "training draft"
 HELP = {
@@ -39,13 +41,16 @@ class Probes:
         self._lock = Lock()
 
     def ask(self, settings: TrainConfig) -> dict[str, Any] | None:
-        """What `jobs.probe` found for such settings; None while it still measures."""
+        """What `jobs.probe` found for such settings; None while it still measures.
+
+        A failure is kept for `RETRY_SECONDS`, then tried again.
+        """
         s = settings
         key = (s.device, s.precision, s.width, min(s.batch_size, 1024), s.momentum > 0)
         with self._lock:
             future = self._found.get(key)
-            if future is None or (future.done() and "error" in future.result()):
-                future = self._found[key] = self._pool.submit(jobs.probe, settings)
+            if future is None or _outdated(future):
+                future = self._found[key] = self._pool.submit(_timed_probe, settings)
             while len(self._found) > 64:
                 self._found.pop(next(iter(self._found)))
         return future.result() if future.done() else None
@@ -59,6 +64,18 @@ class Probes:
             for found in done
             for device in found.get("devices", ())
         }
+
+
+def _timed_probe(settings: TrainConfig) -> dict[str, Any]:
+    return {**jobs.probe(settings), "at": time.monotonic()}
+
+
+def _outdated(future: Future[dict[str, Any]]) -> bool:
+    """Whether this is a failure of some time ago."""
+    if not future.done():
+        return False
+    found = future.result()
+    return "error" in found and time.monotonic() - found["at"] > RETRY_SECONDS
 
 
 @st.cache_resource

@@ -27,4 +27,4 @@ def percent(share: float, digits: int = 1) -> str:
 
 def plain(text: str) -> str:
     """Text that Markdown shows as it is, such as a file's name."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]()#+\-|<>~$:])", r"\\\1", text)

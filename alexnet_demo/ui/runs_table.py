@@ -22,7 +22,7 @@ METRICS = (
 )
 
 
-def history_table(runs: list[Run]) -> None:
+def runs_table(runs: list[Run]) -> None:
     """The runs, newest first; ticked ones are compared, or looked after if it is one."""
     st.subheader("Runs", anchor=False)
     st.caption("Tick one run to name, download, use or delete it, several to compare them.")
@@ -35,7 +35,8 @@ def history_table(runs: list[Run]) -> None:
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        key="runs table",
+        # Ticks are kept by row number under a key: another list of runs must not inherit them.
+        key=f"runs {hash(tuple(run.id for run in runs))}",
     )
     ticked = [runs[i] for i in chosen["selection"]["rows"] if i < len(runs)]
     if len(ticked) == 1:
@@ -103,7 +104,7 @@ def _downloads(run: Run) -> None:
         )
     st.download_button(
         "Metrics, CSV",
-        metrics_csv(run),
+        lambda: metrics_csv(run),
         file_name=f"{run.id}.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -111,7 +112,7 @@ def _downloads(run: Run) -> None:
     )
     st.download_button(
         "Metrics, JSON",
-        metrics_json(run),
+        lambda: metrics_json(run),
         file_name=f"{run.id}.json",
         mime="application/json",
         icon=":material/download:",
@@ -144,6 +145,7 @@ def metrics_json(run: Run) -> str:
 @st.dialog("Delete this run?", icon=":material/delete:")
 def _confirm_delete(run: Run) -> None:
     st.markdown(f"**{plain(run.name)}** with its weights and curves. This cannot be undone.")
+    st.caption(run.id)
     with st.container(horizontal=True):
         if st.button("Delete it", type="primary", key="confirm delete"):
             outcome = jobs.delete(run)

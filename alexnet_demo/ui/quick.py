@@ -1,0 +1,22 @@
+"""The button that starts a quick training, wherever there is no model yet."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import streamlit as st
+
+from alexnet_demo import jobs
+from alexnet_demo.config import TrainConfig
+from alexnet_demo.ui.wording import plain
+
+TRAIN = "pages/1_Train.py"
+
+
+def quick_training(emphasis: Literal["primary", "secondary"]) -> None:
+    """A click starts the quick recipe and leads to its curves."""
+    if st.button("Start a quick training", icon=":material/play_arrow:", type=emphasis):
+        outcome = jobs.start(TrainConfig.from_recipe("quick"))
+        if outcome.done:
+            st.switch_page(TRAIN)
+        st.warning(plain(outcome.message), icon=":material/error:")

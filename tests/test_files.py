@@ -1,0 +1,37 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alexnet_demo.files import read_json, sweep, write_atomically, write_json
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+
+    def half(temporary: Path) -> None:
+        temporary.write_text('{"a":')
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, half)
+    assert read_json(path) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_damaged_json_is_empty(tmp_path: Path):
+    for content in (b"", b"[1]", b"{half", b"\xff"):
+        (tmp_path / "a.json").write_bytes(content)
+        assert read_json(tmp_path / "a.json") == {}
+    assert read_json(tmp_path / "missing.json") == {}
+
+
+def test_sweep_removes_leftovers_alone(tmp_path: Path):
+    (tmp_path / ".last.safetensors.1.2.tmp").touch()
+    (tmp_path / "last.safetensors").touch()
+    sweep(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["last.safetensors"]

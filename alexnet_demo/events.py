@@ -5,7 +5,7 @@ Imports no torch. The kinds, besides ``event`` and ``time`` (seconds since 1970)
 ``start``       config, device, device_name, precision, versions, parameters, step (0, or where a
                 resumed run goes on)
 ``batch``       step, epoch (fractional, 1.0 when the first is over), loss and accuracy over the
-                batches since the last such event, lr, images_per_s
+                batches since the last such event, lr, images_per_s, peak_memory (bytes)
 ``test``        epoch, done, total: how far the evaluation after an epoch has come
 ``epoch``       step, epoch (whole, from 1), train_loss, train_accuracy, test_loss, test_accuracy,
                 seconds (training), test_seconds, images_per_s, peak_memory (bytes)
@@ -30,7 +30,7 @@ Event = dict[str, Any]
 # What an event must hold, as finite numbers, for pages to use it.
 NUMBERS = {
     "start": ("step",),
-    "batch": ("step", "epoch", "loss", "accuracy", "images_per_s"),
+    "batch": ("step", "epoch", "loss", "accuracy", "images_per_s", "peak_memory"),
     "test": ("epoch", "done", "total"),
     "epoch": (
         *("step", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),

@@ -216,6 +216,7 @@ class Trainer:
             accuracy=sums.accuracy,
             lr=self.optimizer.param_groups[0]["lr"],
             images_per_s=round(images_per_s, 1),
+            peak_memory=devices.peak_memory(self.device),
         )
 
     def _finish_epoch(self) -> None:

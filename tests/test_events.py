@@ -12,7 +12,7 @@ from alexnet_demo.events import EventReader, EventWriter, History, follow
 
 
 def batch(step: int) -> dict:
-    numbers = {"loss": 1.0, "accuracy": 0.5, "images_per_s": 10.0}
+    numbers = {"loss": 1.0, "accuracy": 0.5, "images_per_s": 10.0, "peak_memory": 9}
     return {"event": "batch", "time": 0, "step": step, "epoch": step / 4, **numbers}
 
 

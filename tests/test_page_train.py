@@ -61,10 +61,11 @@ def canned_run(runs_dir: Path, name: str, accuracies: list[float], end: str | No
     writer = EventWriter(directory / "events.jsonl")
     facts = {"device": "cpu", "device_name": "Some CPU", "precision": "fp32", "parameters": 7}
     writer.write("start", config=config.to_json(), step=0, **facts)
+    measured = {"images_per_s": 100.0, "peak_memory": 10**9}
     for number, accuracy in enumerate(accuracies, 1):
         step = number * config.steps_per_epoch
         numbers = {"step": step, "epoch": number}
-        writer.write("batch", **numbers, loss=0.5, accuracy=0.8, lr=0.1, images_per_s=100.0)
+        writer.write("batch", **numbers, loss=0.5, accuracy=0.8, lr=0.1, **measured)
         writer.write(
             "epoch",
             **numbers,
@@ -74,8 +75,7 @@ def canned_run(runs_dir: Path, name: str, accuracies: list[float], end: str | No
             test_accuracy=accuracy,
             seconds=10.0,
             test_seconds=1.0,
-            images_per_s=100.0,
-            peak_memory=10**9,
+            **measured,
         )
     if end:
         writer.write("end", reason=end, step=step)

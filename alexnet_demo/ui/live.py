@@ -144,14 +144,13 @@ def _seconds_left(run: Run, history: History) -> float | None:
 
 def _figures(run: Run, history: History) -> None:
     best, recent = history.best, history.batches[-RECENT:]
-    epoch = history.epochs[-1] if history.epochs else None
     figures = {
         "Best test accuracy": percent(best["test_accuracy"], 2) if best else "–",
         "Train accuracy": _mean(recent, "accuracy", lambda value: percent(value)),
         "Train loss": _mean(recent, "loss", "{:.3f}".format),
         "Images/s": _mean(recent, "images_per_s", "{:,.0f}".format),
         "Trained for": duration(history.seconds),
-        "Peak memory": memory(epoch["peak_memory"]) if epoch else "–",
+        "Peak memory": memory(recent[-1]["peak_memory"]) if recent else "–",
     }
     with st.container(horizontal=True, key="run-figures"):
         for label, value in figures.items():

@@ -21,6 +21,8 @@ from alexnet_demo import __version__, config
 from alexnet_demo.config import LIMITS, PRECISIONS, RECIPES, ConfigError, TrainConfig
 from alexnet_demo.runs import (
     Run,
+    best_run,
+    demand_free,
     get_run,
     list_runs,
     new_run_directory,
@@ -109,8 +111,8 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_weights_options(parser: argparse.ArgumentParser) -> None:
-    default = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
-    parser.add_argument("--weights", type=Path, default=default, help="a .safetensors file")
+    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    parser.add_argument("--weights", type=Path, help=f"a .safetensors file (default: {shipped})")
     parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N")
 
 
@@ -118,6 +120,19 @@ def settings_of(options: argparse.Namespace) -> TrainConfig:
     """The training settings given on the command line."""
     given = {name: getattr(options, name) for name in (*LIMITS, "device", "precision")}
     return TrainConfig.from_recipe(options.recipe or "article", **given)
+
+
+def weights_of(options: argparse.Namespace) -> Path:
+    """The weights given on the command line, else the shipped ones."""
+    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    if options.weights or shipped.is_file():
+        return options.weights or shipped
+    best = best_run()
+    example = best.best if best else Path("runs", "RUN", "checkpoints", "best.safetensors")
+    raise ConfigError(
+        f"No trained network comes with this copy: name one, such as --weights {example} "
+        "(`python -m alexnet_demo runs` lists what was trained here)."
+    )
 
 
 # ------------------------------------------------------------------ the commands
@@ -152,13 +167,17 @@ def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
         raise ConfigError(f"{directory} holds a run already: give it to --resume, or name another.")
     if not (directory / "config.json").exists():
         # Refused before anything is written; a page's run is there already and records it.
-        device.choose_precision(settings.precision, device.resolve(settings.device))
+        found = device.resolve(settings.device)
+        demand_free(str(found))
+        device.choose_precision(settings.precision, found)
         prepare(directory, settings)
     return directory, settings
 
 
 def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     """The directory of a run to go on with, and its settings."""
+    from alexnet_demo import device
+
     given = [n for n in (*LIMITS, *NAMED) if getattr(options, n) is not None]
     if given or options.run_dir:
         raise ConfigError("--resume goes on with the run's own settings: leave the others out.")
@@ -168,9 +187,11 @@ def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     ours = registered(run.directory, os.getpid())
     if run.active and not ours:
         raise ConfigError(f"{run.id} is training already.")
+    settings = run.read_config()
     if not ours:  # a page did this before it started us, and may have asked anew since
+        demand_free(str(device.resolve(settings.device)))
         (run.directory / "request").unlink(missing_ok=True)
-    return run.directory, run.read_config()
+    return run.directory, settings
 
 
 def _written_to(log: Path) -> bool:
@@ -202,7 +223,7 @@ def run_predict(options: argparse.Namespace) -> int:
 
     failed = False
     for record in predict.classify_paths(
-        options.paths, options.weights, options.device, options.kind, options.top
+        options.paths, weights_of(options), options.device, options.kind, options.top
     ):
         failed |= "error" in record
         if options.json:
@@ -221,7 +242,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     if not 1 <= options.test_samples <= config.TEST_SAMPLES:
         raise ConfigError(f"--test-samples must be between 1 and {config.TEST_SAMPLES:,}.")
     report = evaluate.evaluate(
-        options.weights, options.device, options.images, options.test_samples
+        weights_of(options), options.device, options.images, options.test_samples
     )
     if options.json:
         print(json.dumps(report))

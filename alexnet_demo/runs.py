@@ -63,6 +63,12 @@ class Run:
         return self.directory / "checkpoints" / "last.safetensors"
 
     @property
+    def best_accuracy(self) -> float | None:
+        """The highest test accuracy of an epoch, 0 to 1; None before the first is tested."""
+        best = self.history.best
+        return best["test_accuracy"] if best else None
+
+    @property
     def events(self) -> Path:
         return self.directory / "events.jsonl"
 
@@ -105,7 +111,9 @@ class Run:
     @property
     def default_name(self) -> str:
         title = config.RECIPES[self.config.recipe].title
-        return f"{title}, {self.started:%d %b %H:%M}"
+        # Runs of one minute are told apart by their seconds.
+        twins = [d for d in self.directory.parent.iterdir() if d.name.startswith(self.id[:13])]
+        return f"{title}, {self.started:{'%d %b %H:%M:%S' if len(twins) > 1 else '%d %b %H:%M'}}"
 
     @property
     def note(self) -> str:
@@ -175,7 +183,7 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """What the command ``runs`` prints of a run."""
-        best, epochs = self.history.best, self.history.epochs
+        epochs = self.history.epochs
         return {
             "id": self.id,
             "name": self.name,
@@ -184,7 +192,7 @@ class Run:
             "device": (self.history.start or {}).get("device", self.config.device),
             "epochs": len(epochs),
             "epochs_planned": self.config.epochs,
-            "best_test_accuracy": best["test_accuracy"] if best else None,
+            "best_test_accuracy": self.best_accuracy,
             "last_test_accuracy": epochs[-1]["test_accuracy"] if epochs else None,
             "seconds": round(self.history.seconds, 1),
             "note": self.note,
@@ -236,9 +244,16 @@ def get_run(run_id: str) -> Run | None:
 
 
 def current_run() -> Run | None:
-    """The run that trains now, else the newest one."""
+    """The run that trains now, else the newest that came anywhere, else the newest."""
     runs = list_runs()
-    return next((run for run in runs if run.active), runs[0] if runs else None)
+    began = [run for run in runs if run.state != "failed" or run.history.epochs]
+    return next((run for run in runs if run.active), (began or runs or [None])[0])
+
+
+def best_run() -> Run | None:
+    """Of the runs whose weights are there, the one with the highest test accuracy."""
+    usable = [run for run in list_runs() if run.best.is_file()]
+    return max(usable, key=lambda run: run.best_accuracy or 0.0, default=None)
 
 
 def new_run_directory(recipe: str) -> Path:
@@ -281,3 +296,19 @@ def device_lock(device: str) -> FileLock:
     folder = config.RUNS_DIR / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
     return FileLock(folder / f"{device.replace(':', '-')}.lock")
+
+
+def demand_free(device: str) -> None:
+    """Refuse a device that another training has, before anything is written for a new one.
+
+    Raises:
+        ConfigError: with the name of the run that has it.
+    """
+    try:
+        with device_lock(device).acquire(timeout=0):
+            pass
+    except TimeoutError:
+        holder = next((f"“{run.name}”" for run in list_runs() if run.active), "another run")
+        raise ConfigError(
+            f"{device} is training {holder}: pause or stop it first, or choose another device."
+        ) from None

@@ -17,9 +17,17 @@ from conftest import wait_for
 
 from alexnet_demo import jobs
 from alexnet_demo.config import TrainConfig
-from alexnet_demo.events import EventWriter
+from alexnet_demo.events import NUMBERS, EventWriter
 from alexnet_demo.files import write_json
-from alexnet_demo.runs import Run, get_run, list_runs, prepare, register
+from alexnet_demo.runs import (
+    Run,
+    best_run,
+    current_run,
+    get_run,
+    list_runs,
+    prepare,
+    register,
+)
 
 LONG = TrainConfig(
     epochs=200, batch_size=8, width=0.0625, train_samples=400, test_samples=16, device="cpu"
@@ -196,6 +204,35 @@ def test_runs_are_listed_newest_first_and_found_by_id_alone(runs_dir: Path):
     assert get_run("20260101-000000-article-aa")
     for wrong in ("", "..", "../runs/20260101-000000-article-aa", "no-run", ".locks", "a/b"):
         assert get_run(wrong) is None
+
+
+def tested(accuracy: float) -> dict:
+    return {"event": "epoch", **dict.fromkeys(NUMBERS["epoch"], 1.0), "test_accuracy": accuracy}
+
+
+def test_a_run_that_failed_at_once_does_not_take_over(runs_dir: Path):
+    assert current_run() is None
+    failed = {"event": "error", "message": "No."}
+    canned(runs_dir / "20260101-000000-quick-aa", {"event": "end", "reason": "finished"})
+    canned(runs_dir / "20260102-000000-quick-bb", failed.copy())
+    assert current_run().id[-2:] == "aa"
+    canned(runs_dir / "20260103-000000-quick-cc", tested(0.5), failed.copy())
+    assert current_run().id[-2:] == "cc"
+
+
+def test_the_best_run_is_the_one_with_the_highest_test_accuracy(runs_dir: Path):
+    assert best_run() is None
+    for day, accuracy in enumerate((0.8, 0.9, 0.1), 1):
+        canned(runs_dir / f"2026010{day}-000000-quick-aa", tested(accuracy)).best.touch()
+    canned(runs_dir / "20260104-000000-quick-aa", tested(0.95))  # its weights are gone
+    assert best_run().best_accuracy == 0.9
+
+
+def test_runs_of_one_minute_have_different_names(runs_dir: Path):
+    ids = ("20260101-130500-article-aa", "20260101-130542-article-bb", "20260101-130600-article-cc")
+    for run_id in ids:
+        canned(runs_dir / run_id)
+    assert [run.name[-8:] for run in list_runs()] == ["an 13:06", "13:05:42", "13:05:00"]
 
 
 def test_name_and_note_are_kept(runs_dir: Path):

@@ -14,7 +14,7 @@ from conftest import wait_for
 
 from alexnet_demo import checkpoint, config
 from alexnet_demo.__main__ import main
-from alexnet_demo.runs import Run, list_runs, prepare
+from alexnet_demo.runs import Run, device_lock, list_runs, prepare
 
 TRAIN = (
     *("train", "--width", "0.0625", "--batch-size", "16", "--device", "cpu"),
@@ -66,6 +66,21 @@ def test_train_refuses_what_it_cannot_do_with_status_2(runs_dir, tmp_path, capsy
     with pytest.raises(SystemExit) as stop:
         main(["train", "--recipe", "none"])
     assert stop.value.code == 2
+
+
+def test_a_busy_device_is_refused_before_anything_is_written(runs_dir: Path, capsys):
+    paused = Run(runs_dir / "20260101-000000-quick-aa")
+    prepare(paused.directory, config.TrainConfig.from_recipe("quick", device="cpu"))
+    paused.last.write_bytes(b"state")
+    with device_lock("cpu"):
+        assert main([*TRAIN, "--json"]) == 2
+        assert main(["train", "--resume", paused.id]) == 2
+    told = capsys.readouterr()
+    line = "alexnet_demo train: cpu is training another run: pause or stop it first, "
+    assert told.err == 2 * f"{line}or choose another device.\n"
+    assert not told.out
+    assert [run.id for run in list_runs()] == [paused.id]
+    assert not paused.events.exists()
 
 
 def test_ctrl_c_stops_with_a_checkpoint_and_resume_finishes(runs_dir: Path, capsys):
@@ -122,6 +137,20 @@ def test_predict_names_broken_files_and_goes_on(tmp_path: Path, tiny_weights: Pa
     missing = str(tmp_path / "none.safetensors")
     assert main(["predict", str(tmp_path), "--weights", missing]) == 2
     assert "There is no checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["predict", "shoe.png"], ["evaluate"]])
+def test_without_shipped_weights_it_says_how_to_name_some(
+    runs_dir: Path, tmp_path: Path, monkeypatch, capsys, command: list[str]
+):
+    monkeypatch.setattr(config, "WEIGHTS_DIR", tmp_path)
+    assert main(command) == 2
+    assert "--weights runs/RUN/checkpoints/best.safetensors" in capsys.readouterr().err
+    run = Run(runs_dir / "20260101-000000-quick-aa")
+    prepare(run.directory, config.TrainConfig.from_recipe("quick"))
+    run.best.touch()
+    assert main(command) == 2
+    assert f"--weights {run.best}" in capsys.readouterr().err
 
 
 def test_evaluate_measures_on_the_test_set(tiny_weights: Path, capsys):

@@ -19,6 +19,7 @@ import secrets
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -246,8 +247,9 @@ def get_run(run_id: str) -> Run | None:
 def current_run() -> Run | None:
     """The run that trains now, else the newest that came anywhere, else the newest."""
     runs = list_runs()
-    began = [run for run in runs if run.state != "failed" or run.history.epochs]
-    return next((run for run in runs if run.active), (began or runs or [None])[0])
+    active = (run for run in runs if run.active)
+    began = (run for run in runs if run.state != "failed" or run.history.epochs)
+    return next(chain(active, began, runs), None)
 
 
 def best_run() -> Run | None:

@@ -14,4 +14,5 @@ with st.container(horizontal=True, horizontal_alignment="distribute"):
 if classifier:
     with choice:
         show = sources.choose()
+    models.caution(classifier)
     show(classifier)

@@ -215,9 +215,9 @@ def test_a_run_that_failed_at_once_does_not_take_over(runs_dir: Path):
     failed = {"event": "error", "message": "No."}
     canned(runs_dir / "20260101-000000-quick-aa", {"event": "end", "reason": "finished"})
     canned(runs_dir / "20260102-000000-quick-bb", failed.copy())
-    assert current_run().id[-2:] == "aa"
+    assert (run := current_run()) and run.id[-2:] == "aa"
     canned(runs_dir / "20260103-000000-quick-cc", tested(0.5), failed.copy())
-    assert current_run().id[-2:] == "cc"
+    assert (run := current_run()) and run.id[-2:] == "cc"
 
 
 def test_the_best_run_is_the_one_with_the_highest_test_accuracy(runs_dir: Path):
@@ -225,7 +225,7 @@ def test_the_best_run_is_the_one_with_the_highest_test_accuracy(runs_dir: Path):
     for day, accuracy in enumerate((0.8, 0.9, 0.1), 1):
         canned(runs_dir / f"2026010{day}-000000-quick-aa", tested(accuracy)).best.touch()
     canned(runs_dir / "20260104-000000-quick-aa", tested(0.95))  # its weights are gone
-    assert best_run().best_accuracy == 0.9
+    assert (run := best_run()) and run.best_accuracy == 0.9
 
 
 def test_runs_of_one_minute_have_different_names(runs_dir: Path):

@@ -8,9 +8,11 @@ import pytest
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import config, jobs
+from alexnet_demo import checkpoint, config, jobs
 from alexnet_demo.config import CLASSES
+from alexnet_demo.events import NUMBERS, EventWriter
 from alexnet_demo.jobs import Outcome
+from alexnet_demo.model import AlexNet
 from alexnet_demo.predict import Prediction
 from alexnet_demo.ui import answers
 from alexnet_demo.ui.wording import plain
@@ -48,10 +50,20 @@ def page_text(app: AppTest) -> str:
     return html + " ".join(element.value for element in [*app.markdown, *app.caption])
 
 
-def make_run(runs: Path, weights: Path, name: str = "20260101-120000-article") -> str:
+def make_run(
+    runs: Path,
+    weights: Path,
+    name: str = "20260101-120000-article",
+    accuracies: tuple[float, ...] = (),
+) -> str:
     folder = runs / name / "checkpoints"
     folder.mkdir(parents=True)
     (runs / name / "config.json").write_text("{}")
+    writer = EventWriter(runs / name / "events.jsonl")
+    for number, accuracy in enumerate(accuracies, 1):
+        numbers = {**dict.fromkeys(NUMBERS["epoch"], 1.0), "epoch": number}
+        writer.write("epoch", **{**numbers, "test_accuracy": accuracy})
+    writer.close()
     for which in ("best", "last"):
         (folder / f"{which}.safetensors").write_bytes(weights.read_bytes())
     return name
@@ -181,6 +193,35 @@ def test_runs_can_be_chosen_and_preset(app: AppTest, runs_dir: Path, tiny_weight
     assert not app.exception
 
 
+def test_the_best_network_is_asked_not_the_newest(
+    weights_dir: Path, runs_dir: Path, tiny_weights: Path
+) -> None:
+    good = make_run(runs_dir, tiny_weights, "20260101-120000-quick", (0.858, 0.84))
+    make_run(runs_dir, tiny_weights, "20260102-120000-quick", (0.1,))
+    make_run(runs_dir, tiny_weights, "20260103-120000-quick")
+    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not app.exception
+    assert app.selectbox(key="model picker").value == f"{good}/best"
+    assert [label.partition(" · ")[2] for label in app.selectbox(key="model picker").options] == [
+        *("best · 85.8 %", "best · 10.0 %", "best · untested"),
+        *("last · 84.0 %", "last · 10.0 %", "last · untested"),
+    ]
+
+
+def test_a_network_near_chance_is_called_so(
+    app: AppTest, tmp_path: Path, runs_dir: Path, tiny_model: AlexNet
+) -> None:
+    hint = "This model has hardly learned anything yet"
+    app.run()  # the shipped network of these tests reached 10 %
+    assert app.warning[0].value.startswith(hint)
+    for name, info in (("good", {"test_accuracy": 0.8}), ("new", {"best_accuracy": -1.0})):
+        path = tmp_path / f"{name}.safetensors"
+        checkpoint.save_weights(path, tiny_model, info)
+        app.session_state["model"] = make_run(runs_dir, path, f"20260101-120000-{name}")
+        app.run()
+        assert len(app.warning) == (name == "new")
+
+
 def test_a_damaged_checkpoint_is_refused_in_one_sentence(app: AppTest, weights_dir: Path) -> None:
     (weights_dir / config.SHIPPED_WEIGHTS).write_bytes(b"\x80\x04pickled")
     app.run()
@@ -192,7 +233,8 @@ def test_uploaded_weights_are_checked_then_used(app: AppTest, tiny_weights: Path
     app.run()
     kind = "application/octet-stream"
     app.file_uploader(key="weights file").set_value([("x.safetensors", b"no", kind)]).run()
-    assert len(app.error) == 1 and "not a readable" in app.error[0].value
+    refusal = r"x.safetensors is not a readable safetensors file"
+    assert len(app.error) == 1 and app.error[0].value.startswith(refusal)
     assert app.selectbox(key="model picker").value == "shipped"
     good = ("mine.safetensors", tiny_weights.read_bytes(), kind)
     app.file_uploader(key="weights file").set_value([good]).run()

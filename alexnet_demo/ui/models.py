@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from alexnet_demo import config
-from alexnet_demo.runs import list_runs
+from alexnet_demo.runs import Run, list_runs
 from alexnet_demo.ui.quick import quick_training
-from alexnet_demo.ui.wording import plain
+from alexnet_demo.ui.wording import percent, plain
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a network is to be loaded
     from alexnet_demo.predict import Classifier
@@ -21,9 +21,12 @@ if TYPE_CHECKING:  # torch takes seconds to import: only once a network is to be
 CHOICE = "model"  # session state: an option's id, also set by other pages before a switch to here
 SHIPPED, UPLOADED = "shipped", "uploaded"
 MAX_UPLOAD_BYTES = 200_000_000
+HARDLY_LEARNED = 0.3
+"""Test accuracy below which a network says little; ten classes guessed at give 0.1."""
 _UPLOAD = "uploaded model"  # session state: name and digest of the uploaded file
 _LINK = "model link"  # session state: the link's model that was taken over already
 _WIDGET = "model picker"
+_TEMPORARY = "weights.safetensors"  # an upload's own name may be none that a disk takes
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,28 @@ class Option:
 
 
 def options() -> list[Option]:
-    """The networks that are there: shipped, uploaded, then the runs' from the newest on."""
+    """The networks that are there, the likeliest wanted first.
+
+    Shipped, uploaded, then the runs' best weights by test accuracy, then their last ones.
+    """
     found = []
     shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
     if shipped.is_file():
         found.append(Option(SHIPPED, "Shipped with this demo", shipped))
     if upload := st.session_state.get(_UPLOAD):
         found.append(Option(UPLOADED, f"Uploaded: {upload['name']}", None))
-    for run in list_runs():
-        for which, path in (("best", run.best), ("last", run.last)):
-            if path.is_file():
-                found.append(Option(f"{run.id}/{which}", f"{run.name} · {which}", path))
-    return found
+    runs = sorted(list_runs(), key=lambda run: run.best_accuracy or 0.0, reverse=True)
+    found += [_of_run(run, "best", run.best, run.best_accuracy) for run in runs]
+    for run in runs:
+        epochs = run.history.epochs
+        reached = epochs[-1]["test_accuracy"] if epochs else None
+        found.append(_of_run(run, "last", run.last, reached))
+    return [option for option in found if option.path is None or option.path.is_file()]
+
+
+def _of_run(run: Run, which: str, path: Path, accuracy: float | None) -> Option:
+    reached = "untested" if accuracy is None else percent(accuracy)
+    return Option(f"{run.id}/{which}", f"{run.name} · {which} · {reached}", path)
 
 
 def wanted(found: list[Option]) -> str:
@@ -80,6 +93,8 @@ def picker() -> Classifier | None:
             format_func=lambda i: labels.get(i, i),
             key=_WIDGET,
             on_change=_remember,
+            help="best: the weights of the epoch with the highest test accuracy. last: where the "
+            "training stood when it last saved.",
         )
         about = st.empty()
         _upload_form()
@@ -88,8 +103,25 @@ def picker() -> Classifier | None:
     except ValueError as error:  # CheckpointError, told without importing torch for its name
         st.error(plain(str(error)), icon=":material/error:")
         return None
-    about.caption(describe(classifier))
+    about.caption(
+        describe(classifier),
+        help="The width multiplies the channels of every layer: 1 is the article's network. Test "
+        "accuracy is the share of right answers on pictures that no training has seen.",
+    )
     return classifier
+
+
+def caution(classifier: Classifier) -> None:
+    """Say so where a network is little better than chance."""
+    # A training state has no test of its own, but tells how far its run had come.
+    info = classifier.info
+    accuracy = info.get("test_accuracy", info.get("best_accuracy"))
+    if isinstance(accuracy, (int, float)) and accuracy < HARDLY_LEARNED:
+        st.warning(
+            "This model has hardly learned anything yet: its answers are little better than "
+            "guesses. Choose another under Model, or train one for longer.",
+            icon=":material/school:",
+        )
 
 
 def _remember() -> None:
@@ -172,7 +204,10 @@ def _upload_form() -> None:
 def _check_and_keep(name: str, data: bytes, digest: str) -> None:
     if len(data) > MAX_UPLOAD_BYTES:
         raise ValueError(f"{name} is too large: at most {MAX_UPLOAD_BYTES // 10**6} MB.")
-    _uploaded(digest, ("weights.safetensors", data))
+    try:
+        _uploaded(digest, (_TEMPORARY, data))
+    except ValueError as error:
+        raise ValueError(str(error).replace(_TEMPORARY, name)) from error
     record: dict[str, Any] = {"name": name, "digest": digest}
     st.session_state[_UPLOAD] = record
     st.session_state[CHOICE] = UPLOADED

@@ -13,12 +13,14 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alexnet_demo import __version__, config
-from alexnet_demo.config import LIMITS, PRECISIONS, RECIPES, ConfigError, TrainConfig
+from alexnet_demo.config import CHANGEABLE, CHOICES, LIMITS, RECIPES, ConfigError, TrainConfig
+from alexnet_demo.events import EventWriter
 from alexnet_demo.runs import (
     Run,
     best_run,
@@ -31,10 +33,16 @@ from alexnet_demo.runs import (
     registered,
 )
 
+if TYPE_CHECKING:
+    from alexnet_demo.team import Team
+
 DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 LOG_FORMAT = "%(asctime)s %(message)s"
-NAMED = ("recipe", "device", "precision")
-"""Training options that are no numbers."""
+SETTINGS = tuple(setting.name for setting in fields(TrainConfig))
+HELP = {
+    "device": "auto, cpu, mps, cuda or cuda:N",
+    "grow": "widths and their epochs before the whole width, as in 0.25:3,0.5:1",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +83,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_training_options(train)
     train.add_argument("--run-dir", type=Path, help="directory of the run (default: a new one)")
     train.add_argument("--resume", metavar="RUN", help="id or directory of a run to go on with")
+    train.add_argument(
+        "--lr-find", action="store_true", help="try rising learning rates and suggest one"
+    )
 
     probe = command("probe", run_probe, "measure this machine for a training's settings")
     add_training_options(probe)
@@ -102,12 +113,20 @@ def build_parser() -> argparse.ArgumentParser:
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
     """One option for each setting; what is not given comes from the recipe."""
-    parser.add_argument("--recipe", choices=tuple(RECIPES), help="default: article")
-    for name, limit in LIMITS.items():
-        kind = type(getattr(TrainConfig(), name))
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=limit.range)
-    parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
-    parser.add_argument("--precision", choices=PRECISIONS)
+    plain = TrainConfig()
+    for setting in fields(TrainConfig):
+        name, value = setting.name, getattr(plain, setting.name)
+        option = f"--{name.replace('_', '-')}"
+        if name == "recipe":
+            parser.add_argument(option, choices=tuple(RECIPES), help=f"default: {value}")
+        elif name in CHOICES:
+            parser.add_argument(option, choices=CHOICES[name])
+        elif name in LIMITS:
+            parser.add_argument(option, type=type(value), help=LIMITS[name].range)
+        elif isinstance(value, bool):
+            parser.add_argument(option, action=argparse.BooleanOptionalAction, default=None)
+        else:
+            parser.add_argument(option, help=HELP[name])
 
 
 def add_weights_options(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +137,7 @@ def add_weights_options(parser: argparse.ArgumentParser) -> None:
 
 def settings_of(options: argparse.Namespace) -> TrainConfig:
     """The training settings given on the command line."""
-    given = {name: getattr(options, name) for name in (*LIMITS, "device", "precision")}
+    given = {name: getattr(options, name) for name in SETTINGS if name != "recipe"}
     return TrainConfig.from_recipe(options.recipe or "article", **given)
 
 
@@ -139,21 +158,85 @@ def weights_of(options: argparse.Namespace) -> Path:
 
 
 def run_train(options: argparse.Namespace) -> int:
-    directory, settings = _resumed(options) if options.resume else _prepared(options)
-    if not registered(directory, os.getpid()):
-        register(directory, os.getpid())
-    if not _written_to(directory / "train.log"):  # a terminal's run has a log too
-        to_file = logging.FileHandler(directory / "train.log", encoding="utf-8")
-        to_file.setFormatter(logging.Formatter(LOG_FORMAT))
-        logging.getLogger("alexnet_demo").addHandler(to_file)
+    if options.lr_find:
+        return run_lr_find(options)
+    from alexnet_demo.team import assembled
+
+    with assembled() as team:
+        told = ""
+        if team.leads:
+            directory, settings = _resumed(options) if options.resume else _prepared(options)
+            told = json.dumps([str(directory), settings.to_json()])
+        place, record = json.loads(team.agree_text(told))
+        directory, settings = Path(place), TrainConfig.from_json(record)
+        if team.leads:
+            if not _ours(directory):
+                register(directory, os.getpid())
+            _log_to(directory / "train.log")
+        if settings.devices > team.size == 1:
+            return _train_in_a_team(options, directory, settings)
+        return _train_here(options, directory, settings, team)
+
+
+def _train_here(
+    options: argparse.Namespace, directory: Path, settings: TrainConfig, team: Team
+) -> int:
+    """Train in this process, alone or as one of a team."""
     from alexnet_demo.process import run_training
 
-    reason = run_training(settings, directory, echo=sys.stdout if options.json else None)
-    if not options.json:
-        best = Run(directory).history.best
-        reached = f", best test accuracy {best['test_accuracy']:.2%}" if best else ""
+    echo = sys.stdout if options.json else None
+    reason = run_training(settings, directory, echo, team)
+    if team.leads and not options.json:
+        best = Run(directory).best_accuracy
+        reached = "" if best is None else f", best test accuracy {best:.2%}"
         print(f"{reason.capitalize()}{reached}: {directory}")
-    return INTERRUPTED if reason == "stopped" else DONE
+    # To torchrun, any status but 0 is a breakdown.
+    return INTERRUPTED if reason == "stopped" and team.size == 1 else DONE
+
+
+def _train_in_a_team(options: argparse.Namespace, directory: Path, settings: TrainConfig) -> int:
+    """Train in as many processes as asked for, and wait for them."""
+    from alexnet_demo.team import launch
+
+    arguments = [*settings.command(), "--run-dir", str(directory)]
+    if options.resume:
+        arguments = ["train", "--resume", str(directory)]
+    status = launch([*arguments, *(["--json"] if options.json else [])], settings.devices)
+    run = Run(directory)
+    if status != 0 and (run.history.end or {}).get("event") != "error":
+        events = EventWriter(run.events)
+        events.write("error", message=f"One of the {settings.devices} processes broke off.")
+        events.close()
+    state = run.state
+    return {"stopped": INTERRUPTED, "finished": DONE, "paused": DONE}.get(state, FAILED)
+
+
+def _log_to(path: Path) -> None:
+    """Let a terminal's run have a log too."""
+    if _written_to(path):
+        return
+    to_file = logging.FileHandler(path, encoding="utf-8")
+    to_file.setFormatter(logging.Formatter(LOG_FORMAT))
+    logging.getLogger("alexnet_demo").addHandler(to_file)
+
+
+def _ours(directory: Path) -> bool:
+    """Whether the run is registered for this process, or for the one that launched its team."""
+    pids = (os.getpid(), int(os.environ.get("ALEXNET_DEMO_LAUNCHER", "0")))
+    return any(registered(directory, pid) for pid in pids if pid)
+
+
+def run_lr_find(options: argparse.Namespace) -> int:
+    from alexnet_demo import lr_find
+
+    trials = []
+    for trial in lr_find.range_test(settings_of(options)):
+        trials.append(trial)
+        line = json.dumps(asdict(trial)) if options.json else f"{trial.lr:.6f}  {trial.loss:.4f}"
+        print(line, flush=True)
+    suggested = lr_find.suggestion(trials)
+    print(json.dumps({"suggested_lr": suggested}) if options.json else f"Suggested: {suggested:g}")
+    return DONE
 
 
 def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
@@ -163,7 +246,8 @@ def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     settings = settings_of(options)
     directory = (options.run_dir or new_run_directory(settings.recipe)).resolve()
     run = Run(directory)
-    if run.events.exists() or run.last.exists():
+    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    if (run.events.exists() or run.last.exists()) and not restarted:
         raise ConfigError(f"{directory} holds a run already: give it to --resume, or name another.")
     if not (directory / "config.json").exists():
         # Refused before anything is written; a page's run is there already and records it.
@@ -178,19 +262,24 @@ def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     """The directory of a run to go on with, and its settings."""
     from alexnet_demo import device
 
-    given = [n for n in (*LIMITS, *NAMED) if getattr(options, n) is not None]
-    if given or options.run_dir:
-        raise ConfigError("--resume goes on with the run's own settings: leave the others out.")
+    given = {n: v for n in SETTINGS if (v := getattr(options, n)) is not None}
+    if options.run_dir or not given.keys() <= set(CHANGEABLE):
+        changeable = ", ".join(f"--{name.replace('_', '-')}" for name in CHANGEABLE)
+        raise ConfigError(
+            f"--resume goes on with the run's own settings: only {changeable} can be changed."
+        )
     run = get_run(options.resume) or Run(Path(options.resume).resolve())
     if not run.last.is_file():
         raise ConfigError(f"{options.resume!r} is no run with a checkpoint to go on from.")
-    ours = registered(run.directory, os.getpid())
+    ours = _ours(run.directory)
     if run.active and not ours:
         raise ConfigError(f"{run.id} is training already.")
-    settings = run.read_config()
+    settings = replace(run.read_config(), **given)
     if not ours:  # a page did this before it started us, and may have asked anew since
         demand_free(str(device.resolve(settings.device)))
         (run.directory / "request").unlink(missing_ok=True)
+    if given:
+        prepare(run.directory, settings)
     return run.directory, settings
 
 
@@ -210,8 +299,8 @@ def run_probe(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found))
         return DONE
-    speed = cost.Speed(**found["speed"])
-    expected = cost.estimate(settings, speed)
+    speeds = [cost.Speed(**speed) for speed in found["speeds"]]
+    speed, expected = speeds[-1], cost.estimate(settings, speeds)
     print(f"{speed.device_name} in {speed.precision}: {expected.images_per_s:.0f} images/s")
     print(f"an epoch {expected.seconds_per_epoch:.0f} s, in all {expected.total_seconds:.0f} s")
     print(f"memory about {expected.memory_bytes / 1e9:.1f} GB")

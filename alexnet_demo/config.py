@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,49 +86,113 @@ LIMITS: Mapping[str, Limit] = {
     "test_samples": Limit("Test images", 1, TEST_SAMPLES),
     "seed": Limit("Seed", 0, 2**31 - 1),
     "checkpoint_minutes": Limit("Minutes between checkpoints", 0.0, 1440.0),
+    "lr_scale": Limit("Learning-rate multiplier", 0.001, 1000.0),
+    "warmup": Limit("Warm-up", 0.0, 0.9),
+    "dropout": Limit("Dropout", 0.0, 0.9),
+    "label_smoothing": Limit("Label smoothing", 0.0, 0.5),
+    "shift": Limit("Shift", 0, 8),
+    "erase": Limit("Random erasing", 0.0, 1.0),
+    "ema": Limit("Weight averaging", 0.0, 0.99999),
+    "validation": Limit("Validation images", 0, TEST_SAMPLES),
+    "patience": Limit("Epochs without progress", 0, 1000),
+    "devices": Limit("Devices", 1, 64),
 }
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "precision": ("auto", "fp32", "bf16", "fp16"),
+    "memory_format": ("auto", "channels_last", "contiguous"),
+    "schedule": ("constant", "linear"),
+    "init": ("default", "kaiming"),
+}
+CHANGEABLE = ("epochs", "lr_scale", "patience", "devices", "checkpoint_minutes")
+"""Settings that a paused run may go on with changed."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides a training. The defaults are the article's recipe.
 
-    ``width`` multiplies every layer's channels and units but the last; ``train_samples`` takes
-    the first so many images of the published order, which is already shuffled by class.
+    Attributes:
+        width: multiplies every layer's channels and units but the last.
+        train_samples: the first so many images of the published order, which is already shuffled
+            by class; those held back for validation come off the end.
+        lr_scale: multiplies the schedule; for changing one's mind while a run is paused.
+        schedule: ``constant``, or ``linear``: up from 0 over the first ``warmup`` of all steps,
+            then down to 0.
+        init: ``default`` is PyTorch's; ``kaiming`` keeps the signal's variance through ReLU layers.
+        flip: mirror every second picture, at random.
+        shift: move each picture by up to so many of its 28 pixels each way.
+        erase: probability of hiding a random rectangle of a picture.
+        ema: decay a step of the moving average of the weights that is tested and kept; 0 for none.
+        grow: train narrower networks first and widen them without changing what they compute,
+            see `growth`: ``0.25:3,0.5:1`` takes a quarter of the width for 3 epochs, half of it
+            for 1, and the whole for the rest.
+        validation: training images held back, on which the epochs are tested instead of the test
+            set; settings are chosen on them.
+        patience: stop after so many epochs without a better test accuracy; 0 for never.
+        devices: processes that share the training, one a GPU.
 
     Raises:
-        ConfigError: when a value lies outside `LIMITS` or names an unknown recipe or precision.
+        ConfigError: when a value lies outside `LIMITS` or `CHOICES`, or ``grow`` cannot be read.
     """
 
     recipe: str = "article"
     epochs: int = 10
     batch_size: int = 128
     lr: float = 0.1
+    lr_scale: float = 1.0
+    schedule: str = "constant"
+    warmup: float = 0.0
     momentum: float = 0.0
+    nesterov: bool = False
     weight_decay: float = 0.0
+    dropout: float = 0.5
+    label_smoothing: float = 0.0
+    init: str = "default"
+    flip: bool = False
+    shift: int = 0
+    erase: float = 0.0
+    ema: float = 0.0
     width: float = 1.0
+    grow: str = ""
     train_samples: int = TRAIN_SAMPLES
     test_samples: int = TEST_SAMPLES
+    validation: int = 0
+    patience: int = 0
     seed: int = 0
     device: str = "auto"
+    devices: int = 1
     precision: str = "fp32"
+    memory_format: str = "auto"
     checkpoint_minutes: float = 5.0
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
             raise ConfigError(f"Unknown recipe {self.recipe!r}: choose {', '.join(RECIPES)}.")
-        if self.precision not in PRECISIONS:
-            raise ConfigError(
-                f"Unknown precision {self.precision!r}: choose {', '.join(PRECISIONS)}."
-            )
+        for name, choices in CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise ConfigError(
+                    f"Unknown {name.replace('_', ' ')} {value!r}: choose {', '.join(choices)}."
+                )
         for name, limit in LIMITS.items():
             limit.check(getattr(self, name))
+        if self.nesterov and not self.momentum:
+            raise ConfigError("Nesterov's step needs a momentum above 0.")
+        stages(self)
+
+    @property
+    def train_images(self) -> int:
+        """Training images in an epoch."""
+        return min(self.train_samples, TRAIN_SAMPLES - self.validation)
+
+    @property
+    def tested_images(self) -> int:
+        """Images on which each epoch is tested."""
+        return self.validation or self.test_samples
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch; the last one may be smaller, as in the article's loop."""
-        return -(-self.train_samples // self.batch_size)
+        return -(-self.train_images // self.batch_size)
 
     @property
     def total_steps(self) -> int:
@@ -155,10 +220,70 @@ class TrainConfig:
         plain = TrainConfig.from_recipe(self.recipe)
         arguments = ["train", "--recipe", self.recipe]
         for f in fields(self):
-            value = getattr(self, f.name)
-            if value != getattr(plain, f.name):
-                arguments += [f"--{f.name.replace('_', '-')}", str(value)]
+            value, name = getattr(self, f.name), f.name.replace("_", "-")
+            if value == getattr(plain, f.name):
+                continue
+            if isinstance(value, bool):
+                arguments.append(f"--{name}" if value else f"--no-{name}")
+            else:
+                arguments += [f"--{name}", str(value)]
         return arguments
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training at one width: steps ``first`` up to but not ``end``."""
+
+    width: float
+    first: int
+    end: int
+
+
+def stages(config: TrainConfig) -> tuple[Stage, ...]:
+    """The widths that a training goes through, the last one its own ``width``.
+
+    Raises:
+        ConfigError: when ``grow`` cannot be read, a width is no whole multiple of the one before,
+            or nothing is left for the whole width.
+    """
+    found, first = [], 0
+    for part in filter(None, config.grow.split(",")):
+        factor, _, epochs = part.partition(":")
+        try:
+            width, steps = float(factor), round(float(epochs) * config.steps_per_epoch)
+        except (ValueError, OverflowError):
+            raise ConfigError(
+                f"Growth must be written as 0.25:3,0.5:1 (width:epochs), not {config.grow!r}."
+            ) from None
+        if not (0 < width < 1 and steps > 0):
+            raise ConfigError("Growth needs widths between 0 and 1, each for more than 0 epochs.")
+        found.append(Stage(width * config.width, first, first + steps))
+        first += steps
+    if first >= config.total_steps:
+        raise ConfigError("Growth leaves no epoch for the whole width: give more epochs.")
+    found.append(Stage(config.width, first, config.total_steps))
+    for small, large in pairwise(found):
+        if large.width / small.width % 1 or large.width <= small.width:
+            raise ConfigError("Growth needs each width to be a whole multiple of the one before.")
+    return tuple(found)
+
+
+def width_at(config: TrainConfig, step: int) -> float:
+    """The width at which a step is taken, counted from 0; the final width when all are done."""
+    found = stages(config)
+    return next((stage.width for stage in found if step < stage.end), found[-1].width)
+
+
+def lr_at(config: TrainConfig, step: int) -> float:
+    """The learning rate of a step, counted from 0, as the schedule has it."""
+    peak = config.lr * config.lr_scale
+    if config.schedule == "constant":
+        return peak
+    total = config.total_steps
+    rise = config.warmup * total
+    if step < rise:
+        return peak * (step + 1) / (rise + 1)
+    return peak * (total - step) / (total - rise)
 
 
 @dataclass(frozen=True)

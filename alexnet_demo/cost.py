@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from alexnet_demo.config import TRAIN_SAMPLES, TrainConfig
+from alexnet_demo.config import TRAIN_SAMPLES, Stage, TrainConfig, stages
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast and how big one network is on one device, as `device.measure` found.
+    """How fast and how big a network of one width is on one device, as `device.measure` found.
 
     Times in seconds, sizes in bytes. ``seconds_per_update`` is the optimiser's, once a batch.
     """
 
+    width: float
     device: str
     device_name: str
     precision: str
@@ -35,36 +37,46 @@ class Estimate:
     images_per_s: float
 
 
-def estimate(settings: TrainConfig, speed: Speed) -> Estimate:
-    """Cost of ``settings`` at ``speed``, which must have been measured at the same width."""
-    training = (
-        settings.train_samples * speed.seconds_per_image
-        + settings.steps_per_epoch * speed.seconds_per_update
-    )
-    epoch = training + settings.test_samples * speed.test_seconds_per_image
-    batch = min(settings.batch_size, settings.train_samples)
-    memory = (
-        speed.base_bytes
-        + speed.parameter_bytes
-        # The backward pass holds gradients of the layer at work beside what forward kept.
-        + int(1.5 * batch * speed.activation_bytes_per_image)
-    )
+def estimate(settings: TrainConfig, speeds: Sequence[Speed]) -> Estimate:
+    """Cost of ``settings`` at ``speeds``, measured at each width that the training goes through."""
+    at_width = {speed.width: speed for speed in speeds}
+    batch = min(settings.batch_size, settings.train_images)
+    training = testing = 0.0
+    memory = 0
+    for stage in stages(settings):
+        speed = at_width[stage.width]
+        steps = stage.end - stage.first
+        training += steps * (batch * speed.seconds_per_image + speed.seconds_per_update)
+        testing += _tests(settings, stage) * settings.tested_images * speed.test_seconds_per_image
+        memory = max(
+            memory,
+            speed.base_bytes
+            + speed.parameter_bytes
+            # The backward pass holds gradients of the layer at work beside what forward kept.
+            + int(1.5 * batch * speed.activation_bytes_per_image),
+        )
+    total = training + testing
     return Estimate(
-        seconds_per_epoch=epoch,
-        total_seconds=epoch * settings.epochs,
+        seconds_per_epoch=total / settings.epochs,
+        total_seconds=total,
         memory_bytes=memory,
-        images_per_s=settings.train_samples / training,
+        images_per_s=settings.train_images * settings.epochs / training,
     )
 
 
-def fit(settings: TrainConfig, speed: Speed, seconds: float) -> TrainConfig:
+def _tests(settings: TrainConfig, stage: Stage) -> int:
+    """Evaluations at the stage's width: one after each epoch that ends in it."""
+    return stage.end // settings.steps_per_epoch - stage.first // settings.steps_per_epoch
+
+
+def fit(settings: TrainConfig, speeds: Sequence[Speed], seconds: float) -> TrainConfig:
     """The same training on as many images as it can see in ``seconds``, in steps of 1,024.
 
     At least 2,048 images: with fewer, this network does not leave its first plateau.
     """
-    whole = estimate(settings, speed)
-    testing = settings.test_samples * speed.test_seconds_per_image
-    per_image = (whole.seconds_per_epoch - testing) / settings.train_samples
-    wanted = (seconds / settings.epochs - testing) / per_image
+    whole = estimate(settings, speeds)
+    training = settings.train_images * settings.epochs / whole.images_per_s
+    testing = whole.total_seconds - training
+    wanted = settings.train_images * (seconds - testing) / training
     samples = round(wanted / 1024) * 1024
     return replace(settings, train_samples=min(max(samples, 2048), TRAIN_SAMPLES))

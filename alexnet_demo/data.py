@@ -1,4 +1,4 @@
-"""Fashion-MNIST as tensors on the device: read once, then indexed and upscaled there."""
+"""Fashion-MNIST as tensors on the device: read once, then indexed there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import shutil
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from torchvision.datasets.utils import check_md5
 
 from alexnet_demo.config import DATA_DIR
 from alexnet_demo.files import write_atomically
-from alexnet_demo.preprocess import to_input
 
 
 class DataError(RuntimeError):
@@ -43,22 +41,9 @@ class Split:
         """The first ``count`` samples."""
         return Split(self.images[:count], self.labels[:count])
 
-    def batches(
-        self, batch_size: int, order: Tensor | None = None, first: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield network inputs (B, 1, 224, 224) in [0, 1] and labels (B,).
-
-        Args:
-            batch_size: samples a batch; the last one may be smaller.
-            order: int64 indices on this split's device; the stored order without it.
-            first: number of batches to pass over, for a training that resumes.
-        """
-        count = len(self) if order is None else len(order)
-        for start in range(first * batch_size, count, batch_size):
-            chosen: slice | Tensor = slice(start, start + batch_size)
-            if order is not None:
-                chosen = order[chosen]
-            yield to_input(self.images[chosen]), self.labels[chosen]
+    def tail(self, count: int) -> Split:
+        """The last ``count`` samples."""
+        return Split(self.images[-count:], self.labels[-count:])
 
 
 def load_split(train: bool, device: torch.device | str = "cpu", root: Path = DATA_DIR) -> Split:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from alexnet_demo.config import TEST_SAMPLES, TRAIN_SAMPLES, ConfigError, TrainConfig
+from alexnet_demo.config import TEST_SAMPLES, TRAIN_SAMPLES, ConfigError, TrainConfig, stages
 from alexnet_demo.cost import Speed
 from alexnet_demo.model import AlexNet, count_parameters
 
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of <malloc.h>
+FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -57,8 +61,11 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def resolve(name: str) -> torch.device:
+def resolve(name: str, index: int = 0) -> torch.device:
     """The device of that name: ``auto`` picks CUDA, then MPS, then the CPU.
+
+    Args:
+        index: which GPU ``auto`` and ``cuda`` mean, for one process a GPU.
 
     Raises:
         ConfigError: when this machine lacks it.
@@ -66,9 +73,9 @@ def resolve(name: str) -> torch.device:
     if name == "cpu":
         return torch.device(name)  # without a look at the GPUs, which would initialise CUDA
     devices = available()
-    if name == "auto":
+    if name == "auto" and not devices[0].id.startswith("cuda"):
         return torch.device(devices[0].id)
-    wanted = "cuda:0" if name == "cuda" else name
+    wanted = f"cuda:{index}" if name in ("auto", "cuda") else name
     if wanted not in {device.id for device in devices}:
         there = ", ".join(device.id for device in devices)
         raise ConfigError(f"There is no device {name!r} here: choose auto or one of {there}.")
@@ -99,6 +106,51 @@ def choose_precision(requested: str, device: torch.device) -> str:
     if device.type == "mps":
         return "fp32"  # autocast on MPS is not dependable in every supported release
     return "bf16" if matmul_flops(device, "bf16") > 1.3 * matmul_flops(device, "fp32") else "fp32"
+
+
+def choose_memory_format(requested: str, device: torch.device, precision: str) -> str:
+    """``channels_last`` or ``contiguous``; ``auto`` times conv2, the most work, in both.
+
+    Channels-last is taken unless it is clearly slower, and the two are timed in turn, so that
+    other work on the machine cannot turn the choice from one run to the next.
+    """
+    if requested != "auto":
+        return requested
+    works = {name: _conv2_step(device, precision, format_) for name, format_ in FORMATS.items()}
+    rounds = [{name: _seconds(work, device) for name, work in works.items()} for _ in range(6)]
+    best = {name: min(times[name] for times in rounds[1:]) for name in works}
+    return "contiguous" if best["channels_last"] > 1.2 * best["contiguous"] else "channels_last"
+
+
+def _conv2_step(
+    device: torch.device, precision: str, memory_format: torch.memory_format
+) -> Callable[[], None]:
+    """Forward and backward pass of the article's conv2 on a small batch."""
+    layer = nn.Conv2d(96, 256, kernel_size=5, padding=2, device=device)
+    layer.to(memory_format=memory_format)
+    batch = 8 if device.type == "cpu" else 128
+    x = torch.rand(batch, 96, 26, 26, device=device).to(memory_format=memory_format)
+    x.requires_grad_()
+
+    def step() -> None:
+        with autocast(device, precision):
+            y = layer(x)
+        y.sum().backward()
+
+    return step
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep freed memory for its next step, where the C library is glibc.
+
+    By default glibc hands large blocks back to the kernel, which has to clear every page of them
+    again at the next step: up to a third of a step's time on a CPU.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            libc = ctypes.CDLL(None)
+            libc.mallopt(M_MMAP_MAX, 0)
+            libc.mallopt(M_TRIM_THRESHOLD, -1)
 
 
 def matmul_flops(device: torch.device, precision: str, side: int = 0) -> float:
@@ -144,32 +196,18 @@ def peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def random_state(device: torch.device) -> dict[str, Tensor]:
-    """The state of every generator that a training on this device draws from."""
-    state = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state(device)
-    elif device.type == "mps":
-        state["mps"] = torch.mps.get_rng_state()
-    return state
-
-
-def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
-    """Bring back what `random_state` gave."""
-    torch.set_rng_state(state["cpu"])
-    if device.type == "cuda" and "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"], device)
-    elif device.type == "mps" and "mps" in state:
-        torch.mps.set_rng_state(state["mps"])
-
-
 def probe(settings: TrainConfig) -> dict[str, Any]:
     """Measure this machine for these settings: its devices, and a `cost.Speed` record."""
     device = resolve(settings.device)
+    keep_freed_memory()
     precision = choose_precision(settings.precision, device)
+    widths = dict.fromkeys(stage.width for stage in stages(settings))
     return {
         "devices": [asdict(found) for found in available()],
-        "speed": asdict(measure(device, precision, settings)),
+        "speeds": [
+            asdict(measure(device, precision, replace(settings, width=width, grow="")))
+            for width in widths
+        ],
     }
 
 
@@ -202,6 +240,7 @@ def measure(device: torch.device, precision: str, settings: TrainConfig) -> Spee
     activations = _saved_bytes(model, x, y, device, precision) // batch
     model.eval()
     return Speed(
+        width=settings.width,
         device=str(device),
         device_name=info(device).name,
         precision=precision,

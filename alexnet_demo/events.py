@@ -2,13 +2,14 @@
 
 Imports no torch. The kinds, besides ``event`` and ``time`` (seconds since 1970) in each:
 
-``start``       config, device, device_name, precision, versions, parameters, step (0, or where a
-                resumed run goes on)
+``start``       config, device, device_name, precision, memory_format, processes, width, versions,
+                commit, parameters, step (0, or where a resumed run goes on)
 ``batch``       step, epoch (fractional, 1.0 when the first is over), loss and accuracy over the
                 batches since the last such event, lr, images_per_s, peak_memory (bytes)
+``grow``        step, epoch (fractional), width, parameters: the network was widened
 ``test``        epoch, done, total: how far the evaluation after an epoch has come
 ``epoch``       step, epoch (whole, from 1), train_loss, train_accuracy, test_loss, test_accuracy,
-                seconds (training), test_seconds, images_per_s, peak_memory (bytes)
+                width, seconds (training), test_seconds, images_per_s, peak_memory (bytes)
 ``checkpoint``  step, epoch, file
 ``end``         reason: finished, paused or stopped; step
 ``error``       message: one sentence; the traceback is in the log
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -31,6 +33,7 @@ Event = dict[str, Any]
 NUMBERS = {
     "start": ("step",),
     "batch": ("step", "epoch", "loss", "accuracy", "images_per_s", "peak_memory"),
+    "grow": ("step", "epoch", "width"),
     "test": ("epoch", "done", "total"),
     "epoch": (
         *("step", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
@@ -52,6 +55,11 @@ class EventWriter:
         self._file = path.open("a", encoding="utf-8")
         if torn:
             self._file.write("\n")
+
+    @classmethod
+    def silent(cls) -> EventWriter:
+        """A writer whose events go nowhere."""
+        return cls(Path(os.devnull))
 
     def write(self, kind: str, **fields: Any) -> Event:
         """Append one event.
@@ -118,6 +126,7 @@ class History:
     last: Event | None = None
     batches: list[Event] = field(default_factory=list)
     epochs: list[Event] = field(default_factory=list)
+    grown: list[Event] = field(default_factory=list)
     test: Event | None = None
     checkpoint: Event | None = None
     end: Event | None = None
@@ -140,6 +149,8 @@ class History:
         elif kind == "epoch":
             self.epochs.append(event)
             self.test = None
+        elif kind == "grow":
+            self.grown.append(event)
         elif kind == "test":
             self.test = event
         elif kind == "checkpoint":
@@ -152,14 +163,18 @@ class History:
     def _resume(self, event: Event) -> None:
         step = event["step"]
         self.batches = [b for b in self.batches if b["step"] <= step]
+        self.grown = [g for g in self.grown if g["step"] < step]
         self.epochs = [e for e in self.epochs if e["step"] <= step and not _redone(e, event)]
         self.start, self.end, self.test = event, None, None
         self.marks += 1
 
     @property
     def best(self) -> Event | None:
-        """The epoch with the highest test accuracy, the first of equals."""
-        return max(self.epochs, key=lambda e: e["test_accuracy"], default=None)
+        """The epoch with the highest test accuracy, the first of equals.
+
+        Of a network that grew, only its whole width counts.
+        """
+        return max(self.epochs, key=lambda e: (e.get("width", 0), e["test_accuracy"]), default=None)
 
 
 def _redone(epoch: Event, start: Event) -> bool:

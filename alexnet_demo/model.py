@@ -70,6 +70,20 @@ class AlexNet(nn.Module):
         """Map pictures (N, in_channels, image_size, image_size) to logits (N, num_classes)."""
         return self.net(x)
 
+    def initialise_for_relu(self) -> None:
+        """Weights that keep the signal's variance from layer to layer; biases of zero.
+
+        After He et al., "Delving Deep into Rectifiers" (2015). The last layer begins near zero, so
+        that no class is favoured at first.
+        """
+        for module in self.net:
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        *_, last = self.net
+        nn.init.normal_(last.weight, std=0.01)  # type: ignore[arg-type]
+
     @property
     def settings(self) -> dict[str, int | float]:
         """The arguments that build this network again."""

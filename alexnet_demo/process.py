@@ -6,7 +6,7 @@ import errno
 import logging
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -19,13 +19,16 @@ from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.data import DataError
 from alexnet_demo.events import EventWriter
 from alexnet_demo.runs import device_lock, list_runs
+from alexnet_demo.team import Team
 from alexnet_demo.train import Trainer, TrainError
 
 log = logging.getLogger(__name__)
 
 
-def run_training(config: TrainConfig, directory: Path, echo: TextIO | None = None) -> str:
-    """Train in this process, in a run directory that `prepare` made.
+def run_training(
+    config: TrainConfig, directory: Path, echo: TextIO | None = None, team: Team | None = None
+) -> str:
+    """Train in this process, alone or with a team, in a run directory that `prepare` made.
 
     Goes on from ``checkpoints/last.safetensors`` where there is one. Whatever ends it, the
     events tell: an ``end``, or an ``error`` with one sentence and the traceback in the log.
@@ -36,13 +39,16 @@ def run_training(config: TrainConfig, directory: Path, echo: TextIO | None = Non
     Raises:
         ConfigError, DataError, CheckpointError, TrainError: with that sentence.
     """
-    events = EventWriter(directory / "events.jsonl", echo)
+    team = team or Team()
+    # Of a team, one process writes.
+    events = EventWriter(directory / "events.jsonl", echo) if team.leads else EventWriter.silent()
     try:
         with _translated_errors(config):
-            device = str(devices.resolve(config.device))
-            with _holding(device, directory.name):
+            device = str(devices.resolve(config.device, team.local_rank))
+            with _holding(device, directory.name) if team.leads else nullcontext():
                 _yield_to_others()
-                trainer = Trainer(config, directory, events)
+                devices.keep_freed_memory()
+                trainer = Trainer(config, directory, events, team)
                 with _signals(trainer):
                     return trainer.run()
     except (ConfigError, DataError, CheckpointError, TrainError) as error:

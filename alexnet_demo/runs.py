@@ -14,19 +14,21 @@ A run is a directory under ``runs/``, and nothing else is shared between trainer
 from __future__ import annotations
 
 import json
+import platform
 import re
 import secrets
+import subprocess
 from contextlib import suppress
 from datetime import datetime
-from functools import cached_property
-from itertools import chain
+from functools import cache, cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
 import psutil
 from filelock import FileLock
 
-from alexnet_demo import config
+from alexnet_demo import __version__, config
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.events import Event, History, follow
 from alexnet_demo.files import read_json, write_json
@@ -247,9 +249,8 @@ def get_run(run_id: str) -> Run | None:
 def current_run() -> Run | None:
     """The run that trains now, else the newest that came anywhere, else the newest."""
     runs = list_runs()
-    active = (run for run in runs if run.active)
-    began = (run for run in runs if run.state != "failed" or run.history.epochs)
-    return next(chain(active, began, runs), None)
+    began = [run for run in runs if run.state != "failed" or run.history.epochs]
+    return next((run for run in (*(r for r in runs if r.active), *began, *runs)), None)
 
 
 def best_run() -> Run | None:
@@ -270,7 +271,26 @@ def new_run_directory(recipe: str) -> Path:
 def prepare(directory: Path, settings: TrainConfig) -> None:
     """Make a run directory."""
     (directory / "checkpoints").mkdir(parents=True, exist_ok=True)
-    write_json(directory / "config.json", settings.to_json())
+    write_json(directory / "config.json", {**settings.to_json(), **provenance()})
+
+
+@cache
+def provenance() -> dict[str, Any]:
+    """What a training's result rests on beside its settings: versions, and the commit if known."""
+    names = ("torch", "torchvision", "numpy")
+    versions = {name: metadata.version(name) for name in names}
+    versions |= {"alexnet_demo": __version__, "python": platform.python_version()}
+    return {"versions": versions, "commit": _commit()}
+
+
+def _commit() -> str:
+    """The commit of this program's own checkout, marked where files differ from it; or empty."""
+    command = ["git", "-C", str(config.ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return told.stdout.strip() if (config.ROOT / ".git").exists() else ""
 
 
 def register(directory: Path, pid: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import platform
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,19 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor
 
-from alexnet_demo import __version__, checkpoint
+from alexnet_demo import checkpoint
 from alexnet_demo import device as devices
-from alexnet_demo.config import TrainConfig
+from alexnet_demo.config import TrainConfig, lr_at, width_at
 from alexnet_demo.data import epoch_order, load_split
-from alexnet_demo.device import autocast
+from alexnet_demo.engine import Engine, Outcome
 from alexnet_demo.events import EventWriter
 from alexnet_demo.files import sweep
 from alexnet_demo.model import AlexNet, count_parameters
-from alexnet_demo.runs import Run
+from alexnet_demo.runs import Run, provenance
+from alexnet_demo.team import Team
 
 EVENT_SECONDS = 0.5
 """Least time between two events of a kind; on a GPU, reading metrics makes the host wait."""
@@ -33,41 +31,16 @@ LOG_SECONDS = 10.0
 log = logging.getLogger(__name__)
 
 
+GO_ON, REPORT, SAVE, PAUSE, STOP = range(5)
+INTERRUPTIONS = {PAUSE: "paused", STOP: "stopped"}
+
+
 class Interrupted(Exception):  # noqa: N818 - no error
     """Somebody asked the training to pause or stop."""
 
 
 class TrainError(RuntimeError):
     """The training cannot go on; the message is one sentence for the user."""
-
-
-def train_step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    x: Tensor,
-    y: Tensor,
-    precision: str = "fp32",
-) -> tuple[Tensor, Tensor]:
-    """One step of the article's loop.
-
-    Nothing in it makes the host wait for the device, but fp16's check for overflow.
-
-    Args:
-        x: pictures (B, 1, 224, 224).
-        y: labels (B,).
-
-    Returns:
-        The mean loss, a scalar, and the logits (B, 10), both detached and on the device.
-    """
-    optimizer.zero_grad()
-    with autocast(x.device, precision):
-        logits = model(x)
-    loss = cross_entropy(logits.float(), y)
-    scaler.scale(loss).backward()
-    scaler.step(optimizer)
-    scaler.update()
-    return loss.detach(), logits.detach()
 
 
 @dataclass
@@ -92,15 +65,16 @@ class Tally:
 
     Attributes:
         total: all that was drained, in float64, which the device may not have.
+        count: samples since the last drain.
     """
 
-    def __init__(self, device: torch.device, total: Sums | None = None) -> None:
+    def __init__(self, engine: Engine, total: Sums | None = None) -> None:
         self.total = total or Sums()
-        self._device = device
+        self._engine = engine
         self._fresh()
 
     def _fresh(self) -> None:
-        self._sums = torch.zeros(2, device=self._device)
+        self._sums = torch.zeros(2, device=self._engine.device)
         self.count = 0
         self._since = time.perf_counter()
 
@@ -109,15 +83,14 @@ class Tally:
         """Seconds since the last drain."""
         return time.perf_counter() - self._since
 
-    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Add a batch with its mean loss."""
-        hits = (logits.argmax(1) == labels).sum()
-        self._sums += torch.stack([loss * len(labels), hits])
-        self.count += len(labels)
+    def add(self, outcome: Outcome) -> None:
+        """Add a batch."""
+        self._sums += torch.stack([outcome.loss, outcome.hits])
+        self.count += outcome.count
 
     def drain(self) -> tuple[Sums, float]:
         """The sums and seconds since the last call, which go into `total`; waits for the device."""
-        loss, hits = self._sums.tolist()
+        loss, hits = self._engine.team.sum(self._sums).tolist()
         sums, seconds = Sums(loss, hits, self.count), self.age
         total = self.total
         self.total = Sums(total.loss + loss, total.hits + hits, total.count + sums.count)
@@ -128,24 +101,16 @@ class Tally:
 class Trainer:
     """A training and its position: ``epoch`` done so far, ``batch`` within the next, ``step``."""
 
-    def __init__(self, config: TrainConfig, directory: Path, events: EventWriter) -> None:
+    def __init__(
+        self, config: TrainConfig, directory: Path, events: EventWriter, team: Team | None = None
+    ) -> None:
         self.config, self.events, self.files = config, events, Run(directory)
-        self.device = devices.resolve(config.device)
-        self.precision = devices.choose_precision(config.precision, self.device)
-        torch.manual_seed(config.seed)
-        self.model = AlexNet(width=config.width)
-        self.model.to(self.device).to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.SGD(
-            self.model.parameters(),
-            lr=config.lr,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-        )
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        self.engine = Engine(config, team)
+        self.team = self.engine.team
         self.epoch = self.batch = self.step = 0
-        self.tally = Tally(self.device)
+        self.tally = Tally(self.engine)
         self.epoch_seconds = 0.0
-        self.best_accuracy = -1.0
+        self.best_accuracy, self.best_epoch = -1.0, 0
         self.signalled = ""
         self._saved_at = self._logged_at = time.monotonic()
 
@@ -157,14 +122,20 @@ class Trainer:
         Returns:
             ``finished``, ``paused`` or ``stopped``.
         """
-        self.train_data = load_split(train=True, device=self.device).head(self.config.train_samples)
-        self.test_data = load_split(train=False, device=self.device).head(self.config.test_samples)
-        sweep(self.files.last.parent)
+        config, device = self.config, self.engine.device
+        images = load_split(train=True, device=device)
+        self.train_data = images.head(config.train_images)
+        if config.validation:
+            self.test_data = images.tail(config.validation)
+        else:
+            self.test_data = load_split(train=False, device=device).head(config.test_samples)
+        if self.team.leads:
+            sweep(self.files.last.parent)
         if self.files.last.exists():
             self.restore(self.files.last)
         self._announce()
         try:
-            while self.epoch < self.config.epochs:
+            while self.epoch < config.epochs and not self._out_of_patience():
                 self._train_epoch()
                 self._finish_epoch()
             reason = "finished"
@@ -176,26 +147,47 @@ class Trainer:
 
     def _train_epoch(self) -> None:
         """The rest of the current epoch, from ``self.batch`` on."""
-        order = epoch_order(len(self.train_data), self.config.seed, self.epoch).to(self.device)
-        batches = self.train_data.batches(self.config.batch_size, order, first=self.batch)
-        self.model.train()
-        self.tally = Tally(self.device, self.tally.total)  # its clock begins with the first batch
-        for x, y in batches:
-            loss, logits = train_step(self.model, self.optimizer, self.scaler, x, y, self.precision)
-            self.tally.add(loss, logits, y)
+        config = self.config
+        order = epoch_order(len(self.train_data), config.seed, self.epoch).to(self.engine.device)
+        self.tally = Tally(self.engine, self.tally.total)  # its clock begins here
+        for chosen in order.split(config.batch_size)[self.batch :]:
+            self._widen_when_due()
+            lr = lr_at(config, self.step)
+            self.tally.add(self.engine.step(self.train_data, chosen, self.step, lr))
             self.batch += 1
             self.step += 1
-            last = self.batch == self.config.steps_per_epoch
-            request, due = self._request(), not last and self._checkpoint_due()
+            action = self.team.agree(self._next_action())
             # A checkpoint begins a new window, so that a resumed curve has no gap.
-            if last or due or request or self.step == 1 or self.tally.age >= EVENT_SECONDS:
-                self._report()
-            if due:
+            if action != GO_ON:
+                self._report(lr)
+            if action == SAVE:
                 self.save()
-            if request:
-                raise Interrupted(request)
+            if action in INTERRUPTIONS:
+                raise Interrupted(INTERRUPTIONS[action])
 
-    def _report(self) -> None:
+    def _next_action(self) -> int:
+        """What is due after a step: for the leading process to decide."""
+        last = self.batch == self.config.steps_per_epoch
+        if request := self._request():
+            return request
+        if not last and self._checkpoint_due():
+            return SAVE
+        due = last or self.step == 1 or self.tally.age >= EVENT_SECONDS
+        return REPORT if due else GO_ON
+
+    def _widen_when_due(self) -> None:
+        """Go over to the next width of ``grow``, with what was learned so far."""
+        width = width_at(self.config, self.step)
+        if width <= self.engine.model.width:
+            return
+        self.engine.widen(width, self.step)
+        self.best_accuracy = -1.0  # the best is to be one of the whole width
+        parameters = count_parameters(self.engine.model)
+        epoch = round(self.step / self.config.steps_per_epoch, 5)
+        self.events.write("grow", step=self.step, epoch=epoch, width=width, parameters=parameters)
+        log.info("Widened to %g of the width, %s parameters", width, f"{parameters:,}")
+
+    def _report(self, lr: float) -> None:
         """Write a ``batch`` event for the batches since the last one."""
         sums, seconds = self.tally.drain()
         self.epoch_seconds += seconds
@@ -214,9 +206,9 @@ class Trainer:
             epoch=round(self.epoch + self.batch / self.config.steps_per_epoch, 5),
             loss=sums.mean_loss,
             accuracy=sums.accuracy,
-            lr=self.optimizer.param_groups[0]["lr"],
+            lr=lr,
             images_per_s=round(images_per_s, 1),
-            peak_memory=devices.peak_memory(self.device),
+            peak_memory=devices.peak_memory(self.engine.device),
         )
 
     def _finish_epoch(self) -> None:
@@ -235,45 +227,47 @@ class Trainer:
             train_accuracy=total.accuracy,
             test_loss=test_loss,
             test_accuracy=test_accuracy,
+            width=self.engine.model.width,
             seconds=round(self.epoch_seconds, 3),
             test_seconds=round(time.monotonic() - begin, 3),
             images_per_s=round(total.count / self.epoch_seconds, 1),
-            peak_memory=devices.peak_memory(self.device),
+            peak_memory=devices.peak_memory(self.engine.device),
         )
         log.info(
             "Epoch %d/%d: Train => Loss: %.4f, Acc: %.4f | Test => Loss: %.4f, Acc: %.4f",
             *(self.epoch, self.config.epochs, total.mean_loss, total.accuracy),
             *(test_loss, test_accuracy),
         )
-        self.tally, self.epoch_seconds = Tally(self.device), 0.0
+        self.tally, self.epoch_seconds = Tally(self.engine), 0.0
         # The best first: killed between the two, the run repeats this epoch and writes both.
         if test_accuracy > self.best_accuracy:
-            self.best_accuracy = test_accuracy
+            self.best_accuracy, self.best_epoch = test_accuracy, self.epoch
             self._save_best(event)
         self.save()
 
     def evaluate(self) -> tuple[float, float]:
         """Mean loss and accuracy on the test images, without dropout."""
-        tally, told = Tally(self.device), time.monotonic()
-        self.model.eval()
-        with torch.no_grad():
-            for x, y in self.test_data.batches(self.config.batch_size):
-                with autocast(self.device, self.precision):
-                    logits = self.model(x).float()
-                tally.add(cross_entropy(logits, y), logits, y)
-                if time.monotonic() - told >= EVENT_SECONDS:
-                    total = len(self.test_data)
-                    self.events.write("test", epoch=self.epoch + 1, done=tally.count, total=total)
-                    told = time.monotonic()
-                if request := self._request():
-                    raise Interrupted(request)
+        tally, told = Tally(self.engine), time.monotonic()
+        total, size = len(self.test_data), self.config.batch_size
+        for start in range(0, total, size):
+            tally.add(self.engine.test(self.test_data, slice(start, start + size)))
+            if time.monotonic() - told >= EVENT_SECONDS:
+                self.events.write("test", epoch=self.epoch + 1, done=tally.count, total=total)
+                told = time.monotonic()
+            if request := self.team.agree(self._request()):
+                raise Interrupted(INTERRUPTIONS[request])
         tally.drain()
         return tally.total.mean_loss, tally.total.accuracy
 
-    def _request(self) -> str:
-        """``paused`` or ``stopped`` once that was asked for, else empty."""
-        request = self.signalled or self.files.requested
-        return {"": "", "pause": "paused"}.get(request, "stopped")
+    def _out_of_patience(self) -> bool:
+        """Whether the test accuracy has not risen for as many epochs as early stopping allows."""
+        patience = self.config.patience
+        return 0 < patience <= self.epoch - self.best_epoch and self.best_epoch > 0
+
+    def _request(self) -> int:
+        """`PAUSE` or `STOP` once that was asked for, else `GO_ON`."""
+        request = self.signalled or (self.files.requested if self.team.leads else "")
+        return {"": GO_ON, "pause": PAUSE}.get(request, STOP)
 
     def _demand_finite(self, *losses: float) -> None:
         if not all(math.isfinite(loss) for loss in losses):
@@ -285,26 +279,26 @@ class Trainer:
             )
 
     def _announce(self) -> None:
+        engine = self.engine
+        name, parameters = devices.info(engine.device).name, count_parameters(engine.model)
         self.events.write(
             "start",
             config=self.config.to_json(),
-            device=str(self.device),
-            device_name=devices.info(self.device).name,
-            precision=self.precision,
-            versions={
-                "alexnet_demo": __version__,
-                "torch": torch.__version__,
-                "torchvision": torchvision.__version__,
-                "python": platform.python_version(),
-            },
-            parameters=count_parameters(self.model),
+            device=str(engine.device),
+            device_name=name,
+            precision=engine.precision,
+            memory_format=engine.memory_format,
+            processes=self.team.size,
+            width=engine.model.width,
+            **provenance(),
+            parameters=parameters,
             step=self.step,
             epochs_done=self.epoch,
         )
         log.info(
-            "Training on %s in %s, %s parameters, from step %d of %d",
-            *(devices.info(self.device).name, self.precision),
-            *(f"{count_parameters(self.model):,}", self.step, self.config.total_steps),
+            "Training on %s in %s, %s, %s parameters, from step %d of %d",
+            *(name, engine.precision, engine.memory_format),
+            *(f"{parameters:,}", self.step, self.config.total_steps),
         )
 
     # ------------------------------------------------------- the training state
@@ -315,12 +309,15 @@ class Trainer:
         Raises:
             TrainError: when the weights are no longer finite, or nothing can be written.
         """
-        if not all(torch.isfinite(p).all() for p in self.model.parameters()):
+        self._saved_at = time.monotonic()
+        if not self.team.leads:  # all hold the same
+            return
+        engine = self.engine
+        if not all(torch.isfinite(p).all() for p in engine.model.parameters()):
             self._demand_finite(float("nan"))
-        tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
-        optimizer, optimizer_tensors = checkpoint.split_state(self.optimizer.state_dict())
+        tensors = {f"model.{name}": t for name, t in engine.model.state_dict().items()}
+        optimizer, optimizer_tensors = checkpoint.split_state(engine.optimizer.state_dict())
         tensors |= {f"optimizer.{name}": t for name, t in optimizer_tensors.items()}
-        tensors |= {f"random.{name}": t for name, t in devices.random_state(self.device).items()}
         state = {
             "config": self.config.to_json(),
             "run": self.files.id,
@@ -328,19 +325,23 @@ class Trainer:
             "batch": self.batch,
             "step": self.step,
             "tally": asdict(self.tally.total),
-            "precision": self.precision,
+            "precision": engine.precision,
+            "memory_format": engine.memory_format,
             "epoch_seconds": self.epoch_seconds,
             "best_accuracy": self.best_accuracy,
+            "best_epoch": self.best_epoch,
             "optimizer": optimizer,
-            "scaler": self.scaler.state_dict(),
+            "scaler": engine.scaler.state_dict(),
         }
-        self._write(self.files.last, tensors, {**state, **checkpoint.describe(self.model)})
+        self._write(self.files.last, tensors, {**state, **checkpoint.describe(engine.model)})
 
     def _save_best(self, epoch: Mapping[str, Any]) -> None:
+        if not self.team.leads:
+            return
         about = {key: epoch[key] for key in ("epoch", "test_accuracy", "test_loss")}
         about |= {"run": self.files.id, "config": self.config.to_json()}
-        about |= checkpoint.describe(self.model)
-        self._write(self.files.best, self.model.state_dict(), about)
+        about |= checkpoint.describe(self.engine.model)
+        self._write(self.files.best, self.engine.model.state_dict(), about)
 
     def _write(self, path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
         try:
@@ -350,7 +351,6 @@ class Trainer:
                 f"The checkpoint {path.name} could not be written ({error}): free disk space or "
                 "make the folder writable, then resume; the checkpoint before it is kept."
             ) from error
-        self._saved_at = time.monotonic()
         self.events.write("checkpoint", step=self.step, epoch=self.epoch, file=path.name)
 
     def restore(self, path: Path) -> None:
@@ -360,18 +360,22 @@ class Trainer:
             CheckpointError: when the file is damaged or belongs to another network.
         """
         tensors, state = checkpoint.load(path)
-        take = checkpoint.strip_prefix
+        engine, take = self.engine, checkpoint.strip_prefix
         try:
-            self.model.load_state_dict(take(tensors, "model."))
+            if state["config"]["width"] != self.config.width:
+                raise ValueError("another width")
+            # Measured anew they might differ.
+            engine.precision, engine.memory_format = state["precision"], state["memory_format"]
+            model = AlexNet(**state["model"])
+            model.load_state_dict(take(tensors, "model."))
+            engine.take(model)
             optimizer = checkpoint.join_state(state["optimizer"], take(tensors, "optimizer."))
-            self.optimizer.load_state_dict(optimizer)
-            self.scaler.load_state_dict(state["scaler"])
+            engine.optimizer.load_state_dict(optimizer)
+            engine.scaler.load_state_dict(state["scaler"])
             self.epoch, self.batch, self.step = state["epoch"], state["batch"], state["step"]
-            self.tally = Tally(self.device, Sums(**state["tally"]))
-            self.precision = state["precision"]  # measured anew it might differ
+            self.tally = Tally(engine, Sums(**state["tally"]))
             self.epoch_seconds = state["epoch_seconds"]
-            self.best_accuracy = state["best_accuracy"]
-            devices.set_random_state(take(tensors, "random."), self.device)
+            self.best_accuracy, self.best_epoch = state["best_accuracy"], state["best_epoch"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise checkpoint.CheckpointError(
                 f"{path} does not hold the training state of this run: start a new run."

@@ -38,16 +38,6 @@ def test_input_equals_the_articles_transform(test_split: Split):
         assert (ours - theirs).abs().max() <= 1 / 255 + 1e-6
 
 
-def test_batches_cover_every_sample_once_in_order(test_split: Split):
-    few = test_split.head(10)
-    order = epoch_order(10, seed=1, epoch=0)
-    batches = list(few.batches(4, order))
-    assert [len(y) for _, y in batches] == [4, 4, 2]
-    assert torch.equal(torch.cat([y for _, y in batches]), few.labels[order])
-    later = list(few.batches(4, order, first=2))
-    assert torch.equal(later[0][0], batches[2][0])
-
-
 def test_orders_differ_by_epoch_and_seed_and_repeat():
     orders = [epoch_order(100, seed, epoch).tolist() for seed in (0, 1) for epoch in (0, 1)]
     assert len({tuple(o) for o in orders}) == 4

@@ -14,12 +14,15 @@ from torchvision import transforms
 
 from alexnet_demo import checkpoint, data
 from alexnet_demo import device as devices
+from alexnet_demo import engine as engine_module
 from alexnet_demo import train as train_module
 from alexnet_demo.config import ConfigError, TrainConfig
+from alexnet_demo.engine import Engine, Outcome, train_step
 from alexnet_demo.model import AlexNet, count_parameters
+from alexnet_demo.preprocess import to_input
 from alexnet_demo.process import run_training
 from alexnet_demo.runs import Run, device_lock, prepare
-from alexnet_demo.train import Sums, Tally, TrainError, train_step
+from alexnet_demo.train import Sums, Tally, TrainError
 
 TINY = {
     "epochs": 2,
@@ -31,6 +34,7 @@ TINY = {
     "test_samples": 32,
     "device": "cpu",
     "precision": "fp32",
+    "memory_format": "channels_last",
 }
 
 
@@ -87,7 +91,7 @@ def test_a_few_steps_give_the_article_losses():
         return torch.stack([transform(Image.fromarray(p.numpy())) for p in split.images[chosen]])
 
     theirs_in = [(by_pil(chosen), split.labels[chosen]) for chosen in order.split(16)]
-    ours_in = list(split.batches(16, order))
+    ours_in = [(to_input(split.images[c]), split.labels[c]) for c in order.split(16)]
     torch.manual_seed(5)
     theirs = article_losses(AlexNet(width=0.25), theirs_in, lr=0.1)
     torch.manual_seed(5)
@@ -110,12 +114,11 @@ def test_the_full_network_takes_the_article_step():
 
 
 def test_tally_sums_batches_of_different_sizes():
-    tally = Tally(torch.device("cpu"))
-    logits = torch.eye(3)
-    tally.add(torch.tensor(2.0), logits, torch.tensor([0, 1, 0]))
+    tally = Tally(Engine(tiny()))
+    tally.add(Outcome(torch.tensor(6.0), torch.tensor(2), 3))
     first, _ = tally.drain()
     assert (first.mean_loss, first.accuracy) == (2.0, pytest.approx(2 / 3))
-    tally.add(torch.tensor(5.0), logits[:1], torch.tensor([0]))
+    tally.add(Outcome(torch.tensor(5.0), torch.tensor(1), 1))
     second, _ = tally.drain()
     assert second == Sums(5.0, 1.0, 1)
     assert tally.total == Sums(11.0, 3.0, 4)
@@ -141,7 +144,7 @@ def test_a_run_tells_its_story(runs_dir: Path):
     assert info["test_accuracy"] == max(e["test_accuracy"] for e in epochs)
     split = data.load_split(train=False).head(32)
     with torch.no_grad():
-        hits = sum(int((model(x).argmax(1) == y).sum()) for x, y in split.batches(16))
+        hits = int((model(to_input(split.images)).argmax(1) == split.labels).sum())
     assert hits / 32 == pytest.approx(info["test_accuracy"])
 
 
@@ -153,7 +156,7 @@ def test_paused_and_resumed_equals_uninterrupted(runs_dir: Path, at: int, monkey
     run_training(tiny(), straight)
 
     broken = prepared(runs_dir / "broken", tiny())
-    request, real = broken / "request", train_module.train_step
+    request, real = broken / "request", engine_module.train_step
     steps = iter(range(1, 100))
 
     def pausing(*arguments, **named):
@@ -161,10 +164,10 @@ def test_paused_and_resumed_equals_uninterrupted(runs_dir: Path, at: int, monkey
             request.write_text("pause")
         return real(*arguments, **named)
 
-    monkeypatch.setattr(train_module, "train_step", pausing)
+    monkeypatch.setattr(engine_module, "train_step", pausing)
     assert run_training(tiny(), broken) == "paused"
     assert Run(broken).state == "paused"
-    monkeypatch.setattr(train_module, "train_step", real)
+    monkeypatch.setattr(engine_module, "train_step", real)
     request.unlink()
     assert run_training(tiny(), broken) == "finished"
     ours, theirs = weights(broken), weights(straight)
@@ -199,7 +202,7 @@ def test_a_hopeless_learning_rate_ends_in_a_sentence(runs_dir: Path):
 
 def test_the_last_good_checkpoint_survives_nan(runs_dir: Path, monkeypatch):
     directory = prepared(runs_dir / "a", tiny())
-    real, steps = train_module.train_step, iter(range(1, 100))
+    real, steps = engine_module.train_step, iter(range(1, 100))
 
     def poisoned(model, *arguments, **named):
         if next(steps) == 8:
@@ -207,7 +210,7 @@ def test_the_last_good_checkpoint_survives_nan(runs_dir: Path, monkeypatch):
                 model.net.fc8.weight.fill_(float("nan"))
         return real(model, *arguments, **named)
 
-    monkeypatch.setattr(train_module, "train_step", poisoned)
+    monkeypatch.setattr(engine_module, "train_step", poisoned)
     with pytest.raises(TrainError, match="last good checkpoint is kept"):
         run_training(tiny(), directory)
     assert checkpoint.load(Run(directory).last)[1]["step"] == 5
@@ -232,7 +235,7 @@ def test_out_of_memory_names_batch_memory_and_a_way_out(runs_dir: Path, monkeypa
     def hungry(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 90 GiB")
 
-    monkeypatch.setattr(train_module, "train_step", hungry)
+    monkeypatch.setattr(engine_module, "train_step", hungry)
     with pytest.raises(TrainError, match=r"batch size 16 .*GB in use of .*try a batch size of 8"):
         run_training(tiny(), directory)
 

@@ -1,0 +1,151 @@
+"""The network on its device, and the step that trains it: no files, no events, no clock.
+
+What is random in a step comes from the seed and the step's number, so that a training goes on from
+any checkpoint as if nothing had happened, and on any number of processes alike but for dropout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from alexnet_demo import device as devices
+from alexnet_demo.augment import augment
+from alexnet_demo.config import TrainConfig, width_at
+from alexnet_demo.data import Split
+from alexnet_demo.device import autocast
+from alexnet_demo.growth import widened
+from alexnet_demo.model import AlexNet
+from alexnet_demo.preprocess import to_input
+from alexnet_demo.team import Team
+
+EVERYBODY = 1023
+"""The number, above every process's, under which all draw the same."""
+
+
+def train_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    x: Tensor,
+    y: Tensor,
+    precision: str = "fp32",
+    label_smoothing: float = 0.0,
+    weight: float = 1.0,
+) -> tuple[Tensor, Tensor]:
+    """One step of the article's loop.
+
+    Nothing in it makes the host wait for the device, but fp16's check for overflow.
+
+    Args:
+        x: pictures (B, 1, 224, 224).
+        y: labels (B,).
+        weight: of this loss among the processes that share the batch, see `Team.share`.
+
+    Returns:
+        The mean loss, a scalar, and the logits (B, 10), both detached and on the device.
+    """
+    optimizer.zero_grad()
+    with autocast(x.device, precision):
+        logits = model(x)
+    loss = cross_entropy(logits.float(), y, label_smoothing=label_smoothing)
+    scaler.scale(loss * weight).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    return loss.detach(), logits.detach()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a batch gave: detached, on the device, not waited for.
+
+    Attributes:
+        loss: sum over this process's samples.
+        hits: how many of them were recognised.
+        count: samples in the whole batch, over all processes.
+    """
+
+    loss: Tensor
+    hits: Tensor
+    count: int
+
+
+class Engine:
+    """A network, its optimiser, and where and in which precision they run."""
+
+    def __init__(self, config: TrainConfig, team: Team | None = None) -> None:
+        self.config, self.team = config, team or Team()
+        self.device = devices.resolve(config.device, self.team.local_rank)
+        self.precision = devices.choose_precision(config.precision, self.device)
+        self.memory_format = devices.choose_memory_format(
+            config.memory_format, self.device, self.precision
+        )
+        torch.manual_seed(config.seed)
+        model = AlexNet(width=width_at(config, 0))
+        if config.init == "kaiming":
+            model.initialise_for_relu()
+        self.take(model)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+
+    def take(self, model: AlexNet) -> None:
+        """Train this network from now on, with a fresh optimiser."""
+        config = self.config
+        for module in model.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = config.dropout
+        model.to(self.device).to(memory_format=devices.FORMATS[self.memory_format])
+        self.model, self._parallel = model, self.team.wrap(model)
+        self.optimizer = torch.optim.SGD(
+            model.parameters(),
+            lr=config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            nesterov=config.nesterov,
+        )
+
+    def step(self, data: Split, chosen: Tensor, number: int, lr: float) -> Outcome:
+        """Train on the samples of these numbers (B,), as the training's step ``number``."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        # Every process changes the whole batch alike, so that their number changes nothing.
+        generator = torch.Generator(self.device).manual_seed(self._seed(number, EVERYBODY))
+        images = augment(data.images[chosen], self.config, generator)
+        labels = data.labels[chosen]
+        part, weight = self.team.share(len(chosen))
+        x, y = to_input(images[part]), labels[part]
+        torch.manual_seed(self._seed(number, self.team.rank))  # for dropout
+        self._parallel.train()
+        loss, logits = train_step(
+            *(self._parallel, self.optimizer, self.scaler, x, y, self.precision),
+            *(self.config.label_smoothing, weight),
+        )
+        return self._outcome(loss, logits, y, weight, len(chosen))
+
+    @torch.no_grad()
+    def test(self, data: Split, chosen: slice) -> Outcome:
+        """Loss and hits of a batch of pictures, without dropout."""
+        images, labels = data.images[chosen], data.labels[chosen]
+        part, weight = self.team.share(len(labels))
+        y = labels[part]
+        self.model.eval()
+        with autocast(self.device, self.precision):
+            logits = self.model(to_input(images[part])).float()
+        return self._outcome(cross_entropy(logits, y), logits, y, weight, len(labels))
+
+    def _outcome(
+        self, loss: Tensor, logits: Tensor, labels: Tensor, weight: float, count: int
+    ) -> Outcome:
+        hits = (logits.argmax(1) == labels).sum()
+        return Outcome(loss * (weight * count / self.team.size), hits * (weight > 0), count)
+
+    def widen(self, width: float, number: int) -> None:
+        """Go on at this width with what was learned so far, from step ``number`` on."""
+        generator = torch.Generator().manual_seed(self._seed(number, EVERYBODY))
+        self.take(widened(self.model, round(width / self.model.width), generator))
+
+    def _seed(self, number: int, who: int) -> int:
+        """A seed of its own for each step, and each process in it."""
+        return (self.config.seed * 1_000_003 + number) * (EVERYBODY + 1) + who

@@ -194,7 +194,7 @@ def rounded_percent(share: float) -> str:
 
 # ---------------------------------------------------------------------- training curves
 
-MAX_POINTS = 500
+MAX_POINTS = 300
 
 
 def thin(records: list[Event], keep: Event | None = None) -> list[Event]:
@@ -227,8 +227,8 @@ def training_curve(
         y=[b[metric] for b in batches],
         name="train, per batch",
         mode="lines",
-        line={"color": TRAIN_COLOR, "width": 1},
-        opacity=0.45,
+        line={"color": TRAIN_COLOR, "width": 1.25},
+        opacity=0.75,
         hovertemplate=f"{number}<extra>train, epoch %{{x:.2f}}</extra>",
     )
     points = thin(history.epochs, keep=best)
@@ -259,26 +259,37 @@ def training_curve(
         )
     _style_curve(figure, "Accuracy" if as_percent else "Loss", epochs)
     figure.update_yaxes(tickformat=".0%" if as_percent else None, type="log" if log_scale else None)
+    if not batches and not points:
+        figure.add_annotation(
+            text="The curve begins after the first batches.",
+            x=0.5,
+            xref="paper",
+            y=0.5,
+            yref="paper",
+            showarrow=False,
+        )
     return figure
 
 
-def accuracy_overlay(runs: list[tuple[str, History]]) -> Figure:
-    """Test accuracy by epoch of several runs, each with its name."""
+def overlay(runs: list[tuple[str, History]], metric: str) -> Figure:
+    """Test loss or accuracy by epoch of several runs, each with its name."""
+    as_percent = metric == "accuracy"
+    number = "%{y:.1%}" if as_percent else "%{y:.3f}"
     figure = go.Figure()
     for (name, history), color in zip(runs, PALETTE * len(runs), strict=False):
         points = thin(history.epochs, keep=history.best)
         figure.add_scatter(
             x=[e["epoch"] for e in points],
-            y=[e["test_accuracy"] for e in points],
+            y=[e[f"test_{metric}"] for e in points],
             name=name,
             mode="lines+markers",
             line={"color": color, "width": 2.5},
-            hovertemplate="%{y:.1%}<extra>%{fullData.name}, epoch %{x}</extra>",
+            hovertemplate=f"{number}<extra>%{{fullData.name}}, epoch %{{x}}</extra>",
         )
-    _add_article(figure, "accuracy", "%{y:.1%}")
+    _add_article(figure, metric, number)
     longest = max((len(history.epochs) for _, history in runs), default=1)
-    _style_curve(figure, "Test accuracy", longest)
-    figure.update_yaxes(tickformat=".0%")
+    _style_curve(figure, f"Test {metric}", longest)
+    figure.update_yaxes(tickformat=".0%" if as_percent else None)
     return figure
 
 

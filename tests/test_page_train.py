@@ -12,12 +12,12 @@ from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import jobs
-from alexnet_demo.charts import MAX_POINTS, accuracy_overlay, thin, training_curve
+from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig
 from alexnet_demo.events import NUMBERS, EventWriter, History
 from alexnet_demo.jobs import Outcome
 from alexnet_demo.runs import Run, prepare
-from alexnet_demo.ui import runs_table
+from alexnet_demo.ui import live, runs_table
 from alexnet_demo.ui import training_form as form_ui
 from alexnet_demo.ui.wording import plain
 
@@ -69,8 +69,8 @@ def canned_run(runs_dir: Path, name: str, accuracies: list[float], end: str | No
         writer.write(
             "epoch",
             **numbers,
-            train_loss=0.5,
-            train_accuracy=0.8,
+            train_loss=0.48,
+            train_accuracy=0.82,
             test_loss=1 - accuracy,
             test_accuracy=accuracy,
             seconds=10.0,
@@ -173,6 +173,8 @@ def test_a_run_is_shown_whole(runs_dir, measured):
     shown = {metric.label: metric.value for metric in at.metric}
     assert shown["Best test accuracy"] == "81.00 %"
     assert shown["Peak memory"] == "1.0 GB"
+    # The last epoch's, as in the table and the files, not the last batches'.
+    assert (shown["Train accuracy"], shown["Train loss"]) == ("82.0 %", "0.480")
     assert "Some CPU in fp32, 7 parameters" in words(at)
     table = at.dataframe[0].value
     assert table["Best"].tolist() == pytest.approx([81.0])
@@ -187,6 +189,80 @@ def test_a_killed_run_says_so_and_offers_resume(runs_dir, measured):
     at = page(run=run.id)
     assert "killed from outside" in words(at)
     assert at.button(key="control Resume")
+
+
+def test_a_stopped_run_says_that_it_can_go_on(runs_dir, measured):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "stopped")
+    run.last.write_bytes(b"state")
+    assert "Stopped with all of it saved: Resume goes on from there." in words(page(run=run.id))
+
+
+def test_a_paused_run_stands_above_the_form(runs_dir, measured, monkeypatch):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "paused")
+    run.last.write_bytes(b"state")
+    resumed: list[str] = []
+
+    def resume(run: Run) -> Outcome:
+        resumed.append(run.id)
+        return Outcome(True, "Training goes on.")
+
+    monkeypatch.setattr(jobs, "resume", resume)
+    at = page()
+    keys = [button.key for button in at.main.button]
+    assert keys.index("resume waiting") < keys.index("start")
+    at.button(key="resume waiting").click().run()
+    assert resumed == [run.id]
+
+
+def test_a_finished_run_leads_to_predict(runs_dir, measured):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    assert "try run" not in [button.key for button in page(run=run.id).button]
+    run.best.write_bytes(b"weights")
+    assert "try run" in [button.key for button in page(run=run.id).button]
+
+
+def test_a_start_in_vain_is_told_and_stays_told(runs_dir, measured, monkeypatch):
+    canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    at = page()
+    monkeypatch.setattr(jobs, "start", lambda _: pytest.fail("the device is taken"))
+    monkeypatch.setattr(Run, "state", "running")  # as another tab has started it
+    at.button(key="start").click().run()
+    assert not at.exception
+    for _ in range(2):
+        assert at.warning[0].value.startswith("Another training began meanwhile")
+        at.run()
+    monkeypatch.setattr(Run, "state", "finished")
+    at.run()
+    assert not at.warning and at.button(key="start")
+
+
+def test_a_refusal_outlasts_the_page_that_asked(runs_dir, measured, monkeypatch):
+    canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    monkeypatch.setattr(jobs, "start", lambda _: Outcome(False, "It is busy."))
+    at = page()
+    at.button(key="start").click().run()
+    assert at.error[0].value == "It is busy."
+    monkeypatch.setattr(Run, "state", "running")
+    at.run()
+    assert at.warning[0].value == "It is busy."
+
+
+def test_deleting_leaves_no_other_run_ticked(runs_dir, measured):
+    names = ("20260101-000000-quick-aa", "20260102-000000-quick-bb")
+    old, new = (canned_run(runs_dir, name, [0.5], "finished") for name in names)
+    at = page(run=new.id)
+    key = f"runs {hash((new.id, old.id))}"
+    at.session_state[key] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    at.run()
+    assert at.button(key="delete run")
+    # AppTest runs no dialog: what its button does, done here.
+    outcome = jobs.delete(new)
+    at.session_state["toast"] = outcome.message
+    at.run()
+    assert not at.exception
+    assert [toast.value for toast in at.toast] == [plain(outcome.message)]
+    assert at.dataframe[0].value["Name"].tolist() == [old.name]
+    assert "delete run" not in [button.key for button in at.button]
 
 
 def test_unknown_run_in_the_link_shows_the_form(runs_dir, measured):
@@ -240,6 +316,31 @@ def test_the_articles_curve_is_the_dashed_reference():
 
 
 def test_overlay_has_a_line_for_each_run():
-    figure = traces(accuracy_overlay([("one", history_of(2, 1)), ("two", history_of(3, 2))]))
+    runs = [("one", history_of(2, 1)), ("two", history_of(3, 2))]
+    figure = traces(overlay(runs, "accuracy"))
     assert list(figure["two"].y) == [0.5, 0.9, 0.5]
     assert set(figure) == {"one", "two", "article, test"}
+    assert list(traces(overlay(runs, "loss"))["two"].y) == [1.0, 1.0, 1.0]
+
+
+def test_an_empty_curve_says_when_it_begins():
+    (words,) = training_curve(History(), "accuracy", 3).layout.annotations
+    assert words.text == "The curve begins after the first batches."
+    assert not training_curve(history_of(1, 1), "accuracy", 3).layout.annotations
+
+
+def test_the_time_left_follows_the_pace_without_the_warm_up(runs_dir):
+    run = Run(runs_dir / "a")
+    prepare(run.directory, TrainConfig(epochs=1, batch_size=10, train_samples=1000, test_samples=1))
+    history = History()
+
+    def batch(step: int, images_per_s: float) -> None:
+        numbers = dict.fromkeys(NUMBERS["batch"], 1.0) | {"step": step, "time": step}
+        history.add({"event": "batch", **numbers, "images_per_s": images_per_s})
+
+    batch(1, 0.5)  # the first batch also plans and allocates
+    assert live._seconds_left(run, history) is None
+    batch(11, 100.0)
+    assert live._seconds_left(run, history) == pytest.approx(8.9, abs=0.01)
+    batch(41, 300.0)  # in all 40 steps of ten images in two seconds
+    assert live._seconds_left(run, history) == pytest.approx(590 / 200, abs=0.01)

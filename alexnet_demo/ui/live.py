@@ -4,26 +4,45 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from itertools import pairwise
 from statistics import harmonic_mean, mean
+from typing import Literal
 
 import streamlit as st
+from plotly.graph_objects import Figure
 
 from alexnet_demo import charts, jobs
 from alexnet_demo.events import Event, History
 from alexnet_demo.runs import ACTIVE, Run, State, get_run
+from alexnet_demo.ui import models
 from alexnet_demo.ui.live_plot import live_plot
-from alexnet_demo.ui.shell import state_badge
+from alexnet_demo.ui.shell import run_line, state_badge
 from alexnet_demo.ui.wording import duration, memory, percent, plain
 
-POLL_SECONDS = 0.8
+POLL_SECONDS = 1.0
 RECENT = 10
 """Batch records that the figures average over: one batch says little."""
+PRECISION_HELP = (
+    "fp32 calculates with numbers of 32 bits, bf16 and fp16 with 16 bits: faster on hardware made "
+    "for it, a little less exact."
+)
+PACE = 120
+"""Batch records that the time left is estimated from; at two a second, a minute's."""
 
 
 def live_view(run: Run) -> None:
     """Show a run, brought up to date about once a second while it trains."""
     state, epochs = run.state, len(run.history.epochs)
     st.fragment(_view, run_every=POLL_SECONDS if state in ACTIVE else None)(run.id, state, epochs)
+
+
+def waiting_run(run: Run) -> None:
+    """A run that can go on, in short: its curves stand further below."""
+    with st.container(border=True, key="waiting-run", gap="small"):
+        run_line(run)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _control("Resume", "play_arrow", run, key="resume waiting")
+            st.caption("It goes on from where it stood. Or start a new one here:", width="content")
 
 
 def _view(run_id: str, last_state: State, last_epochs: int) -> None:
@@ -57,6 +76,8 @@ def _head(run: Run) -> None:
             _control("Stop", "stop", run, disabled=waiting)
         elif run.resumable:
             _control("Resume", "play_arrow", run)
+        if not run.active and run.best.is_file():
+            _try(run)
         if not run.active and "run" in st.query_params:
             st.button(
                 "New training",
@@ -68,6 +89,8 @@ def _head(run: Run) -> None:
             st.caption("The same training from a terminal:")
             command = ["python", "-m", "alexnet_demo", *run.config.command()]
             st.code(shlex.join(command), language="bash", wrap_lines=True)
+    if state in ("paused", "stopped") and run.resumable:
+        st.caption(f"{state.capitalize()} with all of it saved: Resume goes on from there.")
     if message := st.session_state.pop("control message", None):
         st.error(message, icon=":material/error:")
 
@@ -76,12 +99,20 @@ def _leave_run() -> None:
     del st.query_params["run"]
 
 
-def _control(label: str, icon: str, run: Run, disabled: bool = False) -> None:
+def _try(run: Run) -> None:
+    emphasis: Literal["primary", "secondary"] = (
+        "primary" if run.state == "finished" else "secondary"
+    )
+    if st.button("Try it on Predict", icon=":material/draw:", key="try run", type=emphasis):
+        models.use(run)
+
+
+def _control(label: str, icon: str, run: Run, disabled: bool = False, key: str = "") -> None:
     st.button(
         label,
         icon=f":material/{icon}:",
         disabled=disabled,
-        key=f"control {label}",
+        key=key or f"control {label}",
         type="primary" if label == "Resume" else "secondary",
         on_click=_act,
         args=(label, run),
@@ -129,11 +160,17 @@ def _step(history: History) -> int:
 
 
 def _seconds_left(run: Run, history: History) -> float | None:
-    """Steps and tests still to come, at the pace of the last ones; None until there is one."""
-    recent = [b["images_per_s"] for b in history.batches[-RECENT:] if b.get("images_per_s")]
-    if not recent:
+    """Steps and tests still to come, at the pace of the last minute; None until there is one.
+
+    The first record is left out: its batch also plans and allocates, which takes far longer.
+    """
+    pairs = pairwise(history.batches[-PACE - 1 :])
+    timed = [(b["images_per_s"], b["step"] - a["step"]) for a, b in pairs]
+    timed = [(speed, steps) for speed, steps in timed if speed > 0 and steps > 0]
+    if not timed:
         return None
-    pace = harmonic_mean(recent)
+    speeds, weights = zip(*timed, strict=True)
+    pace = harmonic_mean(speeds, weights)
     config = run.config
     left = config.train_samples * (config.epochs - _step(history) / config.steps_per_epoch) / pace
     # Before the first test is timed: a forward pass is about a third of a training step.
@@ -144,11 +181,14 @@ def _seconds_left(run: Run, history: History) -> float | None:
 
 def _figures(run: Run, history: History) -> None:
     best, recent = history.best, history.batches[-RECENT:]
+    # While it trains the last batches; afterwards what the table and the files say of the epoch.
+    over = history.epochs[-1:] if history.epochs and not run.active else recent
+    part = "" if over is recent else "train_"
     figures = {
         "Best test accuracy": percent(best["test_accuracy"], 2) if best else "–",
-        "Train accuracy": _mean(recent, "accuracy", lambda value: percent(value)),
-        "Train loss": _mean(recent, "loss", "{:.3f}".format),
-        "Images/s": _mean(recent, "images_per_s", "{:,.0f}".format),
+        "Train accuracy": _mean(over, f"{part}accuracy", lambda value: percent(value)),
+        "Train loss": _mean(over, f"{part}loss", "{:.3f}".format),
+        "Images/s": _mean(over, "images_per_s", "{:,.0f}".format),
         "Trained for": duration(history.seconds),
         "Peak memory": memory(recent[-1]["peak_memory"]) if recent else "–",
     }
@@ -160,7 +200,8 @@ def _figures(run: Run, history: History) -> None:
             f"{history.start.get('device_name', '')} in {history.start.get('precision', '')}, "
             f"{history.start.get('parameters', 0):,} parameters, "
             f"{run.config.train_samples:,} training and {run.config.test_samples:,} test images, "
-            f"batch {run.config.batch_size}, learning rate {run.config.lr:g}"
+            f"batch {run.config.batch_size}, learning rate {run.config.lr:g}",
+            help=PRECISION_HELP,
         )
 
 
@@ -176,9 +217,24 @@ def _curves(run: Run, history: History) -> None:
         log_scale = st.toggle("Logarithmic loss", key="log scale", width="content")
     for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         log = log_scale and metric == "loss"
-        figure = charts.training_curve(history, metric, run.config.epochs, log_scale=log)
-        figure.update_layout(uirevision=f"{run.id} {log}")
+        figure = _curve(str(run.directory), metric, log, _recorded(history), run)
         best = history.best
         reached = f"; best test accuracy {percent(best['test_accuracy'])}" if best else ""
         with column:
             live_plot(figure, f"{metric.capitalize()} by epoch of {run.name}{reached}", metric)
+
+
+def _recorded(history: History) -> tuple[float, ...]:
+    """Changes whenever there is more to draw."""
+    last = history.batches[-1]["time"] if history.batches else 0.0
+    return len(history.batches), len(history.epochs), last
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _curve(
+    directory: str, metric: str, log: bool, recorded: tuple[float, ...], _run: Run
+) -> Figure:
+    """One figure of a run, drawn anew only where records came in."""
+    epochs = _run.config.epochs
+    figure = charts.training_curve(_run.history, metric, epochs, log_scale=log)
+    return figure.update_layout(uirevision=f"{_run.id} {log}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from functools import cache
 from pathlib import Path
@@ -38,7 +37,7 @@ def live_plot(figure: go.Figure, alt: str, key: str) -> None:
         st.plotly_chart(figure, key=key, width="stretch")
         return
     _mount(
-        data={"plotly": url, "figure": json.loads(figure.to_json()), "alt": alt},
+        data={"plotly": url, "figure": figure.to_json(), "alt": alt},
         key=key,
         height=figure.layout.height,
     )

@@ -140,6 +140,12 @@ def describe(classifier: Classifier) -> str:
     return " · ".join(facts)
 
 
+def use(run: Run) -> None:
+    """Go to Predict with a run's best weights."""
+    st.session_state[CHOICE] = f"{run.id}/best"
+    st.switch_page("pages/3_Predict.py")
+
+
 # ------------------------------------------------------------------ loading
 
 

@@ -12,10 +12,11 @@ import streamlit as st
 from alexnet_demo import charts, jobs
 from alexnet_demo.jobs import MAX_NAME, MAX_NOTE
 from alexnet_demo.runs import Run
+from alexnet_demo.ui import models, shell
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.wording import duration, plain
 
-PREDICT = "pages/3_Predict.py"
+TABLE_SECONDS = 5.0
 METRICS = (
     *("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
     *("seconds", "test_seconds", "images_per_s", "peak_memory"),
@@ -26,26 +27,58 @@ def runs_table(runs: list[Run]) -> None:
     """The runs, newest first; ticked ones are compared, or looked after if it is one."""
     st.subheader("Runs", anchor=False)
     st.caption("Tick one run to name, download, use or delete it, several to compare them.")
-    chosen = st.dataframe(
-        [_row(run) for run in runs],
-        column_config={
-            "Best": st.column_config.NumberColumn(format="%.2f %%", help="Best test accuracy"),
-            "Last": st.column_config.NumberColumn(format="%.2f %%", help="Last test accuracy"),
-        },
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="multi-row",
-        # Ticks are kept by row number under a key: another list of runs must not inherit them.
-        key=f"runs {hash(tuple(run.id for run in runs))}",
-    )
-    ticked = [runs[i] for i in chosen["selection"]["rows"] if i < len(runs)]
+    # Ticks are kept by row number under a key: another list of runs must not inherit them.
+    key = f"runs {hash(tuple(run.id for run in runs))}"
+    rows = _ticks(key)
+    training = any(run.active for run in runs)
+    st.fragment(_table, run_every=TABLE_SECONDS if training else None)(runs, key, rows)
+    ticked = [runs[i] for i in rows if i < len(runs)]
     if len(ticked) == 1:
         _one(ticked[0])
     elif ticked:
-        figure = charts.accuracy_overlay([(run.name, run.history) for run in ticked])
-        figure.update_layout(uirevision="overlay")
-        names = ", ".join(run.name for run in ticked)
-        live_plot(figure, f"Test accuracy by epoch of {names}", "overlay")
+        _compare(ticked)
+
+
+def _ticks(key: str) -> list[int]:
+    return list(st.session_state.get(key, {}).get("selection", {}).get("rows", ()))
+
+
+def _table(runs: list[Run], key: str, rows: list[int]) -> None:
+    """The table alone, so that it follows a training while the rest of the page stays."""
+    st.dataframe(
+        [_row(run) for run in runs if run.directory.is_dir()],
+        column_config={
+            "Best": st.column_config.NumberColumn(
+                format="%.2f %%", help="Highest test accuracy of an epoch"
+            ),
+            "Last": st.column_config.NumberColumn(
+                format="%.2f %%", help="Test accuracy after the newest epoch"
+            ),
+        },
+        hide_index=True,
+        placeholder="–",
+        on_select="rerun",
+        selection_mode="multi-row",
+        key=key,
+    )
+    if _ticks(key) != rows:
+        st.rerun()  # what is ticked is looked after below, outside of this part
+
+
+def _compare(ticked: list[Run]) -> None:
+    """The test curves of several runs in one figure."""
+    metric = st.segmented_control(
+        "Compare",
+        ("accuracy", "loss"),
+        format_func=str.capitalize,
+        default="accuracy",
+        key="compare",
+    )
+    metric = metric or "accuracy"
+    figure = charts.overlay([(run.name, run.history) for run in ticked], metric)
+    figure.update_layout(uirevision=f"overlay {metric}")
+    names = ", ".join(run.name for run in ticked)
+    live_plot(figure, f"Test {metric} by epoch of {names}", "overlay")
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -75,8 +108,7 @@ def _one(run: Run) -> None:
             if run.best.is_file() and st.button(
                 "Use on Predict", icon=":material/draw:", key="use run", type="primary"
             ):
-                st.session_state["model"] = f"{run.id}/best"
-                st.switch_page(PREDICT)
+                models.use(run)
             _downloads(run)
             if st.button("Delete", icon=":material/delete:", key="delete run", disabled=run.active):
                 _confirm_delete(run)
@@ -88,9 +120,10 @@ def _one(run: Run) -> None:
             if st.form_submit_button("Save name and note", icon=":material/save:"):
                 given = "" if name == run.default_name else name
                 outcome = jobs.label(run, given, note)
-                st.toast(outcome.message)
                 if outcome.done:
+                    shell.toast_next(outcome.message)
                     st.rerun()
+                st.error(plain(outcome.message), icon=":material/error:")
 
 
 def _downloads(run: Run) -> None:
@@ -147,11 +180,12 @@ def _confirm_delete(run: Run) -> None:
     st.markdown(f"**{plain(run.name)}** with its weights and curves. This cannot be undone.")
     st.caption(run.id)
     with st.container(horizontal=True):
-        if st.button("Delete it", type="primary", key="confirm delete"):
+        if st.button("Delete for good", icon=":material/delete_forever:", key="confirm delete"):
             outcome = jobs.delete(run)
             if outcome.done:
                 if st.query_params.get("run") == run.id:
                     del st.query_params["run"]
+                shell.toast_next(outcome.message)
                 st.rerun()
             st.error(outcome.message)
         if st.button("Keep it", key="keep run"):

@@ -32,6 +32,7 @@ STATE_COLORS = {
     "failed": "red",
     "interrupted": "red",
 }
+_TOAST = "toast"  # session state: a message for the next run
 _FRONTEND = Path(__file__).parent / "frontend"
 
 
@@ -53,6 +54,8 @@ def page(title: str, lead: str = "", *, wide: bool = True, heading: str | None =
     with st.sidebar:
         _menu()
         _current_run()
+    if message := st.session_state.pop(_TOAST, None):
+        st.toast(plain(message))
     st.title(heading or title, anchor=False)
     if lead:
         with st.container(key="lead"):
@@ -89,6 +92,19 @@ def progress_line(run: Run) -> str:
     if history.best:
         words.append(f"best test accuracy {percent(history.best['test_accuracy'])}")
     return " · ".join(words)
+
+
+def run_line(run: Run) -> None:
+    """State, name and progress of a run, in a row."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        state_badge(run)
+        st.markdown(f"**{plain(run.name)}**", width="content")
+        st.markdown(f":gray[{progress_line(run)}]", width="content")
+
+
+def toast_next(message: str) -> None:
+    """Show a passing message on the page's next run; one shown before a rerun would be lost."""
+    st.session_state[_TOAST] = message
 
 
 def _menu() -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 from alexnet_demo import jobs
 from alexnet_demo.config import LIMITS, PRECISIONS, RECIPES, ConfigError, TrainConfig
 from alexnet_demo.cost import Speed, estimate, fit
+from alexnet_demo.ui.elsewhere import REFUSED
 from alexnet_demo.ui.wording import duration, memory, plain
 
 QUICK_SECONDS = 120
@@ -192,6 +193,7 @@ def _start(settings: TrainConfig | None) -> None:
     if outcome.done and outcome.run_id:
         st.query_params["run"] = outcome.run_id
         st.rerun()
+    st.session_state[REFUSED] = outcome.message  # lest the page, run anew, forget it
     st.error(plain(outcome.message), icon=":material/error:")
 
 

@@ -2,6 +2,7 @@
 // Streamlit's own st.plotly_chart makes a new plot for every change, which loses it.
 
 const loads = new Map();
+const drawn = new WeakMap(); // figure and theme that an element shows now
 
 function loadPlotly(url) {
   if (window.Plotly) return Promise.resolve(window.Plotly);
@@ -21,11 +22,16 @@ function loadPlotly(url) {
 }
 
 // Theme colours reach components as CSS variables.
-function themed(layout, host) {
+function themeOf(host) {
   const style = getComputedStyle(host);
-  const color = style.getPropertyValue("--st-text-color");
-  const background = style.getPropertyValue("--st-background-color");
-  const family = style.getPropertyValue("--st-font") || style.fontFamily;
+  return {
+    color: style.getPropertyValue("--st-text-color"),
+    background: style.getPropertyValue("--st-background-color"),
+    family: style.getPropertyValue("--st-font") || style.fontFamily,
+  };
+}
+
+function themed(layout, { color, background, family }) {
   return {
     ...layout,
     font: { ...layout.font, color, family },
@@ -37,7 +43,12 @@ function themed(layout, host) {
 export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".live-plot");
   host.setAttribute("aria-label", data.alt);
-  host.style.height = `${data.figure.layout.height}px`;
+  const theme = themeOf(host);
+  // Every poll comes here; drawing the same again would only take time from a training.
+  const wanted = data.figure + JSON.stringify(theme);
+  if (drawn.get(host) === wanted) return;
+  const figure = JSON.parse(data.figure);
+  host.style.height = `${figure.layout.height}px`;
   const config = {
     responsive: true,
     displaylogo: false,
@@ -48,7 +59,8 @@ export default function ({ data, parentElement }) {
     .then((Plotly) => {
       // Only the newest figure is drawn, should several arrive while Plotly loads.
       if (host.dataset.token !== token || !host.isConnected) return;
-      Plotly.react(host, data.figure.data, themed(data.figure.layout, host), config);
+      Plotly.react(host, figure.data, themed(figure.layout, theme), config);
+      drawn.set(host, wanted);
     })
     .catch((error) => {
       host.textContent = `The plot cannot be shown: ${error.message}.`;

@@ -119,6 +119,20 @@ def test_a_run_under_way_is_the_thing_to_watch(
     at = home()
     assert "A training is under way" in words(at)
     assert labels(at) == ["Watch it train"]
+    (places.weights / config.SHIPPED_WEIGHTS).write_bytes(b"")
+    at = home()
+    assert "A training is under way" in words(at) and "A trained model is ready" in words(at)
+    assert labels(at) == ["Try it on a picture", "Watch it train"]
+
+
+def test_a_paused_run_can_be_gone_on_with(places: SimpleNamespace) -> None:
+    directory = finished_run(places.runs, accuracies=())
+    events = directory / "events.jsonl"
+    events.write_text(events.read_text().replace('"finished"', '"paused"'))
+    (directory / "checkpoints" / "last.safetensors").write_bytes(b"")
+    at = home()
+    assert "Paused: go on with it on Train." in words(at)
+    assert labels(at) == [QUICK, "Go on with it"]
 
 
 def test_ten_pictures_with_alternative_texts() -> None:

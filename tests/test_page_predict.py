@@ -127,6 +127,7 @@ def test_one_upload_gets_bars_and_a_broken_one_a_sentence(app: AppTest) -> None:
     assert "Taken for a photo" in page_text(app)
     app.file_uploader(key="pictures").set_value([("bag.png", b"", "image/png")]).run()
     assert [error.value for error in app.error] == ["The file is empty."]
+    assert "What the network sees" not in [heading.value for heading in app.subheader]
     assert not app.exception
 
 

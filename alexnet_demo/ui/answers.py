@@ -6,6 +6,7 @@ import base64
 import csv
 import html
 import io
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,10 @@ from alexnet_demo.ui.wording import percent
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.predict import Classifier, Prediction
-    from alexnet_demo.preprocess import Kind, Polarity, Prepared
+    from alexnet_demo.preprocess import Kind, Polarity, Prepared, Step
 
 TOP = 5
+STEPS_A_ROW = 6  # as many as a wide window holds side by side
 KIND_WORDS = {"sketch": "a drawing", "photo": "a photo", "dataset": "a data-set picture"}
 _KIND_LABELS = {"auto": "Automatic", "sketch": "Drawing", "photo": "Photo", "dataset": "Data set"}
 _POLARITY_LABELS = {"auto": "Automatic", "keep": "As it is", "invert": "Inverted"}
@@ -41,16 +43,21 @@ def show(
     Returns:
         The steps to show below (see `steps`), or None.
     """
+    prepared = read(picture, usual)
+    if prepared:
+        bars(classifier.predict([prepared])[0], truth)
+    return prepared
+
+
+def read(picture: Image.Image | bytes, usual: Kind = "auto") -> Prepared | None:
+    """The steps of one picture; None after one sentence where it cannot be used."""
     from alexnet_demo.preprocess import PictureError, prepare
 
-    kind, polarity = choices(usual)
     try:
-        prepared = prepare(picture, kind, polarity)
+        return prepare(picture, *choices(usual))
     except PictureError as error:
         st.error(str(error), icon=":material/error:")
         return None
-    bars(classifier.predict([prepared])[0], truth)
-    return prepared
 
 
 def bars(answer: Prediction, truth: str = "") -> None:
@@ -116,18 +123,25 @@ def controls() -> None:
 
 def steps(prepared: Prepared | None) -> None:
     """The way from the picture to the network, with controls over it."""
+    if prepared is None:
+        controls()  # another choice may make the picture usable
+        return
     st.subheader("What the network sees", anchor=False)
     controls()
-    if prepared is None:
-        return
-    with st.container(horizontal=True, key="steps"):
-        for number, step in enumerate(prepared.steps, 1):
-            with st.container(width=165, gap="xxsmall"):
-                st.image(
-                    png(enlarge(step.image, 165)), width=165, alt=f"{step.name}: {step.explanation}"
-                )
-                st.markdown(f"**{number}. {step.name}**")
-                st.caption(step.explanation)
+    numbered = list(enumerate(prepared.steps, 1))
+    rows = ceil(len(numbered) / STEPS_A_ROW)
+    share = ceil(len(numbered) / rows)  # rows alike, lest one step stand alone in the last
+    for first in range(0, len(numbered), share):
+        with st.container(horizontal=True):
+            for number, step in numbered[first : first + share]:
+                _step(number, step)
+
+
+def _step(number: int, step: Step) -> None:
+    with st.container(width=165, gap="xxsmall"):
+        st.image(png(enlarge(step.image, 165)), width=165, alt=f"{step.name}: {step.explanation}")
+        st.markdown(f"**{number}. {step.name}**")
+        st.caption(step.explanation)
 
 
 def enlarge(image: Image.Image, side: int) -> Image.Image:

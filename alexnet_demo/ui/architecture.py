@@ -134,7 +134,8 @@ def measure(choice: Choice) -> Summary:
 def _diagram() -> Any:
     return st.components.v2.component(
         "alexnet_diagram",
-        html='<div class="diagram"></div>',
+        html='<div class="diagram"></div>'
+        '<p class="more" hidden>Swipe or scroll sideways: it goes on to the right →</p>',
         css=(_FRONTEND / "diagram.css").read_text(encoding="utf-8"),
         js=(_FRONTEND / "diagram.js").read_text(encoding="utf-8"),
     )
@@ -250,7 +251,10 @@ def totals(summary: Summary) -> None:
     """The two numbers that the whole network comes to."""
     st.markdown(
         f"**{summary.total_params:,}** parameters · **{summary.total_macs:,}** "
-        "multiply-accumulates (MACs) a picture"
+        "multiply-accumulates (MACs) a picture",
+        help="Parameters are the numbers that training changes. A multiply-accumulate multiplies "
+        "two numbers and adds the product to a sum: nearly all of a network's work is of that "
+        "kind.",
     )
 
 
@@ -264,9 +268,11 @@ def table(summary: Summary) -> None:
         height="content",
         column_config={
             "Parameters": st.column_config.NumberColumn(format="localized"),
-            "Parameters %": st.column_config.NumberColumn(format="%.1f"),
-            "MACs": st.column_config.NumberColumn(format="localized"),
-            "MACs %": st.column_config.NumberColumn(format="%.1f"),
+            "Parameters %": st.column_config.NumberColumn(format="%.2f"),
+            "MACs": st.column_config.NumberColumn(
+                format="localized", help="Multiply-accumulates for one picture"
+            ),
+            "MACs %": st.column_config.NumberColumn(format="%.2f"),
             "Parameter formula": st.column_config.TextColumn(width=290),
         },
     )

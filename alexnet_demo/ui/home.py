@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from alexnet_demo import config
@@ -31,54 +33,54 @@ def hero() -> None:
 def next_step() -> None:
     """The one thing to do now, and what is there to do it with."""
     run, shipped = current_run(), config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    training = bool(run and run.active)
+    ready = shipped.is_file() or any(r.best.is_file() for r in list_runs())
     with st.container(border=True, key="home-now", gap="small"):
-        if run and run.active:
+        if ready:
+            _ready(shipped.is_file(), training)
+        elif not training:
+            _nothing_yet("secondary" if run and run.resumable else "primary")
+        if run and (ready or not training):
+            st.divider()
+        if run and training:
             _training(run)
-        elif shipped.is_file() or any(r.best.is_file() for r in list_runs()):
-            _ready(shipped.is_file())
-        else:
-            _nothing_yet()
-        if run and not run.active:
+        elif run:
             _last_run(run)
 
 
 def _training(run: Run) -> None:
     st.markdown("**A training is under way**")
-    _facts(run)
+    shell.run_line(run)
     _go(TRAIN, "Watch it train", ":material/show_chart:")
 
 
-def _ready(shipped: bool) -> None:
+def _ready(shipped: bool, training: bool) -> None:
     where = "It comes with this program." if shipped else "You trained it yourself."
     st.markdown(f"**A trained model is ready** · {where}")
     with st.container(horizontal=True):
         _go(PREDICT, "Try it on a picture", ":material/draw:")
-        quick_training("secondary")
+        if not training:
+            quick_training("secondary")
 
 
-def _nothing_yet() -> None:
+def _nothing_yet(emphasis: Literal["primary", "secondary"]) -> None:
     st.markdown("**There is no trained model yet**")
     st.markdown(
         "No weights came with this copy, and no run on it has finished an epoch so far. A quick "
         "training takes a narrower AlexNet and part of the pictures: its curves show within "
         "minutes, also without a GPU."
     )
-    quick_training("primary")
+    quick_training(emphasis)
 
 
 def _last_run(run: Run) -> None:
-    st.divider()
     st.markdown("Newest run")
-    _facts(run)
+    shell.run_line(run)
     if run.error:
-        st.markdown(run.error)
-
-
-def _facts(run: Run) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        shell.state_badge(run)
-        st.markdown(f"**{plain(run.name)}**", width="content")
-        st.markdown(f":gray[{shell.progress_line(run)}]", width="content")
+        st.markdown(plain(run.error))
+    if run.resumable:
+        st.markdown(f"{run.state.capitalize()}: go on with it on Train.")
+        _go(TRAIN, "Go on with it", ":material/play_arrow:")
 
 
 def _go(script: str, label: str, icon: str) -> None:

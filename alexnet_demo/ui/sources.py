@@ -35,6 +35,7 @@ def draw(classifier: Classifier) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         picture = drawing.render(canvas())
+        st.caption("Fill the shape; a wide pen works best.", text_alignment="center")
     with right:
         if drawing.is_blank(picture):
             answers.waiting("The answer appears here with your first stroke.")
@@ -130,14 +131,14 @@ def _single(file: UploadedFile, classifier: Classifier) -> None:
     if file.size > MAX_FILE_MB * 2**20:
         st.error(_too_large(file.name), icon=":material/error:")
         return
-    data = file.getvalue()
-    left, right = st.columns([1, 1], gap="large")
-    with right:
-        prepared = answers.show(data, classifier)
+    prepared = answers.read(file.getvalue())  # what is wrong stands right under the uploader
     if prepared:
+        left, right = st.columns([1, 1], gap="large")
         image = prepared.steps[0].image.copy()
         image.thumbnail((420, 420))
         left.image(answers.png(image), width="content", alt=f"The uploaded picture {file.name}")
+        with right:
+            answers.bars(classifier.predict([prepared])[0])
     answers.steps(prepared)
 
 

@@ -3,6 +3,12 @@ const drawn = new WeakMap(); // the SVG that an element shows now
 
 export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".diagram");
+  if (!drawn.has(root)) {
+    const more = parentElement.querySelector(".more");
+    new ResizeObserver(() => {
+      more.hidden = root.scrollWidth <= root.clientWidth;
+    }).observe(root);
+  }
   if (drawn.get(root) !== data.svg) {
     root.innerHTML = data.svg;
     drawn.set(root, data.svg);

@@ -344,3 +344,17 @@ def test_the_time_left_follows_the_pace_without_the_warm_up(runs_dir):
     assert live._seconds_left(run, history) == pytest.approx(8.9, abs=0.01)
     batch(41, 300.0)  # in all 40 steps of ten images in two seconds
     assert live._seconds_left(run, history) == pytest.approx(590 / 200, abs=0.01)
+
+
+def test_the_time_left_counts_on_slower_steps_once_the_network_is_widened(runs_dir):
+    run = Run(runs_dir / "a")
+    prepare(
+        run.directory,
+        TrainConfig(epochs=2, batch_size=10, train_samples=1000, test_samples=1, grow="0.25:1"),
+    )
+    history = History()
+    for step in (1, 51):
+        numbers = dict.fromkeys(NUMBERS["batch"], 1.0) | {"step": step, "images_per_s": 100.0}
+        history.add({"event": "batch", **numbers, "time": step})
+    left = 4.9 + 10 * 4**live.WORK_BY_WIDTH  # seconds at a quarter of the width, then at the whole
+    assert live._seconds_left(run, history) == pytest.approx(left, abs=0.01)

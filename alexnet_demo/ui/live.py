@@ -12,6 +12,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from alexnet_demo import charts, jobs
+from alexnet_demo.config import stages, width_at
 from alexnet_demo.events import Event, History
 from alexnet_demo.runs import ACTIVE, Run, State, get_run
 from alexnet_demo.ui import models
@@ -26,6 +27,8 @@ PRECISION_HELP = (
     "fp32 calculates with numbers of 32 bits, bf16 and fp16 with 16 bits: faster on hardware made "
     "for it, a little less exact."
 )
+WORK_BY_WIDTH = 1.66
+"""Power of the width with which the time of a step goes: four times as wide, ten times as long."""
 PACE = 120
 """Batch records that the time left is estimated from; at two a second, a minute's."""
 
@@ -162,20 +165,28 @@ def _step(history: History) -> int:
 def _seconds_left(run: Run, history: History) -> float | None:
     """Steps and tests still to come, at the pace of the last minute; None until there is one.
 
-    The first record is left out: its batch also plans and allocates, which takes far longer.
+    The first record is left out: its batch also plans and allocates, which takes far longer. A
+    network that will be widened gets slower, and what it did while narrower tells little.
     """
-    pairs = pairwise(history.batches[-PACE - 1 :])
+    config, step = run.config, _step(history)
+    grown = history.grown[-1]["step"] if history.grown else 0
+    recent = [batch for batch in history.batches[-PACE - 1 :] if batch["step"] >= grown]
+    pairs = pairwise(recent)
     timed = [(b["images_per_s"], b["step"] - a["step"]) for a, b in pairs]
     timed = [(speed, steps) for speed, steps in timed if speed > 0 and steps > 0]
     if not timed:
         return None
     speeds, weights = zip(*timed, strict=True)
     pace = harmonic_mean(speeds, weights)
-    config = run.config
-    left = config.train_samples * (config.epochs - _step(history) / config.steps_per_epoch) / pace
+    width = width_at(config, max(step - 1, 0))  # of the last step taken
+    steps_left = sum(
+        max(0, stage.end - max(stage.first, step)) * (stage.width / width) ** WORK_BY_WIDTH
+        for stage in stages(config)
+    )
+    left = steps_left * config.train_images / config.steps_per_epoch / pace
     # Before the first test is timed: a forward pass is about a third of a training step.
     tests = [e["test_seconds"] for e in history.epochs if "test_seconds" in e]
-    test = tests[-1] if tests else config.test_samples / (3 * pace)
+    test = tests[-1] if tests else config.tested_images / (3 * pace)
     return left + test * (config.epochs - len(history.epochs))
 
 

@@ -41,7 +41,7 @@ LOG_FORMAT = "%(asctime)s %(message)s"
 SETTINGS = tuple(setting.name for setting in fields(TrainConfig))
 HELP = {
     "device": "auto, cpu, mps, cuda or cuda:N",
-    "grow": "widths and their epochs before the whole width, as in 0.25:3,0.5:1",
+    "grow": "widths and their shares of the steps before the whole width: 0.25:0.6,0.5:0.3",
 }
 
 
@@ -106,6 +106,11 @@ def build_parser() -> argparse.ArgumentParser:
     summary.add_argument("--classes", type=int, default=len(config.CLASSES))
     summary.add_argument("--width", type=float, default=1.0)
     summary.add_argument("--image-size", type=int, default=config.IMAGE_SIZE)
+
+    bench = command("bench", run_bench, "compare this engine with the article's loop")
+    bench.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N")
+    bench.add_argument("--precision", choices=CHOICES["precision"], default="auto")
+    bench.add_argument("--rounds", type=int, default=7, help="turns of each side")
 
     command("runs", run_runs, "list the runs and their states")
     return parser
@@ -350,6 +355,16 @@ def run_summary(options: argparse.Namespace) -> int:
         model = AlexNet(options.classes, options.in_channels, options.width, options.image_size)
     summary = summarize(model)
     print(json.dumps(summary.to_json()) if options.json else format_table(summary))
+    return DONE
+
+
+def run_bench(options: argparse.Namespace) -> int:
+    from alexnet_demo import bench
+
+    if options.rounds < 1:
+        raise ConfigError("--rounds must be at least 1.")
+    report = bench.bench(options.device, options.precision, options.rounds)
+    print(json.dumps(report) if options.json else bench.format_report(report))
     return DONE
 
 

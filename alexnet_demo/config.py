@@ -20,6 +20,8 @@ SHIPPED_WEIGHTS = "alexnet-fashion-mnist.safetensors"
 
 IMAGE_SIZE = 224
 TRAIN_SAMPLES, TEST_SAMPLES = 60_000, 10_000
+# Of the training pictures' pixels in [0, 1].
+PIXEL_MEAN, PIXEL_STD = 0.2860, 0.3530
 
 CLASSES = (
     "T-shirt/top",
@@ -92,7 +94,6 @@ LIMITS: Mapping[str, Limit] = {
     "label_smoothing": Limit("Label smoothing", 0.0, 0.5),
     "shift": Limit("Shift", 0, 8),
     "erase": Limit("Random erasing", 0.0, 1.0),
-    "ema": Limit("Weight averaging", 0.0, 0.99999),
     "validation": Limit("Validation images", 0, TEST_SAMPLES),
     "patience": Limit("Epochs without progress", 0, 1000),
     "devices": Limit("Devices", 1, 64),
@@ -118,14 +119,13 @@ class TrainConfig:
         lr_scale: multiplies the schedule; for changing one's mind while a run is paused.
         schedule: ``constant``, or ``linear``: up from 0 over the first ``warmup`` of all steps,
             then down to 0.
-        init: ``default`` is PyTorch's; ``kaiming`` keeps the signal's variance through ReLU layers.
+        init: ``default`` is PyTorch's; ``kaiming`` see `AlexNet.initialise_for_relu`.
         flip: mirror every second picture, at random.
         shift: move each picture by up to so many of its 28 pixels each way.
         erase: probability of hiding a random rectangle of a picture.
-        ema: decay a step of the moving average of the weights that is tested and kept; 0 for none.
         grow: train narrower networks first and widen them without changing what they compute,
-            see `growth`: ``0.25:3,0.5:1`` takes a quarter of the width for 3 epochs, half of it
-            for 1, and the whole for the rest.
+            see `growth`: ``0.25:0.6,0.5:0.3`` takes a quarter of the width for 60 % of the steps,
+            half of it for 30 %, and the whole for the rest.
         validation: training images held back, on which the epochs are tested instead of the test
             set; settings are chosen on them.
         patience: stop after so many epochs without a better test accuracy; 0 for never.
@@ -151,7 +151,6 @@ class TrainConfig:
     flip: bool = False
     shift: int = 0
     erase: float = 0.0
-    ema: float = 0.0
     width: float = 1.0
     grow: str = ""
     train_samples: int = TRAIN_SAMPLES
@@ -244,23 +243,24 @@ def stages(config: TrainConfig) -> tuple[Stage, ...]:
 
     Raises:
         ConfigError: when ``grow`` cannot be read, a width is no whole multiple of the one before,
-            or nothing is left for the whole width.
+            or no share is left for the whole width.
     """
-    found, first = [], 0
+    found: list[Stage] = []
+    first, gone = 0, 0.0
     for part in filter(None, config.grow.split(",")):
-        factor, _, epochs = part.partition(":")
+        text, _, share = part.partition(":")
         try:
-            width, steps = float(factor), round(float(epochs) * config.steps_per_epoch)
-        except (ValueError, OverflowError):
+            width, gone = float(text), gone + float(share)
+        except ValueError:
             raise ConfigError(
-                f"Growth must be written as 0.25:3,0.5:1 (width:epochs), not {config.grow!r}."
+                "Growth must be written as width:share of the steps, such as 0.25:0.6,0.5:0.3, "
+                f"not {config.grow!r}."
             ) from None
-        if not (0 < width < 1 and steps > 0):
-            raise ConfigError("Growth needs widths between 0 and 1, each for more than 0 epochs.")
-        found.append(Stage(width * config.width, first, first + steps))
-        first += steps
-    if first >= config.total_steps:
-        raise ConfigError("Growth leaves no epoch for the whole width: give more epochs.")
+        if not (0 < width < 1 and float(share) > 0 and gone < 1):
+            raise ConfigError("Growth needs widths between 0 and 1, and shares that leave a rest.")
+        end = round(gone * config.total_steps)
+        found.append(Stage(width * config.width, first, end))
+        first = end
     found.append(Stage(config.width, first, config.total_steps))
     for small, large in pairwise(found):
         if large.width / small.width % 1 or large.width <= small.width:
@@ -300,6 +300,43 @@ RECIPES: Mapping[str, Recipe] = {
         "Article",
         "The article's loop as published: plain SGD, learning rate 0.1, batch 128, 10 epochs, in "
         "float32. Its author reached 90.47 % on a GPU.",
+    ),
+    "fast": Recipe(
+        "Fast",
+        "The same network, begun at a quarter of its width and widened on the way without losing "
+        "what it knows: the article's accuracy in a fraction of the time.",
+        {
+            "epochs": 4,
+            "lr": 0.04,
+            "schedule": "linear",
+            "warmup": 0.1,
+            "momentum": 0.9,
+            "nesterov": True,
+            "weight_decay": 5e-4,
+            "init": "kaiming",
+            "flip": True,
+            "grow": "0.25:0.69,0.5:0.25",
+            "precision": "auto",
+        },
+    ),
+    "best": Recipe(
+        "Best",
+        "The highest accuracy of this network in a few hours: many epochs while it is narrow, "
+        "pictures mirrored, moved and partly hidden, and the last epochs at the whole width.",
+        {
+            "epochs": 30,
+            "lr": 0.04,
+            "schedule": "linear",
+            "warmup": 0.05,
+            "momentum": 0.9,
+            "nesterov": True,
+            "weight_decay": 5e-4,
+            "init": "kaiming",
+            "flip": True,
+            "shift": 2,
+            "grow": "0.25:0.4,0.5:0.5",
+            "precision": "auto",
+        },
     ),
     "quick": Recipe(
         "Quick look",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -105,7 +106,10 @@ def choose_precision(requested: str, device: torch.device) -> str:
         return requested
     if device.type == "mps":
         return "fp32"  # autocast on MPS is not dependable in every supported release
-    return "bf16" if matmul_flops(device, "bf16") > 1.3 * matmul_flops(device, "fp32") else "fp32"
+    small = 256 if device.type == "cpu" else 4096
+    works = {name: _matmul(device, name, small) for name in ("fp32", "bf16")}
+    best = best_in_turn(works, device, rounds=20, hopeless=10.0)
+    return "bf16" if best["fp32"] > 1.3 * best["bf16"] else "fp32"
 
 
 def choose_memory_format(requested: str, device: torch.device, precision: str) -> str:
@@ -117,8 +121,7 @@ def choose_memory_format(requested: str, device: torch.device, precision: str) -
     if requested != "auto":
         return requested
     works = {name: _conv2_step(device, precision, format_) for name, format_ in FORMATS.items()}
-    rounds = [{name: _seconds(work, device) for name, work in works.items()} for _ in range(6)]
-    best = {name: min(times[name] for times in rounds[1:]) for name in works}
+    best = best_in_turn(works, device, rounds=6)
     return "contiguous" if best["channels_last"] > 1.2 * best["contiguous"] else "channels_last"
 
 
@@ -153,17 +156,15 @@ def keep_freed_memory() -> None:
             libc.mallopt(M_TRIM_THRESHOLD, -1)
 
 
-def matmul_flops(device: torch.device, precision: str, side: int = 0) -> float:
-    """FLOP/s of a square matrix product, the best of five.
+def matmul_flops(device: torch.device, precision: str, side: int) -> float:
+    """FLOP/s of a square matrix product of this side, the best of five."""
+    work = _matmul(device, precision, side)
+    return 2 * side**3 / min(seconds(work, device) for _ in range(5))
 
-    Args:
-        side: of the matrices; without it, small on a CPU and large enough on a GPU that the
-            time is the product's and not that of its launch.
-    """
-    side = side or (256 if device.type == "cpu" else 4096)
+
+def _matmul(device: torch.device, precision: str, side: int) -> Callable[[], Tensor]:
     a = torch.rand(side, side, device=device).to(DTYPES[precision])
-    times = [_seconds(lambda: a @ a, device) for _ in range(5)]
-    return 2 * side**3 / min(times)
+    return lambda: a @ a
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
@@ -235,8 +236,8 @@ def measure(device: torch.device, precision: str, settings: TrainConfig) -> Spee
 
     gradients()  # the first step also plans and allocates
     optimizer.step()
-    one_step = _least_seconds(gradients, device)
-    update = _least_seconds(optimizer.step, device)
+    one_step = least_seconds(gradients, device)
+    update = least_seconds(optimizer.step, device)
     activations = _saved_bytes(model, x, y, device, precision) // batch
     model.eval()
     return Speed(
@@ -246,14 +247,14 @@ def measure(device: torch.device, precision: str, settings: TrainConfig) -> Spee
         precision=precision,
         seconds_per_image=one_step / batch,
         seconds_per_update=update,
-        test_seconds_per_image=_least_seconds(test, device) / batch,
+        test_seconds_per_image=least_seconds(test, device) / batch,
         parameter_bytes=4 * count_parameters(model) * (3 if settings.momentum else 2),
         activation_bytes_per_image=activations,
         base_bytes=base,
     )
 
 
-def _seconds(work: Callable[[], object], device: torch.device) -> float:
+def seconds(work: Callable[[], object], device: torch.device) -> float:
     synchronize(device)
     begin = time.perf_counter()
     work()
@@ -261,9 +262,31 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - begin
 
 
-def _least_seconds(work: Callable[[], object], device: torch.device) -> float:
+def least_seconds(work: Callable[[], object], device: torch.device) -> float:
     """The best of three: other work that shares the machine can only make it slower."""
-    return min(_seconds(work, device) for _ in range(3))
+    return min(seconds(work, device) for _ in range(3))
+
+
+def best_in_turn(
+    works: Mapping[str, Callable[[], object]],
+    device: torch.device,
+    rounds: int,
+    hopeless: float = math.inf,
+) -> dict[str, float]:
+    """The least seconds of each, run in turn, so that a busy spell of the machine meets all.
+
+    Args:
+        hopeless: give up after three rounds where one takes so many times as long as another.
+    """
+    for work in works.values():
+        work()  # plans and allocates
+    best = dict.fromkeys(works, math.inf)
+    for done in range(rounds):
+        for name, work in works.items():
+            best[name] = min(best[name], seconds(work, device))
+        if done >= 2 and max(best.values()) > hopeless * min(best.values()):
+            break
+    return best
 
 
 def _saved_bytes(model: AlexNet, x: Tensor, y: Tensor, device: torch.device, precision: str) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import torch
 from torch import Tensor, nn
 
-from alexnet_demo.config import IMAGE_SIZE
+from alexnet_demo.config import IMAGE_SIZE, PIXEL_MEAN, PIXEL_STD
 
 
 class AlexNet(nn.Module):
@@ -70,19 +71,23 @@ class AlexNet(nn.Module):
         """Map pictures (N, in_channels, image_size, image_size) to logits (N, num_classes)."""
         return self.net(x)
 
+    @torch.no_grad()
     def initialise_for_relu(self) -> None:
         """Weights that keep the signal's variance from layer to layer; biases of zero.
 
-        After He et al., "Delving Deep into Rectifiers" (2015). The last layer begins near zero, so
-        that no class is favoured at first.
+        After He et al., "Delving Deep into Rectifiers" (2015). conv1 begins as if its pictures,
+        which are in [0, 1], were shifted and scaled to mean 0 and variance 1: it has no padding, so
+        its weights can hold both. fc8 begins near zero, so that no class is favoured at first.
         """
         for module in self.net:
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        *_, last = self.net
-        nn.init.normal_(last.weight, std=0.01)  # type: ignore[arg-type]
+        first, *_, last = (m for m in self.net if isinstance(m, (nn.Conv2d, nn.Linear)))
+        first.weight /= PIXEL_STD
+        first.bias = nn.Parameter(-PIXEL_MEAN * first.weight.sum(dim=(1, 2, 3)))
+        nn.init.normal_(last.weight, std=0.01)
 
     @property
     def settings(self) -> dict[str, int | float]:

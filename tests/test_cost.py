@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.cost import Speed, estimate, fit
 
-SPEED = Speed("cpu", "a CPU", "fp32", 0.01, 0.1, 0.004, 1_000, 10, 500)
+SPEED = Speed(1.0, "cpu", "a CPU", "fp32", 0.01, 0.1, 0.004, 1_000, 10, 500)
+
+QUICK = [replace(SPEED, width=0.125)]
 
 
 def test_time_is_images_updates_and_tests():
     config = TrainConfig(train_samples=1000, test_samples=500, batch_size=100, epochs=3)
-    found = estimate(config, SPEED)
+    found = estimate(config, [SPEED])
     assert found.seconds_per_epoch == pytest.approx(1000 * 0.01 + 10 * 0.1 + 500 * 0.004)
     assert found.total_seconds == pytest.approx(3 * 13)
     assert found.images_per_s == pytest.approx(1000 / 11)
@@ -21,13 +25,25 @@ def test_time_is_images_updates_and_tests():
 
 def test_fit_fills_the_time_given():
     config = TrainConfig.from_recipe("quick")
-    fitted = fit(config, SPEED, seconds=600)
+    fitted = fit(config, QUICK, seconds=600)
     assert fitted.train_samples % 1024 == 0
     one_more = 1024 * (0.01 + 0.1 / config.batch_size) * config.epochs
-    assert estimate(fitted, SPEED).total_seconds == pytest.approx(600, abs=one_more)
+    assert estimate(fitted, QUICK).total_seconds == pytest.approx(600, abs=one_more)
 
 
 def test_fit_stays_within_the_data_set():
     config = TrainConfig.from_recipe("quick")
-    assert fit(config, SPEED, seconds=1e9).train_samples == 60_000
-    assert fit(config, SPEED, seconds=1).train_samples == 2_048
+    assert fit(config, QUICK, seconds=1e9).train_samples == 60_000
+    assert fit(config, QUICK, seconds=1).train_samples == 2_048
+
+
+def test_each_width_of_a_growing_training_has_its_own_speed():
+    config = TrainConfig(train_samples=1000, test_samples=500, batch_size=100, epochs=3)
+    growing = replace(config, grow="0.5:0.5")
+    narrow = replace(SPEED, width=0.5, seconds_per_image=0.001, test_seconds_per_image=0.0)
+    found = estimate(growing, [narrow, SPEED])
+    per_step = {"narrow": 100 * 0.001 + 0.1, "whole": 100 * 0.01 + 0.1}
+    tests = 2 * 500 * 0.004  # the first epoch ends narrow, where a test costs nothing here
+    assert found.total_seconds == pytest.approx(
+        15 * per_step["narrow"] + 15 * per_step["whole"] + tests
+    )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+
 import pytest
 import torch
 
 from alexnet_demo import device
-from alexnet_demo.config import ConfigError, TrainConfig
+from alexnet_demo.config import ROOT, ConfigError, TrainConfig
 from alexnet_demo.model import AlexNet
 
 CPU = torch.device("cpu")
@@ -30,11 +34,57 @@ def test_auto_takes_a_gpu_where_there_is_one_and_an_absent_one_is_refused():
 
 def test_precision_follows_the_measurement_and_fp16_is_refused_on_a_cpu(monkeypatch):
     for faster, chosen in (("bf16", "bf16"), ("fp32", "fp32")):
-        monkeypatch.setattr(device, "matmul_flops", lambda _d, p, f=faster: 2.0 if p == f else 1.0)
+        monkeypatch.setattr(
+            device,
+            "best_in_turn",
+            lambda works, *_, f=faster, **__: {n: 1.0 if n == f else 2.0 for n in works},
+        )
         assert device.choose_precision("auto", CPU) == chosen
     assert device.choose_precision("bf16", CPU) == "bf16"
     with pytest.raises(ConfigError, match="fp16 needs a CUDA GPU"):
         device.choose_precision("fp16", CPU)
+
+
+def test_memory_format_is_channels_last_unless_clearly_slower(monkeypatch):
+    for slowness, chosen in ((1.1, "channels_last"), (1.5, "contiguous")):
+        found = {"channels_last": slowness, "contiguous": 1.0}
+        monkeypatch.setattr(device, "best_in_turn", lambda *_, f=found, **__: f)
+        assert device.choose_memory_format("auto", CPU, "fp32") == chosen
+    assert device.choose_memory_format("contiguous", CPU, "fp32") == "contiguous"
+
+
+def test_measurements_take_turns_and_give_up_on_the_hopeless():
+    ran: list[str] = []
+
+    def slow() -> None:
+        ran.append("slow")
+        time.sleep(0.02)
+
+    works = {"slow": slow, "fast": lambda: ran.append("fast")}
+    best = device.best_in_turn(works, CPU, rounds=50, hopeless=5.0)
+    assert ran == ["slow", "fast"] * 4  # once to warm up, then three rounds
+    assert best["slow"] >= 0.02 > best["fast"]
+
+
+def test_freed_memory_stays_with_the_process():
+    """After `keep_freed_memory` a second large buffer costs next to no page faults."""
+    if sys.platform != "linux":
+        pytest.skip("only glibc on Linux hands memory back")
+    code = (
+        "import resource, sys, torch\n"
+        "from alexnet_demo.device import keep_freed_memory\n"
+        "if sys.argv[1] == 'keep': keep_freed_memory()\n"
+        "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for _ in range(3): torch.ones(32_000_000)\n"
+        "before = faults()\n"
+        "for _ in range(5): torch.ones(32_000_000)\n"
+        "print(faults() - before)\n"
+    )
+    kept, handed_back = (
+        int(subprocess.check_output([sys.executable, "-c", code, how], cwd=ROOT))
+        for how in ("keep", "default")
+    )
+    assert kept < 0.1 * handed_back
 
 
 def test_autocast_runs_in_the_precision_asked_for():
@@ -57,9 +107,15 @@ def test_saved_bytes_are_the_activations():
 
 def test_probe_gives_what_the_page_needs():
     found = device.probe(TrainConfig(width=0.0625, batch_size=4, device="cpu"))
-    speed = found["speed"]
+    (speed,) = found["speeds"]
     assert found["devices"][-1]["id"] == speed["device"] == "cpu"
     assert 0 < speed["test_seconds_per_image"] < 10 * speed["seconds_per_image"]
+    assert speed["width"] == 0.0625
     assert speed["parameter_bytes"] == 8 * sum(
         p.numel() for p in AlexNet(width=0.0625).parameters()
     )
+
+
+def test_probe_measures_every_width_of_a_growing_training():
+    config = TrainConfig(width=0.125, grow="0.5:0.5", epochs=2, batch_size=4, device="cpu")
+    assert [speed["width"] for speed in device.probe(config)["speeds"]] == [0.0625, 0.125]

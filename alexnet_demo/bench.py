@@ -1,0 +1,323 @@
+"""How fast this program is beside the article's loop, the machine's own limit, and ONNX Runtime.
+
+The article's loop stands here as the reference that it is measured against, and nowhere else. Each
+side has a process of its own, so that neither changes the other's memory or threads, and they take
+turns, so that whatever else the machine does meets both.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision import transforms
+from torchvision.datasets import FashionMNIST
+
+from alexnet_demo import device as devices
+from alexnet_demo.config import DATA_DIR, TrainConfig
+from alexnet_demo.data import epoch_order, load_split, unpack
+from alexnet_demo.engine import Engine
+from alexnet_demo.events import EventWriter
+from alexnet_demo.model import AlexNet
+from alexnet_demo.predict import Classifier
+from alexnet_demo.preprocess import to_input
+from alexnet_demo.runs import Run
+
+BATCH = 128
+ROUNDS = 7
+MATMUL_SIDE = 2048
+Record = dict[str, Any]
+Side = Callable[..., Iterator[Record]]
+WINDOW_SECONDS = {"cpu": 0.0, "cuda": 2.0, "mps": 2.0}
+"""How long a side's turn lasts at least; on a CPU one step is long enough."""
+
+
+def bench(device: str = "auto", precision: str = "auto", rounds: int = ROUNDS) -> Record:
+    """Measure training and inference of the article's network.
+
+    Returns:
+        One JSON-able object. ``ratio`` is the engine's images/s over those of the article's loop,
+        the median over the rounds, with the least and greatest in ``ratio_spread``;
+        ``step_flops_per_s`` counts the floating-point operations of the convolutions and matrix
+        products in a training step, forward and backward; ``matmul_flops_per_s`` is what a large
+        matrix product in the same precision reaches, in the same process, and ``matmul_share`` the
+        one over the other. ``latency_ms`` gives medians for one picture and for 64.
+    """
+    unpack()
+    with _worker(_article_loop, device) as article, _worker(_engine, device, precision) as engine:
+        about, _ = engine(), article()  # each plans and allocates
+        turns = [(article(), engine()) for _ in range(rounds)]
+    article_rates = [a["images"] / a["seconds"] for a, _ in turns]
+    engine_rates = [e["images"] / e["seconds"] for _, e in turns]
+    ratios = [e / a for a, e in zip(article_rates, engine_rates, strict=True)]
+    shares = [e["step_flops"] / e["matmul_flops"] for _, e in turns]
+    return {
+        **{name: about[name] for name in ("device", "device_name", "precision", "memory_format")},
+        "torch": torch.__version__,
+        "rounds": rounds,
+        "article_images_per_s": round(statistics.median(article_rates), 1),
+        "engine_images_per_s": round(statistics.median(engine_rates), 1),
+        "ratio": round(statistics.median(ratios), 2),
+        "ratio_spread": [round(min(ratios), 2), round(max(ratios), 2)],
+        "step_flops_per_s": statistics.median(e["step_flops"] for _, e in turns),
+        "matmul_flops_per_s": statistics.median(e["matmul_flops"] for _, e in turns),
+        "matmul_share": round(statistics.median(shares), 3),
+        "matmul_share_spread": [round(min(shares), 3), round(max(shares), 3)],
+        "overhead_share": about["overhead_share"],
+        "inference": inference(device),
+    }
+
+
+@contextmanager
+def _worker(side: Side, *arguments: str) -> Iterator[Callable[[], Record]]:
+    """A side in a process of its own; a call lets it take its next turn."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there, side, arguments), daemon=True)
+    process.start()
+    there.close()
+
+    def turn() -> Record:
+        here.send("go")
+        try:
+            answer = here.recv()
+        except EOFError:
+            raise RuntimeError("A measurement broke off: is there enough memory?") from None
+        if isinstance(answer, str):
+            raise RuntimeError(answer)
+        return answer
+
+    try:
+        yield turn
+    finally:
+        process.kill()
+        process.join()
+
+
+def _serve(pipe: Connection, side: Side, arguments: tuple[str, ...]) -> None:
+    """One turn of a side for each word from the other end."""
+    turns = side(*arguments)
+    while True:
+        pipe.recv()
+        try:
+            pipe.send(next(turns))
+        except (ValueError, RuntimeError, OSError) as error:
+            pipe.send(str(error))
+
+
+# ------------------------------------------------------------------------ training
+
+
+def _article_loop(device: str) -> Iterator[Record]:
+    """The article's training as printed: PIL pictures, a plain loader, float32, SGD."""
+    target = devices.resolve(device)
+    transform = transforms.Compose([transforms.Resize(224), transforms.ToTensor()])
+    data = FashionMNIST(DATA_DIR, train=True, transform=transform)
+    net = AlexNet().to(target)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    loss = nn.CrossEntropyLoss()
+
+    def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        while True:
+            yield from DataLoader(data, batch_size=BATCH, shuffle=True)
+
+    endless = batches()
+
+    def turn(least: float) -> Record:
+        net.train()
+        images, begin = 0, time.perf_counter()
+        while not images or time.perf_counter() - begin < least:
+            for x, y in islice(endless, 1):
+                x, y = x.to(target), y.to(target)
+                optimizer.zero_grad()
+                loss(net(x), y).backward()
+                optimizer.step()
+                images += len(x)
+                devices.synchronize(target)
+        return {"images": images, "seconds": time.perf_counter() - begin}
+
+    yield turn(0.0)  # plans and allocates
+    while True:
+        yield turn(WINDOW_SECONDS[target.type])
+
+
+def _engine(device: str, precision: str) -> Iterator[Record]:
+    """This program's training step on the same network and batches."""
+    devices.keep_freed_memory()
+    engine = Engine(TrainConfig(device=device, precision=precision))
+    data = load_split(train=True, device=engine.device)
+    order = epoch_order(len(data), 0, 0).to(engine.device)
+    chosen = order[:BATCH]
+    counter = FlopCounterMode(display=False)
+    with counter:
+        engine.step(data, chosen, 0, 0.1)
+    flops = counter.get_total_flops() / BATCH
+
+    def turn(least: float) -> Record:
+        images, begin = 0, time.perf_counter()
+        while not images or time.perf_counter() - begin < least:
+            engine.step(data, chosen, images, 0.1)
+            images += BATCH
+        devices.synchronize(engine.device)
+        seconds = time.perf_counter() - begin
+        matmul = devices.matmul_flops(engine.device, engine.precision, MATMUL_SIDE)
+        return {
+            "images": images,
+            "seconds": seconds,
+            "step_flops": images * flops / seconds,
+            "matmul_flops": matmul,
+        }
+
+    turn(0.0)
+    step = turn(0.0)["seconds"]
+    yield {
+        "device": str(engine.device),
+        "device_name": devices.info(engine.device).name,
+        "precision": engine.precision,
+        "memory_format": engine.memory_format,
+        "overhead_share": _overhead_share(engine, step),
+    }
+    while True:
+        yield turn(WINDOW_SECONDS[engine.device.type])
+
+
+def _overhead_share(engine: Engine, step_seconds: float) -> float:
+    """Share of an article's epoch that goes into its events and checkpoints, as configured."""
+    from alexnet_demo.train import EVENT_SECONDS, Trainer
+
+    with tempfile.TemporaryDirectory() as folder:
+        Run(Path(folder)).last.parent.mkdir()
+        events = EventWriter(Path(folder) / "events.jsonl")
+        trainer = Trainer(engine.config, Path(folder), events)
+        trainer.engine = engine
+        seconds = devices.least_seconds(trainer.save, engine.device)
+        event = devices.least_seconds(lambda: events.write("batch", loss=1.0), engine.device)
+        events.close()
+    epoch = engine.config.steps_per_epoch * step_seconds
+    checkpoints = 2 + epoch / (60 * engine.config.checkpoint_minutes)
+    return round((checkpoints * seconds + epoch / EVENT_SECONDS * event) / epoch, 5)
+
+
+# ----------------------------------------------------------------------- inference
+
+
+def inference(device: str = "auto") -> Record:
+    """Single-image latency and batch throughput of one network in three programs.
+
+    Beside this program's `Classifier`: plain eager PyTorch in float32, and ONNX Runtime on the
+    same weights where the package ``onnxruntime`` is installed (and ``onnx``, to export). The
+    answers are compared on 64 pictures of the test set.
+    """
+    target = devices.resolve(device)
+    torch.manual_seed(0)
+    model = AlexNet()
+    model.eval()
+    pictures = load_split(train=False).head(64).images
+    classifier = Classifier(model, {}, target)
+    eager = AlexNet().to(target).eval()
+    eager.load_state_dict(model.state_dict())
+
+    def run_ours(images: torch.Tensor) -> np.ndarray:
+        return classifier.probabilities(images.numpy())
+
+    def run_eager(images: torch.Tensor) -> np.ndarray:
+        with torch.inference_mode():
+            return eager(to_input(images.to(target))).softmax(1).cpu().numpy()
+
+    sides: dict[str, Callable[[torch.Tensor], np.ndarray]] = {
+        "ours": run_ours,
+        "eager_fp32": run_eager,
+    }
+    if runtime := _onnx_runtime(model):
+        sides["onnx_runtime"] = runtime
+    answers = {name: side(pictures) for name, side in sides.items()}
+    one = _medians(sides, pictures[:1], 21)
+    many = _medians(sides, pictures, 7)
+    return {
+        "precision": classifier.precision,
+        "latency_ms": one,
+        "batch_of_64_ms": many,
+        "same_labels": {
+            name: float((answer.argmax(1) == answers["eager_fp32"].argmax(1)).mean())
+            for name, answer in answers.items()
+        },
+        "greatest_difference": {
+            name: float(np.abs(answer - answers["eager_fp32"]).max())
+            for name, answer in answers.items()
+        },
+    }
+
+
+def _medians(
+    sides: dict[str, Callable[[torch.Tensor], np.ndarray]], images: torch.Tensor, rounds: int
+) -> dict[str, float]:
+    """Milliseconds that each side takes for these pictures, in turn."""
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, side in sides.items():
+            begin = time.perf_counter()
+            side(images)
+            times[name].append((time.perf_counter() - begin) * 1000)
+    return {name: round(statistics.median(ms), 2) for name, ms in times.items()}
+
+
+def _onnx_runtime(model: AlexNet) -> Callable[[torch.Tensor], np.ndarray] | None:
+    """The model in ONNX Runtime on the CPU; None where that is not installed."""
+    try:
+        import onnxruntime  # type: ignore[import-untyped]
+    except ImportError:
+        return None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "alexnet.onnx"
+        torch.onnx.export(
+            model,
+            (torch.rand(2, 1, model.image_size, model.image_size),),
+            path,
+            input_names=["pictures"],
+            dynamic_shapes=({0: "batch"},),
+            dynamo=True,
+            verbose=False,
+        )
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def run(images: torch.Tensor) -> np.ndarray:
+        (logits,) = session.run(None, {"pictures": to_input(images).numpy()})
+        return torch.from_numpy(logits).softmax(1).numpy()
+
+    return run
+
+
+def format_report(report: Record) -> str:
+    """The measurements as lines to read."""
+    r, i = report, report["inference"]
+    lines = [
+        f"{r['device_name']}, {r['precision']}, {r['memory_format']}, PyTorch {r['torch']}",
+        f"article's loop {r['article_images_per_s']:,} images/s, this engine "
+        f"{r['engine_images_per_s']:,}: {r['ratio']} times as fast "
+        f"({r['ratio_spread'][0]} to {r['ratio_spread'][1]} in {r['rounds']} rounds)",
+        f"training step {r['step_flops_per_s'] / 1e9:,.0f} GFLOP/s, matrix product "
+        f"{r['matmul_flops_per_s'] / 1e9:,.0f}: {r['matmul_share']:.0%} of the machine's rate",
+        f"events and checkpoints take {r['overhead_share']:.2%} of the training time",
+        f"inference in {i['precision']}:",
+    ]
+    lines += [
+        f"  {name:<13} one picture {i['latency_ms'][name]:>7} ms, "
+        f"64 {i['batch_of_64_ms'][name]:>8} ms, same label on {i['same_labels'][name]:.1%}"
+        for name in i["latency_ms"]
+    ]
+    return "\n".join(lines)

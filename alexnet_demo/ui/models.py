@@ -116,6 +116,8 @@ def caution(classifier: Classifier) -> None:
     # A training state has no test of its own, but tells how far its run had come.
     info = classifier.info
     accuracy = info.get("test_accuracy", info.get("best_accuracy"))
+    if accuracy == -1 and info.get("epoch"):
+        return  # widened, and not tested since
     if isinstance(accuracy, (int, float)) and accuracy < HARDLY_LEARNED:
         st.warning(
             "This model has hardly learned anything yet: its answers are little better than "

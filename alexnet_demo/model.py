@@ -77,7 +77,7 @@ class AlexNet(nn.Module):
 
         After He et al., "Delving Deep into Rectifiers" (2015). conv1 begins as if its pictures,
         which are in [0, 1], were shifted and scaled to mean 0 and variance 1: it has no padding, so
-        its weights can hold both. fc8 begins near zero, so that no class is favoured at first.
+        its weights can hold both. fc8 begins small, so that the first losses are.
         """
         for module in self.net:
             if isinstance(module, (nn.Conv2d, nn.Linear)):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
 
-from alexnet_demo.config import PARAMETERS
+from alexnet_demo.config import PARAMETERS, PIXEL_MEAN, PIXEL_STD
+from alexnet_demo.data import load_split
 from alexnet_demo.model import AlexNet, count_parameters, feature_side
+from alexnet_demo.preprocess import to_input
 
 
 def article_network(num_classes: int = 10) -> nn.Sequential:
@@ -108,3 +112,21 @@ def test_settings_build_the_same_network_again() -> None:
     model = AlexNet(**settings)  # type: ignore[arg-type]
     assert model.settings == settings
     AlexNet(**model.settings).load_state_dict(model.state_dict())  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def test_initialised_for_relu_the_signal_keeps_its_size() -> None:
+    pictures = load_split(train=True).head(64).images
+    pixels = load_split(train=True).images / 255
+    assert float(pixels.mean()) == pytest.approx(PIXEL_MEAN, abs=5e-5)
+    assert float(pixels.std()) == pytest.approx(PIXEL_STD, abs=5e-5)
+    torch.manual_seed(0)
+    model = AlexNet(width=0.25)
+    default = deepcopy(model)
+    model.initialise_for_relu()
+    spreads = {}
+    for name, network in (("default", default), ("kaiming", model)):
+        x = network.net[:17](to_input(pictures))  # to relu7's input but one
+        spreads[name] = float(x.std())
+    assert spreads["kaiming"] > 10 * spreads["default"]
+    assert 0.1 < spreads["kaiming"] < 10

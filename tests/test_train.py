@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from torch import nn
 from torchvision import transforms
 
 from alexnet_demo import checkpoint, data
+from alexnet_demo import config as config_module
 from alexnet_demo import device as devices
 from alexnet_demo import engine as engine_module
 from alexnet_demo import train as train_module
@@ -261,3 +265,141 @@ def test_a_checkpoint_of_another_network_is_refused(runs_dir: Path):
 def test_a_gpu_trains_too(runs_dir: Path):
     config = tiny(device="auto", precision="auto")
     assert run_training(config, prepared(runs_dir / "a", config)) == "finished"
+
+
+# ------------------------------------------------------------------- kill -9 and resume
+
+EXACT = {
+    **TINY,
+    "width": 0.125,
+    "grow": "0.5:0.5",
+    "flip": True,
+    "schedule": "linear",
+    "checkpoint_minutes": 0.0005,  # at nearly every step
+}
+KILLED_TRAINER = """
+import os, signal, sys
+from pathlib import Path
+from alexnet_demo import checkpoint, engine, train
+from alexnet_demo.config import TrainConfig
+from alexnet_demo.process import run_training
+
+owner, name, count = {"step": (engine.Engine, "step", 7), "test": (engine.Engine, "test", 3),
+    "write": (checkpoint, "save_file", 5), "first": (engine.Engine, "step", 1),
+    "after widening": (engine.Engine, "widen", 1)}[sys.argv[1]]
+real, calls = getattr(owner, name), iter(range(1, 1000))
+
+def killing(*arguments, **named):
+    if next(calls) == count:
+        if name == "save_file":  # half of a checkpoint is on the disk
+            Path(arguments[1]).write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments, **named)
+
+setattr(owner, name, killing)
+train.EVENT_SECONDS = 0.0
+config = TrainConfig(**eval(sys.argv[3]))
+run_training(config, Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of `EXACT` from beginning to end."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config_module, "RUNS_DIR", folder)
+        patch.setattr(train_module, "EVENT_SECONDS", 0.0)
+        directory = prepared(folder / "straight", TrainConfig(**EXACT))
+        assert run_training(TrainConfig(**EXACT), directory) == "finished"
+    return Run(directory)
+
+
+@pytest.mark.parametrize("moment", ["first", "step", "test", "write", "after widening"])
+def test_killed_at_any_moment_and_resumed_equals_uninterrupted(
+    runs_dir: Path, uninterrupted: Run, moment: str, monkeypatch
+):
+    """The same weights bit for bit on a CPU, and the same curve without gaps or doubled points."""
+    config = TrainConfig(**EXACT)
+    directory = prepared(runs_dir / "killed", config)
+    command = [sys.executable, "-c", KILLED_TRAINER, moment, str(directory), repr(EXACT)]
+    killed = subprocess.run(command, cwd=config_module.ROOT, check=False, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    assert Run(directory).state == "interrupted"
+
+    monkeypatch.setattr(train_module, "EVENT_SECONDS", 0.0)
+    assert run_training(config, directory) == "finished"
+    ours, theirs = weights(directory), weights(uninterrupted.directory)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    curves = [Run(directory).history, uninterrupted.history]
+    for record in ("batches", "epochs", "grown"):
+        steps = [[event["step"] for event in getattr(curve, record)] for curve in curves]
+        assert steps[0] == steps[1]
+    assert [b["step"] for b in curves[0].batches] == list(range(1, 11))
+    for field in ("loss", "accuracy", "lr"):
+        values = [[batch[field] for batch in curve.batches] for curve in curves]
+        assert values[0] == values[1]
+    assert [e["test_loss"] for e in curves[0].epochs] == [e["test_loss"] for e in curves[1].epochs]
+
+
+def test_the_same_seed_gives_the_same_result_and_another_seed_another(runs_dir: Path):
+    found = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        config = TrainConfig(**{**EXACT, "seed": seed, "epochs": 1, "train_samples": 32})
+        run_training(config, prepared(runs_dir / name, config))
+        found.append(weights(runs_dir / name))
+    assert all(torch.equal(found[0][n], found[1][n]) for n in found[0])
+    assert not all(torch.equal(found[0][n], found[2][n]) for n in found[0])
+
+
+# ------------------------------------------------------------------------ other settings
+
+
+def test_a_growing_run_ends_at_its_whole_width_and_its_best_is_of_that(runs_dir: Path):
+    config = TrainConfig(**EXACT)
+    directory = prepared(runs_dir / "a", config)
+    run_training(config, directory)
+    run = Run(directory)
+    assert [(g["step"], g["width"]) for g in run.history.grown] == [(5, 0.125)]
+    assert [e["width"] for e in run.history.epochs] == [0.0625, 0.125]
+    assert checkpoint.load_weights(run.best)[0].width == 0.125
+    assert run.history.best and run.history.best["epoch"] == 2
+
+
+def test_early_stopping_ends_the_run_after_epochs_without_progress(runs_dir: Path):
+    config = tiny(epochs=50, patience=2, lr=1e-6, momentum=0.0)  # learns nothing
+    directory = prepared(runs_dir / "a", config)
+    assert run_training(config, directory) == "finished"
+    assert len(Run(directory).history.epochs) == 3
+
+
+def test_epochs_and_learning_rate_can_change_while_paused(runs_dir: Path):
+    config = tiny(epochs=1)
+    directory = prepared(runs_dir / "a", config)
+    run_training(config, directory)
+    longer = tiny(epochs=2, lr_scale=0.1)
+    assert run_training(longer, directory) == "finished"
+    history = Run(directory).history
+    assert [e["epoch"] for e in history.epochs] == [1, 2]
+    assert history.batches[-1]["lr"] == pytest.approx(0.005)
+
+
+def test_validation_images_are_the_last_training_images(runs_dir: Path):
+    config = tiny(validation=100, epochs=1)
+    directory = prepared(runs_dir / "a", config)
+    run_training(config, directory)
+    model, info = checkpoint.load_weights(Run(directory).best)
+    held_back = data.load_split(train=True).tail(100)
+    with torch.no_grad():
+        hits = int((model(to_input(held_back.images)).argmax(1) == held_back.labels).sum())
+    assert hits / 100 == pytest.approx(info["test_accuracy"])
+
+
+def test_a_runs_config_says_what_its_result_rests_on(runs_dir: Path):
+    directory = prepared(runs_dir / "a", tiny(seed=5))
+    record = json.loads((directory / "config.json").read_text())
+    assert record["seed"] == 5
+    assert record["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert {"numpy", "torchvision", "python", "alexnet_demo"} < record["versions"].keys()
+    assert "commit" in record

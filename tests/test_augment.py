@@ -1,0 +1,74 @@
+"""Random changes: what they do to a picture, and that a seed repeats them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from alexnet_demo.augment import augment, erase, flip, shift
+from alexnet_demo.config import TrainConfig
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def pictures() -> Tensor:
+    return torch.randint(1, 256, (200, 28, 28), dtype=torch.uint8, generator=generator(9))
+
+
+def test_nothing_asked_for_changes_nothing(pictures: Tensor):
+    assert augment(pictures, TrainConfig(), generator()) is pictures
+
+
+def test_about_half_are_mirrored_and_the_others_untouched(pictures: Tensor):
+    flipped = flip(pictures, generator())
+    mirrored = [torch.equal(a, b.flip(-1)) for a, b in zip(flipped, pictures, strict=True)]
+    same = [torch.equal(a, b) for a, b in zip(flipped, pictures, strict=True)]
+    assert all(m != s for m, s in zip(mirrored, same, strict=True))
+    assert 70 < sum(mirrored) < 130
+
+
+def test_a_shift_moves_the_whole_picture_by_at_most_its_reach(pictures: Tensor):
+    moved = shift(pictures, 2, generator())
+    offsets = set()
+    for before, after in zip(pictures, moved, strict=True):
+        found = [
+            (y, x)
+            for y in range(-2, 3)
+            for x in range(-2, 3)
+            if torch.equal(after, _shifted(before, y, x))
+        ]
+        assert len(found) == 1
+        offsets |= set(found)
+    assert len(offsets) == 25
+
+
+def _shifted(picture: Tensor, y: int, x: int) -> Tensor:
+    """The pixel at (row, column) comes from (row + y, column + x)."""
+    padded = torch.nn.functional.pad(picture, (2, 2, 2, 2))
+    return padded[2 + y : 30 + y, 2 + x : 30 + x]
+
+
+def test_erasing_hides_one_rectangle_under_one_grey(pictures: Tensor):
+    hidden = erase(pictures, 0.5, generator())
+    changed = hidden != pictures
+    touched = changed.flatten(1).any(1)
+    assert 70 < touched.sum() < 130
+    for after, where in zip(hidden[touched], changed[touched], strict=True):
+        rows, columns = where.any(1).nonzero(), where.any(0).nonzero()
+        box = after[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        assert max(box.shape) <= 12
+        assert len(box.unique()) <= 2  # a pixel may have had that grey before
+    assert torch.equal(erase(pictures, 0.0, generator()), pictures)
+
+
+def test_a_seed_repeats_all_of_it(pictures: Tensor):
+    config = TrainConfig(flip=True, shift=2, erase=0.5)
+    once, again, other = (augment(pictures, config, generator(seed)) for seed in (1, 1, 2))
+    assert once.dtype == torch.uint8
+    assert once.shape == pictures.shape
+    assert torch.equal(once, again)
+    assert not torch.equal(once, other)

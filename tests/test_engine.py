@@ -1,0 +1,95 @@
+"""The step: its randomness, its place among several processes, its growth."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from alexnet_demo.config import TrainConfig
+from alexnet_demo.data import Split, load_split
+from alexnet_demo.engine import Engine
+from alexnet_demo.team import Team
+
+TINY = TrainConfig(
+    width=0.0625, device="cpu", precision="fp32", memory_format="channels_last", lr=0.05
+)
+
+
+@pytest.fixture(scope="module")
+def data() -> Split:
+    return load_split(train=True).head(64)
+
+
+def weights(engine: Engine) -> list[torch.Tensor]:
+    return [p.detach().clone() for p in engine.model.parameters()]
+
+
+def test_a_steps_randomness_is_its_number(data: Split):
+    """Whatever was drawn before: the same step gives the same weights, another one others."""
+    found = []
+    for number in (5, 5, 6):
+        engine = Engine(TINY)
+        torch.rand(1000)
+        engine.step(data, torch.arange(16), number, 0.05)
+        found.append(weights(engine))
+    assert all(torch.equal(a, b) for a, b in zip(found[0], found[1], strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(found[0], found[2], strict=True))
+
+
+@pytest.mark.parametrize(("count", "size"), [(16, 2), (15, 2), (1, 3), (7, 4)])
+def test_shares_cover_a_batch_and_their_weighted_means_average_to_its_mean(count: int, size: int):
+    values = torch.arange(count, dtype=torch.float)
+    shares = [Team(rank, size).share(count) for rank in range(size)]
+    seen = [value for part, weight in shares if weight for value in values[part].tolist()]
+    assert seen == values.tolist()
+    average = sum(values[part].mean() * weight for part, weight in shares) / size
+    assert float(average) == pytest.approx(float(values.mean()))
+
+
+def test_outcomes_of_the_shares_add_up_to_those_of_the_whole(data: Split):
+    whole = Engine(TINY).test(data, slice(0, 15))
+    engine = Engine(TINY)
+    loss = hits = 0.0
+    for rank in range(2):
+        engine.team = Team(rank, 2)
+        part = engine.test(data, slice(0, 15))
+        assert part.count == 15
+        loss, hits = loss + float(part.loss), hits + float(part.hits)
+    assert loss == pytest.approx(float(whole.loss), rel=1e-5)
+    assert hits == float(whole.hits)
+
+
+def test_widening_keeps_what_was_learned(data: Split):
+    engine = Engine(TINY)
+    for number in range(3):
+        engine.step(data, torch.arange(32), number, 0.05)
+    before = engine.test(data, slice(0, 64))
+    engine.widen(0.125, 3)
+    after = engine.test(data, slice(0, 64))
+    assert engine.model.width == 0.125
+    assert float(after.loss) == pytest.approx(float(before.loss), rel=1e-4)
+
+
+def test_settings_reach_the_network_and_the_optimiser():
+    engine = Engine(
+        TrainConfig(**{**TINY.to_json(), "dropout": 0.2, "momentum": 0.9, "nesterov": True})
+    )
+    assert {m.p for m in engine.model.modules() if isinstance(m, torch.nn.Dropout)} == {0.2}
+    group = engine.optimizer.param_groups[0]
+    assert (group["momentum"], group["nesterov"]) == (0.9, True)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, there is none here")
+def test_a_step_never_waits_for_the_gpu():
+    """PyTorch raises at any synchronisation; fp16's check for overflow needs one, bf16 none."""
+    engine = Engine(TrainConfig(device="cuda", precision="bf16", flip=True, shift=2, erase=0.5))
+    data = load_split(train=True, device=engine.device)
+    chosen = torch.arange(128, device=engine.device)
+    engine.step(data, chosen, 0, 0.1)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for number in range(1, 4):
+            engine.step(data, chosen, number, 0.1)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -110,6 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
     bench = command("bench", run_bench, "compare this engine with the article's loop")
     bench.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N")
     bench.add_argument("--precision", choices=CHOICES["precision"], default="auto")
+    bench.add_argument("--width", type=float, default=1.0, help=LIMITS["width"].range)
     bench.add_argument("--rounds", type=int, default=7, help="turns of each side")
 
     command("runs", run_runs, "list the runs and their states")
@@ -210,7 +211,9 @@ def _train_in_a_team(options: argparse.Namespace, directory: Path, settings: Tra
     run = Run(directory)
     if status != 0 and (run.history.end or {}).get("event") != "error":
         events = EventWriter(run.events)
-        events.write("error", message=f"One of the {settings.devices} processes broke off.")
+        events.write(
+            "error", message=f"One of the {settings.devices} processes broke off: see the log."
+        )
         events.close()
     state = run.state
     return {"stopped": INTERRUPTED, "finished": DONE, "paused": DONE}.get(state, FAILED)
@@ -363,7 +366,8 @@ def run_bench(options: argparse.Namespace) -> int:
 
     if options.rounds < 1:
         raise ConfigError("--rounds must be at least 1.")
-    report = bench.bench(options.device, options.precision, options.rounds)
+    LIMITS["width"].check(options.width)
+    report = bench.bench(options.device, options.precision, options.rounds, options.width)
     print(json.dumps(report) if options.json else bench.format_report(report))
     return DONE
 

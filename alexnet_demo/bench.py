@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from copy import deepcopy
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,10 @@ WINDOW_SECONDS = {"cpu": 0.0, "cuda": 2.0, "mps": 2.0}
 """How long a side's turn lasts at least; on a CPU one step is long enough."""
 
 
-def bench(device: str = "auto", precision: str = "auto", rounds: int = ROUNDS) -> Record:
-    """Measure training and inference of the article's network.
+def bench(
+    device: str = "auto", precision: str = "auto", rounds: int = ROUNDS, width: float = 1.0
+) -> Record:
+    """Measure training and inference of the article's network, or of one of another width.
 
     Returns:
         One JSON-able object. ``ratio`` is the engine's images/s over those of the article's loop,
@@ -57,7 +59,10 @@ def bench(device: str = "auto", precision: str = "auto", rounds: int = ROUNDS) -
         one over the other. ``latency_ms`` gives medians for one picture and for 64.
     """
     unpack()
-    with _worker(_article_loop, device) as article, _worker(_engine, device, precision) as engine:
+    with (
+        _worker(_article_loop, device, width) as article,
+        _worker(_engine, device, precision, width) as engine,
+    ):
         about, _ = engine(), article()  # each plans and allocates
         turns = [(article(), engine()) for _ in range(rounds)]
     article_rates = [a["images"] / a["seconds"] for a, _ in turns]
@@ -77,12 +82,12 @@ def bench(device: str = "auto", precision: str = "auto", rounds: int = ROUNDS) -
         "matmul_share": round(statistics.median(shares), 3),
         "matmul_share_spread": [round(min(shares), 3), round(max(shares), 3)],
         "overhead_share": about["overhead_share"],
-        "inference": inference(device),
+        "inference": inference(device, width),
     }
 
 
 @contextmanager
-def _worker(side: Side, *arguments: str) -> Iterator[Callable[[], Record]]:
+def _worker(side: Side, *arguments: str | float) -> Iterator[Callable[[], Record]]:
     """A side in a process of its own; a call lets it take its next turn."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
@@ -107,7 +112,7 @@ def _worker(side: Side, *arguments: str) -> Iterator[Callable[[], Record]]:
         process.join()
 
 
-def _serve(pipe: Connection, side: Side, arguments: tuple[str, ...]) -> None:
+def _serve(pipe: Connection, side: Side, arguments: tuple[str | float, ...]) -> None:
     """One turn of a side for each word from the other end."""
     turns = side(*arguments)
     while True:
@@ -121,12 +126,12 @@ def _serve(pipe: Connection, side: Side, arguments: tuple[str, ...]) -> None:
 # ------------------------------------------------------------------------ training
 
 
-def _article_loop(device: str) -> Iterator[Record]:
+def _article_loop(device: str, width: float) -> Iterator[Record]:
     """The article's training as printed: PIL pictures, a plain loader, float32, SGD."""
     target = devices.resolve(device)
     transform = transforms.Compose([transforms.Resize(224), transforms.ToTensor()])
     data = FashionMNIST(DATA_DIR, train=True, transform=transform)
-    net = AlexNet().to(target)
+    net = AlexNet(width=width).to(target)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     loss = nn.CrossEntropyLoss()
 
@@ -140,13 +145,13 @@ def _article_loop(device: str) -> Iterator[Record]:
         net.train()
         images, begin = 0, time.perf_counter()
         while not images or time.perf_counter() - begin < least:
-            for x, y in islice(endless, 1):
-                x, y = x.to(target), y.to(target)
-                optimizer.zero_grad()
-                loss(net(x), y).backward()
-                optimizer.step()
-                images += len(x)
-                devices.synchronize(target)
+            x, y = next(endless)
+            x, y = x.to(target), y.to(target)
+            optimizer.zero_grad()
+            loss(net(x), y).backward()
+            optimizer.step()
+            images += len(x)
+            devices.synchronize(target)
         return {"images": images, "seconds": time.perf_counter() - begin}
 
     yield turn(0.0)  # plans and allocates
@@ -154,17 +159,14 @@ def _article_loop(device: str) -> Iterator[Record]:
         yield turn(WINDOW_SECONDS[target.type])
 
 
-def _engine(device: str, precision: str) -> Iterator[Record]:
+def _engine(device: str, precision: str, width: float) -> Iterator[Record]:
     """This program's training step on the same network and batches."""
     devices.keep_freed_memory()
-    engine = Engine(TrainConfig(device=device, precision=precision))
+    engine = Engine(TrainConfig(device=device, precision=precision, width=width))
     data = load_split(train=True, device=engine.device)
     order = epoch_order(len(data), 0, 0).to(engine.device)
     chosen = order[:BATCH]
-    counter = FlopCounterMode(display=False)
-    with counter:
-        engine.step(data, chosen, 0, 0.1)
-    flops = counter.get_total_flops() / BATCH
+    flops = step_flops(engine.model, to_input(data.images[chosen])) / BATCH
 
     def turn(least: float) -> Record:
         images, begin = 0, time.perf_counter()
@@ -194,6 +196,14 @@ def _engine(device: str, precision: str) -> Iterator[Record]:
         yield turn(WINDOW_SECONDS[engine.device.type])
 
 
+def step_flops(model: nn.Module, x: torch.Tensor) -> int:
+    """Floating-point operations of the forward and backward pass of these pictures."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        model(x).sum().backward()
+    return counter.get_total_flops()
+
+
 def _overhead_share(engine: Engine, step_seconds: float) -> float:
     """Share of an article's epoch that goes into its events and checkpoints, as configured."""
     from alexnet_demo.train import EVENT_SECONDS, Trainer
@@ -214,7 +224,7 @@ def _overhead_share(engine: Engine, step_seconds: float) -> float:
 # ----------------------------------------------------------------------- inference
 
 
-def inference(device: str = "auto") -> Record:
+def inference(device: str = "auto", width: float = 1.0) -> Record:
     """Single-image latency and batch throughput of one network in three programs.
 
     Beside this program's `Classifier`: plain eager PyTorch in float32, and ONNX Runtime on the
@@ -223,12 +233,10 @@ def inference(device: str = "auto") -> Record:
     """
     target = devices.resolve(device)
     torch.manual_seed(0)
-    model = AlexNet()
-    model.eval()
+    model = AlexNet(width=width).eval()
     pictures = load_split(train=False).head(64).images
     classifier = Classifier(model, {}, target)
-    eager = AlexNet().to(target).eval()
-    eager.load_state_dict(model.state_dict())
+    eager = deepcopy(model).to(target)
 
     def run_ours(images: torch.Tensor) -> np.ndarray:
         return classifier.probabilities(images.numpy())

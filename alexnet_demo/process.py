@@ -43,7 +43,7 @@ def run_training(
     # Of a team, one process writes.
     events = EventWriter(directory / "events.jsonl", echo) if team.leads else EventWriter.silent()
     try:
-        with _translated_errors(config):
+        with _translated_errors(config, team):
             device = str(devices.resolve(config.device, team.local_rank))
             with _holding(device, directory.name) if team.leads else nullcontext():
                 _yield_to_others()
@@ -63,7 +63,7 @@ def run_training(
 
 
 @contextmanager
-def _translated_errors(config: TrainConfig) -> Iterator[None]:
+def _translated_errors(config: TrainConfig, team: Team) -> Iterator[None]:
     """Turn running out of memory, and whatever nobody foresaw, into one sentence."""
     try:
         yield
@@ -78,6 +78,11 @@ def _translated_errors(config: TrainConfig) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise TrainError(
                 "The disk is full: free some space, then resume; the last checkpoint is kept."
+            ) from error
+        if team.lost(error):
+            raise TrainError(
+                f"One of the {team.size} processes of this training ended from outside or ran out "
+                "of memory: resume goes on from the last checkpoint."
             ) from error
         raise TrainError(
             f"The training broke off ({type(error).__name__}: {error}); the log says more."

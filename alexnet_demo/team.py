@@ -70,6 +70,12 @@ class Team:
         distributed.broadcast(told, 0)
         return int(told)
 
+    def lost(self, error: Exception) -> bool:
+        """Whether an error says that another process is there no more."""
+        return self.size > 1 and (
+            isinstance(error, distributed.DistError) or "gloo" in str(error).lower()
+        )
+
     def agree_text(self, text: str) -> str:
         """The first process's text."""
         if self.size == 1:

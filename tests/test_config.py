@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_the_linear_schedule_rises_falls_and_never_jumps():
     assert rates[:peak] == sorted(rates[:peak])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert 0 < rates[-1] < 0.001
-    assert max(abs(a - b) for a, b in zip(rates, rates[1:], strict=False)) < 0.003
+    assert max(abs(a - b) for a, b in pairwise(rates)) < 0.003
 
 
 def test_the_articles_schedule_is_constant():

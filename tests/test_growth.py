@@ -40,7 +40,7 @@ def test_copies_learn_different_things():
 
 def test_the_same_generator_gives_the_same_network():
     pair = [widened(narrow(), 2, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4)]
-    weights = [model.net.fc6.weight for model in pair]
+    weights = [model.get_parameter("net.fc6.weight") for model in pair]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 

@@ -112,7 +112,7 @@ def test_what_records_and_jobs_may_know(module: str, known: set[str]) -> None:
     assert found == {f"{PACKAGE}.{name}" for name in known}
 
 
-@pytest.mark.parametrize("module", [m for m in CORE if m not in ("__main__", "process")])
+@pytest.mark.parametrize("module", [m for m in CORE if m not in ("__main__", "process", "bench")])
 def test_only_the_command_imports_the_trainer(module: str) -> None:
     assert f"{PACKAGE}.train" not in ours(ROOT / PACKAGE / f"{module}.py", late=True)
 

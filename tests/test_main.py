@@ -49,6 +49,24 @@ def test_train_streams_events_then_predict_uses_its_weights(runs_dir, tmp_path, 
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-3)
 
 
+def test_a_run_goes_on_with_more_epochs_and_remembers_them(runs_dir, tmp_path, capsys):
+    directory = tmp_path / "run"
+    assert main([*TRAIN, "--epochs", "1", "--run-dir", str(directory)]) == 0
+    more = ["--epochs", "2", "--lr-scale", "0.5"]
+    assert main(["train", "--resume", str(directory), *more, "--json"]) == 0
+    told = lines(capsys.readouterr().out.partition("\n")[2])
+    assert [e["epoch"] for e in told if e["event"] == "epoch"] == [2]
+    assert (Run(directory).config.epochs, Run(directory).config.lr_scale) == (2, 0.5)
+
+
+def test_the_range_test_prints_its_curve_and_a_suggestion(capsys):
+    recipe = ("--recipe", "quick", "--lr-find", "--json")
+    assert main([*TRAIN, *recipe, "--precision", "fp32"]) == 0
+    *trials, suggested = lines(capsys.readouterr().out)
+    assert all(trial.keys() == {"lr", "loss", "smoothed"} for trial in trials)
+    assert 1e-4 < suggested["suggested_lr"] < 3
+
+
 def test_train_refuses_what_it_cannot_do_with_status_2(runs_dir, tmp_path, capsys):
     assert main(["train", "--epochs", "0"]) == 2
     assert "Epochs must be between 1 and 1,000, not 0." in capsys.readouterr().err
@@ -62,7 +80,7 @@ def test_train_refuses_what_it_cannot_do_with_status_2(runs_dir, tmp_path, capsy
     assert main([*TRAIN, "--run-dir", str(tmp_path / "b")]) == 2
     assert "holds a run already" in capsys.readouterr().err
     assert main([*TRAIN, "--resume", "nothing"]) == 2
-    assert "leave the others out" in capsys.readouterr().err
+    assert "only --epochs, --lr-scale" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
         main(["train", "--recipe", "none"])
     assert stop.value.code == 2

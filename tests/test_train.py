@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -269,7 +270,7 @@ def test_a_gpu_trains_too(runs_dir: Path):
 
 # ------------------------------------------------------------------- kill -9 and resume
 
-EXACT = {
+EXACT: dict[str, Any] = {
     **TINY,
     "width": 0.125,
     "grow": "0.5:0.5",

@@ -60,8 +60,8 @@ def bench(
     """
     unpack()
     with (
-        _worker(_article_loop, device, width) as article,
-        _worker(_engine, device, precision, width) as engine,
+        worker(_article_loop, device, width) as article,
+        worker(_engine, device, precision, width) as engine,
     ):
         about, _ = engine(), article()  # each plans and allocates
         turns = [(article(), engine()) for _ in range(rounds)]
@@ -87,7 +87,7 @@ def bench(
 
 
 @contextmanager
-def _worker(side: Side, *arguments: str | float) -> Iterator[Callable[[], Record]]:
+def worker(side: Side, *arguments: str | float) -> Iterator[Callable[[], Record]]:
     """A side in a process of its own; a call lets it take its next turn."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()

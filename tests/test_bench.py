@@ -52,7 +52,7 @@ def test_flops_are_those_of_the_layers():
 
 def test_a_side_that_breaks_off_is_a_sentence():
     with (
-        bench._worker(bench._engine, "cuda:77", "fp32", 1.0) as turn,
+        bench.worker(bench._engine, "cuda:77", "fp32", 1.0) as turn,
         pytest.raises(RuntimeError, match="no device 'cuda:77'"),
     ):
         turn()

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
 
 import plotly.graph_objects as go
 from plotly.graph_objects import Figure
 
-from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS, CLASSES
+from alexnet_demo.config import (
+    ARTICLE_TEST_ACCURACY,
+    ARTICLE_TEST_LOSS,
+    CLASSES,
+    TrainConfig,
+    lr_at,
+    stages,
+)
 from alexnet_demo.events import Event, History
 
 if TYPE_CHECKING:  # summary imports torch, which this module must not
@@ -20,6 +29,9 @@ PALETTE = (
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
 TRAIN_COLOR, TEST_COLOR, REFERENCE_COLOR = PALETTE[0], PALETTE[6], PALETTE[8]
+OTHER_COLORS = tuple(
+    color for color in PALETTE if color not in (TRAIN_COLOR, TEST_COLOR, REFERENCE_COLOR)
+)
 KIND_COLORS = {"input": PALETTE[7], "conv": PALETTE[0], "pool": PALETTE[8], "fc": PALETTE[5]}
 CLASS_COLORS = dict(zip(CLASSES, PALETTE, strict=True))
 
@@ -192,9 +204,98 @@ def rounded_percent(share: float) -> str:
     return f"{share:.0f} %" if share >= 10 else f"{share:.1f} %"
 
 
+# ---------------------------------------------------------------- before the training
+
+SCHEDULE_POINTS = 200
+
+
+def width_name(width: float) -> str:
+    """Such as ``¼ width``, ``⅛ width``, ``0.3 width`` or ``whole width``."""
+    if width == 1:
+        return "whole width"
+    signs = {2: "½", 4: "¼", 8: "⅛"}
+    share = Fraction(width).limit_denominator(64)
+    if share.numerator == 1 and float(share) == width:
+        return f"{signs.get(share.denominator, f'1/{share.denominator}')} width"
+    return f"{width:g} width"
+
+
+def schedule_figure(settings: TrainConfig) -> Figure:
+    """The learning rate over the epochs, and the widths that the network goes through."""
+    total, per_epoch = settings.total_steps, settings.steps_per_epoch
+    last = max(total - 1, 1)
+    peak = min(int(settings.warmup * total), total - 1)  # where a rise turns into a fall
+    evenly = (round(i * last / (SCHEDULE_POINTS - 2)) for i in range(SCHEDULE_POINTS - 1))
+    steps = sorted({*evenly, peak} & set(range(total)))
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[step / per_epoch for step in steps],
+        y=[lr_at(settings, step) for step in steps],
+        mode="lines",
+        line={"color": TRAIN_COLOR, "width": 2.5},
+        hovertemplate="%{y:.4g}<extra>epoch %{x:.2f}</extra>",
+    )
+    style(figure, height=220)
+    figure.update_layout(showlegend=False, yaxis_title="Learning rate", xaxis_title="Epoch")
+    figure.update_xaxes(range=[0, settings.epochs])
+    figure.update_yaxes(rangemode="tozero")
+    parts = stages(settings)
+    for number, part in enumerate(parts if len(parts) > 1 else ()):
+        figure.add_vrect(
+            x0=part.first / per_epoch,
+            x1=part.end / per_epoch,
+            fillcolor=TEST_COLOR,
+            opacity=0.06 + 0.08 * number,
+            line_width=0,
+        )
+        figure.add_annotation(
+            x=(part.first + part.end) / 2 / per_epoch,
+            y=1.02,
+            yref="paper",
+            yanchor="bottom",
+            text=width_name(part.width),
+            showarrow=False,
+        )
+    return figure
+
+
+def lr_test_figure(trials: Sequence[Event], suggestion: float | None) -> Figure:
+    """Loss against a rising learning rate, on a logarithmic axis, and the rate to use.
+
+    Args:
+        trials: records with ``lr``, ``loss`` and ``smoothed``.
+        suggestion: a learning rate, or None while there is none yet.
+    """
+    figure = go.Figure()
+    for field, name, line in (
+        ("loss", "each step", {"color": TRAIN_COLOR, "width": 1}),
+        ("smoothed", "smoothed", {"color": TEST_COLOR, "width": 2.5}),
+    ):
+        figure.add_scatter(
+            x=[trial["lr"] for trial in trials],
+            y=[trial[field] for trial in trials],
+            name=name,
+            mode="lines",
+            line=line,
+            hovertemplate=f"%{{y:.3f}}<extra>{name}, learning rate %{{x:.2g}}</extra>",
+        )
+    style(figure, height=260)
+    figure.update_layout(xaxis_title="Learning rate", yaxis_title="Loss")
+    figure.update_xaxes(type="log", dtick=1)
+    if suggestion is not None:
+        figure.add_vline(
+            x=suggestion,
+            line={"color": REFERENCE_COLOR, "dash": "dash"},
+            annotation_text=f"{suggestion:g}",
+        )
+    return figure
+
+
 # ---------------------------------------------------------------------- training curves
 
 MAX_POINTS = 300
+Axis = Literal["epochs", "minutes"]
+"""What curves run along: epochs done, or minutes at work."""
 
 
 def thin(records: list[Event], keep: Event | None = None) -> list[Event]:
@@ -208,7 +309,13 @@ def thin(records: list[Event], keep: Event | None = None) -> list[Event]:
 
 
 def training_curve(
-    history: History, metric: str, epochs: int, *, log_scale: bool = False
+    history: History,
+    metric: str,
+    epochs: int,
+    *,
+    log_scale: bool = False,
+    others: Sequence[tuple[str, History]] = (),
+    axis: Axis = "epochs",
 ) -> Figure:
     """Loss or accuracy of a run: per batch, and per epoch on training and test images.
 
@@ -217,35 +324,39 @@ def training_curve(
         metric: ``loss`` or ``accuracy``; accuracy carries the article's published curve.
         epochs: planned epochs, the length of the x axis.
         log_scale: logarithmic y axis, for the loss.
+        others: runs to compare with, each with its name; their test curves are added.
+        axis: along minutes there is no curve of the article, which tells no times.
     """
     figure = go.Figure()
     batches, best = thin(history.batches), history.best
     as_percent = metric == "accuracy"
     number = "%{y:.1%}" if as_percent else "%{y:.3f}"
     figure.add_scatter(
-        x=[b["epoch"] for b in batches],
+        x=_along(axis, batches),
         y=[b[metric] for b in batches],
         name="train, per batch",
         mode="lines",
         line={"color": TRAIN_COLOR, "width": 1.25},
         opacity=0.75,
-        hovertemplate=f"{number}<extra>train, epoch %{{x:.2f}}</extra>",
+        hovertemplate=f"{number}<extra>train, {_AT[axis]}</extra>",
     )
     points = thin(history.epochs, keep=best)
     for part, color in (("train", TRAIN_COLOR), ("test", TEST_COLOR)):
         figure.add_scatter(
-            x=[e["epoch"] for e in points],
+            x=_along(axis, points),
             y=[e[f"{part}_{metric}"] for e in points],
             name=f"{part}, per epoch",
             mode="lines+markers",
             line={"color": color, "width": 2.5},
             marker={"size": 7},
-            hovertemplate=f"{number}<extra>{part}, epoch %{{x}}</extra>",
+            hovertemplate=f"{number}<extra>{part}, {_AT[axis]}</extra>",
         )
-    _add_article(figure, metric, number)
+    _add_tests(figure, others, metric, axis, OTHER_COLORS)
+    if axis == "epochs":
+        _add_article(figure, metric, number)
     if best:
         figure.add_scatter(
-            x=[best["epoch"]],
+            x=_along(axis, [best]),
             y=[best[f"test_{metric}"]],
             name="best epoch",
             mode="markers",
@@ -255,9 +366,17 @@ def training_curve(
                 "color": TEST_COLOR,
                 "line": {"width": 1, "color": "white"},
             },
-            hovertemplate=f"best: {number}<extra>epoch %{{x}}</extra>",
+            hovertemplate=f"best: {number}<extra>{_AT[axis]}</extra>",
         )
-    _style_curve(figure, "Accuracy" if as_percent else "Loss", epochs)
+    for event, x in zip(history.grown, _along(axis, history.grown), strict=True):
+        figure.add_vline(
+            x=x,
+            line={"color": REFERENCE_COLOR, "width": 1, "dash": "dot"},
+            annotation_text=width_name(event["width"]),
+            annotation_position="bottom right",
+        )
+    longest = max([epochs, *(len(other.epochs) for _, other in others)])
+    _style_curve(figure, "Accuracy" if as_percent else "Loss", axis, longest)
     figure.update_yaxes(tickformat=".0%" if as_percent else None, type="log" if log_scale else None)
     if not batches and not points:
         figure.add_annotation(
@@ -271,26 +390,48 @@ def training_curve(
     return figure
 
 
-def overlay(runs: list[tuple[str, History]], metric: str) -> Figure:
-    """Test loss or accuracy by epoch of several runs, each with its name."""
+def overlay(runs: list[tuple[str, History]], metric: str, axis: Axis = "epochs") -> Figure:
+    """Test loss or accuracy of several runs, each with its name, along epochs or minutes."""
     as_percent = metric == "accuracy"
-    number = "%{y:.1%}" if as_percent else "%{y:.3f}"
     figure = go.Figure()
-    for (name, history), color in zip(runs, PALETTE * len(runs), strict=False):
+    _add_tests(figure, runs, metric, axis, PALETTE)
+    if axis == "epochs":
+        _add_article(figure, metric, "%{y:.1%}" if as_percent else "%{y:.3f}")
+    longest = max((len(history.epochs) for _, history in runs), default=1)
+    _style_curve(figure, f"Test {metric}", axis, longest)
+    figure.update_yaxes(tickformat=".0%" if as_percent else None)
+    return figure
+
+
+_AT = {"epochs": "epoch %{x:.4~g}", "minutes": "after %{x:.1f} min"}
+
+
+def _along(axis: Axis, events: Sequence[Event]) -> list[float]:
+    """Where records stand on the x axis."""
+    if axis == "epochs":
+        return [event["epoch"] for event in events]
+    return [event["elapsed"] / 60 for event in events]
+
+
+def _add_tests(
+    figure: Figure,
+    runs: Sequence[tuple[str, History]],
+    metric: str,
+    axis: Axis,
+    colors: Sequence[str],
+) -> None:
+    """The test curve of each run, under its name."""
+    number = "%{y:.1%}" if metric == "accuracy" else "%{y:.3f}"
+    for place, (name, history) in enumerate(runs):
         points = thin(history.epochs, keep=history.best)
         figure.add_scatter(
-            x=[e["epoch"] for e in points],
+            x=_along(axis, points),
             y=[e[f"test_{metric}"] for e in points],
             name=name,
             mode="lines+markers",
-            line={"color": color, "width": 2.5},
-            hovertemplate=f"{number}<extra>%{{fullData.name}}, epoch %{{x}}</extra>",
+            line={"color": colors[place % len(colors)], "width": 2.5},
+            hovertemplate=f"{number}<extra>%{{fullData.name}}, {_AT[axis]}</extra>",
         )
-    _add_article(figure, metric, number)
-    longest = max((len(history.epochs) for _, history in runs), default=1)
-    _style_curve(figure, f"Test {metric}", longest)
-    figure.update_yaxes(tickformat=".0%" if as_percent else None)
-    return figure
 
 
 def _add_article(figure: Figure, metric: str, number: str) -> None:
@@ -306,13 +447,16 @@ def _add_article(figure: Figure, metric: str, number: str) -> None:
     )
 
 
-def _style_curve(figure: Figure, title: str, epochs: int) -> None:
+def _style_curve(figure: Figure, title: str, axis: Axis, epochs: int) -> None:
     style(figure, height=340)
     figure.update_layout(
         yaxis_title=title,
-        xaxis_title="Epoch",
+        xaxis_title="Epoch" if axis == "epochs" else "Minutes at work",
         hovermode="closest",
         legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
     )
-    # A margin for the markers at the end; few epochs get a tick each.
-    figure.update_xaxes(range=[0, max(epochs, 1) * 1.02], dtick=1 if epochs <= 20 else None)
+    if axis == "epochs":
+        # A margin for the markers at the end; few epochs get a tick each.
+        figure.update_xaxes(range=[0, max(epochs, 1) * 1.02], dtick=1 if epochs <= 20 else None)
+    else:
+        figure.update_xaxes(rangemode="tozero")

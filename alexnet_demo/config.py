@@ -17,6 +17,8 @@ DATA_DIR = Path(os.environ.get("ALEXNET_DEMO_DATA", ROOT / "data")).absolute()
 RUNS_DIR = Path(os.environ.get("ALEXNET_DEMO_RUNS", ROOT / "runs")).absolute()
 WEIGHTS_DIR = Path(os.environ.get("ALEXNET_DEMO_WEIGHTS", ROOT / "weights")).absolute()
 SHIPPED_WEIGHTS = "alexnet-fashion-mnist.safetensors"
+# Runs that come with this program, as curves to compare with: no weights, no batch records.
+RECORDED_DIR = ROOT / "recorded"
 
 IMAGE_SIZE = 224
 TRAIN_SAMPLES, TEST_SAMPLES = 60_000, 10_000

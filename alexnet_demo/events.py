@@ -120,6 +120,7 @@ class History:
 
     A run that was killed repeats the steps after its last checkpoint when it resumes; its new
     ``start`` event tells from which step, and what was recorded beyond it is dropped here.
+    Each event kept here carries ``elapsed``, the `seconds` at which it was recorded.
     """
 
     start: Event | None = None
@@ -142,6 +143,7 @@ class History:
         kind = event["event"]
         if self.last and kind != "start":
             self.seconds += max(0.0, event["time"] - self.last["time"])
+        event = {**event, "elapsed": self.seconds}
         if kind == "start":
             self._resume(event)
         elif kind == "batch":

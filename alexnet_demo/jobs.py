@@ -1,4 +1,6 @@
-"""Training processes: start, pause, resume, stop, delete. Imports no torch, and never `train`.
+"""Training processes: start, pause, resume, stop, delete; and tests of learning rates.
+
+Imports no torch, and never `train`.
 
 A trainer is the command that a person would type, started as a process of its own.
 """
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,11 +23,14 @@ import psutil
 from filelock import FileLock
 
 from alexnet_demo import config
-from alexnet_demo.config import TrainConfig
-from alexnet_demo.files import write_json
-from alexnet_demo.runs import Run, list_runs, new_run_directory, prepare, register
+from alexnet_demo.config import ConfigError, TrainConfig
+from alexnet_demo.files import read_json, write_json
+from alexnet_demo.runs import Run, alive, list_runs, new_run_directory, prepare, register
 
 MAX_NAME, MAX_NOTE = 80, 2_000
+LR_TESTS = ".lr-find"  # folder under runs/
+LR_ERROR = "alexnet_demo train: "
+"""What the command puts before the one sentence that says why it failed."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ def start(settings: TrainConfig) -> Outcome:
         with _launch_lock():
             if busy := _busy(settings.device):
                 return busy
+            stop_lr_test()  # together they would both crawl
             directory = new_run_directory(settings.recipe)
             try:
                 prepare(directory, settings)
@@ -63,6 +69,7 @@ def resume(run: Run) -> Outcome:
                 return busy
             if not run.resumable:
                 return Outcome(False, "This run has no checkpoint to go on from.", run.id)
+            stop_lr_test()
             (run.directory / "request").unlink(missing_ok=True)
             _spawn(["train", "--resume", str(run.directory)], run.directory)
     except OSError as error:
@@ -81,8 +88,34 @@ def request(run: Run, what: Literal["pause", "stop"]) -> Outcome:
     return Outcome(True, "Pausing…" if what == "pause" else "Stopping…", run.id)
 
 
+def adjust(run: Run, **changed: Any) -> Outcome:
+    """Change settings that a run will go on with, such as ``epochs``, ``lr_scale``, ``patience``.
+
+    Versions and commit in its file stay those that it was begun with.
+    """
+    done = len(run.history.epochs)
+    try:
+        with _launch_lock():
+            if not run.changeable:
+                return Outcome(False, "Only a run that waits with a checkpoint can be changed.")
+            settings = replace(run.read_config(), **changed)
+            if settings.epochs < done:
+                return Outcome(False, f"Epochs must be at least {done}: so many are done.", run.id)
+            path = run.directory / "config.json"
+            write_json(path, {**read_json(path), **settings.to_json()})
+    except ConfigError as error:
+        return Outcome(False, str(error), run.id)
+    except OSError as error:
+        return Outcome(False, f"The settings could not be saved: {error}.", run.id)
+    run.__dict__.pop("config", None)
+    left = "Resume goes on with it." if run.resumable else "Nothing is left to do with it."
+    return Outcome(True, f"Saved. {left}", run.id)
+
+
 def delete(run: Run) -> Outcome:
     """Delete a run with its checkpoints; one that trains is refused."""
+    if run.directory.parent == config.RECORDED_DIR:
+        return Outcome(False, "This run comes with the program and stays.", run.id)
     name = run.name
     # Renamed first, so that nobody meets a run half deleted.
     trash = run.directory.with_name(f".trash-{run.id}-{secrets.token_hex(2)}")
@@ -139,13 +172,13 @@ def _launch_lock() -> FileLock:
     return FileLock(config.RUNS_DIR / ".launch.lock", timeout=10)
 
 
-def _spawn(arguments: list[str], directory: Path) -> None:
-    """Start the trainer detached: it outlives this process, and its words go to the log."""
-    with (directory / "train.log").open("ab") as log:
+def _spawn(arguments: list[str], directory: Path, output: str = "train.log") -> None:
+    """Start a command detached: it outlives this process, and its words go to the log."""
+    with (directory / "train.log").open("ab") as log, (directory / output).open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "alexnet_demo", *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=out,
             stderr=log,
             cwd=config.ROOT,
             env=os.environ | _places(),
@@ -162,7 +195,7 @@ def probe(settings: TrainConfig, timeout: float = 180.0) -> dict[str, Any]:
     """Measure this machine in a process of its own, see `device.probe`.
 
     Returns:
-        ``{"devices": [...], "speed": {...}}``, or ``{"error": sentence}``.
+        ``{"devices": [...], "speeds": [{...}, ...]}``, or ``{"error": sentence}``.
     """
     command = [sys.executable, "-m", "alexnet_demo", "probe", *settings.command()[1:], "--json"]
     try:
@@ -182,3 +215,76 @@ def probe(settings: TrainConfig, timeout: float = 180.0) -> dict[str, Any]:
         last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
         return {"error": last[0].removeprefix("alexnet_demo probe: ")}
     return found
+
+
+# ------------------------------------------------------------------ learning-rate tests
+
+
+@dataclass(frozen=True)
+class LrTest:
+    """How a learning-rate test stands.
+
+    Attributes:
+        trials: records with ``lr``, ``loss`` and ``smoothed``, see `lr_find.Trial`.
+        suggestion: the learning rate to use, once it is known.
+        error: why there is none, in one sentence; empty while it runs.
+    """
+
+    trials: list[dict[str, float]]
+    suggestion: float | None
+    running: bool
+    error: str
+
+
+def find_lr(settings: TrainConfig) -> Outcome:
+    """Start ``train --lr-find`` for these settings; the outcome's ``run_id`` is for `lr_trials`."""
+    folder = config.RUNS_DIR / LR_TESTS
+    try:
+        with _launch_lock():
+            if busy := _busy(settings.device):
+                return busy
+            if running_lr_test():
+                return Outcome(False, "A learning rate is being looked for already: wait for it.")
+            shutil.rmtree(folder, ignore_errors=True)  # those before it
+            directory = folder / secrets.token_hex(4)
+            directory.mkdir(parents=True)
+            _spawn([*settings.command(), "--lr-find", "--json"], directory, "trials.jsonl")
+    except OSError as error:
+        return Outcome(False, f"The test could not be started: {error}.")
+    return Outcome(True, "Trying learning rates.", directory.name)
+
+
+def lr_trials(test_id: str) -> LrTest | None:
+    """How far a test has come; None where another one took its place."""
+    directory = config.RUNS_DIR / LR_TESTS / test_id
+    running = alive(directory)  # looked at first: what a process wrote before its end is there
+    try:
+        lines = (directory / "trials.jsonl").read_text().splitlines(keepends=True)
+    except OSError:
+        return None
+    records = [json.loads(line) for line in lines if line.endswith("\n")]
+    trials = [record for record in records if "lr" in record]
+    suggestion = next((r["suggested_lr"] for r in records if "suggested_lr" in r), None)
+    if running or suggestion is not None:
+        return LrTest(trials, suggestion, running, "")
+    words = (directory / "train.log").read_text(errors="replace").strip().splitlines()
+    said = [word for word in words if word.startswith(LR_ERROR)]
+    killed = "The test was killed from outside or ran out of memory."
+    return LrTest(trials, None, False, said[-1].removeprefix(LR_ERROR) if said else killed)
+
+
+def running_lr_test() -> str | None:
+    """The id of the test that runs now, whoever started it."""
+    jobs = (config.RUNS_DIR / LR_TESTS).glob("*/job.json")
+    return next((job.parent.name for job in jobs if alive(job.parent)), None)
+
+
+def stop_lr_test() -> None:
+    """End the test that runs, if any; nothing of it is kept."""
+    if test_id := running_lr_test():
+        directory = config.RUNS_DIR / LR_TESTS / test_id
+        with suppress(psutil.Error, KeyError):
+            process = psutil.Process(read_json(directory / "job.json")["pid"])
+            process.kill()
+            process.wait(5)
+        shutil.rmtree(directory, ignore_errors=True)

@@ -45,7 +45,7 @@ State = Literal[
     "interrupted",
 ]
 ACTIVE = ("starting", "running", "pausing", "stopping")
-RESUMABLE = ("paused", "stopped", "failed", "interrupted")
+RESUMABLE = ("paused", "stopped", "failed", "interrupted", "finished")
 
 
 class Run:
@@ -151,8 +151,26 @@ class Run:
 
     @property
     def resumable(self) -> bool:
-        """Whether `resume` can go on from a checkpoint."""
+        """Whether `resume` can go on from a checkpoint, and has something left to do."""
+        return self.changeable and (self.state != "finished" or self.unfinished)
+
+    @property
+    def changeable(self) -> bool:
+        """Whether `adjust` can give it other settings to go on with."""
         return self.state in RESUMABLE and self.last.is_file()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether epochs are left that early stopping would not prevent."""
+        patience, epochs, best = self.config.patience, self.history.epochs, self.history.best
+        stale = len(epochs) - best["epoch"] if best else 0
+        return len(epochs) < self.config.epochs and not 0 < patience <= stale
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether early stopping ended it before its planned epochs."""
+        planned = (self.history.start or {}).get("config", {}).get("epochs", self.config.epochs)
+        return self.state == "finished" and len(self.history.epochs) < planned
 
     @property
     def requested(self) -> str:
@@ -216,6 +234,11 @@ def _started(process: psutil.Process) -> float:
     return process.create_time() - (psutil.boot_time() if psutil.LINUX else 0.0)
 
 
+def alive(directory: Path) -> bool:
+    """Whether the process lives that `register` wrote down there."""
+    return _alive(read_json(directory / "job.json"))
+
+
 def _alive(job: dict[str, Any]) -> bool:
     """Whether the recorded process runs: same pid and same start time, and not a zombie."""
     try:
@@ -244,6 +267,11 @@ def get_run(run_id: str) -> Run | None:
         return None
     directory = config.RUNS_DIR / run_id
     return Run(directory) if (directory / "config.json").is_file() else None
+
+
+def recorded_runs() -> list[Run]:
+    """Runs that come with this program, by name; there to be compared with, not to be changed."""
+    return [Run(path.parent) for path in sorted(config.RECORDED_DIR.glob("*/config.json"))]
 
 
 def current_run() -> Run | None:

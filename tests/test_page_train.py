@@ -13,12 +13,11 @@ from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import jobs
 from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
-from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig
+from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig, stages
 from alexnet_demo.events import NUMBERS, EventWriter, History
 from alexnet_demo.jobs import Outcome
 from alexnet_demo.runs import Run, prepare
-from alexnet_demo.ui import live, runs_table
-from alexnet_demo.ui import training_form as form_ui
+from alexnet_demo.ui import live, probes, runs_table
 from alexnet_demo.ui.wording import plain
 
 SLOW = {
@@ -40,18 +39,16 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of known speed, which grows as the network is narrowed."""
 
     def probe(settings: TrainConfig) -> dict[str, Any]:
-        factor = settings.width**1.66
-        speed = {k: v * factor if k.endswith("_image") else v for k, v in SLOW.items()}
-        return {"devices": DEVICES, "speed": speed}
+        return {"devices": DEVICES, "speeds": [at(stage.width) for stage in stages(settings)]}
 
-    class Probes(form_ui.Probes):
-        def ask(self, settings: TrainConfig) -> dict[str, Any]:
-            return probe(settings)
+    def at(width: float) -> dict[str, Any]:
+        factor = width**1.66
+        return {k: v * factor if k.endswith("_image") else v for k, v in SLOW.items()} | {
+            "width": width
+        }
 
-        def devices(self) -> dict[str, str]:
-            return {"cpu": "Slow CPU (8.0 GB)"}
-
-    monkeypatch.setattr(form_ui, "probes", Probes)
+    monkeypatch.setattr(probes, "ask", probe)
+    monkeypatch.setattr(probes, "devices", lambda: {"cpu": "Slow CPU (8.0 GB)"})
 
 
 def canned_run(runs_dir: Path, name: str, accuracies: list[float], end: str | None) -> Run:
@@ -106,8 +103,8 @@ def test_first_visit_shows_the_form_with_the_articles_settings(runs_dir, measure
 
 def test_a_cpu_is_told_what_it_costs_and_offered_two_minutes(runs_dir, measured):
     at = page()
-    # 10 × (60,000 × 0.05 + 469 × 0.1 + 10,000 × 0.02) s
-    assert "**54 min 07 s** an epoch, **9 h 01 min** in all" in words(at)
+    # 10 × (469 × (128 × 0.05 + 0.1) + 10,000 × 0.02) s
+    assert "**54 min 08 s** an epoch, **9 h 01 min** in all" in words(at)
     assert "There is no GPU here" in words(at)
     at.button(key="use quick").click().run()
     assert at.number_input(key="form width").value == TrainConfig.from_recipe("quick").width
@@ -149,12 +146,12 @@ def test_a_failed_measurement_is_shown_and_tried_again_later(monkeypatch):
         return {"error": "No such device."}
 
     monkeypatch.setattr(jobs, "probe", failing)
-    found, config = form_ui.Probes(), TrainConfig()
+    found, config = probes.Probes(), TrainConfig()
     for _ in range(20):
         answer = wait_for(lambda: found.ask(config), 5, "no answer")
         assert answer["error"] == "No such device."
     assert len(asked) == 1
-    monkeypatch.setattr(form_ui, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(probes, "RETRY_SECONDS", 0.0)
     wait_for(lambda: found.ask(config) or len(asked) > 1, 5, "not tried again")
     wait_for(lambda: len(asked) > 1, 5, "not tried again")
 
@@ -175,7 +172,7 @@ def test_a_run_is_shown_whole(runs_dir, measured):
     assert shown["Peak memory"] == "1.0 GB"
     # The last epoch's, as in the table and the files, not the last batches'.
     assert (shown["Train accuracy"], shown["Train loss"]) == ("82.0 %", "0.480")
-    assert "Some CPU in fp32, 7 parameters" in words(at)
+    assert "Some CPU in fp32, ⅛ width, 7 parameters" in words(at)
     table = at.dataframe[0].value
     assert table["Best"].tolist() == pytest.approx([81.0])
     assert table["Epochs"].tolist() == ["3 of 3"]
@@ -350,7 +347,7 @@ def test_the_time_left_counts_on_slower_steps_once_the_network_is_widened(runs_d
     run = Run(runs_dir / "a")
     prepare(
         run.directory,
-        TrainConfig(epochs=2, batch_size=10, train_samples=1000, test_samples=1, grow="0.25:1"),
+        TrainConfig(epochs=2, batch_size=10, train_samples=1000, test_samples=1, grow="0.25:0.5"),
     )
     history = History()
     for step in (1, 51):

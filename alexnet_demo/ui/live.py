@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from statistics import harmonic_mean, mean
 from typing import Literal
@@ -12,15 +13,22 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from alexnet_demo import charts, jobs
-from alexnet_demo.config import stages, width_at
+from alexnet_demo.charts import Axis, width_name
+from alexnet_demo.config import CHOICES, LIMITS, TrainConfig, stages
 from alexnet_demo.events import Event, History
 from alexnet_demo.runs import ACTIVE, Run, State, get_run
 from alexnet_demo.ui import models
 from alexnet_demo.ui.live_plot import live_plot
-from alexnet_demo.ui.shell import run_line, state_badge
+from alexnet_demo.ui.recorded import Curves, axis_choice, compare_with
+from alexnet_demo.ui.shell import run_line, state_badge, toast_next
 from alexnet_demo.ui.wording import duration, memory, percent, plain
 
 POLL_SECONDS = 1.0
+CHANGES = {
+    "epochs": "More than are done: it goes on. A schedule that falls stretches to the new end.",
+    "lr_scale": "Multiplies the learning rate from here on.",
+    "patience": "Stop early after so many epochs without a better test accuracy. 0 for never.",
+}
 RECENT = 10
 """Batch records that the figures average over: one batch says little."""
 PRECISION_HELP = (
@@ -88,14 +96,69 @@ def _head(run: Run) -> None:
                 key="new training",
                 on_click=_leave_run,
             )
+        if run.changeable:
+            with st.popover("Change", icon=":material/tune:"):
+                _change(run)
         with st.popover("Command", icon=":material/terminal:"):
             st.caption("The same training from a terminal:")
-            command = ["python", "-m", "alexnet_demo", *run.config.command()]
+            command = ["python", "-m", "alexnet_demo", *as_trained(run).command()]
             st.code(shlex.join(command), language="bash", wrap_lines=True)
+    if run.stopped_early:
+        st.caption(_why_early(run))
+    elif state == "finished" and run.resumable:
+        st.caption("More epochs are planned now: Resume goes on with them.")
     if state in ("paused", "stopped") and run.resumable:
         st.caption(f"{state.capitalize()} with all of it saved: Resume goes on from there.")
     if message := st.session_state.pop("control message", None):
         st.error(message, icon=":material/error:")
+
+
+def as_trained(run: Run) -> TrainConfig:
+    """The run's settings, with what was automatic as it was settled when the training began."""
+    start = run.history.start or {}
+    settled = {
+        name: start[name]
+        for name in ("precision", "memory_format")
+        if start.get(name) in CHOICES[name]
+    }
+    if "device" in start and run.config.devices == 1:  # several are taken by number
+        settled["device"] = start["device"]
+    return replace(run.config, **settled)
+
+
+def _why_early(run: Run) -> str:
+    history, patience = run.history, run.config.patience
+    epochs = f"Stopped early, after {len(history.epochs)} epochs"
+    if not patience or not history.best:
+        return f"{epochs}."
+    return (
+        f"{epochs}: none of the last {patience} tested better than epoch {history.best['epoch']}."
+    )
+
+
+def _change(run: Run) -> None:
+    """Settings that a run that waits may go on with changed."""
+    config, values = run.config, {}
+    with st.form(f"change {run.id}", border=False):
+        for name, words in CHANGES.items():
+            value = getattr(config, name)
+            whole = isinstance(value, int)
+            values[name] = st.number_input(
+                LIMITS[name].label,
+                value=value,
+                step=1 if whole else 0.1,
+                format="%d" if whole else "%g",
+                help=f"{words} {LIMITS[name].range}.",
+                key=f"change {name} {run.id}",
+            )
+        saved = st.form_submit_button("Save", icon=":material/save:", key=f"save change {run.id}")
+    if not saved:
+        return
+    outcome = jobs.adjust(run, **values)
+    if outcome.done:
+        toast_next(outcome.message)
+        st.rerun()
+    st.error(plain(outcome.message), icon=":material/error:")
 
 
 def _leave_run() -> None:
@@ -178,9 +241,11 @@ def _seconds_left(run: Run, history: History) -> float | None:
         return None
     speeds, weights = zip(*timed, strict=True)
     pace = harmonic_mean(speeds, weights)
-    width = width_at(config, max(step - 1, 0))  # of the last step taken
+    width = _width(run, history)
+    # Once widened a network stays so, though more epochs may have been planned since.
     steps_left = sum(
-        max(0, stage.end - max(stage.first, step)) * (stage.width / width) ** WORK_BY_WIDTH
+        max(0, stage.end - max(stage.first, step))
+        * (max(stage.width, width) / width) ** WORK_BY_WIDTH
         for stage in stages(config)
     )
     left = steps_left * config.train_images / config.steps_per_epoch / pace
@@ -188,6 +253,19 @@ def _seconds_left(run: Run, history: History) -> float | None:
     tests = [e["test_seconds"] for e in history.epochs if "test_seconds" in e]
     test = tests[-1] if tests else config.tested_images / (3 * pace)
     return left + test * (config.epochs - len(history.epochs))
+
+
+def _width(run: Run, history: History) -> float:
+    """The network's width now."""
+    if history.grown:
+        return history.grown[-1]["width"]
+    return (history.start or {}).get("width") or stages(run.config)[0].width
+
+
+def _parameters(history: History) -> int:
+    """The network's parameters now."""
+    last = history.grown[-1] if history.grown else history.start or {}
+    return last.get("parameters", 0)
 
 
 def _figures(run: Run, history: History) -> None:
@@ -209,9 +287,11 @@ def _figures(run: Run, history: History) -> None:
     if history.start:
         st.caption(
             f"{history.start.get('device_name', '')} in {history.start.get('precision', '')}, "
-            f"{history.start.get('parameters', 0):,} parameters, "
-            f"{run.config.train_samples:,} training and {run.config.test_samples:,} test images, "
-            f"batch {run.config.batch_size}, learning rate {run.config.lr:g}",
+            f"{width_name(_width(run, history))}, {_parameters(history):,} parameters, "
+            f"{run.config.train_images:,} training and {run.config.tested_images:,} "
+            f"{'validation' if run.config.validation else 'test'} images, "
+            f"batch {run.config.batch_size}, "
+            f"learning rate {run.config.lr * run.config.lr_scale:g}",
             help=PRECISION_HELP,
         )
 
@@ -226,9 +306,14 @@ def _curves(run: Run, history: History) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Dashed: the article's published run. Drag to zoom, double-click to reset.")
         log_scale = st.toggle("Logarithmic loss", key="log scale", width="content")
+        axis = axis_choice("live axis")
+    others = compare_with("live compare")
     for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         log = log_scale and metric == "loss"
-        figure = _curve(str(run.directory), metric, log, _recorded(history), run)
+        beside = others if metric == "accuracy" else []
+        names = tuple(name for name, _ in beside)
+        shown = (metric, log, axis, names)
+        figure = _curve(str(run.directory), shown, _recorded(history), run, beside)
         best = history.best
         reached = f"; best test accuracy {percent(best['test_accuracy'])}" if best else ""
         with column:
@@ -238,14 +323,21 @@ def _curves(run: Run, history: History) -> None:
 def _recorded(history: History) -> tuple[float, ...]:
     """Changes whenever there is more to draw."""
     last = history.batches[-1]["time"] if history.batches else 0.0
-    return len(history.batches), len(history.epochs), last
+    return len(history.batches), len(history.epochs), len(history.grown), last
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curve(
-    directory: str, metric: str, log: bool, recorded: tuple[float, ...], _run: Run
+    directory: str,
+    shown: tuple[str, bool, Axis, tuple[str, ...]],
+    recorded: tuple[float, ...],
+    _run: Run,
+    _others: Curves,
 ) -> Figure:
-    """One figure of a run, drawn anew only where records came in."""
+    """One figure of a run, drawn anew only where records came in or another view is asked for."""
+    metric, log, axis, _ = shown
     epochs = _run.config.epochs
-    figure = charts.training_curve(_run.history, metric, epochs, log_scale=log)
-    return figure.update_layout(uirevision=f"{_run.id} {log}")
+    figure = charts.training_curve(
+        _run.history, metric, epochs, log_scale=log, others=_others, axis=axis
+    )
+    return figure.update_layout(uirevision=f"{_run.id} {log} {axis}")

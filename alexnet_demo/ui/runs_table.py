@@ -14,6 +14,7 @@ from alexnet_demo.jobs import MAX_NAME, MAX_NOTE
 from alexnet_demo.runs import Run
 from alexnet_demo.ui import models, shell
 from alexnet_demo.ui.live_plot import live_plot
+from alexnet_demo.ui.recorded import axis_choice, compare_with
 from alexnet_demo.ui.wording import duration, plain
 
 TABLE_SECONDS = 5.0
@@ -74,11 +75,12 @@ def _compare(ticked: list[Run]) -> None:
         default="accuracy",
         key="compare",
     )
-    metric = metric or "accuracy"
-    figure = charts.overlay([(run.name, run.history) for run in ticked], metric)
-    figure.update_layout(uirevision=f"overlay {metric}")
-    names = ", ".join(run.name for run in ticked)
-    live_plot(figure, f"Test {metric} by epoch of {names}", "overlay")
+    metric, axis = metric or "accuracy", axis_choice("overlay axis")
+    curves = [(run.name, run.history) for run in ticked] + compare_with("overlay compare")
+    figure = charts.overlay(curves, metric, axis)
+    figure.update_layout(uirevision=f"overlay {metric} {axis}")
+    names = ", ".join(name for name, _ in curves)
+    live_plot(figure, f"Test {metric} by {axis} of {names}", "overlay")
 
 
 def _row(run: Run) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""Runs that come with the program: what to expect of a recipe, and curves to compare with."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from alexnet_demo.charts import Axis
+from alexnet_demo.events import History
+from alexnet_demo.runs import recorded_runs
+from alexnet_demo.ui.wording import duration, percent
+
+Curves = list[tuple[str, History]]
+
+
+def expectation(recipe: str) -> str:
+    """What recorded runs of a recipe reached, in a sentence; empty where there is none."""
+    histories = [run.history for run in recorded_runs() if run.config.recipe == recipe]
+    reached = [_reached(history) for history in histories if history.best and history.start]
+    return f"Recorded: {'; '.join(reached)}." if reached else ""
+
+
+def _reached(history: History) -> str:
+    best, start = history.best or {}, history.start or {}
+    return (
+        f"{percent(best['test_accuracy'])} after {duration(best['elapsed'])} "
+        f"on {start.get('device_name', 'an unknown device')}, "
+        f"in {start.get('precision', 'unknown precision')}"
+    )
+
+
+def compare_with(key: str) -> Curves:
+    """Let the reader choose recorded runs, none at first."""
+    names = {run.name: run.history for run in recorded_runs() if run.history.epochs}
+    if not names:
+        return []
+    chosen = st.multiselect(
+        "Compare with",
+        list(names),
+        key=key,
+        placeholder="Recorded runs",
+        help="Runs that come with this program.",
+    )
+    return [(name, names[name]) for name in chosen]
+
+
+def axis_choice(key: str) -> Axis:
+    """Let the reader choose what curves run along."""
+    axis = st.segmented_control(
+        "x axis", ("epochs", "minutes"), default="epochs", key=key, required=True
+    )
+    return "minutes" if axis == "minutes" else "epochs"

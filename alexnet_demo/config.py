@@ -178,6 +178,8 @@ class TrainConfig:
             limit.check(getattr(self, name))
         if self.nesterov and not self.momentum:
             raise ConfigError("Nesterov's step needs a momentum above 0.")
+        if self.devices > 1 and ":" in self.device:
+            raise ConfigError("Several processes need the device auto, cuda or cpu: one GPU each.")
         stages(self)
 
     @property

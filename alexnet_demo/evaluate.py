@@ -27,7 +27,11 @@ class Labelled:
 
 
 def evaluate(
-    weights: Path, device: str = "auto", images: Path | None = None, samples: int = 10_000
+    weights: Path,
+    device: str = "auto",
+    images: Path | None = None,
+    samples: int = 10_000,
+    flip: bool = False,
 ) -> dict[str, Any]:
     """Measure a checkpoint.
 
@@ -37,10 +41,12 @@ def evaluate(
         images: a folder with one subfolder a class, named as the class with ``_`` for spaces and
             slashes (``T-shirt_top``); without it, the first ``samples`` of the test set.
         samples: 1 to 10,000, used without ``images``.
+        flip: also say what the average over each picture and its mirror image would reach.
 
     Returns:
-        One JSON-able object, see `score`, with ``weights``, ``images``, ``seconds`` and
-        ``unreadable`` (``[{"path", "error"}]``) beside it.
+        One JSON-able object, see `score`, with ``weights``, ``images``, ``seconds``,
+        ``unreadable`` (``[{"path", "error"}]``), and with ``flip`` also ``flip_averaged``
+        (``{"accuracy", "loss"}``) beside it.
 
     Raises:
         ValueError: for weights or a device that cannot be used, or no pictures in the folder.
@@ -48,14 +54,19 @@ def evaluate(
     classifier = Classifier.load(weights, device)
     begin = time.perf_counter()
     labelled = read_folder(images) if images else read_test_set(samples)
-    logits = classifier.logits(labelled.pixels)
-    return {
+    logits, labels = classifier.logits(labelled.pixels), from_numpy(labelled.labels)
+    report = {
         "weights": str(weights),
         "images": str(images) if images else "Fashion-MNIST test set",
-        **score(logits, from_numpy(labelled.labels)),
+        **score(logits, labels),
         "seconds": round(time.perf_counter() - begin, 2),
         "unreadable": labelled.unreadable,
     }
+    if flip:
+        mirrored = classifier.logits(labelled.pixels[:, :, ::-1])
+        averaged = score((logits.softmax(1) + mirrored.softmax(1)).div(2).log(), labels)
+        report["flip_averaged"] = {name: averaged[name] for name in ("accuracy", "loss")}
+    return report
 
 
 def read_test_set(samples: int) -> Labelled:
@@ -141,5 +152,10 @@ def format_report(report: dict[str, Any]) -> str:
             for key in ("precision", "recall")
         )
         lines.append(f"{name:<12} {precision:>9} {recall:>8} {figures['samples']:>9,}")
+    if flipped := report.get("flip_averaged"):
+        lines.append(
+            f"averaged over each picture and its mirror image: accuracy {flipped['accuracy']:.2%}, "
+            f"loss {flipped['loss']:.4f}"
+        )
     lines += [f"not readable: {bad['path']}: {bad['error']}" for bad in report["unreadable"]]
     return "\n".join(lines)

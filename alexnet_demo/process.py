@@ -45,7 +45,8 @@ def run_training(
     try:
         with _translated_errors(config, team):
             device = str(devices.resolve(config.device, team.local_rank))
-            with _holding(device, directory.name) if team.leads else nullcontext():
+            own = team.leads or device != "cpu"  # a team shares the CPU
+            with _holding(device, directory.name) if own else nullcontext():
                 _yield_to_others()
                 devices.keep_freed_memory()
                 trainer = Trainer(config, directory, events, team)

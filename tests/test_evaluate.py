@@ -32,6 +32,17 @@ def test_figures_of_a_case_counted_by_hand() -> None:
     assert report["confusion"][2][:3] == [0, 1, 0]
 
 
+def test_the_average_with_the_mirror_image_is_told_apart(tiny_weights: Path) -> None:
+    report = evaluate(tiny_weights, "cpu", samples=100, flip=True)
+    split = data.load_split(train=False).head(100)
+    classifier, pixels = Classifier.load(tiny_weights), split.images.numpy()
+    both = classifier.probabilities(pixels) + classifier.probabilities(pixels[:, :, ::-1])
+    hits = (both.argmax(1) == split.labels.numpy()).mean()
+    assert report["flip_averaged"]["accuracy"] == pytest.approx(hits)
+    assert "flip_averaged" not in evaluate(tiny_weights, "cpu", samples=10)
+    assert "mirror image: accuracy" in format_report(report)
+
+
 def test_the_test_set_through_a_network(tiny_weights: Path) -> None:
     report = evaluate(tiny_weights, "cpu", samples=200)
     split = data.load_split(train=False).head(200)

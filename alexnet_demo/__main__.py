@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from datetime import timedelta
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,9 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate = command("evaluate", run_evaluate, "measure accuracy on the test set or a folder")
     evaluate.add_argument("--images", type=Path, help="a folder with one subfolder a class")
     evaluate.add_argument("--test-samples", type=int, default=config.TEST_SAMPLES)
+    evaluate.add_argument(
+        "--flip", action="store_true", help="also average over each picture's mirror image"
+    )
     add_weights_options(evaluate)
 
     summary = command("summary", run_summary, "print the layer table")
@@ -309,8 +313,12 @@ def run_probe(options: argparse.Namespace) -> int:
         return DONE
     speeds = [cost.Speed(**speed) for speed in found["speeds"]]
     speed, expected = speeds[-1], cost.estimate(settings, speeds)
+    epoch, whole = (
+        timedelta(seconds=round(seconds))
+        for seconds in (expected.seconds_per_epoch, expected.total_seconds)
+    )
     print(f"{speed.device_name} in {speed.precision}: {expected.images_per_s:.0f} images/s")
-    print(f"an epoch {expected.seconds_per_epoch:.0f} s, in all {expected.total_seconds:.0f} s")
+    print(f"an epoch {epoch}, in all {whole} (hours:minutes:seconds)")
     print(f"memory about {expected.memory_bytes / 1e9:.1f} GB")
     return DONE
 
@@ -339,7 +347,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     if not 1 <= options.test_samples <= config.TEST_SAMPLES:
         raise ConfigError(f"--test-samples must be between 1 and {config.TEST_SAMPLES:,}.")
     report = evaluate.evaluate(
-        weights_of(options), options.device, options.images, options.test_samples
+        weights_of(options), options.device, options.images, options.test_samples, options.flip
     )
     if options.json:
         print(json.dumps(report))

@@ -311,7 +311,7 @@ RECIPES: Mapping[str, Recipe] = {
         "what it knows: the article's accuracy in a fraction of the time.",
         {
             "epochs": 4,
-            "lr": 0.04,
+            "lr": 0.05,
             "schedule": "linear",
             "warmup": 0.1,
             "momentum": 0.9,
@@ -329,7 +329,7 @@ RECIPES: Mapping[str, Recipe] = {
         "pictures mirrored, moved and partly hidden, and the last epochs at the whole width.",
         {
             "epochs": 30,
-            "lr": 0.04,
+            "lr": 0.05,
             "schedule": "linear",
             "warmup": 0.05,
             "momentum": 0.9,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -21,6 +22,9 @@ from alexnet_demo.events import EventWriter
 from alexnet_demo.runs import device_lock, list_runs
 from alexnet_demo.team import Team
 from alexnet_demo.train import Trainer, TrainError
+
+NICE = 10
+"""The trainer's priority on Unix; 0 is the usual one, 19 the lowest."""
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +131,11 @@ def _yield_to_others() -> None:
     """Lower this process's priority, so that the web pages stay quick beside it."""
     process = psutil.Process()
     with suppress(psutil.Error):  # somebody may have given it a lower one already
-        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else 10)
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else NICE)
+    # Linux may share the processors between sessions first, and only within one by priority.
+    if psutil.LINUX and os.getsid(0) == os.getpid():
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 @contextmanager

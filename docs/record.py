@@ -1,0 +1,40 @@
+"""Put a run on record: ``python docs/record.py RUN NAME "What it is"``.
+
+Copies its settings and events, without those of single batches, to ``recorded/NAME``, where the
+Train page finds it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from alexnet_demo.files import write_json
+from alexnet_demo.runs import Run
+
+KEPT = ("start", "grow", "epoch", "end")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("run", type=Path, help="directory of the run")
+    parser.add_argument("name", help="of the folder under recorded/")
+    parser.add_argument("title", help="what the page calls it")
+    options = parser.parse_args()
+    source, target = Run(options.run), Run(ROOT / "recorded" / options.name)
+    target.directory.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source.directory / "config.json", target.directory)
+    lines = source.events.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if json.loads(line)["event"] in KEPT]
+    target.events.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    write_json(target.directory / "label.json", {"name": options.title})
+
+
+if __name__ == "__main__":
+    main()

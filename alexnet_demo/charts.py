@@ -223,10 +223,10 @@ def width_name(width: float) -> str:
 def schedule_figure(settings: TrainConfig) -> Figure:
     """The learning rate over the epochs, and the widths that the network goes through."""
     total, per_epoch = settings.total_steps, settings.steps_per_epoch
-    last = max(total - 1, 1)
-    peak = min(int(settings.warmup * total), total - 1)  # where a rise turns into a fall
-    evenly = (round(i * last / (SCHEDULE_POINTS - 2)) for i in range(SCHEDULE_POINTS - 1))
-    steps = sorted({*evenly, peak} & set(range(total)))
+    count = SCHEDULE_POINTS - 2
+    peak = int(settings.warmup * total)  # after it a rise turns into a fall
+    evenly = (round(i * (total - 1) / (count - 1)) for i in range(count))
+    steps = [step for step in sorted({*evenly, peak, peak + 1}) if step < total]
     figure = go.Figure()
     figure.add_scatter(
         x=[step / per_epoch for step in steps],

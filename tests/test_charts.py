@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from alexnet_demo import charts
-from alexnet_demo.config import ROOT
+from alexnet_demo.config import ROOT, TrainConfig, lr_at, stages
 from alexnet_demo.model import AlexNet
 from alexnet_demo.summary import Summary, summarize
 
@@ -99,6 +99,50 @@ def test_both_halves_of_the_shares_come_to_a_hundred(summary: Summary) -> None:
     assert list(params.y) == [layer.name for layer in summary.layers if layer.params]
     assert sum(params.customdata) == summary.total_params
     assert sum(macs.customdata) == summary.total_macs
+
+
+@pytest.mark.parametrize(
+    ("width", "name"),
+    [
+        (1.0, "whole width"),
+        (0.5, "½ width"),
+        (0.125, "⅛ width"),
+        (0.0625, "1/16 width"),
+        (0.3, "0.3 width"),
+        (2.0, "2 width"),
+    ],
+)
+def test_widths_have_names(width: float, name: str) -> None:
+    assert charts.width_name(width) == name
+
+
+@pytest.mark.parametrize("recipe", ["article", "fast", "best", "quick"])
+def test_the_schedule_is_drawn_from_its_first_step_to_its_last(recipe: str) -> None:
+    settings = TrainConfig.from_recipe(recipe)
+    figure = charts.schedule_figure(settings)
+    (line,) = figure.data
+    assert len(line.x) <= charts.SCHEDULE_POINTS
+    assert line.x[0] == 0
+    assert line.x[-1] * settings.steps_per_epoch == pytest.approx(settings.total_steps - 1)
+    assert list(line.x) == sorted(line.x)
+    highest = max(lr_at(settings, step) for step in range(settings.total_steps))
+    assert max(line.y) == pytest.approx(highest)
+    names = [charts.width_name(stage.width) for stage in stages(settings)]
+    assert [note.text for note in figure.layout.annotations] == (names if len(names) > 1 else [])
+
+
+def test_a_schedule_of_one_step_can_be_drawn() -> None:
+    settings = TrainConfig(epochs=1, train_samples=1, schedule="linear")
+    assert list(charts.schedule_figure(settings).data[0].x) == [0]
+
+
+def test_the_learning_rate_to_use_is_marked() -> None:
+    trials = [{"lr": 10.0**n, "loss": 2.0, "smoothed": 2.1} for n in range(-4, 0)]
+    figure = charts.lr_test_figure(trials, 0.03)
+    assert figure.layout.xaxis.type == "log"
+    assert list(figure.data[1].y) == [2.1] * 4
+    assert [line.x0 for line in figure.layout.shapes] == [0.03]
+    assert not charts.lr_test_figure(trials, None).layout.shapes
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,68 @@ def test_name_and_note_are_kept(runs_dir: Path):
     assert Run(run.directory).name == "Quick look, 01 Jan 13:05"
 
 
+def test_a_run_that_waits_goes_on_with_what_was_changed(runs_dir: Path):
+    run = canned(runs_dir / "a", tested(0.5), {"event": "end", "reason": "finished"})
+    assert not jobs.adjust(run, epochs=300).done  # there is no checkpoint
+    run.last.touch()
+    path = run.directory / "config.json"
+    write_json(path, {**json.loads(path.read_text()), "commit": "abc"})
+    assert jobs.adjust(run, epochs=300, lr_scale=0.5, patience=3).done
+    record = json.loads(path.read_text())
+    assert (record["epochs"], record["commit"]) == (300, "abc")
+    assert (run.config.lr_scale, run.config.patience) == (0.5, 3)
+    assert run.resumable
+    assert jobs.adjust(run, epochs=1).message == "Saved. Nothing is left to do with it."
+    assert "between 0.001" in jobs.adjust(run, lr_scale=-1.0).message
+    assert run.config.lr_scale == 0.5
+
+
+def test_a_finished_run_goes_on_for_more_epochs():
+    run = started(TrainConfig(**{**LONG.to_json(), "epochs": 1}))
+    reach(run, "finished")
+    assert not run.resumable and not jobs.resume(run).done
+    assert jobs.adjust(run, epochs=2).done
+    assert jobs.resume(run).done
+    wait_for(lambda: len(run.history.epochs) == 2, 60, f"did not go on: {run.log_tail()}")
+    reach(run, "finished")
+    assert not run.resumable
+
+
+def test_a_learning_rate_is_looked_for_beside_the_server(runs_dir: Path):
+    found = jobs.find_lr(LONG)
+    assert found.done and found.run_id
+    assert not jobs.find_lr(LONG).done  # one at a time
+    assert jobs.running_lr_test() == found.run_id
+
+    def test() -> jobs.LrTest:
+        now = jobs.lr_trials(str(found.run_id))
+        assert now
+        return now
+
+    wait_for(lambda: not test().running, 60, "it does not end")
+    assert test().error == ""
+    assert test().suggestion
+    rates = [trial["lr"] for trial in test().trials]
+    assert rates == sorted(set(rates)) and len(rates) > 5
+    assert list_runs() == []
+
+    again = jobs.find_lr(LONG)  # and a training that begins ends it
+    assert jobs.lr_trials(str(found.run_id)) is None
+    assert started().state in ("starting", "running")
+    assert jobs.running_lr_test() is None
+    assert jobs.lr_trials(str(again.run_id)) is None
+    refused = jobs.find_lr(LONG)
+    assert not refused.done and "is training on this device" in refused.message
+
+
+def test_a_look_for_a_learning_rate_that_fails_says_why():
+    found = jobs.find_lr(TrainConfig(device="cuda:77"))
+    test = wait_for(
+        lambda: (t := jobs.lr_trials(str(found.run_id))) and not t.running and t, 60, "no end"
+    )
+    assert test.error.startswith("There is no device 'cuda:77' here")
+
+
 def test_delete_spares_what_trains(runs_dir: Path):
     run = started()
     outcome = jobs.delete(run)
@@ -276,7 +338,7 @@ def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch)
 
 def test_probe_answers_or_says_why():
     found = jobs.probe(TrainConfig(width=0.0625, batch_size=2, device="cpu"))
-    assert found["speed"]["device"] == "cpu"
+    assert [speed["device"] for speed in found["speeds"]] == ["cpu"]
     assert found["devices"]
     wrong = jobs.probe(TrainConfig(device="cuda:77"))
     assert wrong["error"].startswith("There is no device 'cuda:77' here")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ import pytest
 from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import jobs
+from alexnet_demo import config, jobs
 from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig, stages
 from alexnet_demo.events import NUMBERS, EventWriter, History
-from alexnet_demo.jobs import Outcome
-from alexnet_demo.runs import Run, prepare
+from alexnet_demo.jobs import LrTest, Outcome
+from alexnet_demo.runs import Run, list_runs, prepare
 from alexnet_demo.ui import live, probes, runs_table
+from alexnet_demo.ui.draft import problems
 from alexnet_demo.ui.wording import plain
 
 SLOW = {
@@ -51,16 +53,23 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "devices", lambda: {"cpu": "Slow CPU (8.0 GB)"})
 
 
+@pytest.fixture
+def recorded_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place for recorded runs; none at first."""
+    monkeypatch.setattr(config, "RECORDED_DIR", tmp_path / "recorded")
+    return tmp_path / "recorded"
+
+
 def canned_run(runs_dir: Path, name: str, accuracies: list[float], end: str | None) -> Run:
-    config = TrainConfig.from_recipe("quick", epochs=len(accuracies))
+    settings = TrainConfig.from_recipe("quick", epochs=len(accuracies))
     directory = runs_dir / name
-    prepare(directory, config)
+    prepare(directory, settings)
     writer = EventWriter(directory / "events.jsonl")
     facts = {"device": "cpu", "device_name": "Some CPU", "precision": "fp32", "parameters": 7}
-    writer.write("start", config=config.to_json(), step=0, **facts)
+    writer.write("start", config=settings.to_json(), step=0, **facts)
     measured = {"images_per_s": 100.0, "peak_memory": 10**9}
     for number, accuracy in enumerate(accuracies, 1):
-        step = number * config.steps_per_epoch
+        step = number * settings.steps_per_epoch
         numbers = {"step": step, "epoch": number}
         writer.write("batch", **numbers, loss=0.5, accuracy=0.8, lr=0.1, **measured)
         writer.write(
@@ -122,6 +131,63 @@ def test_bad_values_are_refused_with_the_range(runs_dir, measured):
     assert not at.button(key="start").disabled
 
 
+def test_every_bad_value_is_named_at_once(runs_dir, measured):
+    at = page()
+    at.number_input(key="form batch_size").set_value(0)
+    at.number_input(key="form dropout").set_value(1.5)
+    at.checkbox(key="form nesterov").check()
+    at.text_input(key="form grow").set_value("a quarter").run()
+    assert [error.value.split(" ", 2)[:2] for error in at.error] == [
+        ["Batch", "size"],
+        ["Nesterov's", "step"],
+        ["Dropout", "must"],
+        ["Growth", "must"],
+    ]
+
+
+def test_a_bad_momentum_is_one_error():
+    values = {**TrainConfig.from_recipe("fast").to_json(), "momentum": 2.0}
+    assert problems(values) == ["Momentum must be between 0 and 0.999, not 2."]
+
+
+def test_every_setting_has_its_place(runs_dir, measured, monkeypatch):
+    gpus = {"cuda:0": "A GPU (80 GB)", "cuda:1": "A GPU (80 GB)"}
+    kinds = ("number_input", "checkbox", "selectbox", "text_input", "segmented_control")
+
+    def shown() -> set[str]:
+        at = page()
+        return {str(e.key).removeprefix("form ") for kind in kinds for e in getattr(at, kind)}
+
+    settings = set(TrainConfig().to_json()) - {"lr_scale"}  # that one is for a run that waits
+    assert settings - shown() == {"devices"}
+    monkeypatch.setattr(probes, "devices", lambda: gpus)
+    assert not settings - shown()
+
+
+def test_a_training_of_hours_is_asked_about_first(runs_dir, measured):
+    at = page()
+    assert at.button(key="start").label == "Start anyway"
+    assert "This takes about **9 h 01 min** on this machine." in words(at)
+    at.button(key="use fast instead").click().run()
+    assert at.text_input(key="form grow").value == TrainConfig.from_recipe("fast").grow
+    at.button(key="use quick").click().run()
+    assert at.button(key="start").label == "Start training"
+
+
+def test_the_widths_of_a_growing_training_are_measured_apart(monkeypatch):
+    asked: list[str] = []
+
+    def probe(settings: TrainConfig) -> dict[str, Any]:
+        asked.append(settings.grow)
+        return {"devices": [], "speeds": []}
+
+    monkeypatch.setattr(jobs, "probe", probe)
+    found = probes.Probes()
+    for grow in ("", "0.5:0.5", "0.5:0.1", "0.25:0.5"):
+        wait_for(lambda grow=grow: found.ask(TrainConfig(grow=grow)), 5, "no answer")
+    assert asked == ["", "0.5:0.5", "0.25:0.5"]  # shares change nothing
+
+
 def test_start_hands_over_exactly_the_form(runs_dir, measured, monkeypatch):
     given: list[TrainConfig] = []
 
@@ -146,13 +212,13 @@ def test_a_failed_measurement_is_shown_and_tried_again_later(monkeypatch):
         return {"error": "No such device."}
 
     monkeypatch.setattr(jobs, "probe", failing)
-    found, config = probes.Probes(), TrainConfig()
+    found, settings = probes.Probes(), TrainConfig()
     for _ in range(20):
-        answer = wait_for(lambda: found.ask(config), 5, "no answer")
+        answer = wait_for(lambda: found.ask(settings), 5, "no answer")
         assert answer["error"] == "No such device."
     assert len(asked) == 1
     monkeypatch.setattr(probes, "RETRY_SECONDS", 0.0)
-    wait_for(lambda: found.ask(config) or len(asked) > 1, 5, "not tried again")
+    wait_for(lambda: found.ask(settings) or len(asked) > 1, 5, "not tried again")
     wait_for(lambda: len(asked) > 1, 5, "not tried again")
 
 
@@ -262,6 +328,121 @@ def test_deleting_leaves_no_other_run_ticked(runs_dir, measured):
     assert "delete run" not in [button.key for button in at.button]
 
 
+def test_a_recipe_tells_what_a_recorded_run_reached(runs_dir, measured, recorded_dir):
+    assert "Recorded" not in words(page(recipe="quick"))
+    run = canned_run(recorded_dir, "quick-here", [0.5, 0.81, 0.8], "finished")
+    jobs.label(run, "Quick look, recorded", "")
+    lines = [json.loads(line) for line in run.events.read_text().splitlines()]
+    for number, line in enumerate(lines):
+        line["time"] = 60 * number
+    run.events.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    at = page(recipe="quick")
+    # The start, two events an epoch: epoch 2 is the fourth minute.
+    assert plain("Recorded: 81.0 % after 4 min 00 s on Some CPU, in fp32.") in words(at)
+    assert list_runs() == [] and not at.dataframe
+
+
+def test_recorded_runs_can_be_laid_over_the_curves(runs_dir, measured, recorded_dir):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "paused")
+    assert not page(run=run.id).multiselect
+    jobs.label(canned_run(recorded_dir, "quick-here", [0.5, 0.81], "finished"), "Recorded", "")
+    at = page(run=run.id)
+    assert at.multiselect(key="live compare").options == ["Recorded"]
+    assert at.multiselect(key="live compare").value == []
+    at.multiselect(key="live compare").select("Recorded")
+    at.segmented_control(key="live axis").set_value("minutes").run()
+    assert not at.exception
+
+
+def test_recorded_runs_stay(runs_dir, recorded_dir):
+    run = canned_run(recorded_dir, "quick-here", [0.5], "finished")
+    assert not jobs.delete(run).done and not jobs.resume(run).done
+    assert not jobs.adjust(run, epochs=9).done
+    assert run.events.exists()
+
+
+def test_a_waiting_run_can_be_changed(runs_dir, measured):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5, 0.6], "finished")
+    assert not page(run=run.id).number_input  # there is no checkpoint to go on from
+    run.last.write_bytes(b"state")
+    at = page(run=run.id)
+    assert "control Resume" not in [button.key for button in at.button]
+    save = f"save change {run.id}"
+    at.number_input(key=f"change epochs {run.id}").set_value(1)
+    at.button(key=save).click().run()
+    assert at.error[0].value == plain("Epochs must be at least 2: so many are done.")
+    at.number_input(key=f"change lr_scale {run.id}").set_value(0.0)
+    at.button(key=save).click().run()
+    assert plain("Learning-rate multiplier must be between 0.001") in at.error[0].value
+    at.number_input(key=f"change epochs {run.id}").set_value(5)
+    at.number_input(key=f"change lr_scale {run.id}").set_value(0.1)
+    at.button(key=save).click().run()
+    assert not at.error and at.button(key="control Resume")
+    changed = Run(run.directory).config
+    assert (changed.epochs, changed.lr_scale) == (5, 0.1)
+
+
+def test_a_run_that_stopped_early_says_so(runs_dir, measured):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.7, 0.6, 0.5], "finished")
+    settings = TrainConfig.from_recipe("quick", epochs=9, patience=2)
+    prepare(run.directory, settings)
+    text = run.events.read_text().replace('"epochs": 3', '"epochs": 9')
+    run.events.write_text(text)
+    run.last.write_bytes(b"state")
+    at = page(run=run.id)
+    early = "Stopped early, after 3 epochs: none of the last 2 tested better than epoch 1."
+    assert early in words(at)
+    assert not Run(run.directory).resumable  # it would stop again at once
+    assert jobs.adjust(Run(run.directory), patience=4).done
+    assert Run(run.directory).resumable
+
+
+def test_the_command_names_what_was_automatic(runs_dir):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    assert run.config.precision == "auto"
+    assert shlex.join(live.as_trained(run).command()) == (
+        "train --recipe quick --epochs 1 --device cpu --precision fp32"
+    )
+
+
+def test_the_widths_reached_stand_in_caption_and_curves(runs_dir, measured):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], None)
+    writer = EventWriter(run.events)
+    writer.write("grow", step=700, epoch=1.1, width=0.5, parameters=9_000)
+    writer.close()
+    assert "½ width, 9,000 parameters" in words(page(run=run.id))
+    figure = training_curve(run.history, "accuracy", 4)
+    assert [note.text for note in figure.layout.annotations] == ["½ width"]
+    assert [line.x0 for line in figure.layout.shapes] == [1.1]
+
+
+def test_a_found_learning_rate_goes_into_the_form(runs_dir, measured, monkeypatch):
+    trials = [{"lr": 10.0 ** (n / 9 - 3), "loss": 2.0, "smoothed": 2.1} for n in range(20)]
+    asked: list[TrainConfig] = []
+
+    def find(settings: TrainConfig) -> Outcome:
+        asked.append(settings)
+        return Outcome(True, "Trying.", "aa")
+
+    monkeypatch.setattr(jobs, "find_lr", find)
+    monkeypatch.setattr(jobs, "lr_trials", lambda _: LrTest(trials, 0.03, False, ""))
+    at = page(recipe="quick")
+    at.button(key="find lr").click().run()
+    assert asked == [TrainConfig.from_recipe("quick")]
+    assert at.button(key="use lr").label == "Use 0.03"
+    at.button(key="use lr").click().run()
+    assert at.number_input(key="form lr").value == 0.03
+    monkeypatch.setattr(jobs, "lr_trials", lambda _: LrTest([], None, False, "It exploded."))
+    assert at.run().error[0].value == "It exploded."
+
+
+def test_a_refused_look_for_a_learning_rate_says_why(runs_dir, measured, monkeypatch):
+    monkeypatch.setattr(jobs, "find_lr", lambda _: Outcome(False, "The device is taken."))
+    at = page()
+    at.button(key="find lr").click().run()
+    assert at.error[0].value == "The device is taken."
+
+
 def test_unknown_run_in_the_link_shows_the_form(runs_dir, measured):
     assert page(run="../../etc").button(key="start")
 
@@ -280,11 +461,13 @@ def test_downloads_hold_every_epoch(runs_dir):
 # ------------------------------------------------------------------------------ figures
 
 
-def history_of(count: int, best: int) -> History:
+def history_of(count: int, best: int, pace: float = 0.0) -> History:
+    """``count`` epochs, ``pace`` seconds apart."""
     history = History()
     for i in range(1, count + 1):
         for kind in ("batch", "epoch"):
-            numbers = dict.fromkeys(NUMBERS[kind], 1.0) | {"step": i, "epoch": i, "time": 0}
+            when = {"step": i, "epoch": i, "time": i * pace}
+            numbers = dict.fromkeys(NUMBERS[kind], 1.0) | when
             accuracy = 0.9 if i == best else 0.5
             history.add({"event": kind, **numbers, "test_accuracy": accuracy})
     return history
@@ -318,6 +501,15 @@ def test_overlay_has_a_line_for_each_run():
     assert list(figure["two"].y) == [0.5, 0.9, 0.5]
     assert set(figure) == {"one", "two", "article, test"}
     assert list(traces(overlay(runs, "loss"))["two"].y) == [1.0, 1.0, 1.0]
+
+
+def test_along_minutes_curves_stand_where_the_clock_stood():
+    quick, slow = (history_of(2, 1, pace) for pace in (60, 600))
+    figure = training_curve(quick, "accuracy", 2, others=[("slow", slow)], axis="minutes")
+    assert list(traces(figure)["test, per epoch"].x) == [0, 1]
+    assert list(traces(figure)["slow"].x) == [0, 10]
+    assert "article, test" not in traces(figure)  # it tells no times
+    assert list(traces(overlay([("slow", slow)], "loss", "minutes"))["slow"].x) == [0, 10]
 
 
 def test_an_empty_curve_says_when_it_begins():

@@ -37,6 +37,7 @@ LONG = TrainConfig(
 @pytest.fixture(autouse=True)
 def _no_trainer_left_behind(runs_dir: Path) -> Iterator[None]:
     yield
+    jobs.stop_lr_test()
     for run in list_runs():
         if run.active and pid_of(run) != os.getpid():
             psutil.Process(pid_of(run)).kill()
@@ -272,39 +273,78 @@ def test_a_finished_run_goes_on_for_more_epochs():
     assert not run.resumable
 
 
-def test_a_learning_rate_is_looked_for_beside_the_server(runs_dir: Path):
+def lr_test(test_id: str | None) -> jobs.LrTest:
+    test = jobs.lr_trials(str(test_id))
+    assert test
+    return test
+
+
+def test_a_learning_rate_is_looked_for_beside_the_server():
     found = jobs.find_lr(LONG)
-    assert found.done and found.run_id
-    assert not jobs.find_lr(LONG).done  # one at a time
-    assert jobs.running_lr_test() == found.run_id
-
-    def test() -> jobs.LrTest:
-        now = jobs.lr_trials(str(found.run_id))
-        assert now
-        return now
-
-    wait_for(lambda: not test().running, 60, "it does not end")
-    assert test().error == ""
-    assert test().suggestion
-    rates = [trial["lr"] for trial in test().trials]
+    assert found.done, found.message
+    wait_for(lambda: not lr_test(found.run_id).running, 60, "it does not end")
+    test = lr_test(found.run_id)
+    assert test.error == ""
+    assert test.suggestion
+    rates = [trial["lr"] for trial in test.trials]
     assert rates == sorted(set(rates)) and len(rates) > 5
     assert list_runs() == []
 
-    again = jobs.find_lr(LONG)  # and a training that begins ends it
-    assert jobs.lr_trials(str(found.run_id)) is None
-    assert started().state in ("starting", "running")
+
+@pytest.fixture
+def trying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands in for Python: tries one learning rate, and another once this file is there."""
+    command, go_on = tmp_path / "python", tmp_path / "go-on"
+    line = '{{"lr": {}, "loss": 2.3, "smoothed": 2.3}}'
+    command.write_text(
+        f"#!/bin/sh\necho '{line.format(0.01)}'; printf '{{\"lr\"'\n"
+        f"while [ ! -e {go_on} ]; do sleep 0.05; done\n"
+        f'echo \': 0.02, "loss": 2, "smoothed": 2}}\'; echo \'{{"suggested_lr": 0.02}}\'\n'
+    )
+    command.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(command))
+    return go_on
+
+
+def test_learning_rates_are_seen_as_they_are_tried(trying: Path):
+    found = jobs.find_lr(LONG)
+    wait_for(lambda: lr_test(found.run_id).trials, 10, "no trial")
+    assert len(lr_test(found.run_id).trials) == 1  # half a line is none
+    assert lr_test(found.run_id).suggestion is None
+    assert jobs.running_lr_test() == found.run_id
+    assert "already" in jobs.find_lr(LONG).message  # one at a time
+    trying.touch()
+    wait_for(lambda: not lr_test(found.run_id).running, 10, "it does not end")
+    assert lr_test(found.run_id).suggestion == 0.02
+    assert [trial["lr"] for trial in lr_test(found.run_id).trials] == [0.01, 0.02]
+
+    again = jobs.find_lr(LONG)
+    assert again.done
+    assert jobs.lr_trials(str(found.run_id)) is None  # swept
+
+
+def test_looking_for_a_learning_rate_gives_way_to_a_training(trying: Path):
+    found = jobs.find_lr(LONG)
+    assert jobs.running_lr_test()
+    run = started()  # stands still, too
     assert jobs.running_lr_test() is None
-    assert jobs.lr_trials(str(again.run_id)) is None
-    refused = jobs.find_lr(LONG)
-    assert not refused.done and "is training on this device" in refused.message
+    assert jobs.lr_trials(str(found.run_id)) is None
+    assert run.active
+    assert "is training on this device" in jobs.find_lr(LONG).message
+
+
+def test_a_killed_look_for_a_learning_rate_says_so(trying: Path, runs_dir: Path):
+    found = jobs.find_lr(LONG)
+    job = runs_dir / jobs.LR_TESTS / str(found.run_id) / "job.json"
+    psutil.Process(json.loads(job.read_text())["pid"]).kill()
+    wait_for(lambda: not lr_test(found.run_id).running, 10, "it does not end")
+    assert "killed from outside" in lr_test(found.run_id).error
 
 
 def test_a_look_for_a_learning_rate_that_fails_says_why():
     found = jobs.find_lr(TrainConfig(device="cuda:77"))
-    test = wait_for(
-        lambda: (t := jobs.lr_trials(str(found.run_id))) and not t.running and t, 60, "no end"
-    )
-    assert test.error.startswith("There is no device 'cuda:77' here")
+    wait_for(lambda: not lr_test(found.run_id).running, 60, "it does not end")
+    assert lr_test(found.run_id).error.startswith("There is no device 'cuda:77' here")
 
 
 def test_delete_spares_what_trains(runs_dir: Path):

@@ -372,8 +372,8 @@ def training_curve(
         figure.add_vline(
             x=x,
             line={"color": REFERENCE_COLOR, "width": 1, "dash": "dot"},
-            annotation_text=width_name(event["width"]),
-            annotation_position="bottom right",
+            annotation_text=f"{width_name(event['width'])} →",
+            annotation_position="bottom left",  # on the right there may be no room
         )
     longest = max([epochs, *(len(other.epochs) for _, other in others)])
     _style_curve(figure, "Accuracy" if as_percent else "Loss", axis, longest)

@@ -68,7 +68,9 @@ def resume(run: Run) -> Outcome:
             if busy := _busy(run.config.device):
                 return busy
             if not run.resumable:
-                return Outcome(False, "This run has no checkpoint to go on from.", run.id)
+                done = "Nothing is left to do with this run: change its epochs first."
+                kept = "This run has no checkpoint to go on from."
+                return Outcome(False, done if run.changeable else kept, run.id)
             stop_lr_test()
             (run.directory / "request").unlink(missing_ok=True)
             _spawn(["train", "--resume", str(run.directory)], run.directory)
@@ -88,11 +90,19 @@ def request(run: Run, what: Literal["pause", "stop"]) -> Outcome:
     return Outcome(True, "Pausing…" if what == "pause" else "Stopping…", run.id)
 
 
-def adjust(run: Run, **changed: Any) -> Outcome:
-    """Change settings that a run will go on with, such as ``epochs``, ``lr_scale``, ``patience``.
+def adjust(
+    run: Run,
+    *,
+    epochs: int | None = None,
+    lr_scale: float | None = None,
+    patience: int | None = None,
+) -> Outcome:
+    """Change settings that a run will go on with, those that are given.
 
     Versions and commit in its file stay those that it was begun with.
     """
+    given = {"epochs": epochs, "lr_scale": lr_scale, "patience": patience}
+    changed: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
     done = len(run.history.epochs)
     try:
         with _launch_lock():

@@ -76,6 +76,17 @@ def test_writer_begins_a_new_line_after_a_torn_one(tmp_path: Path):
     assert [e["event"] for e in EventReader(path).read()] == ["start", "start"]
 
 
+def test_records_know_the_seconds_at_work_without_pauses():
+    start = {"event": "start", "step": 0}
+    first, second = epoch(1, 0.5), epoch(2, 0.6)
+    end = {"event": "end", "reason": "paused", "time": 70}
+    history = folded(
+        *({**start, "time": 0}, {**first, "time": 60}, end),
+        *({**start, "time": 1000, "step": 4, "epochs_done": 1}, {**second, "time": 1060}),
+    )
+    assert [e["elapsed"] for e in history.epochs] == [60, 130]
+
+
 def test_a_resumed_run_drops_what_it_will_repeat():
     start = {"event": "start", "time": 0, "step": 0}
     again = {"event": "start", "time": 0, "step": 5, "epochs_done": 1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,8 @@ def test_the_widths_of_a_growing_training_are_measured_apart(monkeypatch):
     monkeypatch.setattr(jobs, "probe", probe)
     found = probes.Probes()
     for grow in ("", "0.5:0.5", "0.5:0.1", "0.25:0.5"):
-        wait_for(lambda grow=grow: found.ask(TrainConfig(grow=grow)), 5, "no answer")
+        settings = TrainConfig(grow=grow)
+        wait_for(partial(found.ask, settings), 5, "no answer")
     assert asked == ["", "0.5:0.5", "0.25:0.5"]  # shares change nothing
 
 
@@ -392,6 +394,7 @@ def test_a_run_that_stopped_early_says_so(runs_dir, measured):
     at = page(run=run.id)
     early = "Stopped early, after 3 epochs: none of the last 2 tested better than epoch 1."
     assert early in words(at)
+    assert at.dataframe[0].value["State"].tolist() == ["finished early"]
     assert not Run(run.directory).resumable  # it would stop again at once
     assert jobs.adjust(Run(run.directory), patience=4).done
     assert Run(run.directory).resumable
@@ -412,7 +415,7 @@ def test_the_widths_reached_stand_in_caption_and_curves(runs_dir, measured):
     writer.close()
     assert "½ width, 9,000 parameters" in words(page(run=run.id))
     figure = training_curve(run.history, "accuracy", 4)
-    assert [note.text for note in figure.layout.annotations] == ["½ width"]
+    assert [note.text for note in figure.layout.annotations] == ["½ width →"]
     assert [line.x0 for line in figure.layout.shapes] == [1.1]
 
 

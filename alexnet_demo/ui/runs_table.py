@@ -88,7 +88,7 @@ def _row(run: Run) -> dict[str, Any]:
     best, last = record["best_test_accuracy"], record["last_test_accuracy"]
     return {
         "Name": record["name"],
-        "State": record["state"],
+        "State": "finished early" if run.stopped_early else record["state"],
         "Recipe": record["recipe"],
         "Device": record["device"],
         "Epochs": f"{record['epochs']} of {record['epochs_planned']}",

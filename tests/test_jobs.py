@@ -207,7 +207,7 @@ def test_runs_are_listed_newest_first_and_found_by_id_alone(runs_dir: Path):
         assert get_run(wrong) is None
 
 
-def tested(accuracy: float) -> dict:
+def an_epoch(accuracy: float) -> dict:
     return {"event": "epoch", **dict.fromkeys(NUMBERS["epoch"], 1.0), "test_accuracy": accuracy}
 
 
@@ -217,15 +217,15 @@ def test_a_run_that_failed_at_once_does_not_take_over(runs_dir: Path):
     canned(runs_dir / "20260101-000000-quick-aa", {"event": "end", "reason": "finished"})
     canned(runs_dir / "20260102-000000-quick-bb", failed.copy())
     assert (run := current_run()) and run.id[-2:] == "aa"
-    canned(runs_dir / "20260103-000000-quick-cc", tested(0.5), failed.copy())
+    canned(runs_dir / "20260103-000000-quick-cc", an_epoch(0.5), failed.copy())
     assert (run := current_run()) and run.id[-2:] == "cc"
 
 
 def test_the_best_run_is_the_one_with_the_highest_test_accuracy(runs_dir: Path):
     assert best_run() is None
     for day, accuracy in enumerate((0.8, 0.9, 0.1), 1):
-        canned(runs_dir / f"2026010{day}-000000-quick-aa", tested(accuracy)).best.touch()
-    canned(runs_dir / "20260104-000000-quick-aa", tested(0.95))  # its weights are gone
+        canned(runs_dir / f"2026010{day}-000000-quick-aa", an_epoch(accuracy)).best.touch()
+    canned(runs_dir / "20260104-000000-quick-aa", an_epoch(0.95))  # its weights are gone
     assert (run := best_run()) and run.best_accuracy == 0.9
 
 
@@ -247,7 +247,7 @@ def test_name_and_note_are_kept(runs_dir: Path):
 
 
 def test_a_run_that_waits_goes_on_with_what_was_changed(runs_dir: Path):
-    run = canned(runs_dir / "a", tested(0.5), {"event": "end", "reason": "finished"})
+    run = canned(runs_dir / "a", an_epoch(0.5), {"event": "end", "reason": "finished"})
     assert not jobs.adjust(run, epochs=300).done  # there is no checkpoint
     run.last.touch()
     path = run.directory / "config.json"

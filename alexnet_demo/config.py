@@ -328,7 +328,7 @@ RECIPES: Mapping[str, Recipe] = {
         "The highest accuracy of this network in a few hours: many epochs while it is narrow, "
         "pictures mirrored, moved and partly hidden, and the last epochs at the whole width.",
         {
-            "epochs": 30,
+            "epochs": 40,
             "lr": 0.05,
             "schedule": "linear",
             "warmup": 0.05,
@@ -338,7 +338,8 @@ RECIPES: Mapping[str, Recipe] = {
             "init": "kaiming",
             "flip": True,
             "shift": 2,
-            "grow": "0.25:0.4,0.5:0.5",
+            "erase": 0.25,
+            "grow": "0.25:0.5,0.5:0.42",
             "precision": "auto",
         },
     ),

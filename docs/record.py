@@ -12,9 +12,9 @@ import shutil
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from alexnet_demo.config import RECORDED_DIR
 from alexnet_demo.files import write_json
 from alexnet_demo.runs import Run
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("name", help="of the folder under recorded/")
     parser.add_argument("title", help="what the page calls it")
     options = parser.parse_args()
-    source, target = Run(options.run), Run(ROOT / "recorded" / options.name)
+    source, target = Run(options.run), Run(RECORDED_DIR / options.name)
     target.directory.mkdir(parents=True, exist_ok=True)
     shutil.copy(source.directory / "config.json", target.directory)
     lines = source.events.read_text(encoding="utf-8").splitlines()

@@ -453,7 +453,7 @@ def _style_curve(figure: Figure, title: str, axis: Axis, epochs: int) -> None:
         yaxis_title=title,
         xaxis_title="Epoch" if axis == "epochs" else "Minutes at work",
         hovermode="closest",
-        legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
+        legend={"orientation": "h", "y": -0.3, "yanchor": "top", "x": 0},
     )
     if axis == "epochs":
         # A margin for the markers at the end; few epochs get a tick each.

@@ -181,7 +181,7 @@ class Trainer:
         if width <= self.engine.model.width:
             return
         self.engine.widen(width, self.step)
-        self.best_accuracy = -1.0  # the best is to be one of the whole width
+        self.best_accuracy, self.best_epoch = -1.0, self.epoch  # the best is to be a whole one
         parameters = count_parameters(self.engine.model)
         epoch = round(self.step / self.config.steps_per_epoch, 5)
         self.events.write("grow", step=self.step, epoch=epoch, width=width, parameters=parameters)
@@ -260,9 +260,12 @@ class Trainer:
         return tally.total.mean_loss, tally.total.accuracy
 
     def _out_of_patience(self) -> bool:
-        """Whether the test accuracy has not risen for as many epochs as early stopping allows."""
-        patience = self.config.patience
-        return 0 < patience <= self.epoch - self.best_epoch and self.best_epoch > 0
+        """Whether the test accuracy has not risen for as many epochs as early stopping allows.
+
+        A network that is still to be widened goes on.
+        """
+        patience, whole = self.config.patience, self.engine.model.width == self.config.width
+        return whole and 0 < patience <= self.epoch - self.best_epoch and self.best_epoch > 0
 
     def _request(self) -> int:
         """`PAUSE` or `STOP` once that was asked for, else `GO_ON`."""

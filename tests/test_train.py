@@ -404,3 +404,10 @@ def test_a_runs_config_says_what_its_result_rests_on(runs_dir: Path):
     assert record["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert {"numpy", "torchvision", "python", "alexnet_demo"} < record["versions"].keys()
     assert "commit" in record
+
+
+def test_early_stopping_waits_for_the_whole_width(runs_dir: Path):
+    config = tiny(epochs=8, patience=1, lr=1e-6, momentum=0.0, width=0.125, grow="0.5:0.5")
+    directory = prepared(runs_dir / "a", config)
+    assert run_training(config, directory) == "finished"
+    assert [e["width"] for e in Run(directory).history.epochs] == [0.0625] * 4 + [0.125] * 2

@@ -107,8 +107,8 @@ def _cost(settings: TrainConfig, was_pending: bool) -> None:
     with st.container(border=True):
         st.markdown(
             "There is no GPU here, and a CPU needs long for the whole network. To see one learn "
-            "soon, train a narrow AlexNet on part of the images; or begin narrow and widen it on "
-            "the way, as *Fast* does."
+            "soon, train a narrow AlexNet on part of the images."
+            + ("" if settings.grow else " Or begin narrow and widen it on the way, as *Fast* does.")
         )
         if was_pending:
             st.caption(":material/timer: Measuring what would be shorter…")

@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from datetime import timedelta
 from io import TextIOWrapper
 from pathlib import Path
@@ -25,6 +25,7 @@ from alexnet_demo.events import EventWriter
 from alexnet_demo.runs import (
     Run,
     best_run,
+    change,
     demand_free,
     get_run,
     list_runs,
@@ -180,7 +181,7 @@ def run_train(options: argparse.Namespace) -> int:
         place, record = json.loads(team.agree_text(told))
         directory, settings = Path(place), TrainConfig.from_json(record)
         if team.leads:
-            if not _ours(directory):
+            if not registered(directory, os.getpid()):
                 register(directory, os.getpid())
             _log_to(directory / "train.log")
         if settings.devices > team.size == 1:
@@ -206,18 +207,16 @@ def _train_here(
 
 def _train_in_a_team(options: argparse.Namespace, directory: Path, settings: TrainConfig) -> int:
     """Train in as many processes as asked for, and wait for them."""
-    from alexnet_demo.team import launch
+    from alexnet_demo.team import PROCESS_LOST, launch
 
     arguments = [*settings.command(), "--run-dir", str(directory)]
     if options.resume:
         arguments = ["train", "--resume", str(directory)]
     status = launch([*arguments, *(["--json"] if options.json else [])], settings.devices)
     run = Run(directory)
-    if status != 0 and (run.history.end or {}).get("event") != "error":
+    if status != 0 and run.history.end is None:  # torchrun calls a polite kill a breakdown, too
         events = EventWriter(run.events)
-        events.write(
-            "error", message=f"One of the {settings.devices} processes broke off: see the log."
-        )
+        events.write("error", message=PROCESS_LOST.format(size=settings.devices))
         events.close()
     state = run.state
     return {"stopped": INTERRUPTED, "finished": DONE, "paused": DONE}.get(state, FAILED)
@@ -259,14 +258,16 @@ def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     directory = (options.run_dir or new_run_directory(settings.recipe)).resolve()
     run = Run(directory)
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    if restarted and not options.run_dir:
+        raise ConfigError("A training that torchrun restarts needs a --run-dir, to find itself.")
     if (run.events.exists() or run.last.exists()) and not restarted:
         raise ConfigError(f"{directory} holds a run already: give it to --resume, or name another.")
     if not (directory / "config.json").exists():
         # Refused before anything is written; a page's run is there already and records it.
-        found = device.resolve(settings.device)
-        demand_free(str(found))
-        device.choose_precision(settings.precision, found)
+        demand_free(str(device.check(settings)))
         prepare(directory, settings)
+    elif run.read_config() != settings:
+        raise ConfigError(f"{directory} was made for other settings: name another directory.")
     return directory, settings
 
 
@@ -281,24 +282,22 @@ def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
             f"--resume goes on with the run's own settings: only {changeable} can be changed."
         )
     run = get_run(options.resume) or Run(Path(options.resume).resolve())
-    if not run.last.is_file():
-        raise ConfigError(f"{options.resume!r} is no run with a checkpoint to go on from.")
+    if not (run.directory / "config.json").is_file():
+        raise ConfigError(f"{options.resume!r} is no run to go on with: `runs` lists them.")
     ours = _ours(run.directory)
     if run.active and not ours:
         raise ConfigError(f"{run.id} is training already.")
-    settings = replace(run.read_config(), **given)
+    settings = change(run, **given) if given else run.read_config()
     if not ours:  # a page did this before it started us, and may have asked anew since
-        demand_free(str(device.resolve(settings.device)))
+        demand_free(str(device.check(settings)))
         (run.directory / "request").unlink(missing_ok=True)
-    if given:
-        prepare(run.directory, settings)
     return run.directory, settings
 
 
 def _written_to(log: Path) -> bool:
     """Whether standard error goes to this file already, as where a page started the process."""
     try:
-        return os.path.sameopenfile(sys.stderr.fileno(), os.open(log, os.O_RDONLY))
+        return os.path.samestat(os.fstat(sys.stderr.fileno()), log.stat())
     except (OSError, ValueError):
         return False
 

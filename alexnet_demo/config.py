@@ -57,6 +57,12 @@ class ConfigError(ValueError):
     """A setting cannot be used; the message is one sentence that says how to mend it."""
 
 
+def channels(width: float) -> tuple[int, int, int, int, int]:
+    """Channels of conv1, conv2, conv3 and conv4, conv5, and units of fc6 and fc7."""
+    c1, c2, c3, c5, units = (max(1, round(n * width)) for n in (96, 256, 384, 256, 4096))
+    return c1, c2, c3, c5, units
+
+
 @dataclass(frozen=True)
 class Limit:
     """The allowed range of a numeric setting, and what it is called on screen."""
@@ -178,7 +184,7 @@ class TrainConfig:
             limit.check(getattr(self, name))
         if self.nesterov and not self.momentum:
             raise ConfigError("Nesterov's step needs a momentum above 0.")
-        if self.devices > 1 and ":" in self.device:
+        if self.devices > 1 and (":" in self.device or self.device == "mps"):
             raise ConfigError("Several processes need the device auto, cuda or cpu: one GPU each.")
         stages(self)
 
@@ -267,8 +273,12 @@ def stages(config: TrainConfig) -> tuple[Stage, ...]:
         first = end
     found.append(Stage(config.width, first, config.total_steps))
     for small, large in pairwise(found):
-        if large.width / small.width % 1 or large.width <= small.width:
-            raise ConfigError("Growth needs each width to be a whole multiple of the one before.")
+        factor = round(large.width / small.width)
+        copies = tuple(factor * count for count in channels(small.width))
+        if factor < 2 or channels(large.width) != copies:
+            raise ConfigError(
+                "Growth needs each width to be a whole multiple of the one before, in every layer."
+            )
     return tuple(found)
 
 

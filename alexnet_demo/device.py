@@ -90,6 +90,26 @@ def info(device: torch.device) -> DeviceInfo:
     return next(found for found in available() if found.id == str(device))
 
 
+def check(settings: TrainConfig) -> torch.device:
+    """The device of a training to be, without measuring anything.
+
+    Raises:
+        ConfigError: when this machine cannot train in the way that is asked for.
+    """
+    device = resolve(settings.device)
+    _check_precision(settings.precision, device)
+    if settings.devices > 1 and device.type == "mps":
+        raise ConfigError("An Apple GPU trains alone: leave --devices at 1, or choose the cpu.")
+    if device.type == "cuda" and settings.devices > (count := torch.cuda.device_count()):
+        raise ConfigError(f"There are {count} GPUs here, not {settings.devices}.")
+    return device
+
+
+def _check_precision(requested: str, device: torch.device) -> None:
+    if requested == "fp16" and device.type != "cuda":
+        raise ConfigError("Precision fp16 needs a CUDA GPU: choose auto, bf16 or fp32 here.")
+
+
 def choose_precision(requested: str, device: torch.device) -> str:
     """``fp32``, ``bf16`` or ``fp16``; ``auto`` measures whether bfloat16 pays on this device.
 
@@ -100,8 +120,7 @@ def choose_precision(requested: str, device: torch.device) -> str:
         ConfigError: for fp16 without CUDA: its loss scaling is not to be had on MPS, and on a
             CPU it would only be slower and less exact.
     """
-    if requested == "fp16" and device.type != "cuda":
-        raise ConfigError("Precision fp16 needs a CUDA GPU: choose auto, bf16 or fp32 here.")
+    _check_precision(requested, device)
     if requested != "auto":
         return requested
     if device.type == "mps":

@@ -15,15 +15,12 @@ from torch.nn.functional import cross_entropy
 from alexnet_demo import device as devices
 from alexnet_demo.augment import augment
 from alexnet_demo.config import TrainConfig, width_at
-from alexnet_demo.data import Split
+from alexnet_demo.data import Split, seed_of
 from alexnet_demo.device import autocast
 from alexnet_demo.growth import widened
 from alexnet_demo.model import AlexNet
 from alexnet_demo.preprocess import to_input
 from alexnet_demo.team import Team
-
-EVERYBODY = 1023
-"""The number, above every process's, under which all draw the same."""
 
 
 def train_step(
@@ -59,7 +56,7 @@ def train_step(
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BatchResult:
     """What a batch gave: detached, on the device, not waited for.
 
     Attributes:
@@ -79,16 +76,24 @@ class Engine:
     def __init__(self, config: TrainConfig, team: Team | None = None) -> None:
         self.config, self.team = config, team or Team()
         self.device = devices.resolve(config.device, self.team.local_rank)
-        self.precision = devices.choose_precision(config.precision, self.device)
-        self.memory_format = devices.choose_memory_format(
-            config.memory_format, self.device, self.precision
-        )
-        torch.manual_seed(config.seed)
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)  # where the team's messages go through
+        # Measured by one for all: a choice that differed between processes would break them.
+        chosen = self._choose() if self.team.leads else ("", "")
+        self.precision, self.memory_format = self.team.agree_text(" ".join(chosen)).split(" ")
+        torch.manual_seed(seed_of("start", config.seed))
         model = AlexNet(width=width_at(config, 0))
         if config.init == "kaiming":
             model.initialise_for_relu()
         self.take(model)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+
+    def _choose(self) -> tuple[str, str]:
+        """Precision and memory format, measured where the settings leave them open."""
+        precision = devices.choose_precision(self.config.precision, self.device)
+        return precision, devices.choose_memory_format(
+            self.config.memory_format, self.device, precision
+        )
 
     def take(self, model: AlexNet) -> None:
         """Train this network from now on, with a fresh optimiser."""
@@ -106,17 +111,17 @@ class Engine:
             nesterov=config.nesterov,
         )
 
-    def step(self, data: Split, chosen: Tensor, number: int, lr: float) -> Outcome:
+    def step(self, data: Split, chosen: Tensor, number: int, lr: float) -> BatchResult:
         """Train on the samples of these numbers (B,), as the training's step ``number``."""
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         # Every process changes the whole batch alike, so that their number changes nothing.
-        generator = torch.Generator(self.device).manual_seed(self._seed(number, EVERYBODY))
+        generator = torch.Generator(self.device).manual_seed(self._seed("pictures", number))
         images = augment(data.images[chosen], self.config, generator)
         labels = data.labels[chosen]
         part, weight = self.team.share(len(chosen))
         x, y = to_input(images[part]), labels[part]
-        torch.manual_seed(self._seed(number, self.team.rank))  # for dropout
+        torch.manual_seed(self._seed(f"dropout {self.team.rank}", number))
         self._parallel.train()
         loss, logits = train_step(
             *(self._parallel, self.optimizer, self.scaler, x, y, self.precision),
@@ -125,7 +130,7 @@ class Engine:
         return self._outcome(loss, logits, y, weight, len(chosen))
 
     @torch.no_grad()
-    def test(self, data: Split, chosen: slice) -> Outcome:
+    def test(self, data: Split, chosen: slice) -> BatchResult:
         """Loss and hits of a batch of pictures, without dropout."""
         images, labels = data.images[chosen], data.labels[chosen]
         part, weight = self.team.share(len(labels))
@@ -137,15 +142,14 @@ class Engine:
 
     def _outcome(
         self, loss: Tensor, logits: Tensor, labels: Tensor, weight: float, count: int
-    ) -> Outcome:
+    ) -> BatchResult:
         hits = (logits.argmax(1) == labels).sum()
-        return Outcome(loss * (weight * count / self.team.size), hits * (weight > 0), count)
+        return BatchResult(loss * (weight * count / self.team.size), hits * (weight > 0), count)
 
     def widen(self, width: float, number: int) -> None:
         """Go on at this width with what was learned so far, from step ``number`` on."""
-        generator = torch.Generator().manual_seed(self._seed(number, EVERYBODY))
+        generator = torch.Generator().manual_seed(self._seed("growth", number))
         self.take(widened(self.model, round(width / self.model.width), generator))
 
-    def _seed(self, number: int, who: int) -> int:
-        """A seed of its own for each step, and each process in it."""
-        return (self.config.seed * 1_000_003 + number) * (EVERYBODY + 1) + who
+    def _seed(self, purpose: str, number: int) -> int:
+        return seed_of(f"{purpose} {number}", self.config.seed)

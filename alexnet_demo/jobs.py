@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from filelock import FileLock
 from alexnet_demo import config
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.files import read_json, write_json
-from alexnet_demo.runs import Run, alive, list_runs, new_run_directory, prepare, register
+from alexnet_demo.runs import Run, alive, change, list_runs, new_run_directory, prepare, register
 
 MAX_NAME, MAX_NOTE = 80, 2_000
 LR_TESTS = ".lr-find"  # folder under runs/
@@ -103,21 +103,15 @@ def adjust(
     """
     given = {"epochs": epochs, "lr_scale": lr_scale, "patience": patience}
     changed: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
-    done = len(run.history.epochs)
     try:
         with _launch_lock():
             if not run.changeable:
                 return Outcome(False, "Only a run that waits with a checkpoint can be changed.")
-            settings = replace(run.read_config(), **changed)
-            if settings.epochs < done:
-                return Outcome(False, f"Epochs must be at least {done}: so many are done.", run.id)
-            path = run.directory / "config.json"
-            write_json(path, {**read_json(path), **settings.to_json()})
+            change(run, **changed)
     except ConfigError as error:
         return Outcome(False, str(error), run.id)
     except OSError as error:
         return Outcome(False, f"The settings could not be saved: {error}.", run.id)
-    run.__dict__.pop("config", None)
     left = "Resume goes on with it." if run.resumable else "Nothing is left to do with it."
     return Outcome(True, f"Saved. {left}", run.id)
 
@@ -270,6 +264,7 @@ def lr_trials(test_id: str) -> LrTest | None:
     running = alive(directory)  # looked at first: what a process wrote before its end is there
     try:
         lines = (directory / "trials.jsonl").read_text().splitlines(keepends=True)
+        words = (directory / "train.log").read_text(errors="replace").strip().splitlines()
     except OSError:
         return None
     records = [json.loads(line) for line in lines if line.endswith("\n")]
@@ -277,7 +272,6 @@ def lr_trials(test_id: str) -> LrTest | None:
     suggestion = next((r["suggested_lr"] for r in records if "suggested_lr" in r), None)
     if running or suggestion is not None:
         return LrTest(trials, suggestion, running, "")
-    words = (directory / "train.log").read_text(errors="replace").strip().splitlines()
     said = [word for word in words if word.startswith(LR_ERROR)]
     killed = "The test was killed from outside or ran out of memory."
     return LrTest(trials, None, False, said[-1].removeprefix(LR_ERROR) if said else killed)
@@ -289,12 +283,14 @@ def running_lr_test() -> str | None:
     return next((job.parent.name for job in jobs if alive(job.parent)), None)
 
 
-def stop_lr_test() -> None:
-    """End the test that runs, if any; nothing of it is kept."""
-    if test_id := running_lr_test():
-        directory = config.RUNS_DIR / LR_TESTS / test_id
-        with suppress(psutil.Error, KeyError):
-            process = psutil.Process(read_json(directory / "job.json")["pid"])
-            process.kill()
-            process.wait(5)
-        shutil.rmtree(directory, ignore_errors=True)
+def stop_lr_test(test_id: str | None = None) -> None:
+    """End the test that runs, or only the one of that id; nothing of it is kept."""
+    running = running_lr_test()
+    if running is None or test_id not in (None, running):
+        return
+    directory = config.RUNS_DIR / LR_TESTS / running
+    with suppress(psutil.Error, KeyError):
+        process = psutil.Process(read_json(directory / "job.json")["pid"])
+        process.kill()
+        process.wait(5)
+    shutil.rmtree(directory, ignore_errors=True)

@@ -9,11 +9,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from alexnet_demo.config import LIMITS, TrainConfig
+from alexnet_demo.config import TrainConfig
 
 STEPS = 100
 LOWEST, HIGHEST = 1e-4, 3.0
 SMOOTHING = 0.85
+LEARNED = 0.1
+"""The fall of the smoothed loss, in nats, below which it is called noise."""
 DIVERGED = 2.0
 """The test ends when the smoothed loss is so many times its lowest."""
 
@@ -42,7 +44,8 @@ def range_test(config: TrainConfig, steps: int = STEPS) -> Iterator[Trial]:
     keep_freed_memory()
     engine = Engine(config)
     data = load_split(train=True, device=engine.device).head(config.train_images)
-    order = torch.cat([epoch_order(len(data), config.seed, epoch) for epoch in range(steps)])
+    epochs = range(math.ceil(steps * config.batch_size / len(data)))
+    order = torch.cat([epoch_order(len(data), config.seed, epoch) for epoch in epochs])
     average, lowest = 0.0, math.inf
     for number, chosen in enumerate(order.to(engine.device).split(config.batch_size)[:steps]):
         lr = LOWEST * (HIGHEST / LOWEST) ** (number / (steps - 1))
@@ -62,12 +65,16 @@ def suggestion(trials: Sequence[Trial]) -> float:
     Steepness is taken against the logarithm of the rate, over five steps.
 
     Raises:
-        ValueError: when there are too few trials.
+        ValueError: when there are too few trials, or nothing was learned in them.
     """
     if len(trials) < 6:
         raise ValueError("The loss grew beyond bounds at once: no learning rate can be suggested.")
+    if trials[0].smoothed - min(trial.smoothed for trial in trials) < LEARNED:
+        raise ValueError(
+            f"The loss hardly fell in {len(trials)} steps, so no learning rate can be suggested. "
+            "Plain SGD from PyTorch's initialisation needs longer to begin: try momentum, or "
+            "Kaiming initialisation."
+        )
     falls = [a.smoothed - b.smoothed for a, b in zip(trials, trials[5:], strict=False)]
     lr = trials[falls.index(max(falls)) + 2].lr
-    digit = 10.0 ** math.floor(math.log10(lr))
-    limit = LIMITS["lr"]
-    return min(max(round(lr / digit) * digit, limit.low), limit.high)
+    return float(f"{lr:.0e}")

@@ -7,7 +7,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from alexnet_demo.config import IMAGE_SIZE, PIXEL_MEAN, PIXEL_STD
+from alexnet_demo.config import IMAGE_SIZE, PIXEL_MEAN, PIXEL_STD, channels
 
 
 class AlexNet(nn.Module):
@@ -36,7 +36,7 @@ class AlexNet(nn.Module):
         super().__init__()
         if num_classes < 1 or in_channels < 1 or width <= 0:
             raise ValueError("Classes, input channels and width must be positive.")
-        c1, c2, c3, c5, units = (max(1, round(n * width)) for n in (96, 256, 384, 256, 4096))
+        c1, c2, c3, c5, units = channels(width)
         side = feature_side(image_size)
         # The shapes in the comments are those of the article: width 1, 224×224.
         self.net = nn.Sequential(

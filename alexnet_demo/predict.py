@@ -74,8 +74,10 @@ class Classifier:
         self.model = model.to(device).eval()
         self.info, self.device = info, device
         self.precision = choose_precision("auto", device)
-        self._fast = copy.deepcopy(self.model).to(DTYPES[self.precision])
-        self._fast.to(memory_format=torch.channels_last)
+        self.model.to(memory_format=torch.channels_last)
+        self._fast = self.model
+        if self.precision != "fp32":
+            self._fast = copy.deepcopy(self.model).to(DTYPES[self.precision])
 
     @classmethod
     def load(cls, weights: Path, device_name: str = "cpu") -> Classifier:

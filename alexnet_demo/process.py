@@ -19,10 +19,12 @@ from alexnet_demo.checkpoint import CheckpointError
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.data import DataError
 from alexnet_demo.events import EventWriter
-from alexnet_demo.runs import device_lock, list_runs
-from alexnet_demo.team import Team
+from alexnet_demo.runs import device_lock, taken
+from alexnet_demo.team import PROCESS_LOST, Team
 from alexnet_demo.train import Trainer, TrainError
 
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+"""How CUDA, its libraries, Linux and Windows say it, in small letters."""
 NICE = 10
 """The trainer's priority on Unix; 0 is the usual one, 19 the lowest."""
 
@@ -85,10 +87,7 @@ def _translated_errors(config: TrainConfig, team: Team) -> Iterator[None]:
                 "The disk is full: free some space, then resume; the last checkpoint is kept."
             ) from error
         if team.lost(error):
-            raise TrainError(
-                f"One of the {team.size} processes of this training ended from outside or ran out "
-                "of memory: resume goes on from the last checkpoint."
-            ) from error
+            raise TrainError(PROCESS_LOST.format(size=team.size)) from error
         raise TrainError(
             f"The training broke off ({type(error).__name__}: {error}); the log says more."
         ) from error
@@ -97,8 +96,7 @@ def _translated_errors(config: TrainConfig, team: Team) -> Iterator[None]:
 def _out_of_memory(error: Exception) -> bool:
     text = str(error).lower()
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError)
-        and ("out of memory" in text or "can't allocate memory" in text)
+        isinstance(error, RuntimeError) and any(words in text for words in OUT_OF_MEMORY)
     )
 
 
@@ -116,11 +114,7 @@ def _holding(device: str, run_id: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except TimeoutError:
-        holders = [r for r in list_runs() if r.active and r.id != run_id]
-        name = f"“{holders[0].name}”" if holders else "another run"
-        raise ConfigError(
-            f"{device} is training {name}: pause or stop it first, or choose another device."
-        ) from None
+        raise ConfigError(taken(device, by_other_than=run_id)) from None
     try:
         yield
     finally:

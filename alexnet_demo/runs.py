@@ -19,6 +19,7 @@ import re
 import secrets
 import subprocess
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import cache, cached_property
 from importlib import metadata
@@ -157,7 +158,9 @@ class Run:
     @property
     def changeable(self) -> bool:
         """Whether `adjust` can give it other settings to go on with."""
-        return self.state in RESUMABLE and self.last.is_file()
+        # One that was killed before its first checkpoint begins again, to the same result.
+        state = self.state
+        return state in RESUMABLE and (self.last.is_file() or state == "interrupted")
 
     @property
     def unfinished(self) -> bool:
@@ -345,7 +348,27 @@ def device_lock(device: str) -> FileLock:
     """The lock that a trainer holds on a device; the system frees it when its holder dies."""
     folder = config.RUNS_DIR / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{device.replace(':', '-')}.lock")
+    name = f"{platform.node()}-{device}".replace(":", "-")  # several machines may share the folder
+    return FileLock(folder / f"{name}.lock")
+
+
+def change(run: Run, **settings: Any) -> TrainConfig:
+    """Give a run that waits other settings to go on with; versions and commit in its file stay.
+
+    Returns:
+        All its settings.
+
+    Raises:
+        ConfigError: when a value is out of range, or fewer epochs are asked for than are done.
+        OSError: when the file cannot be written.
+    """
+    changed, done = replace(run.read_config(), **settings), len(run.history.epochs)
+    if changed.epochs < done:
+        raise ConfigError(f"Epochs must be at least {done}: so many are done.")
+    path = run.directory / "config.json"
+    write_json(path, {**read_json(path), **changed.to_json()})
+    run.__dict__.pop("config", None)
+    return changed
 
 
 def demand_free(device: str) -> None:
@@ -358,7 +381,11 @@ def demand_free(device: str) -> None:
         with device_lock(device).acquire(timeout=0):
             pass
     except TimeoutError:
-        holder = next((f"“{run.name}”" for run in list_runs() if run.active), "another run")
-        raise ConfigError(
-            f"{device} is training {holder}: pause or stop it first, or choose another device."
-        ) from None
+        raise ConfigError(taken(device)) from None
+
+
+def taken(device: str, by_other_than: str = "") -> str:
+    """The refusal of a device that another run trains on, but not the one of that id."""
+    others = (run for run in list_runs() if run.active and run.id != by_other_than)
+    holder = next((f"“{run.name}”" for run in others), "another run")
+    return f"{device} is training {holder}: pause or stop it first, or choose another device."

@@ -19,6 +19,10 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+PROCESS_LOST = (
+    "One of the {size} processes of this training ended from outside or ran out of memory: resume "
+    "goes on from the last checkpoint."
+)
 SILENCE = timedelta(minutes=10)
 """How long to wait for the others: a test after an epoch, or a slow disk, takes its time."""
 
@@ -93,10 +97,8 @@ def assembled() -> Iterator[Team]:
         yield Team()
         return
     local_rank = int(os.environ["LOCAL_RANK"])
-    backend = "gloo"
-    if torch.cuda.is_available():
-        torch.cuda.set_device(local_rank)
-        backend = "cpu:gloo,cuda:nccl"  # gloo for `agree`, which then needn't wait for the GPU
+    # Gloo for `agree`, which then need not wait for the GPU.
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backend, timeout=SILENCE)
     try:
         yield Team(distributed.get_rank(), size, local_rank)

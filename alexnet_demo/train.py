@@ -17,7 +17,7 @@ from alexnet_demo import checkpoint
 from alexnet_demo import device as devices
 from alexnet_demo.config import TrainConfig, lr_at, width_at
 from alexnet_demo.data import epoch_order, load_split
-from alexnet_demo.engine import Engine, Outcome
+from alexnet_demo.engine import BatchResult, Engine
 from alexnet_demo.events import EventWriter
 from alexnet_demo.files import sweep
 from alexnet_demo.model import AlexNet, count_parameters
@@ -83,7 +83,7 @@ class Tally:
         """Seconds since the last drain."""
         return time.perf_counter() - self._since
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: BatchResult) -> None:
         """Add a batch."""
         self._sums += torch.stack([outcome.loss, outcome.hits])
         self.count += outcome.count
@@ -131,7 +131,7 @@ class Trainer:
             self.test_data = load_split(train=False, device=device).head(config.test_samples)
         if self.team.leads:
             sweep(self.files.last.parent)
-        if self.files.last.exists():
+        if self.team.agree(int(self.files.last.exists())):
             self.restore(self.files.last)
         self._announce()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -13,26 +14,49 @@ from alexnet_demo.__main__ import main
 from alexnet_demo.model import AlexNet
 
 
-def test_the_figures_fit_together(capsys: pytest.CaptureFixture[str]):
-    arguments = ["bench", "--width", "0.0625", "--rounds", "3", "--precision", "fp32", "--json"]
+def test_figures_are_medians_of_the_rounds(monkeypatch: pytest.MonkeyPatch):
+    """Canned turns, the two sides in turn; the third round is disturbed."""
+    about: bench.Record = {"device": "cpu", "device_name": "a CPU", "precision": "fp32"}
+    about |= {"memory_format": "contiguous", "overhead_share": 0.01}
+    taken: list[str] = []
+
+    @contextmanager
+    def worker(side, *_):
+        name = side.__name__
+        seconds = iter([9.0, 4.0, 5.0, 50.0] if name == "_article_loop" else [1.0, 2.0, 2.0])
+        first = [about] if name == "_engine" else []
+
+        def turn():
+            taken.append(name)
+            if first:
+                return first.pop()
+            flops = {"step_flops": 90.0, "matmul_flops": 100.0}
+            return {"images": 128, "seconds": next(seconds), **flops}
+
+        yield turn
+
+    monkeypatch.setattr(bench, "worker", worker)
+    monkeypatch.setattr(bench, "inference", lambda *_: {})
+    report = bench.bench(rounds=3)
+    assert taken == ["_engine", "_article_loop"] + ["_article_loop", "_engine"] * 3
+    assert (report["article_images_per_s"], report["engine_images_per_s"]) == (25.6, 64.0)
+    assert (report["ratio"], report["ratio_spread"]) == (4.0, [2.5, 25.0])
+    assert (report["matmul_share"], report["device_name"]) == (0.9, "a CPU")
+
+
+def test_a_real_measurement_of_a_narrow_network(capsys: pytest.CaptureFixture[str]):
+    arguments = ["bench", "--width", "0.0625", "--rounds", "1", "--precision", "fp32", "--json"]
     assert main([*arguments, "--device", "cpu"]) == 0
     report = json.loads(capsys.readouterr().out)
-    low, high = report["ratio_spread"]
-    assert 0 < low <= report["ratio"] <= high
-    rates = report["engine_images_per_s"] / report["article_images_per_s"]
-    assert rates == pytest.approx(report["ratio"], rel=0.5)
-    assert report["matmul_share"] == pytest.approx(
-        report["step_flops_per_s"] / report["matmul_flops_per_s"], rel=0.5
-    )
-    assert 0 < report["overhead_share"] < 0.5
+    for name in ("article_images_per_s", "engine_images_per_s", "ratio", "step_flops_per_s"):
+        assert report[name] > 0
+    assert report["overhead_share"] > 0
     inference = report["inference"]
     assert {"ours", "eager_fp32"} <= inference["latency_ms"].keys()
     for name in inference["latency_ms"]:
-        assert inference["latency_ms"][name] < inference["batch_of_64_ms"][name]
         assert inference["same_labels"][name] >= 0.9
         assert inference["greatest_difference"][name] < 0.02
-    text = bench.format_report(report)
-    assert f"{report['ratio']} times as fast" in text
+    assert f"{report['ratio']} times as fast" in bench.format_report(report)
 
 
 def test_flops_are_those_of_the_layers():

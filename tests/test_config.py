@@ -14,6 +14,7 @@ from alexnet_demo.config import (
     ConfigError,
     Stage,
     TrainConfig,
+    channels,
     lr_at,
     stages,
     width_at,
@@ -101,12 +102,24 @@ def test_growth_is_a_list_of_stages_that_covers_every_step():
         ("2:0.1", "widths between 0 and 1"),
         ("0.5:0", "leave a rest"),
         ("0.3:0.5", "whole multiple"),
+        ("0.1:0.5,0.2:0.3", "in every layer"),
         ("0.5:0.1,0.25:0.1", "whole multiple"),
     ],
 )
 def test_growth_that_cannot_be_is_refused_in_a_sentence(grow: str, words: str):
     with pytest.raises(ConfigError, match=words):
         TrainConfig(grow=grow)
+
+
+def test_any_whole_multiple_will_do_for_growth():
+    config = TrainConfig(width=0.75, grow="0.3333333333:0.5", epochs=4)
+    assert [channels(stage.width)[0] for stage in stages(config)] == [24, 72]
+
+
+def test_several_processes_are_one_a_gpu():
+    for device in ("cuda:1", "mps"):
+        with pytest.raises(ConfigError, match="one GPU each"):
+            TrainConfig(devices=2, device=device)
 
 
 def test_validation_images_come_off_the_training_images():

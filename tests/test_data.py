@@ -12,7 +12,7 @@ from torchvision import transforms
 
 from alexnet_demo import data
 from alexnet_demo.config import DATA_DIR
-from alexnet_demo.data import DataError, Split, epoch_order, load_split
+from alexnet_demo.data import DataError, Split, epoch_order, load_split, seed_of
 from alexnet_demo.preprocess import to_input
 
 
@@ -81,3 +81,10 @@ def test_a_cut_unpacked_file_is_said(tmp_path: Path):
 
 def test_first_labels_are_the_published_ones(test_split: Split):
     assert test_split.labels[:8].tolist() == [9, 2, 1, 1, 6, 1, 4, 6]
+
+
+def test_every_purpose_has_a_seed_of_its_own_within_32_bits():
+    purposes = [f"{what} {number}" for what in ("order", "dropout 0") for number in range(500)]
+    seeds = {seed_of(purpose, seed) for purpose in purposes for seed in (0, 1)}
+    assert len(seeds) == 2000
+    assert all(0 <= seed < 2**32 for seed in seeds)

@@ -35,6 +35,12 @@ def test_it_suggests_where_the_loss_falls_fastest():
     assert suggestion(trials) == pytest.approx(0.02)  # 10^-1.8 = 0.016
 
 
+def test_noise_is_not_taken_for_learning():
+    trials = [Trial(10 ** (-4 + 0.1 * i), 2.3, 2.3 - 0.01 * (i % 3)) for i in range(40)]
+    with pytest.raises(ValueError, match="hardly fell in 40 steps"):
+        suggestion(trials)
+
+
 def test_too_few_trials_are_said_to_be_too_few():
     with pytest.raises(ValueError, match="no learning rate can be suggested"):
         suggestion([Trial(0.1, 2.3, 2.3)])

@@ -71,7 +71,7 @@ def test_train_refuses_what_it_cannot_do_with_status_2(runs_dir, tmp_path, capsy
     assert main(["train", "--epochs", "0"]) == 2
     assert "Epochs must be between 1 and 1,000, not 0." in capsys.readouterr().err
     assert main(["train", "--resume", "nothing"]) == 2
-    assert "no run with a checkpoint" in capsys.readouterr().err
+    assert "no run to go on with" in capsys.readouterr().err
     assert main([*TRAIN, "--device", "cuda:77", "--run-dir", str(tmp_path / "a")]) == 2
     assert "no device 'cuda:77'" in capsys.readouterr().err
     assert not (tmp_path / "a").exists()

@@ -112,3 +112,22 @@ def test_a_killed_process_ends_the_run_with_a_sentence_and_it_can_go_on(runs_dir
     assert run.state == "failed"
     assert "One of the 2 processes of this training ended" in run.error
     assert run.resumable
+
+
+def test_a_polite_kill_stops_all_of_them_with_a_checkpoint(runs_dir: Path):
+    directory = runs_dir / "stopped"
+    launcher = subprocess.Popen(
+        command("--run-dir", str(directory), devices=2, epochs=500),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        run = Run(directory)
+        wait_for(lambda: len(run.history.epochs) > 0, 90, "no epochs")
+        launcher.terminate()
+        assert launcher.wait(timeout=90) == 130
+    finally:
+        launcher.kill()
+    assert run.state == "stopped"
+    assert run.resumable

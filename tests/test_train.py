@@ -22,7 +22,7 @@ from alexnet_demo import device as devices
 from alexnet_demo import engine as engine_module
 from alexnet_demo import train as train_module
 from alexnet_demo.config import ConfigError, TrainConfig
-from alexnet_demo.engine import Engine, Outcome, train_step
+from alexnet_demo.engine import BatchResult, Engine, train_step
 from alexnet_demo.model import AlexNet, count_parameters
 from alexnet_demo.preprocess import to_input
 from alexnet_demo.process import run_training
@@ -120,10 +120,10 @@ def test_the_full_network_takes_the_article_step():
 
 def test_tally_sums_batches_of_different_sizes():
     tally = Tally(Engine(tiny()))
-    tally.add(Outcome(torch.tensor(6.0), torch.tensor(2), 3))
+    tally.add(BatchResult(torch.tensor(6.0), torch.tensor(2), 3))
     first, _ = tally.drain()
     assert (first.mean_loss, first.accuracy) == (2.0, pytest.approx(2 / 3))
-    tally.add(Outcome(torch.tensor(5.0), torch.tensor(1), 1))
+    tally.add(BatchResult(torch.tensor(5.0), torch.tensor(1), 1))
     second, _ = tally.drain()
     assert second == Sums(5.0, 1.0, 1)
     assert tally.total == Sums(11.0, 3.0, 4)
@@ -276,10 +276,10 @@ EXACT: dict[str, Any] = {
     "grow": "0.5:0.5",
     "flip": True,
     "schedule": "linear",
-    "checkpoint_minutes": 0.0005,  # at nearly every step
+    "checkpoint_minutes": 1e-9,  # at every step
 }
 KILLED_TRAINER = """
-import os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
 from alexnet_demo import checkpoint, engine, train
 from alexnet_demo.config import TrainConfig
@@ -299,7 +299,7 @@ def killing(*arguments, **named):
 
 setattr(owner, name, killing)
 train.EVENT_SECONDS = 0.0
-config = TrainConfig(**eval(sys.argv[3]))
+config = TrainConfig(**json.loads(sys.argv[3]))
 run_training(config, Path(sys.argv[2]))
 """
 
@@ -323,7 +323,7 @@ def test_killed_at_any_moment_and_resumed_equals_uninterrupted(
     """The same weights bit for bit on a CPU, and the same curve without gaps or doubled points."""
     config = TrainConfig(**EXACT)
     directory = prepared(runs_dir / "killed", config)
-    command = [sys.executable, "-c", KILLED_TRAINER, moment, str(directory), repr(EXACT)]
+    command = [sys.executable, "-c", KILLED_TRAINER, moment, str(directory), json.dumps(EXACT)]
     killed = subprocess.run(command, cwd=config_module.ROOT, check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL
     assert Run(directory).state == "interrupted"

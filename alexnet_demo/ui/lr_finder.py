@@ -26,7 +26,13 @@ def lr_finder(settings: TrainConfig | None) -> None:
         )
         running = test is not None and test.running
         if running:
-            st.button("Cancel", icon=":material/close:", key="stop lr", on_click=jobs.stop_lr_test)
+            st.button(
+                "Cancel",
+                icon=":material/close:",
+                key="stop lr",
+                on_click=jobs.stop_lr_test,
+                args=(test_id,),
+            )
         elif st.button(
             "Find a learning rate",
             icon=":material/search:",

@@ -100,7 +100,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     evaluate = command("evaluate", run_evaluate, "measure accuracy on the test set or a folder")
     evaluate.add_argument("--images", type=Path, help="a folder with one subfolder a class")
-    evaluate.add_argument("--test-samples", type=int, default=config.TEST_SAMPLES)
+    evaluate.add_argument(
+        "--test-samples", type=int, default=config.TEST_SAMPLES, help="the first so many pictures"
+    )
     evaluate.add_argument(
         "--flip", action="store_true", help="also average over each picture's mirror image"
     )
@@ -133,7 +135,8 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         elif name in CHOICES:
             parser.add_argument(option, choices=CHOICES[name])
         elif name in LIMITS:
-            parser.add_argument(option, type=type(value), help=LIMITS[name].range)
+            limit = LIMITS[name]
+            parser.add_argument(option, type=type(value), help=f"{limit.label}: {limit.range}")
         elif isinstance(value, bool):
             parser.add_argument(option, action=argparse.BooleanOptionalAction, default=None)
         else:
@@ -170,6 +173,8 @@ def weights_of(options: argparse.Namespace) -> Path:
 
 def run_train(options: argparse.Namespace) -> int:
     if options.lr_find:
+        if options.resume or options.run_dir:
+            raise ConfigError("--lr-find trains a fresh network: leave --resume and --run-dir out.")
         return run_lr_find(options)
     from alexnet_demo.team import assembled
 
@@ -184,6 +189,8 @@ def run_train(options: argparse.Namespace) -> int:
             if not registered(directory, os.getpid()):
                 register(directory, os.getpid())
             _log_to(directory / "train.log")
+        else:
+            logging.getLogger("alexnet_demo").setLevel(logging.ERROR)  # one speaks for all
         if settings.devices > team.size == 1:
             return _train_in_a_team(options, directory, settings)
         return _train_here(options, directory, settings, team)
@@ -199,7 +206,7 @@ def _train_here(
     reason = run_training(settings, directory, echo, team)
     if team.leads and not options.json:
         best = Run(directory).best_accuracy
-        reached = "" if best is None else f", best test accuracy {best:.2%}"
+        reached = "" if best is None else f", best {settings.tested_on} accuracy {best:.2%}"
         print(f"{reason.capitalize()}{reached}: {directory}")
     # To torchrun, any status but 0 is a breakdown.
     return INTERRUPTED if reason == "stopped" and team.size == 1 else DONE
@@ -288,6 +295,8 @@ def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     if run.active and not ours:
         raise ConfigError(f"{run.id} is training already.")
     settings = change(run, **given) if given else run.read_config()
+    if run.state == "finished" and not run.unfinished:
+        raise ConfigError(f"{run.id} is finished: --epochs with a greater number goes on with it.")
     if not ours:  # a page did this before it started us, and may have asked anew since
         demand_free(str(device.check(settings)))
         (run.directory / "request").unlink(missing_ok=True)

@@ -8,6 +8,7 @@ turns, so that whatever else the machine does meets both.
 from __future__ import annotations
 
 import itertools
+import logging
 import multiprocessing
 import statistics
 import tempfile
@@ -41,6 +42,7 @@ from alexnet_demo.runs import Run
 BATCH = 128
 ROUNDS = 7
 MATMUL_SIDE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
+log = logging.getLogger(__name__)
 Record = dict[str, Any]
 Side = Callable[..., Iterator[Record]]
 WINDOW_SECONDS = {"cpu": 0.0, "cuda": 2.0, "mps": 2.0}
@@ -65,8 +67,13 @@ def bench(
         worker(_article_loop, device, width) as article,
         worker(_engine, device, precision, width) as engine,
     ):
+        log.info("Loading both sides; a round takes about ten seconds on a CPU")
         about, _ = engine(), article()  # each plans and allocates
-        turns = [(article(), engine()) for _ in range(rounds)]
+        turns = []
+        for number in range(1, rounds + 1):
+            turns.append((article(), engine()))
+            log.info("Training, round %d of %d", number, rounds)
+    log.info("Inference")
     article_rates = [a["images"] / a["seconds"] for a, _ in turns]
     engine_rates = [e["images"] / e["seconds"] for _, e in turns]
     ratios = [e / a for a, e in zip(article_rates, engine_rates, strict=True)]

@@ -97,13 +97,13 @@ LIMITS: Mapping[str, Limit] = {
     "seed": Limit("Seed", 0, 2**31 - 1),
     "checkpoint_minutes": Limit("Minutes between checkpoints", 0.0, 1440.0),
     "lr_scale": Limit("Learning-rate multiplier", 0.001, 1000.0),
-    "warmup": Limit("Warm-up", 0.0, 0.9),
+    "warmup": Limit("Warm-up, as a share of all steps", 0.0, 0.9),
     "dropout": Limit("Dropout", 0.0, 0.9),
     "label_smoothing": Limit("Label smoothing", 0.0, 0.5),
-    "shift": Limit("Shift", 0, 8),
-    "erase": Limit("Random erasing", 0.0, 1.0),
+    "shift": Limit("Shift in pixels", 0, 8),
+    "erase": Limit("Probability of random erasing", 0.0, 1.0),
     "validation": Limit("Validation images", 0, TEST_SAMPLES),
-    "patience": Limit("Epochs without progress", 0, 1000),
+    "patience": Limit("Epochs without progress before stopping", 0, 1000),
     "devices": Limit("Devices", 1, 64),
 }
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -194,6 +194,11 @@ class TrainConfig:
         return min(self.train_samples, TRAIN_SAMPLES - self.validation)
 
     @property
+    def tested_on(self) -> str:
+        """What each epoch is tested on: ``validation`` or ``test``."""
+        return "validation" if self.validation else "test"
+
+    @property
     def tested_images(self) -> int:
         """Images on which each epoch is tested."""
         return self.validation or self.test_samples
@@ -268,6 +273,11 @@ def stages(config: TrainConfig) -> tuple[Stage, ...]:
             ) from None
         if not (0 < width < 1 and float(share) > 0 and gone < 1):
             raise ConfigError("Growth needs widths between 0 and 1, and shares that leave a rest.")
+        if width * config.width < LIMITS["width"].low:
+            raise ConfigError(
+                f"Growth would begin at width {width * config.width:g}, below the least of "
+                f"{LIMITS['width'].low:g}: choose a greater width, or no growth."
+            )
         end = round(gone * config.total_steps)
         found.append(Stage(width * config.width, first, end))
         first = end

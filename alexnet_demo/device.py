@@ -217,27 +217,29 @@ def peak_memory(device: torch.device) -> int:
 
 
 def probe(settings: TrainConfig) -> dict[str, Any]:
-    """Measure this machine for these settings: its devices, and a `cost.Speed` record."""
+    """Measure this machine for these settings: its devices, and a `cost.Speed` for each width."""
     device = resolve(settings.device)
+    base = _base_bytes(device)
     keep_freed_memory()
     precision = choose_precision(settings.precision, device)
     widths = dict.fromkeys(stage.width for stage in stages(settings))
     return {
         "devices": [asdict(found) for found in available()],
         "speeds": [
-            asdict(measure(device, precision, replace(settings, width=width, grow="")))
+            asdict(measure(device, precision, replace(settings, width=width, grow=""), base))
             for width in widths
         ],
     }
 
 
-def measure(device: torch.device, precision: str, settings: TrainConfig) -> Speed:
+def measure(
+    device: torch.device, precision: str, settings: TrainConfig, base_bytes: int = 0
+) -> Speed:
     """Time a few training steps and evaluations of the network of ``settings``.
 
-    On a CPU, where time goes linearly with the batch, a batch of at most 16 tells enough.
+    On a CPU, where time goes linearly with the batch, a batch of at most 32 tells enough.
     """
-    base = _base_bytes(device)
-    batch = min(settings.batch_size, 16 if device.type == "cpu" else 1024)
+    batch = min(settings.batch_size, 32 if device.type == "cpu" else 1024)
     model = AlexNet(width=settings.width).to(device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=settings.momentum)
     x = torch.rand(batch, 1, model.image_size, model.image_size, device=device)
@@ -257,7 +259,7 @@ def measure(device: torch.device, precision: str, settings: TrainConfig) -> Spee
     optimizer.step()
     one_step = least_seconds(gradients, device)
     update = least_seconds(optimizer.step, device)
-    activations = _saved_bytes(model, x, y, device, precision) // batch
+    per_image, constant = _saved_bytes(model, x, y, device, precision)
     model.eval()
     return Speed(
         width=settings.width,
@@ -267,9 +269,9 @@ def measure(device: torch.device, precision: str, settings: TrainConfig) -> Spee
         seconds_per_image=one_step / batch,
         seconds_per_update=update,
         test_seconds_per_image=least_seconds(test, device) / batch,
-        parameter_bytes=4 * count_parameters(model) * (3 if settings.momentum else 2),
-        activation_bytes_per_image=activations,
-        base_bytes=base,
+        parameter_bytes=4 * count_parameters(model) * (3 if settings.momentum else 2) + constant,
+        activation_bytes_per_image=per_image,
+        base_bytes=base_bytes,
     )
 
 
@@ -308,19 +310,33 @@ def best_in_turn(
     return best
 
 
-def _saved_bytes(model: AlexNet, x: Tensor, y: Tensor, device: torch.device, precision: str) -> int:
-    """Bytes that the backward pass keeps of the forward pass, parameters not counted."""
+def _saved_bytes(
+    model: AlexNet, x: Tensor, y: Tensor, device: torch.device, precision: str
+) -> tuple[int, int]:
+    """Bytes that the backward pass keeps of the forward pass: a picture, and whatever the batch.
+
+    What does not grow with the batch are, above all, the weights in a shorter precision.
+    """
     own = {p.data_ptr() for p in model.parameters()}
-    kept: dict[int, int] = {}
 
-    def pack(tensor: Tensor) -> Tensor:
-        if tensor.data_ptr() not in own:
-            kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
-        return tensor
+    def kept_of(count: int) -> int:
+        kept: dict[int, int] = {}
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t), autocast(device, precision):
-        nn.functional.cross_entropy(model(x), y)
-    return sum(kept.values())
+        def pack(tensor: Tensor) -> Tensor:
+            if tensor.data_ptr() not in own:
+                kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+            return tensor
+
+        hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t)
+        with hooks, autocast(device, precision):
+            loss = nn.functional.cross_entropy(model(x[:count]), y[:count])
+        del loss
+        return sum(kept.values())
+
+    count = len(x)
+    whole, half = kept_of(count), kept_of(max(1, count // 2))
+    per_image = (whole - half) // (count - count // 2) if count > 1 else whole
+    return per_image, max(0, whole - count * per_image)
 
 
 def _base_bytes(device: torch.device) -> int:

@@ -133,6 +133,8 @@ class History:
     end: Event | None = None
     seconds: float = 0.0
     """Wall-clock seconds that the trainer was at work, without pauses."""
+    began: float | None = None
+    """When the first event was written, in seconds since 1970."""
     marks: int = 0
     """Number of start, end and error events; it tells whether a launch has spoken yet."""
 
@@ -141,6 +143,8 @@ class History:
         if not _complete(event):
             return
         kind = event["event"]
+        if self.began is None:
+            self.began = event["time"]
         if self.last and kind != "start":
             self.seconds += max(0.0, event["time"] - self.last["time"])
         event = {**event, "elapsed": self.seconds}

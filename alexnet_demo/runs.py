@@ -128,7 +128,7 @@ class Run:
         """Local time at which the run was first started, from its id."""
         with suppress(ValueError):
             return datetime.strptime(self.id[:15], "%Y%m%d-%H%M%S")
-        return datetime.fromtimestamp(self.directory.stat().st_mtime)
+        return datetime.fromtimestamp(self.history.began or self.directory.stat().st_mtime)
 
     @property
     def state(self) -> State:

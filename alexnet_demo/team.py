@@ -48,7 +48,7 @@ class Team:
         """The model with gradients averaged over the team after each backward pass."""
         if self.size == 1:
             return model
-        return DistributedDataParallel(model, broadcast_buffers=False, gradient_as_bucket_view=True)
+        return DistributedDataParallel(model, gradient_as_bucket_view=True)
 
     def share(self, count: int) -> tuple[slice, float]:
         """This process's part of a batch of ``count``, and the weight of its mean loss.

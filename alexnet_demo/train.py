@@ -234,9 +234,9 @@ class Trainer:
             peak_memory=devices.peak_memory(self.engine.device),
         )
         log.info(
-            "Epoch %d/%d: Train => Loss: %.4f, Acc: %.4f | Test => Loss: %.4f, Acc: %.4f",
+            "Epoch %d/%d: Train => Loss: %.4f, Acc: %.4f | %s => Loss: %.4f, Acc: %.4f",
             *(self.epoch, self.config.epochs, total.mean_loss, total.accuracy),
-            *(test_loss, test_accuracy),
+            *(self.config.tested_on.capitalize(), test_loss, test_accuracy),
         )
         self.tally, self.epoch_seconds = Tally(self.engine), 0.0
         # The best first: killed between the two, the run repeats this epoch and writes both.

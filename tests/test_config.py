@@ -111,6 +111,11 @@ def test_growth_that_cannot_be_is_refused_in_a_sentence(grow: str, words: str):
         TrainConfig(grow=grow)
 
 
+def test_growth_begins_at_no_less_than_the_least_width():
+    with pytest.raises(ConfigError, match="begin at width 0.025, below the least of 0.0625"):
+        TrainConfig.from_recipe("fast", width=0.1)
+
+
 def test_any_whole_multiple_will_do_for_growth():
     config = TrainConfig(width=0.75, grow="0.3333333333:0.5", epochs=4)
     assert [channels(stage.width)[0] for stage in stages(config)] == [24, 72]

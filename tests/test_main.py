@@ -56,6 +56,10 @@ def test_a_run_goes_on_with_more_epochs_and_remembers_them(runs_dir, tmp_path, c
     assert main(["train", "--resume", str(directory), *more, "--json"]) == 0
     told = lines(capsys.readouterr().out.partition("\n")[2])
     assert [e["epoch"] for e in told if e["event"] == "epoch"] == [2]
+    assert main(["train", "--resume", str(directory), "--epochs", "1"]) == 2
+    assert "at least 2: so many are done" in capsys.readouterr().err
+    assert main(["train", "--resume", str(directory)]) == 2
+    assert "--epochs with a greater number" in capsys.readouterr().err
     assert (Run(directory).config.epochs, Run(directory).config.lr_scale) == (2, 0.5)
 
 
@@ -70,6 +74,8 @@ def test_the_range_test_prints_its_curve_and_a_suggestion(capsys):
 def test_train_refuses_what_it_cannot_do_with_status_2(runs_dir, tmp_path, capsys):
     assert main(["train", "--epochs", "0"]) == 2
     assert "Epochs must be between 1 and 1,000, not 0." in capsys.readouterr().err
+    assert main(["train", "--lr-find", "--resume", "nothing"]) == 2
+    assert "leave --resume and --run-dir out" in capsys.readouterr().err
     assert main(["train", "--resume", "nothing"]) == 2
     assert "no run to go on with" in capsys.readouterr().err
     assert main([*TRAIN, "--device", "cuda:77", "--run-dir", str(tmp_path / "a")]) == 2

@@ -7,10 +7,10 @@ from typing import Literal
 import streamlit as st
 
 from alexnet_demo import config
-from alexnet_demo.runs import Run, current_run, list_runs
+from alexnet_demo.runs import Run, best_run, current_run, list_runs
 from alexnet_demo.ui import garments, shell
 from alexnet_demo.ui.quick import quick_training
-from alexnet_demo.ui.wording import plain
+from alexnet_demo.ui.wording import percent, plain
 
 TRAIN, ARCHITECTURE, PREDICT = (script for script, _, _ in shell.PAGES[1:4])
 CARDS = (
@@ -56,6 +56,8 @@ def _training(run: Run) -> None:
 
 def _ready(shipped: bool, training: bool) -> None:
     where = "It comes with this program." if shipped else "You trained it yourself."
+    if not shipped and (best := best_run()) and best.best_accuracy is not None:
+        where = f"You trained it yourself: {percent(best.best_accuracy)} in its test."
     st.markdown(f"**A trained model is ready** · {where}")
     with st.container(horizontal=True):
         _go(PREDICT, "Try it on a picture", ":material/draw:")

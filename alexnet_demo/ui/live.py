@@ -274,7 +274,7 @@ def _figures(run: Run, history: History) -> None:
     over = history.epochs[-1:] if history.epochs and not run.active else recent
     part = "" if over is recent else "train_"
     figures = {
-        "Best test accuracy": percent(best["test_accuracy"], 2) if best else "–",
+        f"Best {run.config.tested_on} accuracy": percent(best["test_accuracy"], 2) if best else "–",
         "Train accuracy": _mean(over, f"{part}accuracy", lambda value: percent(value)),
         "Train loss": _mean(over, f"{part}loss", "{:.3f}".format),
         "Images/s": _mean(over, "images_per_s", "{:,.0f}".format),
@@ -304,18 +304,24 @@ def _mean(records: list[Event], field: str, words: Callable[[float], str]) -> st
 def _curves(run: Run, history: History) -> None:
     """Accuracy and loss; the article's run of the full network is the dashed reference."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("Dashed: the article's published run. Drag to zoom, double-click to reset.")
+        words = st.empty()
         log_scale = st.toggle("Logarithmic loss", key="log scale", width="content")
         axis = axis_choice("live axis")
+    dashed = "Dashed: the article's published run. " if axis == "epochs" else ""
+    words.caption(f"{dashed}Drag to zoom, double-click to reset.")
     others = compare_with("live compare")
     for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         log = log_scale and metric == "loss"
         beside = others if metric == "accuracy" else []
         names = tuple(name for name, _ in beside)
-        shown = (metric, log, axis, names)
+        shown = (metric, log, axis, run.config.epochs, names)
         figure = _curve(str(run.directory), shown, _recorded(history), run, beside)
         best = history.best
-        reached = f"; best test accuracy {percent(best['test_accuracy'])}" if best else ""
+        reached = (
+            f"; best {run.config.tested_on} accuracy {percent(best['test_accuracy'])}"
+            if best
+            else ""
+        )
         with column:
             live_plot(figure, f"{metric.capitalize()} by epoch of {run.name}{reached}", metric)
 
@@ -329,14 +335,13 @@ def _recorded(history: History) -> tuple[float, ...]:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curve(
     directory: str,
-    shown: tuple[str, bool, Axis, tuple[str, ...]],
+    shown: tuple[str, bool, Axis, int, tuple[str, ...]],
     recorded: tuple[float, ...],
     _run: Run,
     _others: Curves,
 ) -> Figure:
     """One figure of a run, drawn anew only where records came in or another view is asked for."""
-    metric, log, axis, _ = shown
-    epochs = _run.config.epochs
+    metric, log, axis, epochs, _ = shown
     figure = charts.training_curve(
         _run.history, metric, epochs, log_scale=log, others=_others, axis=axis
     )

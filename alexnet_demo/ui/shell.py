@@ -90,7 +90,9 @@ def progress_line(run: Run) -> str:
     else:
         words = ["First epoch not begun yet"]
     if history.best:
-        words.append(f"best test accuracy {percent(history.best['test_accuracy'])}")
+        words.append(
+            f"best {run.config.tested_on} accuracy {percent(history.best['test_accuracy'])}"
+        )
     return " · ".join(words)
 
 

@@ -112,7 +112,7 @@ def test_growth_that_cannot_be_is_refused_in_a_sentence(grow: str, words: str):
 
 
 def test_growth_begins_at_no_less_than_the_least_width():
-    with pytest.raises(ConfigError, match="begin at width 0.025, below the least of 0.0625"):
+    with pytest.raises(ConfigError, match=r"begin at width 0\.025, below the least of 0\.0625"):
         TrainConfig.from_recipe("fast", width=0.1)
 
 

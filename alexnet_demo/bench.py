@@ -43,6 +43,8 @@ BATCH = 128
 ROUNDS = 7
 MATMUL_SIDE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
 log = logging.getLogger(__name__)
+PAUSE = 0.2
+"""Seconds between two programs' inference: their threads spin for a while when they are done."""
 Record = dict[str, Any]
 Side = Callable[..., Iterator[Record]]
 WINDOW_SECONDS = {"cpu": 0.0, "cuda": 2.0, "mps": 2.0}
@@ -247,6 +249,7 @@ def inference(device: str = "auto", width: float = 1.0) -> Record:
     target = devices.resolve(device)
     torch.manual_seed(0)
     model = AlexNet(width=width).eval()
+    model.initialise_for_relu()  # whose answers differ from picture to picture
     pictures = load_split(train=False).head(64).images
     classifier = Classifier(model, {}, target)
     eager = deepcopy(model).to(target)
@@ -289,6 +292,7 @@ def _medians(
     times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
+            time.sleep(PAUSE)
             begin = time.perf_counter()
             side(images)
             times[name].append((time.perf_counter() - begin) * 1000)

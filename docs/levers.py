@@ -29,7 +29,7 @@ from alexnet_demo.engine import Engine
 from alexnet_demo.model import AlexNet
 
 BATCH = 128
-ROUNDS = 5
+ROUNDS = 3
 Record = dict[str, Any]
 
 

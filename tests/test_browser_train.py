@@ -84,6 +84,7 @@ def test_zoom_stays_while_data_comes_in(page: Page, server: Server):
     expect(badge(page, "Running")).to_be_visible(timeout=60_000)
     plot = page.locator(".live-plot").first
     wait_for(lambda: len(run.history.epochs) > 1, 60, "no epochs")
+    plot.scroll_into_view_if_needed()
     box = plot.locator(".nsewdrag").first.bounding_box()
     assert box
     page.mouse.move(box["x"] + 40, box["y"] + 40)

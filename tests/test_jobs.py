@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -280,7 +281,7 @@ def lr_test(test_id: str | None) -> jobs.LrTest:
 
 
 def test_a_learning_rate_is_looked_for_beside_the_server():
-    found = jobs.find_lr(LONG)
+    found = jobs.find_lr(replace(LONG, init="kaiming", momentum=0.9))
     assert found.done, found.message
     wait_for(lambda: not lr_test(found.run_id).running, 60, "it does not end")
     test = lr_test(found.run_id)

@@ -14,8 +14,8 @@ from playwright.sync_api import Page, sync_playwright
 FOLDER = Path(__file__).parent / "images"
 SHOTS = (
     ("home-light", "", "light", 1280, 720),
-    ("train-light", "Train", "light", 1280, 1330),
-    ("train-dark", "Train", "dark", 1280, 1330),
+    ("train-light", "Train", "light", 1280, 1620),
+    ("train-dark", "Train", "dark", 1280, 1620),
     ("architecture-light", "Architecture", "light", 1280, 1480),
     ("predict-light", "Predict", "light", 1280, 1100),
     ("predict-phone-dark", "Predict", "dark", 390, 1020),

@@ -17,6 +17,7 @@ from alexnet_demo import config, jobs
 from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig, stages
 from alexnet_demo.events import NUMBERS, EventWriter, History
+from alexnet_demo.files import write_json
 from alexnet_demo.jobs import LrTest, Outcome
 from alexnet_demo.runs import Run, list_runs, prepare
 from alexnet_demo.ui import live, probes, runs_table
@@ -340,7 +341,11 @@ def test_a_recipe_tells_what_a_recorded_run_reached(runs_dir, measured, recorded
     run.events.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     at = page(recipe="quick")
     # The start, two events an epoch: epoch 2 is the fourth minute.
-    assert plain("Recorded: 81.0 % after 4 min 00 s on Some CPU, in fp32.") in words(at)
+    told = "Recorded: 81.0 % after 4 min 00 s on Some CPU, in fp32, in 3 epochs."
+    assert plain(told) in words(at)
+    # One of a narrower network is there to compare with, not to expect.
+    write_json(run.directory / "config.json", {**run.config.to_json(), "width": 0.0625})
+    assert "Recorded:" not in words(page(recipe="quick"))
     assert list_runs() == [] and not at.dataframe
 
 

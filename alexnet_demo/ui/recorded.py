@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from alexnet_demo.charts import Axis
+from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import History
 from alexnet_demo.runs import recorded_runs
 from alexnet_demo.ui.wording import duration, percent
@@ -13,9 +14,23 @@ Curves = list[tuple[str, History]]
 
 
 def expectation(recipe: str) -> str:
-    """What recorded runs of a recipe reached, in a sentence; empty where there is none."""
-    histories = [run.history for run in recorded_runs() if run.config.recipe == recipe]
-    reached = [_reached(history) for history in histories if history.best and history.start]
+    """What recorded runs of a recipe reached, in a sentence; empty where there is none.
+
+    Those of a narrower network or of fewer pictures are for comparing only.
+    """
+    plain = TrainConfig.from_recipe(recipe)
+    alike = [
+        run
+        for run in recorded_runs()
+        if run.config.recipe == recipe
+        and (run.config.width, run.config.train_images) == (plain.width, plain.train_images)
+    ]
+    reached = [
+        _reached(run.history)
+        + (f", in {run.config.epochs} epochs" if run.config.epochs != plain.epochs else "")
+        for run in alike
+        if run.history.best and run.history.start
+    ]
     return f"Recorded: {'; '.join(reached)}." if reached else ""
 
 

@@ -127,7 +127,7 @@ class Engine:
             *(self._parallel, self.optimizer, self.scaler, x, y, self.precision),
             *(self.config.label_smoothing, weight),
         )
-        return self._outcome(loss, logits, y, weight, len(chosen))
+        return self._result(loss, logits, y, weight, len(chosen))
 
     @torch.no_grad()
     def test(self, data: Split, chosen: slice) -> BatchResult:
@@ -138,9 +138,9 @@ class Engine:
         self.model.eval()
         with autocast(self.device, self.precision):
             logits = self.model(to_input(images[part])).float()
-        return self._outcome(cross_entropy(logits, y), logits, y, weight, len(labels))
+        return self._result(cross_entropy(logits, y), logits, y, weight, len(labels))
 
-    def _outcome(
+    def _result(
         self, loss: Tensor, logits: Tensor, labels: Tensor, weight: float, count: int
     ) -> BatchResult:
         hits = (logits.argmax(1) == labels).sum()

@@ -49,8 +49,8 @@ def range_test(config: TrainConfig, steps: int = STEPS) -> Iterator[Trial]:
     average, lowest = 0.0, math.inf
     for number, chosen in enumerate(order.to(engine.device).split(config.batch_size)[:steps]):
         lr = LOWEST * (HIGHEST / LOWEST) ** (number / (steps - 1))
-        outcome = engine.step(data, chosen, number, lr)
-        loss = float(outcome.loss) / outcome.count
+        result = engine.step(data, chosen, number, lr)
+        loss = float(result.loss) / result.count
         average = SMOOTHING * average + (1 - SMOOTHING) * loss
         smoothed = average / (1 - SMOOTHING ** (number + 1))
         if not math.isfinite(smoothed) or smoothed > DIVERGED * lowest:

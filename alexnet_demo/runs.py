@@ -280,8 +280,10 @@ def recorded_runs() -> list[Run]:
 def current_run() -> Run | None:
     """The run that trains now, else the newest that came anywhere, else the newest."""
     runs = list_runs()
-    began = [run for run in runs if run.state != "failed" or run.history.epochs]
-    return next((run for run in (*(r for r in runs if r.active), *began, *runs)), None)
+    if active := next((run for run in runs if run.active), None):
+        return active
+    began = (run for run in runs if run.state != "failed" or run.history.epochs)
+    return next(began, runs[0] if runs else None)
 
 
 def best_run() -> Run | None:

@@ -83,10 +83,10 @@ class Tally:
         """Seconds since the last drain."""
         return time.perf_counter() - self._since
 
-    def add(self, outcome: BatchResult) -> None:
+    def add(self, result: BatchResult) -> None:
         """Add a batch."""
-        self._sums += torch.stack([outcome.loss, outcome.hits])
-        self.count += outcome.count
+        self._sums += torch.stack([result.loss, result.hits])
+        self.count += result.count
 
     def drain(self) -> tuple[Sums, float]:
         """The sums and seconds since the last call, which go into `total`; waits for the device."""

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -32,18 +34,29 @@ def command(*more: str, **settings: object) -> list[str]:
     return [*arguments, "--json", *more]
 
 
-def train(*more: str, **settings: object) -> list[dict]:
-    """The events that a finished training printed."""
+def printed(arguments: list[str]) -> list[dict]:
+    """The events that a training printed, which must finish."""
     done = subprocess.run(
-        command(*more, **settings),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
+        arguments, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@contextmanager
+def launched(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A long training in two processes, once it has got somewhere."""
+    launcher = subprocess.Popen(
+        command("--run-dir", str(directory), devices=2, epochs=500),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: len(Run(directory).history.epochs) > 1, 90, "no epochs")
+        yield launcher
+    finally:
+        launcher.kill()
 
 
 def epochs(events: list[dict]) -> list[dict]:
@@ -56,27 +69,18 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]]:
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("alone")
         patch.setenv("ALEXNET_DEMO_RUNS", str(folder))
-        return folder / "run", train("--run-dir", str(folder / "run"))
+        return folder / "run", printed(command("--run-dir", str(folder / "run")))
 
 
 def test_two_processes_give_the_curve_of_one_and_one_goes_on_from_them(
     runs_dir: Path, alone: tuple[Path, list[dict]]
 ):
     directory = runs_dir / "two"
-    together = train("--run-dir", str(directory), devices=2, epochs=1)
+    together = printed(command("--run-dir", str(directory), devices=2, epochs=1))
     assert together[0]["processes"] == 2
     assert [e["event"] for e in together].count("start") == 1  # one process writes
     options = ["--resume", str(directory), "--epochs", "2", "--devices", "1", "--json"]
-    resumed = subprocess.run(
-        [sys.executable, "-m", "alexnet_demo", "train", *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert resumed.returncode == 0, resumed.stderr
-    later = [json.loads(line) for line in resumed.stdout.splitlines()]
+    later = printed([sys.executable, "-m", "alexnet_demo", "train", *options])
     assert later[0]["processes"] == 1
     found, expected = epochs(together) + epochs(later), epochs(alone[1])
     assert [e["step"] for e in found] == [e["step"] for e in expected] == [5, 10]
@@ -88,16 +92,8 @@ def test_two_processes_give_the_curve_of_one_and_one_goes_on_from_them(
 
 
 def test_a_killed_process_ends_the_run_with_a_sentence_and_it_can_go_on(runs_dir: Path):
-    directory = runs_dir / "killed"
-    launcher = subprocess.Popen(
-        command("--run-dir", str(directory), devices=2, epochs=500),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        run = Run(directory)
-        wait_for(lambda: len(run.history.epochs) > 1, 90, "no epochs")
+    run = Run(runs_dir / "killed")
+    with launched(run.directory) as launcher:
         workers = [
             process
             for process in psutil.Process(launcher.pid).children(recursive=True)
@@ -107,27 +103,15 @@ def test_a_killed_process_ends_the_run_with_a_sentence_and_it_can_go_on(runs_dir
         assert len(workers) == 1
         os.kill(workers[0].pid, signal.SIGKILL)
         assert launcher.wait(timeout=90) == 1
-    finally:
-        launcher.kill()
     assert run.state == "failed"
     assert "One of the 2 processes of this training ended" in run.error
     assert run.resumable
 
 
 def test_a_polite_kill_stops_all_of_them_with_a_checkpoint(runs_dir: Path):
-    directory = runs_dir / "stopped"
-    launcher = subprocess.Popen(
-        command("--run-dir", str(directory), devices=2, epochs=500),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        run = Run(directory)
-        wait_for(lambda: len(run.history.epochs) > 0, 90, "no epochs")
+    run = Run(runs_dir / "stopped")
+    with launched(run.directory) as launcher:
         launcher.terminate()
         assert launcher.wait(timeout=90) == 130
-    finally:
-        launcher.kill()
     assert run.state == "stopped"
     assert run.resumable

@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from alexnet_demo import config
-from alexnet_demo.runs import Run, best_run, current_run, list_runs
+from alexnet_demo.runs import Run, best_run, current_run
 from alexnet_demo.ui import garments, shell
 from alexnet_demo.ui.quick import quick_training
 from alexnet_demo.ui.wording import percent, plain
@@ -34,10 +34,11 @@ def next_step() -> None:
     """The one thing to do now, and what is there to do it with."""
     run, shipped = current_run(), config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
     training = bool(run and run.active)
-    ready = shipped.is_file() or any(r.best.is_file() for r in list_runs())
+    best = best_run()
+    ready = shipped.is_file() or best is not None
     with st.container(border=True, key="home-now", gap="small"):
         if ready:
-            _ready(shipped.is_file(), training)
+            _ready(None if shipped.is_file() else best, training)
         elif not training:
             _nothing_yet("secondary" if run and run.resumable else "primary")
         if run and (ready or not training):
@@ -54,10 +55,11 @@ def _training(run: Run) -> None:
     _go(TRAIN, "Watch it train", ":material/show_chart:")
 
 
-def _ready(shipped: bool, training: bool) -> None:
-    where = "It comes with this program." if shipped else "You trained it yourself."
-    if not shipped and (best := best_run()) and best.best_accuracy is not None:
-        where = f"You trained it yourself: {percent(best.best_accuracy)} in its test."
+def _ready(trained: Run | None, training: bool) -> None:
+    """Offer the network of this run, or the shipped one without it."""
+    where = "You trained it yourself." if trained else "It comes with this program."
+    if trained and trained.best_accuracy is not None:
+        where = f"You trained it yourself: {percent(trained.best_accuracy)} in its test."
     st.markdown(f"**A trained model is ready** · {where}")
     with st.container(horizontal=True):
         _go(PREDICT, "Try it on a picture", ":material/draw:")

@@ -21,13 +21,14 @@ from alexnet_demo.ui import models
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import Curves, axis_choice, compare_with
 from alexnet_demo.ui.shell import run_line, state_badge, toast_next
+from alexnet_demo.ui.training_form import HELP
 from alexnet_demo.ui.wording import duration, memory, percent, plain
 
 POLL_SECONDS = 1.0
 CHANGES = {
     "epochs": "More than are done: it goes on. A schedule that falls stretches to the new end.",
     "lr_scale": "Multiplies the learning rate from here on.",
-    "patience": "Stop early after so many epochs without a better test accuracy. 0 for never.",
+    "patience": HELP["patience"],
 }
 RECENT = 10
 """Batch records that the figures average over: one batch says little."""
@@ -289,7 +290,7 @@ def _figures(run: Run, history: History) -> None:
             f"{history.start.get('device_name', '')} in {history.start.get('precision', '')}, "
             f"{width_name(_width(run, history))}, {_parameters(history):,} parameters, "
             f"{run.config.train_images:,} training and {run.config.tested_images:,} "
-            f"{'validation' if run.config.validation else 'test'} images, "
+            f"{run.config.tested_on} images, "
             f"batch {run.config.batch_size}, "
             f"learning rate {run.config.lr * run.config.lr_scale:g}",
             help=PRECISION_HELP,

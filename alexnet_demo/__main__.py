@@ -108,6 +108,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_weights_options(evaluate)
 
+    export = command("export", run_export, "write a trained network for others to use")
+    export.add_argument(
+        "--out", type=Path, required=True, help="safetensors file to write: 8 bits, calibrated"
+    )
+    export.add_argument(
+        "--score",
+        choices=("energy", "angle", "combined"),
+        default="combined",
+        help="what tells clothing from other pictures",
+    )
+    export.add_argument(
+        "--samples", type=int, default=5_000, help="pictures of each kind to calibrate on"
+    )
+    add_weights_options(export)
+
     summary = command("summary", run_summary, "print the layer table")
     summary.add_argument("--in-channels", type=int, default=1)
     summary.add_argument("--classes", type=int, default=len(config.CLASSES))
@@ -350,10 +365,11 @@ def run_predict(options: argparse.Namespace) -> int:
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
-    from alexnet_demo import evaluate
+    from alexnet_demo import device, evaluate
 
     if not 1 <= options.test_samples <= config.TEST_SAMPLES:
         raise ConfigError(f"--test-samples must be between 1 and {config.TEST_SAMPLES:,}.")
+    device.keep_freed_memory()
     report = evaluate.evaluate(
         weights_of(options), options.device, options.images, options.test_samples, options.flip
     )
@@ -361,6 +377,25 @@ def run_evaluate(options: argparse.Namespace) -> int:
         print(json.dumps(report))
     else:
         print(evaluate.format_report(report))
+    return DONE
+
+
+def run_export(options: argparse.Namespace) -> int:
+    from alexnet_demo import export
+
+    if not 100 <= options.samples <= config.TRAIN_SAMPLES:
+        raise ConfigError(f"--samples must be between 100 and {config.TRAIN_SAMPLES:,}.")
+    report = export.export(
+        weights_of(options), options.out, options.device, options.score, options.samples
+    )
+    if options.json:
+        print(json.dumps(report))
+        return DONE
+    found = report["certainty"]
+    print(
+        f"{report['out']}: {report['bytes'] / 1e6:.1f} MB, temperature {found['temperature']:.3f}, "
+        f"fitted on {found['notes']['images']:,} pictures"
+    )
     return DONE
 
 

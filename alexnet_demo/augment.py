@@ -6,28 +6,43 @@ import torch
 from torch import Tensor
 
 from alexnet_demo.config import TrainConfig
+from alexnet_demo.synthetic import as_drawings, as_photos
 
 ERASE_SIDES = (4, 12)
 """Least and greatest side of an erased rectangle, in pixels of 28."""
 
 
-def augment(images: Tensor, config: TrainConfig, generator: torch.Generator) -> Tensor:
-    """The changes that a training's settings ask for, in the order below.
+def augment(
+    images: Tensor, labels: Tensor, config: TrainConfig, generator: torch.Generator
+) -> list[Tensor]:
+    """The changes that a training's settings ask for.
+
+    The first pictures of the batch become drawings, the next ones photos, as many as the settings
+    say; a batch is in random order already. The rest is mirrored, moved and partly hidden.
 
     Args:
         images: uint8 (N, 28, 28), 0 background to 255.
+        labels: int64 (N,).
         generator: on the device of ``images``; the same state gives the same changes.
 
     Returns:
-        uint8 (N, 28, 28); ``images`` itself where nothing is asked for.
+        uint8 pictures in the batch's order, in groups of one size each, for `to_input`.
     """
+    drawn, seen = (round(share * len(images)) for share in (config.drawings, config.photos))
+    groups = []
+    if drawn:
+        groups.append(as_drawings(images[:drawn], labels[:drawn], generator))
+    if seen:
+        behind = slice(drawn, drawn + seen)
+        groups.append(as_photos(images[behind], labels[behind], generator))
+    plain = images[drawn + seen :]
     if config.flip:
-        images = flip(images, generator)
+        plain = flip(plain, generator)
     if config.shift:
-        images = shift(images, config.shift, generator)
+        plain = shift(plain, config.shift, generator)
     if config.erase:
-        images = erase(images, config.erase, generator)
-    return images
+        plain = erase(plain, config.erase, generator)
+    return [*groups, plain] if len(plain) or not groups else groups
 
 
 def flip(images: Tensor, generator: torch.Generator) -> Tensor:

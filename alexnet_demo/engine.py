@@ -82,7 +82,7 @@ class Engine:
         chosen = self._choose() if self.team.leads else ("", "")
         self.precision, self.memory_format = self.team.agree_text(" ".join(chosen)).split(" ")
         torch.manual_seed(seed_of("start", config.seed))
-        model = AlexNet(width=width_at(config, 0))
+        model = AlexNet(width=width_at(config, 0), norm=config.norm)
         if config.init == "kaiming":
             model.initialise_for_relu()
         self.take(model)
@@ -117,10 +117,10 @@ class Engine:
             group["lr"] = lr
         # Every process changes the whole batch alike, so that their number changes nothing.
         generator = torch.Generator(self.device).manual_seed(self._seed("pictures", number))
-        images = augment(data.images[chosen], self.config, generator)
         labels = data.labels[chosen]
+        parts = augment(data.images[chosen], labels, self.config, generator)
         part, weight = self.team.share(len(chosen))
-        x, y = to_input(images[part]), labels[part]
+        x, y = torch.cat([to_input(images) for images in parts])[part], labels[part]
         torch.manual_seed(self._seed(f"dropout {self.team.rank}", number))
         self._parallel.train()
         loss, logits = train_step(

@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from torch import Tensor, from_numpy
-from torch.nn.functional import cross_entropy
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, nll_loss
 
+from alexnet_demo.certainty import Certainty, calibration_error
 from alexnet_demo.config import CLASSES
 from alexnet_demo.data import load_split
-from alexnet_demo.predict import Classifier, pictures_in, read_file
-from alexnet_demo.preprocess import PictureError, prepare
+from alexnet_demo.predict import Classifier, digest, pictures_in, read_file
+from alexnet_demo.preprocess import Choices, PictureError, Prepared, prepare
+
+LEAST = 1e-12  # a probability is taken for no less, so that its logarithm is finite
 
 
 @dataclass
 class Labelled:
-    """Pictures uint8 (N, 28, 28) with labels int64 (N,), and the files that could not be read."""
+    """Pictures made ready with their labels, int64 (N,), and the files that could not be read."""
 
-    pixels: np.ndarray
-    labels: np.ndarray
+    pictures: list[Prepared]
+    labels: Tensor
     unreadable: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Answers:
+    """What a network said of N pictures.
+
+    Attributes:
+        probabilities: float32 (N, 10), calibrated, averaged over a picture's views.
+        clothing: bool (N,), see `Prediction`.
+        labels: int64 (N,), the truth.
+        logits: float32 (N, 10), where every picture has one view.
+    """
+
+    probabilities: Tensor
+    clothing: Tensor
+    labels: Tensor
+    logits: Tensor | None = None
 
 
 def evaluate(
@@ -44,7 +64,7 @@ def evaluate(
         flip: also say what the average over each picture and its mirror image would reach.
 
     Returns:
-        One JSON-able object, see `score`, with ``weights``, ``images``, ``seconds``,
+        One JSON-able object: see `score` and `trust`, with ``weights``, ``images``, ``seconds``,
         ``unreadable`` (``[{"path", "error"}]``), and with ``flip`` also ``flip_averaged``
         (``{"accuracy", "loss"}``) beside it.
 
@@ -54,25 +74,51 @@ def evaluate(
     classifier = Classifier.load(weights, device)
     begin = time.perf_counter()
     labelled = read_folder(images) if images else read_test_set(samples)
-    logits, labels = classifier.logits(labelled.pixels), from_numpy(labelled.labels)
+    answers = ask(classifier, labelled)
     report = {
         "weights": str(weights),
         "images": str(images) if images else "Fashion-MNIST test set",
-        **score(logits, labels),
+        **score(answers.probabilities, answers.labels),
+        **trust(answers, classifier.certainty),
         "seconds": round(time.perf_counter() - begin, 2),
         "unreadable": labelled.unreadable,
     }
     if flip:
-        mirrored = classifier.logits(labelled.pixels[:, :, ::-1])
-        averaged = score((logits.softmax(1) + mirrored.softmax(1)).div(2).log(), labels)
+        mirrored = ask(classifier, mirror(labelled))
+        both = (answers.probabilities + mirrored.probabilities) / 2
+        averaged = score(both, answers.labels)
         report["flip_averaged"] = {name: averaged[name] for name in ("accuracy", "loss")}
     return report
 
 
+def ask(classifier: Classifier, labelled: Labelled) -> Answers:
+    """The answers for pictures made ready, as `Classifier.predict` gives them."""
+    logits, features = classifier.look(labelled.pictures)
+    rows, scores = digest(classifier.certainty, labelled.pictures, logits, features)
+    thresholds = [classifier.certainty.threshold(picture.kind) for picture in labelled.pictures]
+    one_view = len(logits) == len(labelled.pictures)
+    return Answers(
+        torch.from_numpy(rows),
+        torch.from_numpy(scores) >= torch.tensor(thresholds),
+        labelled.labels,
+        logits if one_view else None,
+    )
+
+
 def read_test_set(samples: int) -> Labelled:
-    """The first so many pictures of the test set."""
+    """The first so many pictures of the test set, which are the network's input as they are."""
     split = load_split(train=False).head(samples)
-    return Labelled(split.images.numpy(), split.labels.numpy())
+    known = Choices("dataset", "keep", "keep")
+    return Labelled([Prepared((), (image,), known) for image in split.images.numpy()], split.labels)
+
+
+def mirror(labelled: Labelled) -> Labelled:
+    """The same pictures with left and right swapped."""
+    turned = [
+        replace(picture, views=tuple(view[:, ::-1] for view in picture.views))
+        for picture in labelled.pictures
+    ]
+    return replace(labelled, pictures=turned)
 
 
 def read_folder(folder: Path) -> Labelled:
@@ -82,23 +128,24 @@ def read_folder(folder: Path) -> Labelled:
         ValueError: when there is no such folder or picture in it.
     """
     known = {spelling(name): label for label, name in enumerate(CLASSES)}
-    pixels, labels, unreadable = [], [], []
+    pictures, labels, unreadable = [], [], []
     for sub in sorted(folder.iterdir()) if folder.is_dir() else []:
         label = known.get(spelling(sub.name))
         if label is None or not sub.is_dir():
             continue
         for path in pictures_in(sub):
             try:
-                pixels.append(prepare(read_file(path)).pixels)
+                picture = prepare(read_file(path))
+                pictures.append(replace(picture, steps=()))  # which hold large pictures
                 labels.append(label)
             except PictureError as error:
                 unreadable.append({"path": str(path), "error": str(error)})
-    if not pixels:
+    if not pictures:
         raise ValueError(
             f"{folder} holds no readable pictures in subfolders named as the classes, such as "
             "T-shirt_top or Ankle_boot."
         )
-    return Labelled(np.stack(pixels), np.array(labels, np.int64), unreadable)
+    return Labelled(pictures, torch.tensor(labels), unreadable)
 
 
 def spelling(name: str) -> str:
@@ -106,22 +153,22 @@ def spelling(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
-def score(logits: Tensor, labels: Tensor) -> dict[str, Any]:
-    """Logits float32 (N, 10) and labels int64 (N,) → figures, all JSON-able.
+def score(probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
+    """Probabilities float32 (N, 10) and labels int64 (N,) → figures, all JSON-able.
 
     Returns:
         ``samples``; ``accuracy`` and ``loss`` (mean cross-entropy, nats); ``classes``: by name
         ``precision``, ``recall`` (None where undefined) and ``samples``; ``confusion``: rows are
         true classes, columns predicted ones, counts.
     """
-    guesses = logits.argmax(1)
+    guesses = probabilities.argmax(1)
     count = len(CLASSES)
     confusion = (labels * count + guesses).bincount(minlength=count**2).view(count, count)
     true, guessed, hits = confusion.sum(1), confusion.sum(0), confusion.diagonal()
     return {
         "samples": len(labels),
         "accuracy": float(hits.sum() / len(labels)),
-        "loss": float(cross_entropy(logits, labels)),
+        "loss": float(nll_loss(probabilities.clamp(min=LEAST).log(), labels)),
         "classes": {
             name: {
                 "precision": _share(int(hits[i]), int(guessed[i])),
@@ -132,6 +179,34 @@ def score(logits: Tensor, labels: Tensor) -> dict[str, Any]:
         },
         "confusion": confusion.tolist(),
     }
+
+
+def trust(answers: Answers, certainty: Certainty) -> dict[str, Any]:
+    """How far the answers can be believed, all JSON-able.
+
+    Returns:
+        ``temperature`` and ``ece``, the expected calibration error, see `certainty`; where every
+        picture has one view ``uncalibrated`` (``{"loss", "ece"}``), as with a temperature of 1;
+        ``clothing`` and ``sure``: the shares of the pictures that are taken for clothing, and of
+        the answers that are called sure (see `Prediction`); ``sure_accuracy``: the share of these
+        that are right, None where there are none.
+    """
+    top, guesses = answers.probabilities.max(1)
+    sure = answers.clothing & (top >= certainty.level)
+    hits = guesses == answers.labels
+    report: dict[str, Any] = {
+        "temperature": certainty.temperature,
+        "ece": calibration_error(answers.probabilities, answers.labels),
+        "clothing": float(answers.clothing.float().mean()),
+        "sure": float(sure.float().mean()),
+        "sure_accuracy": _share(int((hits & sure).sum()), int(sure.sum())),
+    }
+    if answers.logits is not None:
+        report["uncalibrated"] = {
+            "loss": float(cross_entropy(answers.logits, answers.labels)),
+            "ece": calibration_error(answers.logits.softmax(1), answers.labels),
+        }
+    return report
 
 
 def _share(part: int, whole: int) -> float | None:
@@ -152,6 +227,11 @@ def format_report(report: dict[str, Any]) -> str:
             for key in ("precision", "recall")
         )
         lines.append(f"{name:<12} {precision:>9} {recall:>8} {figures['samples']:>9,}")
+    lines += [
+        "",
+        f"calibration error {report['ece']:.2%} at temperature {report['temperature']:.3f}; "
+        f"taken for clothing {report['clothing']:.1%}, sure {report['sure']:.1%}",
+    ]
     if flipped := report.get("flip_averaged"):
         lines.append(
             f"averaged over each picture and its mirror image: accuracy {flipped['accuracy']:.2%}, "

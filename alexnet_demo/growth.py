@@ -33,19 +33,21 @@ def widened(model: AlexNet, factor: int, generator: torch.Generator) -> AlexNet:
     Raises:
         ValueError: when the layers would not come out at whole multiples.
     """
+    settings = {**model.settings, "width": model.width * factor}
     with torch.device("meta"):
-        wide = AlexNet(model.num_classes, model.in_channels, model.width * factor, model.image_size)
+        wide = AlexNet(**settings)
     wide.to_empty(device=next(model.parameters()).device)
-    for (name, old), new in zip(model.named_parameters(), wide.parameters(), strict=True):
-        values = _widened(name, old, factor, generator)
-        if values.shape != new.shape:
+    target = wide.state_dict()
+    for name, old in model.state_dict().items():
+        values = _widened(name, old, factor, generator) if old.ndim else old
+        if values.shape != target[name].shape:
             raise ValueError(f"{name} has no whole multiple at width {wide.width:g}.")
-        new.copy_(values)
+        target[name].copy_(values)
     return wide.train(model.training)
 
 
 def _widened(name: str, weight: Tensor, factor: int, generator: torch.Generator) -> Tensor:
-    """A weight or bias with the copies of its outputs, and shares of its inputs' copies."""
+    """A weight, bias or statistic with copies of its outputs, and shares of its inputs' copies."""
     layer = name.split(".")[1]
     if weight.ndim > 1 and layer != "conv1":  # the picture's channels are not copied
         noise = torch.randn(factor, *weight.shape, generator=generator).to(weight)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from alexnet_demo.config import IMAGE_SIZE, PIXEL_MEAN, PIXEL_STD, channels
 
@@ -21,6 +23,8 @@ class AlexNet(nn.Module):
         in_channels: 1 for grey, 3 for RGB.
         width: multiplies the channels of every convolution and the units of fc6 and fc7.
         image_size: side of the square input in pixels; it decides fc6's number of inputs.
+        norm: a batch normalisation behind every convolution, for training only: `folded` gives
+            the article's network that computes the same.
 
     Raises:
         ValueError: when a count is below 1 or the image is too small for the three pools.
@@ -32,6 +36,7 @@ class AlexNet(nn.Module):
         in_channels: int = 1,
         width: float = 1.0,
         image_size: int = IMAGE_SIZE,
+        norm: bool = False,
     ) -> None:
         super().__init__()
         if num_classes < 1 or in_channels < 1 or width <= 0:
@@ -64,8 +69,10 @@ class AlexNet(nn.Module):
                 fc8=nn.Linear(units, num_classes),  # → 10
             )
         )
+        if norm:
+            self.net = nn.Sequential(_normalised(self.net))
         self.num_classes, self.in_channels = num_classes, in_channels
-        self.width, self.image_size = width, image_size
+        self.width, self.image_size, self.norm = width, image_size, norm
 
     def forward(self, x: Tensor) -> Tensor:
         """Map pictures (N, in_channels, image_size, image_size) to logits (N, num_classes)."""
@@ -90,14 +97,56 @@ class AlexNet(nn.Module):
         nn.init.normal_(last.weight, std=0.01)
 
     @property
-    def settings(self) -> dict[str, int | float]:
+    def settings(self) -> dict[str, Any]:
         """The arguments that build this network again."""
         return {
             "num_classes": self.num_classes,
             "in_channels": self.in_channels,
             "width": self.width,
             "image_size": self.image_size,
+            **({"norm": True} if self.norm else {}),
         }
+
+
+def _normalised(net: nn.Sequential) -> OrderedDict[str, nn.Module]:
+    """The layers with a batch normalisation behind each convolution.
+
+    After Ioffe and Szegedy, "Batch Normalization" (2015).
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for name, layer in net.named_children():
+        layers[name] = layer
+        if isinstance(layer, nn.Conv2d):
+            layers[f"norm{name[-1]}"] = nn.BatchNorm2d(layer.out_channels)
+    return layers
+
+
+@torch.no_grad()
+def folded(model: AlexNet) -> AlexNet:
+    """The article's network that gives the same logits: no normalisation left.
+
+    In evaluation a normalisation is a scale and a shift a channel, which the convolution before it
+    can hold in its own weights.
+
+    Returns:
+        A network in evaluation mode on the model's device; the model itself where it has none.
+    """
+    if not model.norm:
+        return model
+    with torch.device("meta"):
+        plain = AlexNet(**{**model.settings, "norm": False})
+    layers = dict(model.net.named_children())
+    state = {name: t for name, t in model.state_dict().items() if ".norm" not in name}
+    training = model.training
+    model.eval()
+    for name, layer in layers.items():
+        norm = layers.get(f"norm{name[-1]}")
+        if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            fused = fuse_conv_bn_eval(layer, norm)
+            state |= {f"net.{name}.{key}": value for key, value in fused.state_dict().items()}
+    model.train(training)
+    plain.load_state_dict(state, assign=True)
+    return plain.eval()
 
 
 def feature_side(image_size: int) -> int:

@@ -1,10 +1,12 @@
-"""Prepared pictures → ranked probabilities."""
+"""Prepared pictures → ranked probabilities, and whether to believe them."""
 
 from __future__ import annotations
 
 import copy
+import math
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,14 +15,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from alexnet_demo import checkpoint, device
-from alexnet_demo.config import CLASSES
+from alexnet_demo.certainty import SURE_FROM, Certainty
+from alexnet_demo.config import CLASSES, channels
 from alexnet_demo.device import DTYPES, choose_precision
 from alexnet_demo.model import AlexNet
-from alexnet_demo.preprocess import SUFFIXES, Kind, PictureError, Prepared, prepare, to_input
+from alexnet_demo.preprocess import (
+    SUFFIXES,
+    Choices,
+    Kind,
+    PictureError,
+    Prepared,
+    prepare,
+    to_input,
+)
 
-SURE_FROM = 0.6  # top probability from which an answer is called sure
 MAX_FILE_BYTES = 200_000_000
 BATCH = 64
 
@@ -33,11 +44,18 @@ class Prediction:
         ranked: every class with its probability (0 to 1, summing to 1), the likeliest first.
         kind: what the picture was taken for: ``sketch``, ``photo`` or ``dataset``.
         ms: milliseconds of the network for this picture (its share of the batch).
+        score: how like clothing the picture is, see `Certainty.likeness`.
+        threshold: the score that 95 % of true clothing of this kind reach; any score passes where
+            none was fitted.
+        level: the top probability from which an answer is called sure.
     """
 
     ranked: tuple[tuple[str, float], ...]
     kind: Kind
     ms: float
+    score: float = 0.0
+    threshold: float = -math.inf
+    level: float = SURE_FROM
 
     @property
     def label(self) -> str:
@@ -50,13 +68,18 @@ class Prediction:
         return self.ranked[0][1]
 
     @property
-    def sure(self) -> bool:
-        """Whether the likeliest class has a probability of at least `SURE_FROM`.
+    def clothing(self) -> bool:
+        """Whether the picture passes for clothing at all; the classes know nothing else."""
+        return self.score >= self.threshold
 
-        The probabilities are the plain softmax and not calibrated: a network can be sure and
-        wrong, above all about pictures unlike those that it was trained on.
+    @property
+    def sure(self) -> bool:
+        """Whether the picture passes for clothing and `label` has a probability of ``level``.
+
+        Only of a shipped network are the probabilities calibrated, see `certainty`; others are
+        sure and wrong at times, above all about pictures unlike those that they were trained on.
         """
-        return self.probability >= SURE_FROM
+        return self.clothing and self.probability >= self.level
 
 
 class Classifier:
@@ -68,16 +91,25 @@ class Classifier:
     Args:
         model: in evaluation mode; moved to ``device``.
         info: what the checkpoint says of itself.
+        certainty: how to read the network's outputs.
     """
 
-    def __init__(self, model: AlexNet, info: dict[str, Any], device: torch.device) -> None:
+    def __init__(
+        self,
+        model: AlexNet,
+        info: dict[str, Any],
+        device: torch.device,
+        certainty: Certainty | None = None,
+    ) -> None:
         self.model = model.to(device).eval()
-        self.info, self.device = info, device
+        self.info, self.device, self.certainty = info, device, certainty or Certainty()
         self.precision = choose_precision("auto", device)
         self.model.to(memory_format=torch.channels_last)
-        self._fast = self.model
+        fast = self.model
         if self.precision != "fp32":
-            self._fast = copy.deepcopy(self.model).to(DTYPES[self.precision])
+            fast = copy.deepcopy(self.model).to(DTYPES[self.precision])
+        # Up to fc7 and its ReLU (dropout does nothing here), and fc8 alone.
+        self._body, self._head = fast.net[:-1], fast.net[-1]
 
     @classmethod
     def load(cls, weights: Path, device_name: str = "cpu") -> Classifier:
@@ -89,35 +121,87 @@ class Classifier:
         """
         target = device.resolve(device_name)
         model, info = checkpoint.load_weights(weights)
-        return cls(model, info, target)
+        tensors = checkpoint.load_part(weights, checkpoint.CERTAINTY_PREFIX)
+        try:
+            certainty = Certainty.from_file(info.get("certainty"), tensors, units_of(model))
+        except ValueError as error:
+            raise checkpoint.CheckpointError(
+                f"{Path(weights).name} cannot be used: {error}."
+            ) from error
+        return cls(model, info, target, certainty)
 
-    def logits(self, pixels: np.ndarray) -> torch.Tensor:
-        """uint8 (N, 28, 28), 0 background → float32 logits (N, 10) on the CPU."""
+    def outputs(self, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Logits and what they were made from.
+
+        Args:
+            pixels: uint8 (N, side, side), 0 background to 255.
+
+        Returns:
+            Logits (N, 10) and the features of fc7 after its ReLU (N, D): float32, on the CPU.
+        """
         images = torch.from_numpy(np.array(pixels, dtype=np.uint8))
         if not len(images):
-            return torch.empty(0, len(CLASSES))
+            return torch.empty(0, len(CLASSES)), torch.empty(0, units_of(self.model))
+        logits, features = [], []
         with torch.inference_mode():
-            parts = [self._answer(part.to(self.device)) for part in images.split(BATCH)]
-        return torch.cat(parts).float().cpu()
+            for part in images.split(BATCH):
+                x = to_input(part.to(self.device)).to(DTYPES[self.precision])
+                features.append(self._body(x))
+                logits.append(self._head(features[-1]))
+        return torch.cat(logits).float().cpu(), torch.cat(features).float().cpu()
 
-    def _answer(self, images: torch.Tensor) -> torch.Tensor:
-        return self._fast(to_input(images).to(DTYPES[self.precision]))
+    def logits(self, pixels: np.ndarray) -> Tensor:
+        """uint8 (N, side, side), 0 background → float32 logits (N, 10) on the CPU."""
+        return self.outputs(pixels)[0]
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """uint8 (N, 28, 28), 0 background → float32 (N, 10), each row summing to 1."""
-        return self.logits(pixels).softmax(1).numpy()
+        """uint8 (N, side, side), 0 background → calibrated float32 (N, 10), rows summing to 1."""
+        return self.certainty.probabilities(self.logits(pixels)).numpy()
 
     def predict(self, pictures: Sequence[Prepared]) -> list[Prediction]:
-        """One answer for each picture, in their order."""
+        """One answer for each picture, in their order: the mean over its views."""
         if not pictures:
             return []
         begin = time.perf_counter()
-        rows = self.probabilities(np.stack([p.pixels for p in pictures]))
+        rows, scores = digest(self.certainty, pictures, *self.look(pictures))
         ms = (time.perf_counter() - begin) * 1000 / len(pictures)
+        threshold, level = self.certainty.threshold, self.certainty.level
         return [
-            Prediction(rank(row), picture.kind, ms)
-            for row, picture in zip(rows, pictures, strict=True)
+            Prediction(rank(row), p.kind, ms, float(score), threshold(p.kind), level)
+            for row, score, p in zip(rows, scores, pictures, strict=True)
         ]
+
+    def look(self, pictures: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
+        """`outputs` for every view of every picture, in order; those of one side go together."""
+        views = [view for picture in pictures for view in picture.views]
+        by_side = defaultdict(list)
+        for number, view in enumerate(views):
+            by_side[view.shape].append(number)
+        logits = torch.empty(len(views), len(CLASSES))
+        features = torch.empty(len(views), units_of(self.model))
+        for numbers in by_side.values():
+            pixels = np.stack([views[number] for number in numbers])
+            logits[numbers], features[numbers] = self.outputs(pixels)
+        return logits, features
+
+
+def digest(
+    certainty: Certainty, pictures: Sequence[Prepared], logits: Tensor, features: Tensor
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `Classifier.look` gave, averaged over each picture's views.
+
+    Returns:
+        Calibrated probabilities, float32 (N, 10), and scores, float32 (N,), see `Prediction`.
+    """
+    ends = np.cumsum([len(picture.views) for picture in pictures])[:-1]
+    rows = np.split(certainty.probabilities(logits).numpy(), ends)
+    scores = np.split(certainty.likeness(logits, features).numpy(), ends)
+    return np.stack([own.mean(0) for own in rows]), np.stack([own.mean() for own in scores])
+
+
+def units_of(model: AlexNet) -> int:
+    """Number of features that fc7 gives."""
+    return channels(model.width)[-1]
 
 
 def rank(probabilities: np.ndarray) -> tuple[tuple[str, float], ...]:
@@ -138,8 +222,9 @@ def classify_paths(
     input, one a line. A file that cannot be used gives ``{"path", "error"}`` and the rest go on.
 
     Yields:
-        ``{"path", "label", "probabilities": {class: p}, "kind", "sure", "ms"}`` with the ``top``
-        likeliest classes in ranked order; ``ms`` counts reading, preparing and the network.
+        ``{"path", "label", "probabilities": {class: p}, "kind", "sure", "clothing", "score",
+        "ms"}`` with the ``top`` likeliest classes in ranked order; ``ms`` counts reading,
+        preparing and the network; for the rest see `Prediction`.
 
     Raises:
         ValueError: for an unknown ``kind``, ``top`` below 1, weights that cannot be loaded or a
@@ -147,14 +232,15 @@ def classify_paths(
     """
     if top < 1:
         raise ValueError("At least one class must be asked for (--top 1).")
+    choices = Choices(kind)  # type: ignore[arg-type]
     classifier = Classifier.load(weights, device)
     files = expand(paths)
     while chunk := list(islice(files, BATCH)):
-        yield from _classify_chunk(classifier, chunk, kind, top)
+        yield from _classify_chunk(classifier, chunk, choices, top)
 
 
 def _classify_chunk(
-    classifier: Classifier, chunk: list[Path], kind: str, top: int
+    classifier: Classifier, chunk: list[Path], choices: Choices, top: int
 ) -> Iterator[dict[str, Any]]:
     """One record for each file; those that can be read go through the network together."""
     ready: dict[int, tuple[Prepared, float]] = {}
@@ -162,7 +248,7 @@ def _classify_chunk(
     for index, path in enumerate(chunk):
         begin = time.perf_counter()
         try:
-            picture = prepare(read_file(path), kind)  # type: ignore[arg-type]
+            picture = prepare(read_file(path), choices)
             ready[index] = picture, (time.perf_counter() - begin) * 1000
         except PictureError as error:
             errors[index] = str(error)
@@ -184,6 +270,8 @@ def to_record(path: Path, answer: Prediction, prepare_ms: float, top: int) -> di
         "probabilities": {name: round(p, 6) for name, p in answer.ranked[:top]},
         "kind": answer.kind,
         "sure": answer.sure,
+        "clothing": answer.clothing,
+        "score": round(answer.score, 3),
         "ms": round(prepare_ms + answer.ms, 2),
     }
 

@@ -1,47 +1,110 @@
 """From any picture to what the network sees, for training and for prediction alike.
 
 Fashion-MNIST was made from product photos on white: trimmed, longest side scaled to 28 pixels
-with the aspect kept, sharpened, centred on 28×28, negated, grey. `prepare` brings any picture
-there by named steps, each a pure function, and keeps what every step gave. `to_input` is the
-last step, and training's only one.
+with the aspect kept, sharpened, centred on 28×28, negated, grey. `prepare` brings any picture as
+near to that as it can by named steps, each a pure function, and keeps what every step gave:
+photos by way of `segment`, line drawings by way of `paper` and `linework`. `to_input` is the last
+step, and training's only one.
 """
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+import cv2
 import numpy as np
 import torch
-from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from alexnet_demo import linework, paper, segment
 from alexnet_demo.config import IMAGE_SIZE
+from alexnet_demo.linework import SHADE, SKETCH_SIDE
+from alexnet_demo.opening import (
+    MAX_PIXELS,
+    SUFFIXES,
+    PictureError,
+    alpha_mask,
+    flatten,
+    open_picture,
+    to_rgb,
+)
+from alexnet_demo.raster import shrink
+
+__all__ = [
+    "GROUNDS",
+    "KINDS",
+    "MAX_PIXELS",
+    "POLARITIES",
+    "SHADE",
+    "SIDE",
+    "SKETCH_SIDE",
+    "SUFFIXES",
+    "Box",
+    "Choices",
+    "Ground",
+    "Kind",
+    "PictureError",
+    "Polarity",
+    "Prepared",
+    "Step",
+    "open_picture",
+    "prepare",
+    "to_input",
+]
 
 Kind = Literal["auto", "sketch", "photo", "dataset"]
 Polarity = Literal["auto", "keep", "invert"]
-KINDS, POLARITIES = get_args(Kind), get_args(Polarity)
+Ground = Literal["auto", "alpha", "plain", "cluttered", "keep"]
+Box = tuple[float, float, float, float]
+KINDS, POLARITIES, GROUNDS = get_args(Kind), get_args(Polarity), get_args(Ground)
 
 SIDE = 28  # of a Fashion-MNIST picture, pixels
-WORKING_SIDE = 512  # longest side that the steps work on, pixels: all that 28×28 can use
-MAX_PIXELS = 50_000_000
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-_ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
+DIMMEST = 70  # what white cloth becomes, 0 to 255: it must stand out from the black ground
+_NOTHING = "The picture shows nothing but one plain colour."
+_NO_INK = "The picture shows no drawing: nothing stands out from the paper."
+FRAME = 1.1  # side of the second look at a cluttered photo, in sides of the object found
 
 
-class PictureError(ValueError):
-    """A picture cannot be used; the message is one sentence that says why."""
+@dataclass(frozen=True)
+class Choices:
+    """What may be decided by hand; ``auto`` and None leave it to the program.
+
+    Attributes:
+        kind: ``sketch`` for line drawings; ``photo`` for anything with surfaces; ``dataset`` is
+            taken as it is but for polarity.
+        polarity: ``keep`` where the object is lighter than its ground; ``invert`` swaps light
+            and dark.
+        ground: how the background is taken away: by the picture's transparency (``alpha``), as
+            one ``plain`` surface, cut out of a ``cluttered`` one, or not at all (``keep``).
+        box: the part to look at: left, top, right, bottom as shares of the upright picture.
+    """
+
+    kind: Kind = "auto"
+    polarity: Polarity = "auto"
+    ground: Ground = "auto"
+    box: Box | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS or self.polarity not in POLARITIES or self.ground not in GROUNDS:
+            raise ValueError(
+                f"Unknown kind {self.kind!r}, polarity {self.polarity!r} or ground {self.ground!r}."
+            )
+        if self.box is not None:
+            left, top, right, bottom = self.box
+            if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+                raise ValueError(f"The box {self.box} is not left < right, top < bottom in 0 to 1.")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that was done to a picture, and the picture after it (mode RGB or L)."""
+    """One thing that was done to a picture, and the picture before and after it (RGB or L)."""
 
     name: str
     explanation: str
+    before: Image.Image
     image: Image.Image
 
 
@@ -51,15 +114,29 @@ class Prepared:
 
     Attributes:
         steps: from the picture as it came to the network's input, in order.
-        pixels: uint8 (28, 28), 0 background to 255.
-        kind: ``sketch``, ``photo`` or ``dataset``.
-        polarity: ``keep``, or ``invert`` where light and dark were swapped.
+        views: uint8 squares, 0 background to 255: (28, 28) of photos and the data set,
+            (SKETCH_SIDE, SKETCH_SIDE) of drawings. The answer is their mean probability.
+        choices: what was decided: no ``auto`` left, the box filled in.
     """
 
-    steps: list[Step]
-    pixels: np.ndarray
-    kind: Kind
-    polarity: Polarity
+    steps: tuple[Step, ...]
+    views: tuple[np.ndarray, ...]
+    choices: Choices
+
+    @property
+    def kind(self) -> Kind:
+        """``sketch``, ``photo`` or ``dataset``."""
+        return self.choices.kind
+
+    @property
+    def polarity(self) -> Polarity:
+        """``keep``, or ``invert`` where light and dark were swapped."""
+        return self.choices.polarity
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The first view."""
+        return self.views[0]
 
 
 def to_input(images: Tensor) -> Tensor:
@@ -78,281 +155,65 @@ def to_input(images: Tensor) -> Tensor:
     return interpolate(x, size=(IMAGE_SIZE, IMAGE_SIZE), mode="bilinear", align_corners=False)
 
 
-def prepare(
-    picture: Image.Image | bytes, kind: Kind = "auto", polarity: Polarity = "auto"
-) -> Prepared:
-    """Bring a picture to 28×28 as Fashion-MNIST's were made.
+def prepare(picture: Image.Image | bytes, choices: Choices = Choices()) -> Prepared:
+    """Bring a picture as near as possible to how the network's training pictures look.
 
     Args:
         picture: the bytes of an image file, or a PIL image of any mode.
-        kind: ``sketch`` and ``photo`` are cropped to the object; ``dataset`` is taken as it is
-            but for polarity; ``auto`` decides, see `detect_kind`.
-        polarity: ``keep`` where the object is already light on dark; ``invert`` swaps light and
-            dark; ``auto`` decides from the border, see `detect_polarity`.
+        choices: what is decided by hand.
 
     Raises:
         PictureError: when it cannot be read, is too large, or shows nothing.
     """
-    if kind not in KINDS or polarity not in POLARITIES:
-        raise ValueError(f"Unknown kind {kind!r} or polarity {polarity!r}.")
     image = open_picture(picture) if isinstance(picture, bytes) else to_rgb(picture)
     flat = flatten(image)
-    grey = to_grey(flat)
-    chosen_kind = detect_kind(grey) if kind == "auto" else kind
-    swap = polarity == "invert" or (polarity == "auto" and detect_polarity(grey) == "invert")
-    light = invert(grey) if swap else grey
-    steps = [
-        Step("Original", "The picture as it came, upright, transparency filled.", flat),
-        Step("Grey", "Colour is left out: Fashion-MNIST has none.", Image.fromarray(grey)),
-        Step("Light on dark", _POLARITY_WORDS[polarity, swap], Image.fromarray(light)),
-    ]
-    if chosen_kind == "dataset":
-        pixels = resize_whole(light)
-    else:
-        clean = remove_ground(light)
-        cut = crop(clean, specks=chosen_kind == "photo")
-        pixels = fit(cut, sharpen=chosen_kind == "photo")
-        steps += [
-            Step("Background off", "The ground becomes black.", Image.fromarray(clean)),
-            Step("Cropped", "Only the object is left, its proportions kept.", Image.fromarray(cut)),
+    pixels = np.asarray(flat)
+    album = Album(flat)
+    kind, page = read_kind(pixels, choices.kind)
+    known = replace(choices, kind=kind)
+    if kind == "dataset":
+        return _dataset(album, pixels, known)
+    if kind == "sketch":
+        if page is not pixels:
+            album.add("Sheet", "Only the sheet of paper counts, not what it lies on.", page)
+        return _sketch(album, page, known)
+    return _photo(album, pixels, alpha_mask(image), known)
+
+
+class Album:
+    """The steps taken so far; each begins with the picture that the one before ended with."""
+
+    def __init__(self, first: Image.Image) -> None:
+        self.first = first
+        self.steps = [
+            Step("Original", "The picture as it came, upright, transparency filled.", first, first)
         ]
-    steps += [
-        Step("28 × 28", _SIZE_WORDS[chosen_kind], Image.fromarray(pixels)),
-        Step("224 × 224", "Enlarged smoothly: the network's input.", input_picture(pixels)),
-    ]
-    return Prepared(steps, pixels, chosen_kind, "invert" if swap else "keep")
+
+    def add(
+        self, name: str, explanation: str, after: np.ndarray, before: Image.Image | None = None
+    ) -> None:
+        """Note a step and its result, uint8 (H, W) or (H, W, 3)."""
+        last = self.steps[-1].image if before is None else before
+        self.steps.append(Step(name, explanation, last, Image.fromarray(after)))
+
+    def close(self, views: list[np.ndarray], choices: Choices) -> Prepared:
+        """Note the network's input, and hand everything over."""
+        self.add("224 × 224", "Enlarged smoothly: the network's input.", input_pixels(views[0]))
+        return Prepared(tuple(self.steps), tuple(views), choices)
 
 
-_POLARITY_WORDS = {
-    ("auto", True): "The border is light, so light and dark are swapped.",
-    ("auto", False): "The border is dark already, so it stays as it is.",
-    ("keep", False): "Left as it is, as you chose.",
-    ("invert", True): "Light and dark are swapped, as you chose.",
-}
-_SIZE_WORDS = {
-    "sketch": "Taken for a drawing: averaged down to the data set's size, strokes made bold.",
-    "photo": "Taken for a photo: scaled down to the data set's size, sharpened, centred.",
-    "dataset": "Taken for a picture of the data set: not changed further.",
-}
+# ------------------------------------------------------------------ pictures of the data set
 
 
-# ------------------------------------------------------------------ opening
-
-
-def open_picture(data: bytes) -> Image.Image:
-    """Decode an image file, upright, RGB or RGBA; of several frames the first.
-
-    The size is checked before anything is decoded. The result's longest side is at most 512
-    pixels, and exactly the file's where that is smaller.
-
-    Raises:
-        PictureError: when it is empty, no picture, damaged, or above 50 million pixels.
-    """
-    if not data:
-        raise PictureError("The file is empty.")
-    try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
-        if isinstance(error, Image.DecompressionBombError):
-            raise _too_large() from error
-        raise PictureError(
-            "This is not a picture that can be read: use PNG, JPEG, WebP, GIF, BMP or TIFF."
-        ) from error
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_large(image)
-    try:
-        image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode no more than is needed
-        image.load()
-        return to_rgb(ImageOps.exif_transpose(image))
-    except Exception as error:  # Pillow's decoders raise errors of many types on damaged files
-        raise PictureError("The picture is damaged or cut short.") from error
-
-
-def _too_large(image: Image.Image | None = None) -> PictureError:
-    size = f" ({image.width:,} × {image.height:,})" if image else ""
-    limit = MAX_PIXELS // 1_000_000
-    return PictureError(f"The picture is too large{size}: at most {limit} million pixels.")
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """RGB, or RGBA where there is transparency, from any PIL mode; longest side at most 512.
-
-    More than 8 bits a pixel are scaled, not clipped.
-    """
-    if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(scale_levels(np.asarray(image), image.mode))
-    transparent = image.mode in _ALPHA_MODES or "transparency" in image.info
-    image = image.convert("RGBA" if transparent else "RGB")
-    if max(image.size) > WORKING_SIDE:
-        image.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=2.0)
-    return image
-
-
-def scale_levels(values: np.ndarray, mode: str) -> np.ndarray:
-    """Pixels of PIL's integer and float modes as uint8 of the same shape.
-
-    16 bits become 8 by dividing; 32 bits and floats have no fixed range, so those that fit 8 or
-    16 bits (or [0, 1]) are taken for that, and others are scaled from their least to their most.
-    """
-    values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    if mode.startswith("I;16"):
-        scaled = values / 257
-    elif low < 0 or high > 65_535:
-        scaled = (values - low) * (255 / (high - low or 1))
-    elif mode == "F" and high <= 1:
-        scaled = values * 255
-    else:
-        scaled = values / 257 if high > 255 else values
-    return np.rint(scaled).astype(np.uint8)
-
-
-# ------------------------------------------------------------------ from colour to light on dark
-
-
-def flatten(image: Image.Image) -> Image.Image:
-    """RGB without transparency: on white, or on black where the object would vanish on white."""
-    if image.mode != "RGBA":
-        return image
-    alpha = np.asarray(image.getchannel("A"))
-    visible = np.asarray(image.convert("L"))[alpha > 127]
-    dark_ground = visible.size > 0 and np.percentile(visible, 5) > 200
-    ground = Image.new("RGBA", image.size, "black" if dark_ground else "white")
-    return Image.alpha_composite(ground, image).convert("RGB")
-
-
-def to_grey(image: Image.Image) -> np.ndarray:
-    """Luminance, uint8 (H, W)."""
-    return np.asarray(image.convert("L"))
-
-
-def border(grey: np.ndarray) -> np.ndarray:
-    """The pixels of a frame 2 % of the picture wide (at least one pixel), uint8 (K,)."""
-    width = max(1, round(min(grey.shape) * 0.02))
-    inside = np.zeros(grey.shape, bool)
-    inside[width:-width, width:-width] = True
-    return grey[~inside]
-
-
-def ground_level(grey: np.ndarray) -> int:
-    """Grey level of the ground, 0 to 255: the border's median."""
-    return int(np.median(border(grey)))
-
-
-def detect_polarity(grey: np.ndarray) -> Polarity:
-    """``invert`` where the object is darker than the ground, else ``keep``.
-
-    A clearly light or dark border decides alone. On a middle grey the object is taken to lie
-    where most of the difference from the ground is.
-    """
-    ground = ground_level(grey)
-    if not 85 <= ground <= 170:
-        return "invert" if ground > 127 else "keep"
-    difference = grey.astype(np.int64) - ground
-    return "invert" if -difference[difference < 0].sum() > difference.clip(0).sum() else "keep"
-
-
-def invert(grey: np.ndarray) -> np.ndarray:
-    """Light and dark swapped, uint8."""
-    return 255 - grey
-
-
-def detect_kind(grey: np.ndarray) -> Kind:
-    """``dataset``, ``sketch`` or ``photo``, from the grey picture (H, W) as it came.
-
-    A 28×28 picture is one of the data set's kind. A sketch has a plain ground that fills half of
-    it and reaches all along the border, and ink so thin that little is left when 2 % of the
-    picture's side is taken off its edges. Anything else is a photo.
-    """
-    if grey.shape == (SIDE, SIDE):
-        return "dataset"
-    small = _small(grey, 128)
-    ground = ground_level(small)
-    off_ground = np.abs(small.astype(np.int64) - ground) > 32
-    if off_ground.mean() > 0.5 or (np.abs(border(small) - float(ground)) > 32).mean() > 0.2:
-        return "photo"
-    return "sketch" if thickness(off_ground) < 0.2 else "photo"
-
-
-def thickness(mask: np.ndarray) -> float:
-    """Share (0 to 1) of a bool mask (H, W) that is left when two pixels are taken off all round."""
-    if not mask.any():
-        return 0.0
-    eroded = Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.MinFilter(5))
-    return float((np.asarray(eroded) > 0).sum() / mask.sum())
-
-
-def _small(grey: np.ndarray, side: int) -> np.ndarray:
-    """Scaled so that the longest side is ``side`` pixels, uint8."""
-    scale = side / max(grey.shape)
-    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
-    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
-
-
-# ------------------------------------------------------------------ from the picture to 28×28
-
-
-def remove_ground(light: np.ndarray) -> np.ndarray:
-    """The ground's level taken off a light-on-dark picture, uint8 (H, W): the ground is 0.
-
-    A ground that is light all the same (as where polarity was chosen by hand) stays: taking it
-    off would leave nothing.
-    """
-    level = ground_level(light)
-    return light if level > 170 else light - np.minimum(light, level)
-
-
-def crop(clean: np.ndarray, specks: bool = False) -> np.ndarray:
-    """Cut to what stands out from a ground of 0, uint8 (H, W) → (h, w).
-
-    Args:
-        clean: what `remove_ground` gives.
-        specks: pass over rows and columns with hardly anything in them, as noise leaves.
-
-    Raises:
-        PictureError: when nothing stands out.
-    """
-    peak = int(clean.max())
-    if peak < 8:
-        raise PictureError("The picture shows nothing but one plain colour.")
-    mask = clean > max(4, round(0.15 * peak))
-    boxes = []
-    for axis, length in ((1, mask.shape[1]), (0, mask.shape[0])):
-        least = max(1, round(0.01 * length)) if specks else 1
-        found = np.flatnonzero(mask.sum(axis) >= least)
-        if not found.size:  # the object is smaller than what counts as a speck
-            found = np.flatnonzero(mask.any(axis))
-        boxes.append(slice(found[0], found[-1] + 1))
-    return clean[boxes[0], boxes[1]]
-
-
-def fit(cut: np.ndarray, sharpen: bool) -> np.ndarray:
-    """Scale so that the longest side is 28, stretch the contrast, centre on 28×28 zeros, uint8.
-
-    Area averaging lets a stroke thinner than a target pixel fade; the stretch brings it back.
-    """
-    scaled = _small(cut, SIDE)
-    if sharpen:
-        mask = ImageFilter.UnsharpMask(radius=1, percent=60, threshold=0)
-        scaled = np.asarray(Image.fromarray(scaled).filter(mask))
-    scaled = stretch(scaled, percentile=98 if sharpen else 80)
-    height, width = scaled.shape
-    top, left = (SIDE - height) // 2, (SIDE - width) // 2
-    pixels = np.zeros((SIDE, SIDE), np.uint8)
-    pixels[top : top + height, left : left + width] = scaled
-    return pixels
-
-
-def stretch(pixels: np.ndarray, percentile: float) -> np.ndarray:
-    """Scale so that the given percentile of what is not background becomes 255, uint8.
-
-    Never darkens, and leaves a picture without any object as it is.
-    """
-    marked = pixels[pixels > 8]
-    if not marked.size:
-        return pixels
-    gain = 255 / np.percentile(marked, percentile)
-    return np.rint(np.minimum(pixels * gain, 255)).astype(np.uint8)
+def _dataset(album: Album, picture: np.ndarray, choices: Choices) -> Prepared:
+    box = choices.box or (0.0, 0.0, 1.0, 1.0)
+    grey = to_grey(cut(picture, box))
+    polarity = detect_polarity(grey) if choices.polarity == "auto" else choices.polarity
+    light = 255 - grey if polarity == "invert" else grey
+    pixels = resize_whole(light)
+    album.add("Light on dark", _polarity_words(choices, polarity), light)
+    album.add("28 × 28", "Taken for a picture of the data set: not changed further.", pixels)
+    return album.close([pixels], replace(choices, polarity=polarity, ground="keep", box=box))
 
 
 def resize_whole(light: np.ndarray) -> np.ndarray:
@@ -363,7 +224,293 @@ def resize_whole(light: np.ndarray) -> np.ndarray:
     return np.asarray(resized)
 
 
-def input_picture(pixels: np.ndarray) -> Image.Image:
-    """What `to_input` makes of one picture, as an image to look at (224×224)."""
-    x = to_input(torch.from_numpy(pixels.copy())[None])[0, 0]
-    return Image.fromarray((x * 255).round().to(torch.uint8).numpy())
+# ------------------------------------------------------------------ drawings
+
+
+def _sketch(album: Album, picture: np.ndarray, choices: Choices) -> Prepared:
+    """Ink found, cropped to, thinned, drawn with the standard pen, its inside shaded."""
+    polarity = choices.polarity
+    if polarity == "auto":
+        polarity = detect_ink(picture)
+    dark = paper.dark_ink(picture, polarity == "invert")
+    strength = paper.contrast(dark, paper.paper(dark))
+    shown = np.rint(strength.clip(0, 1) * 255).astype(np.uint8)
+    album.add("Paper off", "Every pixel against the paper around it: light and shadow go.", shown)
+    window = pixel_box(choices.box or (0.0, 0.0, 1.0, 1.0), strength.shape)
+    ink = inside_only(paper.drop_specks(paper.find_ink(strength)), window)
+    if not ink.any():
+        raise PictureError(_NO_INK)
+    box = share_box(mask_box(ink), ink.shape)
+    album.add("Ink", _polarity_words(choices, polarity), ink * np.uint8(255))
+    placed = linework.place(cut(ink, box))
+    album.add("Cropped", "Only the drawing is left, its proportions kept.", placed * np.uint8(255))
+    strokes, middle = linework.redraw(placed)
+    album.add("One pen", "Drawn again with a pen of the usual width.", strokes * np.uint8(255))
+    nothing = np.zeros_like(strokes)
+    inside = linework.interior(strokes, middle) if linework.SHADE else nothing
+    views = [linework.render(strokes, inside)]
+    words = "Taken for a drawing: its outline encloses nothing to shade."
+    if inside.any():
+        words = "Taken for a drawing: what the outline encloses is shaded."
+        views.append(linework.render(strokes, nothing))
+        album.add("Second look", "The same without shading: both looks count.", views[1])
+    side = len(views[0])
+    shown = Image.fromarray(strokes * np.uint8(255))
+    album.add(f"{side} × {side}", words, views[0], before=shown)
+    return album.close(views, replace(choices, polarity=polarity, ground="plain", box=box))
+
+
+def detect_ink(picture: np.ndarray) -> Polarity:
+    """``invert`` where a drawing's ink is darker than its paper, else ``keep``."""
+    grey = to_grey(picture)
+    ground = ground_level(grey)
+    if not 85 <= ground <= 170:
+        return "invert" if ground > 127 else "keep"
+    dark = paper.lines_and_rest(shrink(grey, paper.LOOK_SIDE))[2]
+    return "invert" if dark else "keep"
+
+
+# ------------------------------------------------------------------ photos
+
+
+def _photo(
+    album: Album, picture: np.ndarray, alpha: np.ndarray | None, choices: Choices
+) -> Prepared:
+    """Object found, cut out, toned as the data set's, cropped, scaled, sharpened, centred."""
+    ground, mask = separate(picture, alpha, choices)
+    grey = to_grey(picture)
+    polarity = choices.polarity
+    if polarity == "auto":
+        polarity = detect_polarity(grey, None if ground == "keep" else mask)
+    light = 255 - grey if polarity == "invert" else grey
+    album.add("Background off", _GROUND_WORDS[ground], picture * mask[..., None])
+    toned = light if ground == "keep" else tone(light, mask)
+    album.add("Light on dark", _polarity_words(choices, polarity), toned)
+    box = share_box(mask_box(mask), mask.shape)
+    trimmed = cut(toned, box)
+    album.add("Cropped", "Only the object is left, its proportions kept.", trimmed)
+    views = [fit(trimmed)]
+    if ground == "cluttered":
+        views.append(around(light, box))
+        words = "The object with what is around it, should it be cut out badly: both looks count."
+        album.add("Second look", words, views[1], before=album.first)
+    garment = worn(picture, mask) if ground in ("alpha", "plain") else None
+    if garment is not None:
+        toned = tone(light, garment)
+        views.append(fit(toned[mask_box(garment)]))
+        words = "The garment without the one who wears it: both looks count."
+        album.add("Second look", words, views[1], before=album.first)
+    words = "Taken for a photo: scaled down to the data set's size, sharpened, centred."
+    album.add("28 × 28", words, views[0], before=Image.fromarray(trimmed))
+    return album.close(views, replace(choices, polarity=polarity, ground=ground, box=box))
+
+
+def worn(picture: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+    """`segment.without_skin` at the size that masks are found at, bool (H, W) or None."""
+    small = shrink(picture, segment.PLAIN_SIDE)
+    garment = segment.without_skin(small, segment.enlarge(mask, small.shape))
+    return None if garment is None else segment.enlarge(garment, mask.shape) & mask
+
+
+_GROUND_WORDS = {
+    "alpha": "The picture's own transparency tells object and background apart.",
+    "plain": "The background is plain: what differs from it is the object.",
+    "cluttered": "The object is cut out of what is around it.",
+    "keep": "The background stays.",
+}
+
+
+def separate(
+    picture: np.ndarray, alpha: np.ndarray | None, choices: Choices
+) -> tuple[Ground, np.ndarray]:
+    """How the background is taken away, and the object's mask, bool (H, W), never empty.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        alpha: what is opaque, bool (H, W); None without transparency.
+        choices: ground and box are heeded; a way that finds nothing becomes ``keep``.
+
+    Raises:
+        PictureError: when there is nothing but the ground.
+    """
+    ways: tuple[Ground, ...] = (choices.ground,)
+    if choices.ground == "auto":
+        ways = ("alpha", "plain", "cluttered")
+    window = pixel_box(choices.box or (0.0, 0.0, 1.0, 1.0), picture.shape)
+    for way in ways:
+        mask = find_object(picture, alpha, way, choices)
+        if mask is not None:
+            mask = inside_only(mask, window)
+            if mask.any():
+                return way, mask
+    return "keep", inside_only(np.ones(picture.shape[:2], bool), window)
+
+
+def find_object(
+    picture: np.ndarray, alpha: np.ndarray | None, way: Ground, choices: Choices
+) -> np.ndarray | None:
+    """The object's mask by one way, bool (H, W); None where the way does not suit the picture."""
+    by_hand = choices.ground == way
+    if way == "alpha":
+        return alpha
+    if way == "plain":
+        small = shrink(picture, segment.PLAIN_SIDE)
+        ground = segment.find_ground(small)
+        if not (ground.plain or by_hand):
+            return None
+        mask = segment.plain_mask(small, ground)
+        if not (mask.any() or by_hand):
+            raise PictureError(_NOTHING)
+        suits = mask.mean() < 0.95
+    elif way == "cluttered":
+        mask = segment.cut_out(shrink(picture, segment.CUT_SIDE), choices.box)
+        suits = not segment.absurd(mask)
+    else:
+        return None
+    return segment.enlarge(mask, picture.shape) if suits or by_hand else None
+
+
+def tone(light: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The object's greys from 0…255 to `DIMMEST`…255, the ground black; uint8 (H, W)."""
+    lifted = DIMMEST + light.astype(np.float32) * ((255 - DIMMEST) / 255)
+    return np.where(mask, np.rint(lifted), 0).astype(np.uint8)
+
+
+def fit(trimmed: np.ndarray) -> np.ndarray:
+    """Scale so that the longest side is 28, sharpen, centre on 28×28 zeros, uint8."""
+    height, width = trimmed.shape
+    scale = SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(trimmed, size, interpolation=how).astype(np.float32)
+    blurred = cv2.GaussianBlur(scaled, (0, 0), 1)
+    sharp = np.rint((scaled + 0.5 * (scaled - blurred)).clip(0, 255)).astype(np.uint8)
+    pixels = np.zeros((SIDE, SIDE), np.uint8)
+    top, left = (SIDE - size[1]) // 2, (SIDE - size[0]) // 2
+    pixels[top : top + size[1], left : left + size[0]] = sharp
+    return pixels
+
+
+def around(light: np.ndarray, box: Box) -> np.ndarray:
+    """The object with the ground around it, uint8 (28, 28): a square about a box of shares.
+
+    Beyond the picture its edge goes on.
+    """
+    rows, columns = pixel_box(box, light.shape)
+    side = FRAME * max(rows.stop - rows.start, columns.stop - columns.start)
+    scale = SIDE / side
+    y, x = (rows.start + rows.stop) / 2, (columns.start + columns.stop) / 2
+    move = np.array([[scale, 0, SIDE / 2 - x * scale], [0, scale, SIDE / 2 - y * scale]])
+    move[:, 2] += (scale - 1) / 2  # pixels are counted from their centres
+    soft = cv2.GaussianBlur(light, (0, 0), max(0.4 / scale, 0.1))  # no moiré when scaled down
+    return cv2.warpAffine(soft, move, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+
+
+# ------------------------------------------------------------------ what is decided
+
+
+def read_kind(picture: np.ndarray, wanted: Kind = "auto") -> tuple[Kind, np.ndarray]:
+    """``dataset``, ``sketch`` or ``photo``, and the picture, for a sketch without its table.
+
+    A grey 28×28 picture is one of the data set's kind; for drawings see `paper.is_drawing`.
+
+    Args:
+        picture: uint8 (H, W, 3), as it came.
+        wanted: what was chosen by hand; ``auto`` decides.
+    """
+    if wanted in ("dataset", "photo"):
+        return wanted, picture
+    grey_levels = np.ptp(picture.astype(np.int16), axis=2).max() <= 8
+    if wanted == "auto" and picture.shape[:2] == (SIDE, SIDE) and grey_levels:
+        return "dataset", picture
+    if paper.is_drawing(to_grey(picture)):
+        return "sketch", picture
+    sheet = paper.only_sheet(picture)
+    if sheet is not None and paper.is_drawing(paper.lit_evenly(sheet), tolerance=1):
+        return "sketch", sheet
+    return ("photo" if wanted == "auto" else wanted), picture
+
+
+def detect_polarity(grey: np.ndarray, mask: np.ndarray | None = None) -> Polarity:
+    """``invert`` where the object is darker than the ground, else ``keep``.
+
+    A clearly light or dark border decides alone. On a middle grey the object's mask tells, and
+    without one the object is taken to lie where most of the difference from the ground is.
+
+    Args:
+        grey: uint8 (H, W).
+        mask: bool (H, W), True on the object, if known.
+    """
+    ground = ground_level(grey)
+    if not 85 <= ground <= 170:
+        return "invert" if ground > 127 else "keep"
+    if mask is not None and mask.any() and not mask.all():
+        return "invert" if grey[mask].mean() < grey[~mask].mean() else "keep"
+    difference = grey.astype(np.int64) - ground
+    return "invert" if -difference[difference < 0].sum() > difference.clip(0).sum() else "keep"
+
+
+def ground_level(grey: np.ndarray) -> int:
+    """Grey level of the ground, 0 to 255: the median along the border."""
+    return int(np.median(grey[segment.rim(grey.shape, 0.02)]))
+
+
+def _polarity_words(choices: Choices, polarity: Polarity) -> str:
+    if choices.polarity == "keep":
+        return "Left as it is, as you chose."
+    if choices.polarity == "invert":
+        return "Light and dark are swapped, as you chose."
+    if polarity == "invert":
+        return "The ground is lighter, so light and dark are swapped."
+    return "The ground is darker already, so it stays as it is."
+
+
+# ------------------------------------------------------------------ boxes and small things
+
+
+def to_grey(picture: np.ndarray) -> np.ndarray:
+    """Luminance of uint8 (H, W, 3), uint8 (H, W)."""
+    return np.asarray(Image.fromarray(picture).convert("L"))
+
+
+def pixel_box(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """A box in shares of the sides as rows and columns, at least one pixel each."""
+    left, top, right, bottom = box
+    rows, columns = _span(top, bottom, shape[0]), _span(left, right, shape[1])
+    return rows, columns
+
+
+def _span(low: float, high: float, length: int) -> slice:
+    first = min(round(low * length), length - 1)
+    return slice(first, max(first + 1, round(high * length)))
+
+
+def share_box(box: tuple[slice, slice], shape: tuple[int, ...]) -> Box:
+    """Rows and columns as shares of the sides: left, top, right, bottom."""
+    rows, columns = box
+    height, width = shape[:2]
+    return columns.start / width, rows.start / height, columns.stop / width, rows.stop / height
+
+
+def mask_box(mask: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of the smallest box around a mask, bool (H, W), that is not empty."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def inside_only(mask: np.ndarray, window: tuple[slice, slice]) -> np.ndarray:
+    """A mask without what lies outside of some rows and columns, bool (H, W)."""
+    kept = np.zeros_like(mask)
+    kept[window] = mask[window]
+    return kept
+
+
+def cut(picture: np.ndarray, box: Box) -> np.ndarray:
+    """The part of a picture (H, W, …) in a box of shares."""
+    return picture[pixel_box(box, picture.shape)]
+
+
+def input_pixels(view: np.ndarray) -> np.ndarray:
+    """What `to_input` makes of one view, to look at: uint8 (224, 224)."""
+    x = to_input(torch.from_numpy(view.copy())[None])[0, 0]
+    return (x * 255).round().to(torch.uint8).numpy()

@@ -20,7 +20,7 @@ from alexnet_demo.data import epoch_order, load_split
 from alexnet_demo.engine import BatchResult, Engine
 from alexnet_demo.events import EventWriter
 from alexnet_demo.files import sweep
-from alexnet_demo.model import AlexNet, count_parameters
+from alexnet_demo.model import AlexNet, count_parameters, folded
 from alexnet_demo.runs import Run, provenance
 from alexnet_demo.team import Team
 
@@ -343,8 +343,9 @@ class Trainer:
             return
         about = {key: epoch[key] for key in ("epoch", "test_accuracy", "test_loss")}
         about |= {"run": self.files.id, "config": self.config.to_json()}
-        about |= checkpoint.describe(self.engine.model)
-        self._write(self.files.best, self.engine.model.state_dict(), about)
+        model = folded(self.engine.model)
+        about |= checkpoint.describe(model)
+        self._write(self.files.best, model.state_dict(), about)
 
     def _write(self, path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
         try:

@@ -17,7 +17,7 @@ SHOTS = (
     ("train-light", "Train", "light", 1280, 1620),
     ("train-dark", "Train", "dark", 1280, 1620),
     ("architecture-light", "Architecture", "light", 1280, 1480),
-    ("predict-light", "Predict", "light", 1280, 1100),
+    ("predict-light", "Predict", "light", 1280, 1360),
     ("predict-phone-dark", "Predict", "dark", 390, 1020),
 )
 # A trouser in one line, in shares of the canvas's side.

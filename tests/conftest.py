@@ -21,8 +21,10 @@ import streamlit as st
 import torch
 
 from alexnet_demo import checkpoint, config
+from alexnet_demo.events import EventWriter
 from alexnet_demo.model import AlexNet
-from alexnet_demo.runs import Run
+from alexnet_demo.runs import Run, prepare
+from alexnet_demo.train import Trainer
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -59,6 +61,30 @@ def tiny_weights(tiny_model: AlexNet, tmp_path_factory: pytest.TempPathFactory) 
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     checkpoint.save_weights(path, tiny_model, {"epoch": 1, "test_accuracy": 0.1})
     return path
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A short training of a narrow network that learned something, of drawings and photos too."""
+    settings = config.TrainConfig.from_recipe(
+        "quick",
+        width=0.0625,
+        epochs=2,
+        train_samples=3_000,
+        validation=1_000,
+        norm=True,
+        init="kaiming",
+        drawings=0.25,
+        photos=0.25,
+        device="cpu",
+        precision="fp32",
+    )
+    run = Run(tmp_path_factory.mktemp("runs") / "20260101-000000-quick-aa")
+    prepare(run.directory, settings)
+    events = EventWriter(run.events)
+    Trainer(settings, run.directory, events).run()
+    events.close()
+    return run
 
 
 # ------------------------------------------------------------------------ real browser

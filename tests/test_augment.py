@@ -8,6 +8,7 @@ from torch import Tensor
 
 from alexnet_demo.augment import augment, erase, flip, shift
 from alexnet_demo.config import TrainConfig
+from alexnet_demo.linework import SKETCH_SIDE
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -19,8 +20,30 @@ def pictures() -> Tensor:
     return torch.randint(1, 256, (200, 28, 28), dtype=torch.uint8, generator=generator(9))
 
 
-def test_nothing_asked_for_changes_nothing(pictures: Tensor):
-    assert augment(pictures, TrainConfig(), generator()) is pictures
+@pytest.fixture
+def labels() -> Tensor:
+    return torch.arange(200) % 10
+
+
+def test_nothing_asked_for_changes_nothing(pictures: Tensor, labels: Tensor):
+    (same,) = augment(pictures, labels, TrainConfig(), generator())
+    assert torch.equal(same, pictures)
+
+
+def test_the_shares_become_drawings_and_photos_and_the_rest_stays(pictures: Tensor, labels: Tensor):
+    config = TrainConfig(drawings=0.3, photos=0.25)
+    drawings, photos, plain = augment(pictures, labels, config, generator())
+    assert drawings.shape == (60, SKETCH_SIDE, SKETCH_SIDE)
+    assert photos.shape == (50, 28, 28)
+    assert torch.equal(plain, pictures[110:])
+    assert {group.dtype for group in (drawings, photos, plain)} == {torch.uint8}
+
+
+def test_all_may_be_drawings_and_few_pictures_give_none(pictures: Tensor, labels: Tensor):
+    (drawings,) = augment(pictures[:9], labels[:9], TrainConfig(drawings=1.0), generator())
+    assert len(drawings) == 9
+    (plain,) = augment(pictures[:1], labels[:1], TrainConfig(drawings=0.3), generator())
+    assert torch.equal(plain, pictures[:1])
 
 
 def test_about_half_are_mirrored_and_the_others_untouched(pictures: Tensor):
@@ -65,10 +88,10 @@ def test_erasing_hides_one_rectangle_under_one_grey(pictures: Tensor):
     assert torch.equal(erase(pictures, 0.0, generator()), pictures)
 
 
-def test_a_seed_repeats_all_of_it(pictures: Tensor):
-    config = TrainConfig(flip=True, shift=2, erase=0.5)
-    once, again, other = (augment(pictures, config, generator(seed)) for seed in (1, 1, 2))
-    assert once.dtype == torch.uint8
-    assert once.shape == pictures.shape
-    assert torch.equal(once, again)
-    assert not torch.equal(once, other)
+def test_a_seed_repeats_all_of_it(pictures: Tensor, labels: Tensor):
+    config = TrainConfig(flip=True, shift=2, erase=0.5, drawings=0.2, photos=0.2)
+    once, again, other = (augment(pictures, labels, config, generator(seed)) for seed in (1, 1, 2))
+    assert sum(len(group) for group in once) == len(pictures)
+    for a, b, c in zip(once, again, other, strict=True):
+        assert torch.equal(a, b)
+        assert not torch.equal(a, c)

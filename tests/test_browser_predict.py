@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import io
+import json
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import settle
+from conftest import Server, settle
 from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
+from alexnet_demo import config
+
 pytestmark = pytest.mark.browser
+STROKES = Path(__file__).parent / "fixtures" / "quickdraw_strokes.json"
 SHIRT = [(70, 60), (128, 70), (186, 60), (230, 110), (180, 105), (180, 215), (76, 215), (70, 60)]
 
 
 def open_page(page: Page, url: str) -> Any:
     page.goto(f"{url}/Predict")
     canvas = page.locator("canvas[tabindex]")
-    canvas.wait_for(timeout=60_000)
+    canvas.wait_for(timeout=120_000)
     settle(page)
     return canvas
 
@@ -162,5 +168,67 @@ def test_good_and_broken_files(page: Page, app_url: str) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="Download predictions").click()
     lines = download.value.path().read_text().splitlines()
-    assert lines[0].startswith("file,label,sure,T-shirt/top,Trouser")
+    assert lines[0].startswith("file,label,sure,clothing,T-shirt/top,Trouser")
     assert [line.split(",")[0] for line in lines[1:]] == ["bag.png", "red.png"]
+
+
+# ------------------------------------------------------------------ what people really draw
+
+
+@pytest.fixture
+def shipped_url(tmp_path: Path) -> Iterator[str]:
+    """Address of an app that runs the network that comes with the clone."""
+    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    if not shipped.is_file():
+        pytest.skip(f"no network is shipped yet: {shipped} is not there")
+    served = Server(tmp_path)
+    (served.weights / config.SHIPPED_WEIGHTS).symlink_to(shipped)
+    try:
+        served.start()
+        yield served.url
+    finally:
+        served.kill()
+
+
+@pytest.mark.xfail(
+    strict=False, reason="the preliminary network knows 6 of the 12; 9 wait for the final one"
+)
+def test_drawings_of_real_people_are_known(page: Page, shipped_url: str) -> None:
+    """A hand moves the mouse along strokes of Quick, Draw!; most come out right."""
+    open_page(page, shipped_url)
+    results = []
+    for drawing in json.loads(STROKES.read_text(encoding="utf-8"))["drawings"]:
+        trace(page, drawing["strokes"])
+        results.append(([drawing["label"], *drawing["alternates"]], settled_label(page)))
+        page.get_by_role("button", name="Clear").click()
+        expect(answer(page)).to_be_hidden(timeout=20_000)
+    assert len(results) == 12
+    right = [got in fair for fair, got in results]
+    assert sum(right) >= 9, results
+
+
+def trace(page: Page, strokes: list[list[list[int]]]) -> None:
+    """Draw one stroke after the other, points in units of the canvas."""
+    canvas = page.locator("canvas[tabindex]")
+    for stroke in strokes:
+        box = canvas.bounding_box()
+        assert box
+        unit = box["width"] / 256
+        first, *others = [(x * unit, y * unit) for x, y in stroke]
+        canvas.hover(position={"x": first[0], "y": first[1]})
+        page.mouse.down()
+        for x, y in others:
+            page.mouse.move(box["x"] + x, box["y"] + y)
+        page.mouse.up()
+
+
+def settled_label(page: Page) -> str:
+    """The likeliest class, once the answer to the last stroke is there."""
+    likeliest = page.locator(".bars .name").first
+    likeliest.wait_for(timeout=20_000)
+    before, now = None, page.locator(".bars").inner_text()
+    while now != before:
+        page.wait_for_timeout(500)
+        settle(page)
+        before, now = now, page.locator(".bars").inner_text()
+    return likeliest.inner_text()

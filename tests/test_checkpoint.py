@@ -69,6 +69,70 @@ def test_the_articles_own_class_can_be_loaded(tiny_model: AlexNet, tmp_path: Pat
     torch.testing.assert_close(model(x), tiny_model(x))
 
 
+def test_weights_in_8_bits_are_read_like_any(tiny_model: AlexNet, tmp_path: Path):
+    path = tmp_path / "small.safetensors"
+    checkpoint.save_small(path, tiny_model, {"epoch": 3}, {"basis": torch.ones(2, 2)})
+    model, info = checkpoint.load_weights(path)
+    assert info["epoch"] == 3 and info["quantized"] == "int8 per output channel"
+    for name, weight in tiny_model.state_dict().items():
+        found = model.state_dict()[name]
+        assert found.dtype == torch.float32
+        assert (found - weight).abs().max() <= weight.abs().max() / 250
+    assert not any(name.endswith("scale") for name in model.state_dict())
+    assert set(checkpoint.load_part(path, "certainty.")) == {"basis"}
+    assert checkpoint.load_part(path, "nothing.") == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop("net.fc7.weight.scale"), "net.fc7.weight is stored as torch.int8"),
+        (lambda t: t["net.fc7.weight.scale"].fill_(float("inf")), "NaN or infinite"),
+        (lambda t: t.update({"net.fc7.weight.scale": torch.ones(2)}), "each output channel"),
+        (lambda t: t.update({"more.scale": torch.ones(2)}), "more is not stored as int8"),
+    ],
+)
+def test_damaged_8_bits_are_refused(tmp_path, tiny_model, change, message):
+    path = tmp_path / "small.safetensors"
+    checkpoint.save_small(path, tiny_model, {})
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load_weights(path)
+
+
+def test_a_training_state_with_normalisation_gives_the_articles_network(tmp_path: Path):
+    torch.manual_seed(0)
+    trained = AlexNet(width=0.0625, norm=True)
+    trained(torch.rand(4, 1, 224, 224))  # moves the running means
+    state = {f"model.{name}": t for name, t in trained.state_dict().items()}
+    checkpoint.save(tmp_path / "last.safetensors", state, checkpoint.describe(trained))
+    model, _ = checkpoint.load_weights(tmp_path / "last.safetensors")
+    assert model.state_dict().keys() == AlexNet(width=0.0625).state_dict().keys()
+    x = torch.rand(2, 1, 224, 224)
+    torch.testing.assert_close(model(x), trained.eval()(x), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_floats_become_float32(tmp_path: Path, tiny_model: AlexNet, dtype: torch.dtype):
+    state = {name: t.to(dtype) for name, t in tiny_model.state_dict().items()}
+    checkpoint.save(tmp_path / "w.safetensors", state, {"model": tiny_model.settings})
+    model, _ = checkpoint.load_weights(tmp_path / "w.safetensors")
+    assert {t.dtype for t in model.state_dict().values()} == {torch.float32}
+
+
+def test_a_network_does_not_change_with_its_file(tmp_path: Path, tiny_model: AlexNet):
+    path = tmp_path / "w.safetensors"
+    checkpoint.save_weights(path, tiny_model, {})
+    model, _ = checkpoint.load_weights(path)
+    with path.open("r+b") as file:
+        file.seek(-4_000, 2)
+        file.write(bytes(4_000))
+    for name, tensor in tiny_model.state_dict().items():
+        assert torch.equal(model.state_dict()[name], tensor)
+
+
 def test_other_kinds_of_files_are_refused_unopened(tmp_path: Path):
     bomb = tmp_path / "weights.safetensors"
 

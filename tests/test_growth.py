@@ -10,19 +10,23 @@ from alexnet_demo.growth import widened
 from alexnet_demo.model import AlexNet, count_parameters
 
 
-def narrow() -> AlexNet:
+def narrow(norm: bool = False) -> AlexNet:
     torch.manual_seed(0)
-    return AlexNet(width=0.0625).eval()
+    return AlexNet(width=0.0625, norm=norm).eval()
 
 
+@pytest.mark.parametrize("norm", [False, True])
 @pytest.mark.parametrize("factor", [2, 4])
 @torch.no_grad()
-def test_the_wider_network_gives_the_same_logits(factor: int):
-    model, x = narrow(), torch.rand(3, 1, 224, 224)
+def test_the_wider_network_gives_the_same_logits(factor: int, norm: bool):
+    model, x = narrow(norm), torch.rand(3, 1, 224, 224)
+    if norm:
+        model.train()(x)  # moves the statistics
+        model.eval()
     wide = widened(model, factor, torch.Generator().manual_seed(1))
     assert wide.width == 0.0625 * factor
     assert not wide.training
-    assert count_parameters(wide) == count_parameters(AlexNet(width=0.0625 * factor))
+    assert count_parameters(wide) == count_parameters(AlexNet(width=0.0625 * factor, norm=norm))
     torch.testing.assert_close(wide(x), model(x), rtol=1e-4, atol=1e-5)
 
 

@@ -185,6 +185,22 @@ def test_evaluate_measures_on_the_test_set(tiny_weights: Path, capsys):
     assert main([*command, "--test-samples", "0"]) == 2
 
 
+def test_export_makes_a_small_file_that_the_other_commands_take(
+    trained_run: Run, tmp_path: Path, capsys
+):
+    out = tmp_path / "new folder" / "small.safetensors"
+    command = ["export", "--weights", str(trained_run.best), "--device", "cpu", "--json"]
+    assert main([*command, "--out", str(out), "--samples", "300"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["bytes"] == out.stat().st_size < trained_run.best.stat().st_size / 2
+    assert report["certainty"]["temperature"] > 0
+    evaluate = ["evaluate", "--weights", str(out), "--test-samples", "50", "--json"]
+    assert main([*evaluate, "--device", "cpu"]) == 0
+    assert json.loads(capsys.readouterr().out)["temperature"] == report["certainty"]["temperature"]
+    assert main([*command, "--out", str(out), "--samples", "1"]) == 2
+    assert "--samples must be between" in capsys.readouterr().err
+
+
 def test_answers_alone_on_standard_output():
     """A script that reads it must not meet warnings or progress there."""
     done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 
 from alexnet_demo.config import PARAMETERS, PIXEL_MEAN, PIXEL_STD
 from alexnet_demo.data import load_split
-from alexnet_demo.model import AlexNet, count_parameters, feature_side
+from alexnet_demo.model import AlexNet, count_parameters, feature_side, folded
 from alexnet_demo.preprocess import to_input
 
 
@@ -102,7 +103,7 @@ def test_too_small_a_picture_is_explained() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"num_classes": 0}, {"in_channels": 0}, {"width": 0.0}])
-def test_counts_below_one_are_refused(wrong: dict[str, int]) -> None:
+def test_counts_below_one_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be positive"):
         AlexNet(**wrong)
 
@@ -111,7 +112,7 @@ def test_settings_build_the_same_network_again() -> None:
     settings = {"num_classes": 3, "in_channels": 2, "width": 0.125, "image_size": 80}
     model = AlexNet(**settings)  # type: ignore[arg-type]
     assert model.settings == settings
-    AlexNet(**model.settings).load_state_dict(model.state_dict())  # type: ignore[arg-type]
+    AlexNet(**model.settings).load_state_dict(model.state_dict())
 
 
 @torch.no_grad()
@@ -130,3 +131,21 @@ def test_initialised_for_relu_the_signal_keeps_its_size() -> None:
         spreads[name] = float(x.std())
     assert spreads["kaiming"] > 10 * spreads["default"]
     assert 0.1 < spreads["kaiming"] < 10
+
+
+@torch.no_grad()
+def test_folded_the_normalised_network_is_the_articles_and_answers_alike() -> None:
+    torch.manual_seed(0)
+    model = AlexNet(width=0.0625, norm=True)
+    pictures = to_input(load_split(train=True).head(32).images)
+    for _ in range(3):  # training mode: statistics move
+        model(pictures)
+    plain, article = folded(model), AlexNet(width=0.0625)
+    assert model.training
+    assert [name for name, _ in plain.net.named_children()] == [
+        name for name, _ in article.net.named_children()
+    ]
+    assert plain.settings == article.settings
+    torch.testing.assert_close(plain(pictures), model.eval()(pictures), rtol=1e-4, atol=1e-5)
+    assert folded(plain) is plain
+    assert AlexNet(**model.settings).norm

@@ -2,19 +2,25 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from html import escape
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import checkpoint, config, jobs
 from alexnet_demo.config import CLASSES
+from alexnet_demo.drawing import parse, render
 from alexnet_demo.events import NUMBERS, EventWriter
 from alexnet_demo.jobs import Outcome
 from alexnet_demo.model import AlexNet
-from alexnet_demo.predict import Prediction
+from alexnet_demo.predict import Classifier, Prediction
+from alexnet_demo.preprocess import Choices, Prepared, prepare
 from alexnet_demo.ui import answers
+from alexnet_demo.ui.sight import framed
 from alexnet_demo.ui.wording import plain
 
 PAGE = str(config.ROOT / "pages" / "3_Predict.py")
@@ -43,6 +49,27 @@ def picture(color: str = "navy") -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def uploaded(app: AppTest, *files: bytes) -> None:
+    """Show the page with these files uploaded."""
+    app.run()
+    app.segmented_control(key="source").set_value("Upload").run()
+    named = [(f"{number}.png", data, "image/png") for number, data in enumerate(files)]
+    app.file_uploader(key="pictures").set_value(named).run()
+    assert not app.exception
+
+
+def sample(app: AppTest) -> None:
+    app.run()
+    app.segmented_control(key="source").set_value("Samples").run()
+    assert not app.exception
+
+
+def decisions(app: AppTest) -> str:
+    """The line that says what was decided about the picture."""
+    (line,) = (e.value for e in app.markdown if e.value.startswith("Taken for"))
+    return line.replace("\u00a0", " ")
 
 
 def page_text(app: AppTest) -> str:
@@ -82,7 +109,6 @@ def test_a_blank_canvas_waits_and_a_drawing_gets_its_bars(app: AppTest) -> None:
     text = page_text(app)
     assert text.count('class="percent"') == answers.TOP
     assert "Taken for a drawing" in text
-    assert [line for line in text.split("**") if "28 × 28" in line], "the steps are shown"
     app.toggle(key="all classes").set_value(True).run()
     assert page_text(app).count('class="percent"') == len(CLASSES)
 
@@ -105,25 +131,115 @@ def test_forged_strokes_show_one_sentence(app: AppTest, forged: object) -> None:
     ]
 
 
-def test_polarity_and_kind_can_be_overridden(app: AppTest) -> None:
+# ------------------------------------------------------------------ what the network sees
+
+
+def test_every_step_is_shown_before_and_after(app: AppTest) -> None:
     app.session_state["drawing"] = [STROKE]
     app.run()
-    assert "light and dark are swapped" in page_text(app)
-    app.button_group(key="polarity").set_value("keep").run()
-    assert "Left as it is, as you chose" in page_text(app)
-    app.button_group(key="kind").set_value("photo").run()
-    assert "Taken for a photo" in page_text(app)
+    (cards,) = re.findall(r'<div class="steps".*', page_text(app))
+    found = prepare(render(parse([STROKE])), Choices("sketch"))
+    for step in found.steps:
+        assert f"<b>{escape(step.name)}</b><span>{escape(step.explanation)}" in cards
+        assert f'alt="{escape(step.name)}: {escape(step.explanation)}"' in cards
+    assert cards.count('alt="Before"') == len(found.steps) - 1, "the first has no before"
+
+
+def test_decisions_stand_in_words(app: AppTest) -> None:
+    app.session_state["drawing"] = [STROKE]
+    app.run()
+    assert decisions(app) == "Taken for a drawing · dark ink on light · cropped to 58 % × 58 %"
+    uploaded(app, picture())
+    assert decisions(app) == (
+        "Taken for a photo · dark on light · plain background taken off · cropped to 61 % × 61 %"
+    )
+    sample(app)
+    assert decisions(app) == "Taken for a data-set picture · light on dark · not cropped"
+
+
+def test_every_decision_can_be_overridden_and_left_to_the_program_again(app: AppTest) -> None:
+    uploaded(app, picture())
+    automatic = decisions(app)
+    app.selectbox(key="polarity").set_value("keep").run()
+    assert "light on dark (your choice)" in decisions(app)
+    app.selectbox(key="ground").set_value("keep").run()
+    assert decisions(app).endswith("background left (your choice) · not cropped")
+    app.selectbox(key="kind").set_value("dataset").run()
+    assert decisions(app).startswith("Taken for a data-set picture (your choice)")
+    assert app.selectbox(key="ground").disabled, "only photos lose their background"
+    app.button(key="reset").click().run()
     assert not app.exception
+    assert decisions(app) == automatic
+    assert not [button for button in app.button if button.key == "reset"]
+
+
+def test_a_choice_that_leaves_nothing_can_be_taken_back(app: AppTest) -> None:
+    app.session_state["drawing"] = [STROKE]
+    app.run()
+    app.selectbox(key="polarity").set_value("keep").run()
+    assert len(app.error) == 1 and not app.exception
+    app.button(key="reset").click().run()
+    assert not app.error
+    assert decisions(app).startswith("Taken for a drawing · dark ink on light")
+
+
+def test_a_frame_by_hand_begins_where_the_automatic_one_lay(app: AppTest) -> None:
+    uploaded(app, picture())
+    app.selectbox(key="crop").set_value("hand").run()
+    assert app.slider(key="across").value == (20, 81)
+    assert decisions(app).endswith("cropped to 61 % × 61 % within your frame")
+    app.slider(key="across").set_value((0, 50)).run()
+    assert decisions(app).endswith("cropped to 30 % × 61 % within your frame")
+    app.slider(key="across").set_value((100, 100)).run()
+    assert not app.exception, "an empty frame is still a frame"
+    uploaded(app, picture("red"))
+    assert app.selectbox(key="crop").value == "auto", "a new picture begins automatically"
+
+
+def test_the_frame_is_drawn_around_the_part_that_is_used() -> None:
+    grey = np.asarray(framed(Image.new("L", (100, 50)), (0.2, 0.4, 0.6, 1.0)).convert("L"))
+    rows, columns = np.nonzero(grey)
+    assert (columns.min(), rows.min(), columns.max(), rows.max()) == (20, 20, 59, 49)
+    assert not grey[22:48, 22:58].any()
+
+
+def test_several_views_are_shown_and_said_to_be_averaged(app: AppTest) -> None:
+    uploaded(app, picture())
+    assert "views" not in page_text(app)
+    app.selectbox(key="ground").set_value("cluttered").run()
+    text = page_text(app)
+    assert "average of 2 views" in text and "its answers are averaged" in text
+    assert 'alt="View 1"' in text and 'alt="View 2"' in text
+
+
+def test_each_change_is_prepared_and_asked_about_once(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def predict(self: Classifier, pictures: list[Prepared]) -> list[Prediction]:
+        asked.append(pictures)
+        return real(self, pictures)
+
+    real = Classifier.predict
+    monkeypatch.setattr(Classifier, "predict", predict)
+    app.session_state["drawing"] = [STROKE]
+    app.run()
+    app.toggle(key="all classes").set_value(True).run()
+    app.run()
+    assert len(asked) == 1
+    app.selectbox(key="kind").set_value("photo").run()
+    assert len(asked) == 2
+    app.session_state["canvas"] = {"strokes": [STROKE, STROKE | {"width": 20}]}
+    app.run()
+    assert len(asked) == 3
 
 
 # ------------------------------------------------------------------ files, samples
 
 
 def test_one_upload_gets_bars_and_a_broken_one_a_sentence(app: AppTest) -> None:
-    app.run()
-    app.button_group(key="source").set_value("Upload").run()
-    uploader = app.file_uploader(key="pictures")
-    uploader.set_value([("bag.png", picture(), "image/png")]).run()
+    uploaded(app, picture())
     assert "Taken for a photo" in page_text(app)
     app.file_uploader(key="pictures").set_value([("bag.png", b"", "image/png")]).run()
     assert [error.value for error in app.error] == ["The file is empty."]
@@ -133,7 +249,7 @@ def test_one_upload_gets_bars_and_a_broken_one_a_sentence(app: AppTest) -> None:
 
 def test_many_uploads_make_a_table_and_bad_ones_are_named(app: AppTest) -> None:
     app.run()
-    app.button_group(key="source").set_value("Upload").run()
+    app.segmented_control(key="source").set_value("Upload").run()
     files = [
         ("one.png", picture(), "image/png"),
         ("bro*ken*.png", b"junk", "image/png"),
@@ -144,19 +260,18 @@ def test_many_uploads_make_a_table_and_bad_ones_are_named(app: AppTest) -> None:
     table = app.dataframe[0].value
     assert table["File"].tolist() == ["one.png", "two.png"]
     assert set(table["Label"]) <= set(CLASSES)
-    assert table["Picture"].str.startswith("data:image/png;base64,").all()
+    assert table["Picture"].str.startswith("data:image/").all()
     assert len(app.error) == 1 and app.error[0].value.startswith(r"bro\*ken\*.png: ")
 
 
 def test_samples_show_the_true_class(app: AppTest) -> None:
-    app.run()
-    app.button_group(key="source").set_value("Samples").run()
-    assert "it is Ankle boot" in page_text(app) or "Right" in page_text(app)
+    sample(app)
+    assert "it is an Ankle boot" in page_text(app) or "Right" in page_text(app)
     app.number_input(key="sample number").set_value(1).run()
     assert app.session_state["sample"] == 1
     app.selectbox(key="sample class").set_value("Bag").run()
     assert not app.exception
-    assert "Right" in page_text(app) or "it is Bag" in page_text(app)
+    assert "Right" in page_text(app) or "it is a Bag" in page_text(app)
 
 
 # ------------------------------------------------------------------ models
@@ -252,12 +367,40 @@ def test_uploaded_weights_are_checked_then_used(app: AppTest, tiny_weights: Path
 # ------------------------------------------------------------------ small parts
 
 
+@pytest.mark.parametrize(
+    ("likeliest", "clothing", "words"),
+    [
+        ({"Sneaker": 0.93, "Sandal": 0.05}, True, "This is a Sneaker (93 %)"),
+        ({"Ankle boot": 0.999}, True, "This is an Ankle boot (over 99 %)"),
+        (
+            {"Sneaker": 0.48, "Ankle boot": 0.31},
+            True,
+            "Not sure: perhaps a Sneaker (48 %) or an Ankle boot (31 %)",
+        ),
+        ({"Bag": 0.58, "Coat": 0.09}, True, "Not sure: perhaps a Bag (58 %)"),
+        (
+            {"Bag": 0.93, "Coat": 0.05},
+            False,
+            "This may not be clothing. If it is, it is perhaps a Bag (93 %)",
+        ),
+    ],
+)
+def test_the_answer_is_a_sentence(
+    likeliest: dict[str, float], clothing: bool, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Prediction, "clothing", clothing)
+    others = [(name, 0.0) for name in CLASSES if name not in likeliest]
+    answer = Prediction((*likeliest.items(), *others), "photo", 1.0)
+    assert " ".join(answers.in_words(answer)).replace("\u00a0", " ") == words
+
+
 def test_csv_cannot_carry_a_formula() -> None:
     even = tuple((name, 0.1) for name in CLASSES)
     names = ["=1+1.png", "+a", "-a", "@a", "\t=a", " =a", "plain, name.png"]
     text = answers.as_csv([(name, Prediction(even, "photo", 1.0)) for name in names])
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["file"] for row in rows] == [f"'{name}" for name in names[:-1]] + [names[-1]]
+    assert rows[0]["clothing"] == "True"
     assert rows[0]["Ankle boot"] == "0.100000" and rows[0]["label"] == CLASSES[0]
 
 

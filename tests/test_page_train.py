@@ -22,6 +22,7 @@ from alexnet_demo.jobs import LrTest, Outcome
 from alexnet_demo.runs import Run, list_runs, prepare
 from alexnet_demo.ui import live, probes, runs_table
 from alexnet_demo.ui.draft import problems
+from alexnet_demo.ui.trained_on import plain_words
 from alexnet_demo.ui.wording import plain
 
 SLOW = {
@@ -231,6 +232,46 @@ def test_changing_the_recipe_fills_the_form(runs_dir, measured):
     at.segmented_control(key="form recipe").set_value("quick").run()
     assert at.number_input(key="form epochs").value == quick.epochs
     assert at.number_input(key="form momentum").value == quick.momentum
+
+
+def sheet(at: AppTest) -> str:
+    """The sheet of training pictures as HTML; empty while it is closed."""
+    return next((e.proto.body for e in at.get("html") if 'class="sheet"' in e.proto.body), "")
+
+
+def test_what_a_recipe_trains_on_is_made_once_it_is_opened(runs_dir, measured):
+    at = page(recipe="article")
+    assert not sheet(at)
+    at.session_state["trained on"] = True
+    at.run(timeout=120)  # torch is imported here
+    assert "40 of 40 as they are<" in sheet(at)
+    assert sheet(at).count("<img") == 40
+    at.number_input(key="form drawings").set_value(0.5)
+    at.number_input(key="form shift").set_value(2).run()
+    assert "20 of 40 as line drawings" in sheet(at)
+    assert "20 of 40 as they are, but moved by up to 2 of 28 pixels<" in sheet(at)
+    before = sheet(at)
+    at.button(key="other pictures").click().run()
+    assert sheet(at).count("<img") == 40
+    assert sheet(at) != before
+    at.number_input(key="form photos").set_value(0.6).run()
+    assert not sheet(at) and len(at.error) == 1, "no sheet of settings that cannot be"
+    assert not at.exception
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (TrainConfig(), "as they are"),
+        (
+            TrainConfig.from_recipe("best", shift=3),
+            "as they are, but mirrored at random, moved by up to 3 of 28 pixels, "
+            "partly hidden at times",
+        ),
+    ],
+)
+def test_changes_of_plain_pictures_in_words(settings, expected):
+    assert plain_words(settings) == expected
 
 
 def test_a_run_is_shown_whole(runs_dir, measured):

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet_demo import checkpoint, data, predict
+from alexnet_demo import checkpoint, data
+from alexnet_demo.certainty import SURE_FROM, Certainty
 from alexnet_demo.config import CLASSES, ConfigError
+from alexnet_demo.model import AlexNet
 from alexnet_demo.predict import Classifier, Prediction, classify_paths
-from alexnet_demo.preprocess import prepare
+from alexnet_demo.preprocess import Choices, Kind, Prepared, prepare
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +58,68 @@ def test_predictions_are_ranked(tiny_weights: Path, pixels: np.ndarray) -> None:
     assert classifier.predict([]) == []
 
 
-def test_sure_begins_at_the_threshold() -> None:
-    def answer(p: float) -> Prediction:
-        return Prediction((("Bag", p), ("Coat", 1 - p)), "photo", 1.0)
+def views(*pixels: np.ndarray, kind: Kind = "photo") -> Prepared:
+    """A picture made ready, with these views."""
+    return Prepared((), pixels, Choices(kind, "keep", "keep"))
 
-    assert answer(predict.SURE_FROM).sure
-    assert not answer(predict.SURE_FROM - 0.01).sure
+
+def test_the_views_of_a_picture_are_averaged_whatever_their_sides(
+    tiny_weights: Path, pixels: np.ndarray
+) -> None:
+    classifier = Classifier.load(tiny_weights)
+    large = np.kron(pixels[3], np.ones((4, 4), np.uint8))  # 112×112
+    pictures = [
+        views(pixels[0], pixels[1]),
+        views(large, kind="sketch"),
+        views(pixels[2], kind="dataset"),
+    ]
+    first, second, third = classifier.predict(pictures)
+    rows = classifier.probabilities(pixels[:3])
+    assert dict(first.ranked)["Bag"] == pytest.approx((rows[0, 8] + rows[1, 8]) / 2, abs=1e-6)
+    assert dict(second.ranked)["Bag"] == pytest.approx(
+        classifier.probabilities(large[None])[0, 8], abs=1e-6
+    )
+    assert dict(third.ranked)["Bag"] == pytest.approx(rows[2, 8], abs=1e-6)
+    assert [answer.kind for answer in (first, second, third)] == ["photo", "sketch", "dataset"]
+
+
+def test_sure_begins_at_the_level_and_only_for_clothing() -> None:
+    def answer(p: float, **more: float) -> Prediction:
+        return Prediction((("Bag", p), ("Coat", 1 - p)), "photo", 1.0, **more)
+
+    assert answer(SURE_FROM).sure and answer(SURE_FROM).clothing
+    assert not answer(SURE_FROM - 0.01).sure
+    assert not answer(0.7, level=0.75).sure
+    strange = answer(0.99, score=-3.1, threshold=-2.0)
+    assert not strange.clothing and not strange.sure
+    assert answer(0.99, score=-2.0, threshold=-2.0).sure
+
+
+def test_a_record_of_certainty_is_read_and_used(
+    tmp_path: Path, tiny_model: AlexNet, tiny_weights: Path, pixels: np.ndarray
+) -> None:
+    plain = Classifier.load(tiny_weights)
+    certainty = Certainty(
+        temperature=0.02, level=0.9, scales={"energy": (2.0, 0.5)}, thresholds={"sketch": 1e6}
+    )
+    path = tmp_path / "w.safetensors"
+    checkpoint.save_weights(path, tiny_model, {"certainty": certainty.to_json()})
+    classifier = Classifier.load(path)
+    wanted = (plain.logits(pixels) / 0.02).softmax(1).numpy()
+    assert np.allclose(classifier.probabilities(pixels), wanted, atol=1e-4)
+    (answer,) = classifier.predict([views(pixels[0], kind="sketch")])
+    energy = plain.logits(pixels[:1]).logsumexp(1).item()
+    assert answer.score == pytest.approx((energy - 2) / 0.5, rel=1e-4)
+    assert not answer.clothing and answer.level == 0.9
+    (free,) = plain.predict([views(pixels[0], kind="sketch")])
+    assert free.clothing and free.level == SURE_FROM
+
+
+def test_a_damaged_record_of_certainty_is_refused(tmp_path: Path, tiny_model: AlexNet) -> None:
+    path = tmp_path / "w.safetensors"
+    checkpoint.save_weights(path, tiny_model, {"certainty": {"temperature": 0}})
+    with pytest.raises(checkpoint.CheckpointError, match="record of certainty is damaged"):
+        Classifier.load(path)
 
 
 def test_folders_are_walked_in_order_and_bad_files_do_not_stop_the_rest(
@@ -74,7 +132,8 @@ def test_folders_are_walked_in_order_and_bad_files_do_not_stop_the_rest(
     good = [record for record in records if "error" not in record]
     assert [Path(record["path"]).name for record in good] == ["a.JPG", "b.png", "c.bmp"]
     for record in good:
-        assert set(record) == {"path", "label", "probabilities", "kind", "sure", "ms"}
+        told = {"path", "label", "probabilities", "kind", "sure", "clothing", "score", "ms"}
+        assert set(record) == told
         assert len(record["probabilities"]) == 3
         assert record["label"] == next(iter(record["probabilities"]))
     assert [record["kind"] for record in good] == ["photo", "dataset", "dataset"]

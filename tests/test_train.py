@@ -275,6 +275,9 @@ EXACT: dict[str, Any] = {
     "width": 0.125,
     "grow": "0.5:0.5",
     "flip": True,
+    "drawings": 0.25,
+    "photos": 0.25,
+    "norm": True,
     "schedule": "linear",
     "checkpoint_minutes": 1e-9,  # at every step
 }

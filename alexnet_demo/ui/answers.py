@@ -1,12 +1,12 @@
-"""Showing what the network says, and what it saw."""
+"""Asking the network about a picture, and showing what it says."""
 
 from __future__ import annotations
 
-import base64
 import csv
+import hashlib
 import html
 import io
-from math import ceil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,67 +15,140 @@ from PIL import Image
 
 from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.config import CLASSES
+from alexnet_demo.ui import sight
+from alexnet_demo.ui.pictures import data_url
 from alexnet_demo.ui.wording import percent
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.predict import Classifier, Prediction
-    from alexnet_demo.preprocess import Kind, Polarity, Prepared, Step
+    from alexnet_demo.preprocess import Choices, Kind, Prepared
 
 TOP = 5
-STEPS_A_ROW = 6  # as many as a wide window holds side by side
-KIND_WORDS = {"sketch": "a drawing", "photo": "a photo", "dataset": "a data-set picture"}
-_KIND_LABELS = {"auto": "Automatic", "sketch": "Drawing", "photo": "Photo", "dataset": "Data set"}
-_POLARITY_LABELS = {"auto": "Automatic", "keep": "As it is", "invert": "Inverted"}
+WORTH_NAMING = 0.1
+"""Probability from which a second guess is named."""
+_LAST = "last answer"  # session state: lest a page that runs anew ask the network again
 _CSS = Path(__file__).parent / "frontend" / "bars.css"
 
 
-def show(
-    picture: Image.Image | bytes, classifier: Classifier, usual: Kind = "auto", truth: str = ""
-) -> Prepared | None:
-    """Classify one picture and show label and bars; one sentence where it cannot be used.
+# ------------------------------------------------------------------ asking
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A picture made ready and what a network says of it, with what was asked."""
+
+    content: str
+    choices: Choices
+    classifier: Classifier
+    prepared: Prepared
+    answer: Prediction
+
+
+def ask(picture: Image.Image | bytes, classifier: Classifier, usual: Kind = "auto") -> Asked | None:
+    """Make one picture ready and classify it; None after one sentence where it cannot be used.
+
+    Both happen once: the same picture, choices and network get the answer that is there.
 
     Args:
         picture: as for `preprocess.prepare`.
         classifier: the network to ask.
         usual: its kind where the reader has not chosen one.
-        truth: its true class where that is known.
-
-    Returns:
-        The steps to show below (see `steps`), or None.
     """
-    prepared = read(picture, usual)
-    if prepared:
-        bars(classifier.predict([prepared])[0], truth)
-    return prepared
-
-
-def read(picture: Image.Image | bytes, usual: Kind = "auto") -> Prepared | None:
-    """The steps of one picture; None after one sentence where it cannot be used."""
     from alexnet_demo.preprocess import PictureError, prepare
 
+    content, choices = _digest(picture), sight.choices(usual)
+    last: Asked | None = st.session_state.get(_LAST)
+    if (
+        last
+        and last.classifier is classifier
+        and (last.content, last.choices) == (content, choices)
+    ):
+        return last
     try:
-        return prepare(picture, *choices(usual))
+        prepared = prepare(picture, choices)
     except PictureError as error:
         st.error(str(error), icon=":material/error:")
         return None
+    answer = classifier.predict([prepared])[0]
+    st.session_state[_LAST] = Asked(content, choices, classifier, prepared, answer)
+    return st.session_state[_LAST]
 
 
-def bars(answer: Prediction, truth: str = "") -> None:
-    """The likeliest class in words, and a bar for each of the likeliest."""
+def _digest(picture: Image.Image | bytes) -> str:
+    found = hashlib.blake2b(picture if isinstance(picture, bytes) else picture.tobytes())
+    if not isinstance(picture, bytes):
+        found.update(f"{picture.mode} {picture.size}".encode())
+    return found.hexdigest()
+
+
+# ------------------------------------------------------------------ one answer
+
+
+def show(
+    picture: Image.Image | bytes, classifier: Classifier, usual: Kind = "auto", truth: str = ""
+) -> Prepared | None:
+    """Classify one picture and show answer and bars; arguments as for `ask` and `bars`.
+
+    Returns:
+        What to show below (see `sight.steps`), or None.
+    """
+    asked = ask(picture, classifier, usual)
+    if asked:
+        bars(asked, truth)
+    return asked.prepared if asked else None
+
+
+def bars(asked: Asked, truth: str = "") -> None:
+    """The answer in words, and a bar for each of the likeliest classes.
+
+    Args:
+        asked: what the network says.
+        truth: the picture's true class where that is known.
+    """
     st.html(_CSS)
+    answer = asked.answer
     everything = st.session_state.get("all classes", False)
     rows = answer.ranked if everything else answer.ranked[:TOP]
-    says = "This looks like" if answer.sure else "Not sure, perhaps"
-    note = f"Taken for {KIND_WORDS[answer.kind]} · {answer.ms:.0f} ms"
-    if truth:
-        note = f"{'Right' if truth == answer.label else f'Wrong: it is {truth}'} · {note}"
+    says, label = in_words(answer)
     st.html(
         f'<div class="answer" role="status"><div class="says">{says}</div>'
-        f'<div class="label">{html.escape(answer.label)} {percent(answer.probability)}</div>'
-        f'<div class="note">{html.escape(note)}</div></div>'
+        f'<div class="label">{html.escape(label)}</div>'
+        f'<div class="note">{html.escape(_note(asked, truth))}</div></div>'
         f'<div class="bars" role="list">{"".join(_bar(*row) for row in rows)}</div>'
     )
     st.toggle(f"All {len(CLASSES)} classes", key="all classes")
+
+
+def in_words(answer: Prediction) -> tuple[str, str]:
+    """The answer as a sentence in two parts: ``This is`` and ``a Sneaker (93 %)``."""
+    first, second = (f"{a(name)} ({about(p)})" for name, p in answer.ranked[:2])
+    if not answer.clothing:
+        return "This may not be clothing. If it is, it is perhaps", first
+    if answer.sure:
+        return "This is", first
+    named = answer.ranked[1][1] >= WORTH_NAMING
+    return "Not sure: perhaps", f"{first} or {second}" if named else first
+
+
+def a(name: str) -> str:
+    """A class with its article, such as ``an Ankle boot``."""
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+
+
+def about(probability: float) -> str:
+    """Rounded, but never to certainty; no line breaks before the percent sign."""
+    words = "over 99 %" if probability > 0.99 else percent(probability, 0)
+    return words.replace(" %", "\u00a0%")
+
+
+def _note(asked: Asked, truth: str) -> str:
+    answer, views = asked.answer, len(asked.prepared.views)
+    words = [f"Taken for {sight.KIND_WORDS[answer.kind]}", f"{answer.ms:.0f} ms"]
+    if views > 1:
+        words.insert(1, f"average of {views} views")
+    if truth:
+        words.insert(0, "Right" if truth == answer.label else f"Wrong: it is {a(truth)}")
+    return " · ".join(words)
 
 
 def _bar(name: str, probability: float) -> str:
@@ -92,75 +165,6 @@ def waiting(words: str) -> None:
     st.caption("It knows ten kinds: " + ", ".join(CLASSES) + ".")
 
 
-# ------------------------------------------------------------------ what the network sees
-
-
-def choices(usual: Kind = "auto") -> tuple[Kind, Polarity]:
-    """Kind and polarity as chosen under `steps`; ``usual`` where the kind is left automatic."""
-    kind: Kind = st.session_state.get("kind") or "auto"
-    polarity: Polarity = st.session_state.get("polarity") or "auto"
-    return (usual if kind == "auto" else kind), polarity
-
-
-def controls() -> None:
-    """Override what was decided automatically."""
-    with st.container(horizontal=True):
-        st.segmented_control(
-            "Light and dark",
-            list(_POLARITY_LABELS),
-            format_func=_POLARITY_LABELS.__getitem__,
-            default="auto",
-            key="polarity",
-        )
-        st.segmented_control(
-            "Kind of picture",
-            list(_KIND_LABELS),
-            format_func=_KIND_LABELS.__getitem__,
-            default="auto",
-            key="kind",
-        )
-
-
-def steps(prepared: Prepared | None) -> None:
-    """The way from the picture to the network, with controls over it."""
-    if prepared is None:
-        controls()  # another choice may make the picture usable
-        return
-    st.subheader("What the network sees", anchor=False)
-    controls()
-    numbered = list(enumerate(prepared.steps, 1))
-    rows = ceil(len(numbered) / STEPS_A_ROW)
-    share = ceil(len(numbered) / rows)  # rows alike, lest one step stand alone in the last
-    for first in range(0, len(numbered), share):
-        with st.container(horizontal=True):
-            for number, step in numbered[first : first + share]:
-                _step(number, step)
-
-
-def _step(number: int, step: Step) -> None:
-    with st.container(width=165, gap="xxsmall"):
-        st.image(png(enlarge(step.image, 165)), width=165, alt=f"{step.name}: {step.explanation}")
-        st.markdown(f"**{number}. {step.name}**")
-        st.caption(step.explanation)
-
-
-def enlarge(image: Image.Image, side: int) -> Image.Image:
-    """Fitted into a square of ``side`` pixels, its proportions kept; small ones in crisp blocks."""
-    scale = side / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    resized = image.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX)
-    square = Image.new(image.mode, (side, side), "black" if image.mode == "L" else "white")
-    square.paste(resized, ((side - size[0]) // 2, (side - size[1]) // 2))
-    return square
-
-
-def png(image: Image.Image) -> bytes:
-    """The image as a PNG file."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 # ------------------------------------------------------------------ many at once
 
 
@@ -169,12 +173,13 @@ def table(rows: list[tuple[str, Prepared, Prediction]]) -> None:
     st.dataframe(
         [
             {
-                "Picture": data_url(prepared.steps[0].image),
+                "Picture": data_url(prepared.steps[0].image, 96),
                 "File": no_formula(name),  # the table has a CSV download of its own
                 "Label": answer.label,
                 "Probability": answer.probability * 100,
                 "Sure": answer.sure,
-                "Kind": prepared.kind,
+                "Clothing": answer.clothing,
+                "Kind": sight.KINDS[prepared.kind],
             }
             for name, prepared, answer in rows
         ],
@@ -196,20 +201,15 @@ def table(rows: list[tuple[str, Prepared, Prediction]]) -> None:
     )
 
 
-def data_url(image: Image.Image) -> str:
-    """A small PNG as a URL that holds it."""
-    return "data:image/png;base64," + base64.b64encode(png(enlarge(image, 96))).decode()
-
-
 def as_csv(rows: list[tuple[str, Prediction]]) -> str:
-    """A line a picture: file, label, sure, then the probability of every class."""
+    """A line a picture: file, label, sure, clothing, then the probability of every class."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["file", "label", "sure", *CLASSES])
+    writer.writerow(["file", "label", "sure", "clothing", *CLASSES])
     for name, answer in rows:
         found = dict(answer.ranked)
         shares = [f"{found[c]:.6f}" for c in CLASSES]
-        writer.writerow([no_formula(name), answer.label, answer.sure, *shares])
+        writer.writerow([no_formula(name), answer.label, answer.sure, answer.clothing, *shares])
     return text.getvalue()
 
 

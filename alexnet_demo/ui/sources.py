@@ -15,8 +15,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from alexnet_demo import drawing
 from alexnet_demo.config import CLASSES, TEST_SAMPLES
-from alexnet_demo.ui import answers
+from alexnet_demo.ui import answers, sight
 from alexnet_demo.ui.canvas import canvas
+from alexnet_demo.ui.pictures import enlarge, png
 from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # all import torch
@@ -35,14 +36,16 @@ def draw(classifier: Classifier) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         picture = drawing.render(canvas())
-        st.caption("Fill the shape; a wide pen works best.", text_alignment="center")
+        st.caption(
+            "An outline is enough; a collar, laces or a handle help.", text_alignment="center"
+        )
     with right:
         if drawing.is_blank(picture):
             answers.waiting("The answer appears here with your first stroke.")
         else:
             prepared = answers.show(picture, classifier, usual="sketch")
     if not drawing.is_blank(picture):
-        answers.steps(prepared)
+        sight.steps(prepared)
 
 
 @st.fragment
@@ -54,6 +57,7 @@ def upload(classifier: Classifier) -> None:
         accept_multiple_files=True,
         max_upload_size=MAX_FILE_MB,
         key="pictures",
+        on_change=sight.automatic,
     )
     if not files:
         answers.waiting("One picture shows its bars, several make a table.")
@@ -68,13 +72,15 @@ def camera(classifier: Classifier) -> None:
     """A photo taken now."""
     left, right = st.columns([1, 1], gap="large")
     with left:
-        photo = st.camera_input("Hold a piece of clothing before a plain wall", key="camera")
+        photo = st.camera_input(
+            "Hold a piece of clothing before a plain wall", key="camera", on_change=sight.automatic
+        )
     with right:
         if photo is None:
             answers.waiting("The answer appears here with your photo.")
             return
         prepared = answers.show(photo.getvalue(), classifier, usual="photo")
-    answers.steps(prepared)
+    sight.steps(prepared)
 
 
 @st.fragment
@@ -98,10 +104,10 @@ def samples(classifier: Classifier) -> None:
         index = int(st.session_state["sample"])
         image, truth = Image.fromarray(split.images[index].numpy()), CLASSES[split.labels[index]]
         alt = f"Test picture {index}: {truth}"
-        st.image(answers.png(answers.enlarge(image, 336)), width=336, alt=alt, caption=alt)
+        st.image(png(enlarge(image, 336)), width=336, alt=alt, caption=alt)
     with right:
         prepared = answers.show(image, classifier, truth=truth)
-    answers.steps(prepared)
+    sight.steps(prepared)
 
 
 SOURCES: dict[str, Callable[[Classifier], None]] = {
@@ -131,27 +137,27 @@ def _single(file: UploadedFile, classifier: Classifier) -> None:
     if file.size > MAX_FILE_MB * 2**20:
         st.error(_too_large(file.name), icon=":material/error:")
         return
-    prepared = answers.read(file.getvalue())  # what is wrong stands right under the uploader
-    if prepared:
+    asked = answers.ask(file.getvalue(), classifier)  # what is wrong stands under the uploader
+    if asked:
         left, right = st.columns([1, 1], gap="large")
-        image = prepared.steps[0].image.copy()
+        image = asked.prepared.steps[0].image.copy()
         image.thumbnail((420, 420))
-        left.image(answers.png(image), width="content", alt=f"The uploaded picture {file.name}")
+        left.image(png(image), width="content", alt=f"The uploaded picture {file.name}")
         with right:
-            answers.bars(classifier.predict([prepared])[0])
-    answers.steps(prepared)
+            answers.bars(asked)
+    sight.steps(asked.prepared if asked else None)
 
 
 def _many(files: Sequence[UploadedFile], classifier: Classifier) -> None:
     from alexnet_demo.preprocess import PictureError, prepare
 
-    kind, polarity = answers.choices()
+    choices = sight.choices()
     names, pictures, problems = [], [], []
     for file in files[:MAX_FILES]:
         try:
             if file.size > MAX_FILE_MB * 2**20:
                 raise PictureError("The file is too large.")
-            pictures.append(prepare(file.getvalue(), kind, polarity))
+            pictures.append(prepare(file.getvalue(), choices))
             names.append(file.name)
         except PictureError as error:
             problems.append(f"{plain(file.name)}: {error}")
@@ -161,7 +167,7 @@ def _many(files: Sequence[UploadedFile], classifier: Classifier) -> None:
         st.error(problem, icon=":material/error:")
     if pictures:
         answers.table(list(zip(names, pictures, classifier.predict(pictures), strict=True)))
-    answers.controls()
+    sight.controls()
 
 
 def _too_large(name: str) -> str:
@@ -179,11 +185,13 @@ def _test_set() -> Split:
 
 
 def _number() -> None:
+    sight.automatic()
     st.session_state["sample"] = st.session_state["sample number"]
 
 
 def _another() -> None:
     """Any other picture of the chosen class."""
+    sight.automatic()
     labels = _test_set().labels
     name = st.session_state["sample class"]
     numbers: Sequence[int] = range(len(labels))

@@ -13,6 +13,7 @@ from alexnet_demo.ui.cost_line import cost_line, offers, seconds
 from alexnet_demo.ui.elsewhere import REFUSED
 from alexnet_demo.ui.lr_finder import lr_finder
 from alexnet_demo.ui.recorded import expectation
+from alexnet_demo.ui.trained_on import trained_on
 from alexnet_demo.ui.wording import duration, plain
 
 CONFIRM_SECONDS = 3600
@@ -21,8 +22,8 @@ GROUPS = {
     "Optimiser": (
         *("momentum", "nesterov", "weight_decay", "label_smoothing", "schedule", "warmup"),
     ),
-    "Pictures": ("train_samples", "shift", "erase", "flip"),
-    "Network": ("width", "grow", "dropout", "init", "seed"),
+    "Pictures": ("train_samples", "drawings", "photos", "shift", "erase", "flip"),
+    "Network": ("width", "grow", "dropout", "init", "seed", "norm"),
     "Test": ("test_samples", "validation", "patience"),
     "Machine": ("device", "devices", "precision", "memory_format", "checkpoint_minutes"),
 }
@@ -32,6 +33,7 @@ LABELS = {
     "flip": "Mirror pictures",
     "grow": "Growth",
     "init": "Initial weights",
+    "norm": "Batch normalisation",
     "device": "Device",
     "precision": "Precision",
     "memory_format": "Memory format",
@@ -51,12 +53,17 @@ HELP = {
     "flip": "Show every second picture mirrored, at random.",
     "shift": "Move each picture by up to so many of its 28 pixels each way, at random.",
     "erase": "How often a random rectangle of a picture is hidden.",
+    "drawings": "Share of the pictures that are shown as line drawings, so that the network gets "
+    "to know what people draw.",
+    "photos": "Share of the pictures that are shown as photos: lit, bent, worn or lying somewhere.",
     "width": "Multiplies the channels of every layer. 1 is the article's network.",
     "grow": "Train narrower networks first: 0.25:0.6,0.5:0.3 takes a quarter of the width for "
     "60 % of the steps, half of it for 30 %, and the whole for the rest. Empty for none.",
     "dropout": "Share of the fully connected units that are left out of each step. The article "
     "takes 0.5.",
     "init": "The article takes PyTorch's default; Kaiming's lets deep ReLU networks learn at once.",
+    "norm": "Keep every channel's values in one range while training, so that the network learns "
+    "faster. The trained network needs it no longer: it is the article's again.",
     "seed": "The same seed gives the same initial weights and order of images.",
     "test_samples": "Images used to test after each epoch.",
     "validation": "Training images held back to test on instead, so that settings are not chosen "
@@ -86,6 +93,8 @@ STEPS = {
     "dropout": 0.1,
     "label_smoothing": 0.05,
     "erase": 0.1,
+    "drawings": 0.05,
+    "photos": 0.05,
 }
 
 
@@ -110,6 +119,7 @@ def training_form() -> None:
     wrong = draft.problems(values)
     settings = None if wrong else TrainConfig(**values)
     if settings:
+        trained_on(settings)
         _schedule(settings)
     lr_finder(settings)
     for sentence in wrong:

@@ -1,0 +1,344 @@
+"""The same Fashion-MNIST pictures as people would draw or photograph them.
+
+Fashion-MNIST knows garments only cut out, on black, tone in tone. `as_drawings` makes line
+drawings of them and `as_photos` snapshots, whole batches at once, on the training's device. What
+comes out is what `preprocess` makes of real drawings and photos, so that the network meets in
+training what it will be asked later.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
+
+from alexnet_demo import linework
+from alexnet_demo.config import CLASSES
+from alexnet_demo.warp import Bend, Warp, framed, points, sample
+
+SIDE = 28  # of a Fashion-MNIST picture, pixels
+
+TOPS = tuple(CLASSES.index(name) for name in ("T-shirt/top", "Pullover", "Coat", "Shirt"))
+SHOES = tuple(CLASSES.index(name) for name in ("Sandal", "Sneaker", "Ankle boot"))
+TROUSER, DRESS, SANDAL, SNEAKER = (
+    CLASSES.index(name) for name in ("Trouser", "Dress", "Sandal", "Sneaker")
+)
+
+DRAWN = Bend(turn=12, stretch=0.3, shear=0.2, tilt=0.2, spread=0.5, wobble=0.03, sleeves=90)
+SEEN = Bend(turn=18, stretch=0.15, shear=0.12, tilt=0.25, wobble=0.015, sleeves=60)
+
+
+class Dice:
+    """Random numbers for N pictures, each with its own."""
+
+    def __init__(self, count: int, generator: torch.Generator) -> None:
+        self.count, self.generator, self.device = count, generator, generator.device
+
+    def uniform(self, low: float = 0.0, high: float = 1.0, *shape: int) -> Tensor:
+        """(N, *shape) in [low, high)."""
+        drawn = torch.rand(self.count, *shape, generator=self.generator, device=self.device)
+        return low + (high - low) * drawn
+
+    def chance(self, share: float) -> Tensor:
+        """bool (N,), true for this share of the pictures."""
+        return self.uniform() < share
+
+    def clouds(self, cells: int, side: int) -> Tensor:
+        """Smooth noise (N, 1, side, side), about ``cells`` blobs a side, mean 0, spread 1."""
+        shape = (self.count, 1, cells + 1, cells + 1)
+        noise = torch.randn(shape, generator=self.generator, device=self.device)
+        return interpolate(noise, size=(side, side), mode="bilinear", align_corners=True) * 1.5
+
+
+def one_of(labels: Tensor, classes: tuple[int, ...]) -> Tensor:
+    """bool (N,): whether a label is among these classes."""
+    return torch.isin(labels, torch.tensor(classes, device=labels.device))
+
+
+def each(values: Tensor) -> Tensor:
+    """(N,) → (N, 1, 1, 1), to meet pictures (N, C, H, W)."""
+    return values[:, None, None, None]
+
+
+# ------------------------------------------------------------------ the garment itself
+
+
+def silhouettes(images: Tensor, labels: Tensor) -> Tensor:
+    """Where the garment is: float (N, 1, 28, 28) in {0, 1} from grey in [0, 1].
+
+    Holes that a white print leaves are closed, but not the gaps of trousers and sandals.
+    """
+    seen = (images > 0.06).float()
+    grown = max_pool2d(seen, 3, stride=1, padding=1)
+    closed = -max_pool2d(-pad(grown, [1] * 4), 3, stride=1)
+    return torch.where(each(one_of(labels, (TROUSER, SANDAL))), seen, closed)
+
+
+def blur(images: Tensor, radius: int) -> Tensor:
+    """Averaged over squares of 2·radius + 1 pixels, twice: nearly a bell; edges repeat."""
+    size = 2 * radius + 1
+    height, width = images.shape[-2:]
+    for _ in range(2):  # sums of slices: `avg_pool2d` takes ten times as long on a CPU
+        x = pad(images, [radius] * 4, mode="replicate")
+        x = sum((x[..., i : i + width] for i in range(1, size)), x[..., :width])
+        images = sum((x[..., i : i + height, :] for i in range(1, size)), x[..., :height, :])
+        images = images / size**2
+    return images
+
+
+def slopes(values: Tensor) -> Tensor:
+    """Length of the gradient of (N, 1, H, W), a pixel; edges repeat."""
+    padded = pad(values, [1] * 4, mode="replicate")
+    across = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
+    down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
+    return (across.square() + down.square()).sqrt()
+
+
+def bent(labels: Tensor, bend: Bend, dice: Dice, lying: float) -> Warp:
+    """Bends that suit the garments: sleeves are raised, legs spread.
+
+    A share ``lying`` of the shoes points any way, as shoes seen from above do.
+    """
+    any_way = one_of(labels, SHOES) & dice.chance(lying)
+    turns = torch.where(any_way, dice.uniform(-100, 100), 0.0)
+    sleeved, legged = one_of(labels, TOPS), labels == TROUSER
+    return Warp(dice.count, bend, dice.generator, turns, sleeved, legged)
+
+
+# ------------------------------------------------------------------ drawings
+
+
+def as_drawings(
+    images: Tensor, labels: Tensor, generator: torch.Generator, side: int | None = None
+) -> Tensor:
+    """Line drawings of garments: bent, outlined, with inner edges, and shaded inside or not.
+
+    The pen is about as wide as `preprocess` makes every pen.
+
+    Args:
+        images: uint8 (N, 28, 28), 0 background to 255.
+        labels: int64 (N,); sleeves are raised on tops and shoes are turned.
+        generator: on the device of ``images``.
+        side: of the drawings, pixels; `linework.SKETCH_SIDE` where it is not given.
+
+    Returns:
+        uint8 (N, side, side), light strokes on black.
+    """
+    side = side or linework.SKETCH_SIDE
+    dice = Dice(len(images), generator)
+    grey = images[:, None].float() / 255
+    masks = silhouettes(grey, labels)
+    warp = bent(labels, DRAWN, dice, lying=0.3)
+    where = framed(masks, warp, side, dice.uniform(0.88, 1.0))
+    scale = side / SIDE
+    soft = avg_pool2d(pad(masks, [1] * 4, mode="replicate"), 2, stride=1)[..., 1:, 1:]
+    inner = (blur(masks, 1) > 0.97).float()
+    body, inside, tone = sample(torch.cat([soft, inner, blur(grey, 1)], 1), where).split(1, dim=1)
+    body = blur(body, max(1, round(scale / 2)))
+    pen = each(scale * dice.uniform(0.9, 1.9))
+    ink = line(body - 0.45 - 0.05 * dice.clouds(7, side), pen)
+    again = line(body - 0.45 + 0.3 * dice.clouds(4, side), 0.8 * pen) * (body > 0.02)
+    ink = ink.maximum(again * each(dice.chance(0.2)))
+    ink = ink.maximum(edges(tone, scale, pen, dice) * (inside > 0.5))
+    ink = ink * (dice.clouds(7, side) > -each(dice.uniform(1.6, 6.0)))  # gaps
+    ink = ink.maximum(strays(side, pen, dice) * each(dice.chance(0.08)))
+    ink = ink * each(dice.uniform(0.75, 1.0))
+    return (shaded(ink, body, inside, dice)[:, 0] * 255).to(torch.uint8)
+
+
+def line(values: Tensor, pen: Tensor) -> Tensor:
+    """Ink (N, 1, H, W) in [0, 1] where values cross zero, as wide as the pen in pixels.
+
+    The distance to the crossing is, to first order, the value over its slope.
+    """
+    away = values.abs() / slopes(values).clamp(min=1e-4)
+    return (pen / 2 + 0.5 - away).clamp(0, 1)
+
+
+def edges(tone: Tensor, scale: float, pen: Tensor, dice: Dice) -> Tensor:
+    """Ink along inner edges: where a difference of two blurs crosses zero steeply.
+
+    After Marr and Hildreth, "Theory of edge detection" (1980). How faint an edge is still drawn
+    differs from picture to picture: some people draw every seam, some none.
+    """
+    fine = blur(tone, max(1, round(scale / 2)))
+    steep = slopes(fine) * scale > each(dice.uniform(0.02, 0.3))
+    return line(fine - blur(fine, max(1, round(scale))), 0.8 * pen) * steep
+
+
+def strays(side: int, pen: Tensor, dice: Dice) -> Tensor:
+    """A straight stroke across a part of each picture, ink in [0, 1]."""
+    start, end = (each2(dice.uniform(-1, 1, 2)) for _ in range(2))
+    way = end - start
+    here = points(side, dice.device) - start
+    along = ((here * way).sum(-1) / way.square().sum(-1).clamp(min=1e-3)).clamp(0, 1)
+    away = (here - along[..., None] * way).square().sum(-1).sqrt() * side / 2
+    return (pen / 2 + 0.5 - away[:, None]).clamp(0, 1)
+
+
+def each2(pairs: Tensor) -> Tensor:
+    """(N, 2) → (N, 1, 1, 2), to meet points."""
+    return pairs[:, None, None]
+
+
+def shaded(ink: Tensor, body: Tensor, inner: Tensor, dice: Dice) -> Tensor:
+    """Drawings with their inside as people and `preprocess` leave it: shaded, empty, filled.
+
+    Returns:
+        float (N, 1, H, W) in [0, 1].
+    """
+    way = each(dice.uniform())
+    level = torch.full_like(way, linework.SHADE / 255)
+    level = torch.where(way < 0.34, 0.0, level)  # left open: nothing to shade
+    level = torch.where(way > 0.88, each(dice.uniform(0.3, 1.0)), level)  # filled by hand
+    hatch = dice.clouds(24, ink.shape[-1]) > 0.3
+    level = torch.where(way > 0.97, hatch * level, level)
+    patchy = torch.where(each(dice.chance(0.1)), dice.clouds(3, ink.shape[-1]) > 0, True)
+    inside = ((body - 0.5) * 6 + 0.5).clamp(0, 1) * level * patchy
+    # An icon's glyph: solid, its inner lines left out in the ground's colour.
+    solid = each(dice.chance(0.06))
+    glyph = ((body - 0.45) * 6 + 0.5).clamp(0, 1) * (1 - 0.9 * ink * (inner > 0.5))
+    return torch.where(solid, glyph, ink.maximum(inside))
+
+
+# ------------------------------------------------------------------ photos
+
+
+def as_photos(images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Snapshots of garments: bent, lit, worn or in pairs, cut out badly or on some ground.
+
+    Args:
+        images: uint8 (N, 28, 28), 0 background to 255.
+        labels: int64 (N,).
+        generator: on the device of ``images``.
+
+    Returns:
+        uint8 (N, 28, 28), light and dark as `preprocess` leaves them.
+    """
+    side = 2 * SIDE
+    dice = Dice(len(images), generator)
+    grey = images[:, None].float() / 255
+    masks = silhouettes(grey, labels)
+    grey, masks = pairs(grey, masks, labels, dice)
+    cut = each(dice.chance(0.65))
+    warp = bent(labels, SEEN, dice, lying=0.35)
+    whole = cut[:, 0, 0, 0] & dice.chance(0.6)
+    fill = torch.where(whole, 1.0, dice.uniform(0.6, 1.05))
+    where = framed(masks, warp, side, fill)
+    off = torch.where(cut[:, 0, 0], 0.0, dice.uniform(-0.15, 0.15, 2))
+    cloth, body = sample(torch.cat([grey, masks], 1), where + each2(off)).split(1, dim=1)
+    cloth = lit(retoned(cloth, dice), dice)
+    other = grounds(grey, side, dice)
+    # A wearer or hanger stays with the garment when it is cut out.
+    scene = worn(other, body, labels, where + each2(off), cut, dice)
+    ragged = (body + 0.18 * dice.clouds(6, side) * each(dice.chance(0.5)) > 0.5).float()
+    body = torch.where(cut, ragged, body)
+    picture = cloth * body + scene * (1 - body)
+    picture = blurred_and_noisy(picture, dice) * torch.where(cut, (picture > 0.02).float(), 1.0)
+    picture = torch.where(~cut & each(dice.chance(0.25)), 1 - picture, picture)
+    return (avg_pool2d(picture, 2)[:, 0].clamp(0, 1) * 255).to(torch.uint8)
+
+
+def pairs(grey: Tensor, masks: Tensor, labels: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
+    """Shoes, often, as two: one behind the other, side by side, or side by side from above."""
+    two = each(one_of(labels, SHOES) & dice.chance(0.6))
+    abreast = each(dice.chance(0.5))
+    drawn = torch.randint(3, 13, (2,), generator=dice.generator, device=dice.device)
+    down, aside = (int(v) for v in drawn)
+    both = torch.cat([grey, masks], 1)
+    moved = both.roll((-down, aside - 8), dims=(2, 3))
+    behind = torch.where(both[:, 1:] > 0.5, both, moved * 0.85)
+    behind[:, 1:] = both[:, 1:].maximum(moved[:, 1:])
+    narrow = interpolate(both, size=(SIDE, SIDE // 2), mode="bilinear", align_corners=False)
+    beside = torch.cat([narrow, narrow.flip(3)], 3)
+    upright = both.rot90(1, (2, 3))[..., SIDE // 4 : -SIDE // 4]
+    above = torch.cat([upright, upright.flip(3)], 3)
+    low = each(one_of(labels, (SANDAL, SNEAKER)) & dice.chance(0.6))
+    pair = torch.where(abreast, torch.where(low, above, beside), behind)
+    return torch.where(two, pair, both).split(1, dim=1)
+
+
+def retoned(cloth: Tensor, dice: Dice) -> Tensor:
+    """Cloth of another colour: its contrast changed or reversed, around another grey."""
+    gain = dice.uniform(0.4, 1.2) * torch.where(dice.chance(0.25), -1.0, 1.0)
+    middle = dice.uniform(0.45, 0.95)
+    return ((cloth - 0.5) * each(gain) + each(middle)).clamp(0.2, 1)
+
+
+def lit(pictures: Tensor, dice: Dice) -> Tensor:
+    """Light from one side, and folds."""
+    side = pictures.shape[-1]
+    way = each2(dice.uniform(-0.25, 0.25, 2))
+    light = 1 + (points(side, dice.device) * way).sum(-1)[:, None]
+    folds = dice.clouds(7, side) * each(dice.uniform(0, 0.1))
+    return (pictures * light + folds).clamp(0.08, 1)
+
+
+def grounds(grey: Tensor, side: int, dice: Dice) -> Tensor:
+    """What garments lie on or hang before: plain, planks, tiles, carpet, crumpled cloth, things.
+
+    Returns:
+        float (N, 1, side, side) in [0, 1].
+    """
+    here = points(side, dice.device)
+    angle = dice.uniform(0, math.pi)
+    way = torch.stack([angle.cos(), angle.sin()], 1)
+    across = (here * each2(way)).sum(-1)[:, None]
+    along = (here * each2(way.flip(1) * torch.tensor([-1.0, 1.0], device=dice.device))).sum(-1)
+    count = each(dice.uniform(1.5, 7))
+    stripes = (((across * count) % 1) < each(dice.uniform(0.05, 0.5))).float()
+    seams = (((along[:, None] * count) % 1) < 0.08).float() * each(dice.chance(0.5))
+    lines = stripes.maximum(seams) * each(dice.uniform(-0.25, 0.25) * dice.chance(0.5))
+    fine = dice.clouds(28, side) * each(dice.uniform(0, 0.06))
+    coarse = dice.clouds(4, side) * each(dice.uniform(0, 0.12))
+    # Patches of other pictures, enlarged: edges and folds of cloth.
+    patch = interpolate(
+        grey.roll(1, 0)[:, :, 6:22, 6:22], size=(side, side), mode="bilinear", align_corners=False
+    )
+    things = (patch - 0.5) * each(dice.uniform(0, 0.7) * dice.chance(0.3))
+    level = dice.uniform() ** 1.5 * 0.8  # darker than the garment, mostly: polarity sees to it
+    return (each(level) + lines + fine + coarse + things).clamp(0, 1)
+
+
+def worn(
+    ground: Tensor, body: Tensor, labels: Tensor, where: Tensor, cut: Tensor, dice: Dice
+) -> Tensor:
+    """What is around the garment: the ground, black where it was cut out, or the one who wears it.
+
+    Head, neck and arms of a wearer, their trousers below a top, a top above trousers, legs below
+    a dress or in a shoe, placed where the garment's own picture has its collar, hem and sleeves.
+    """
+    x, y = where[..., 0][:, None], where[..., 1][:, None]
+    dressed = one_of(labels, TOPS) | (labels == DRESS)
+    top = torch.full_like(x, -0.95)
+    skin, legs = each(dice.uniform(0.2, 0.85)), each(dice.uniform(0.15, 1.0))
+    head = ((x / 0.24).square() + ((y - top + 0.42) / 0.32).square() < 1) | (
+        (x.abs() < 0.12) & (y < top + 0.15) & (y > top - 0.3)
+    )
+    arms = ((x.abs() - 0.55).abs() < 0.09) & (y > -0.5) & (y < 0.7 + each(dice.uniform(0, 0.4)))
+    long_legs = (x.abs() < 0.42) & (x.abs() > 0.04) & (y > 0.6)
+    bare_legs = ((x.abs() - 0.17).abs() < 0.1) & (y > 0.6)
+    trunk = (x.abs() < 0.45) & (y < -0.7)
+    feet = ((x.abs() - 0.25).abs() < 0.16) & (y > 0.85) & (y < 1.15)
+    ankle = ((x + 0.35).abs() < 0.25) & (y < 0.0)
+    flesh = dressed & dice.chance(0.35)
+    shod = (labels == TROUSER) & dice.chance(0.5)
+    shoe = one_of(labels, SHOES) & dice.chance(0.15)
+    scene = torch.where(cut, 0.0, ground)
+    scene = torch.where(each(flesh) & (head | arms), skin, scene)
+    tops = one_of(labels, TOPS)
+    scene = torch.where(each(flesh & tops) & long_legs, legs, scene)
+    scene = torch.where(each(flesh & ~tops) & bare_legs, skin, scene)
+    scene = torch.where(each(shod) & trunk, legs, scene)
+    scene = torch.where(each(shod) & feet, skin, scene)
+    return torch.where(each(shoe) & ankle, skin, scene)
+
+
+def blurred_and_noisy(pictures: Tensor, dice: Dice) -> Tensor:
+    """As a small or shaky camera leaves them."""
+    soft = each(dice.chance(0.3))
+    pictures = torch.where(soft, blur(pictures, 1), pictures)
+    noise = torch.randn(pictures.shape, generator=dice.generator, device=dice.device)
+    return pictures + noise * each(dice.uniform(0, 0.06))

@@ -1,0 +1,61 @@
+"""The sheet of training pictures: which garments, and exactly what training makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from alexnet_demo.augment import augment
+from alexnet_demo.config import CLASSES, TrainConfig
+from alexnet_demo.contact_sheet import as_trained_on, some_garments
+from alexnet_demo.data import Split
+
+COUNT = 12  # of each class
+
+
+@pytest.fixture
+def split() -> Split:
+    """Pictures whose first pixel tells their number, their classes shuffled."""
+    count = COUNT * len(CLASSES)
+    images = torch.full((count, 28, 28), 90, dtype=torch.uint8)
+    images[:, 0, 0] = torch.arange(count, dtype=torch.uint8)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    return Split(images, order % len(CLASSES))
+
+
+def test_rows_of_ten_hold_one_of_each_class(split: Split):
+    garments = some_garments(split, each=3)
+    assert garments.labels.tolist() == list(range(10)) * 3
+    assert len(garments.images[:, 0, 0].unique()) == 30
+
+
+def test_each_turn_shows_others_until_all_were_shown(split: Split):
+    numbers = [set(some_garments(split, 4, turn).images[:, 0, 0].tolist()) for turn in range(4)]
+    assert len(numbers[0] | numbers[1] | numbers[2]) == 120
+    assert numbers[3] == numbers[0]
+
+
+@pytest.mark.parametrize(
+    ("shares", "counts"),
+    [
+        ({}, {"plain": 40}),
+        ({"drawings": 0.35, "photos": 0.2}, {"drawings": 14, "photos": 8, "plain": 18}),
+        ({"photos": 0.5}, {"photos": 20, "plain": 20}),
+        ({"drawings": 1.0}, {"drawings": 40}),
+        ({"drawings": 0.001}, {"plain": 40}),
+    ],
+)
+def test_the_groups_are_what_augment_gives(
+    split: Split, shares: dict[str, Any], counts: dict[str, int]
+):
+    config = replace(TrainConfig(flip=True, shift=2), **shares)
+    garments = some_garments(split, 4)
+    groups = as_trained_on(garments, config, seed=3)
+    assert {group.way: len(group.labels) for group in groups} == counts
+    assert torch.equal(torch.cat([group.labels for group in groups]), garments.labels)
+    generator = torch.Generator().manual_seed(3)
+    expected = augment(garments.images, garments.labels, config, generator)
+    assert all(torch.equal(g.images, e) for g, e in zip(groups, expected, strict=True))

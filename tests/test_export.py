@@ -1,0 +1,61 @@
+"""A trained network made ready to ship."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from alexnet_demo import checkpoint
+from alexnet_demo.certainty import SCORES, ScoreKind
+from alexnet_demo.config import TrainConfig
+from alexnet_demo.data import load_split
+from alexnet_demo.export import export, fitting_set, kinds_of, settings_of
+from alexnet_demo.predict import Classifier
+from alexnet_demo.runs import Run
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_what_is_exported_knows_when_it_does_not_know(
+    trained_run: Run, tmp_path: Path, score: ScoreKind
+) -> None:
+    out = tmp_path / "small.safetensors"
+    report = export(trained_run.best, out, "cpu", score, samples=300)
+    assert json.loads(json.dumps(report)) == report
+    record = report["certainty"]
+    assert set(record["thresholds"]) == {"dataset", "sketch", "photo"}
+    assert record["notes"]["images"] == 300 and record["notes"]["held_back"] is True
+    info = checkpoint.load(out)[1]
+    assert info["certainty"] == record and info["epoch"] == 2
+    classifier = Classifier.load(out)
+    assert classifier.certainty.temperature == record["temperature"]
+    noise = torch.randint(0, 256, (50, 28, 28), dtype=torch.uint8).numpy()
+    clothes = load_split(train=False).head(200).images.numpy()
+    likeness = classifier.certainty.likeness
+    ours, other = (likeness(*classifier.outputs(pixels)).mean() for pixels in (clothes, noise))
+    assert ours > other
+
+
+def test_the_pictures_to_fit_on_are_those_held_back() -> None:
+    last = load_split(train=True).tail(2_000)
+    held, unseen = fitting_set(TrainConfig(validation=5_000), 2_000)
+    assert unseen and torch.equal(held.labels, last.labels)
+    assert fitting_set(TrainConfig(validation=1_500), 5_000)[0].labels.shape == (1_500,)
+    assert fitting_set(TrainConfig(train_samples=20_000), 5_000)[1]
+    known, unseen = fitting_set(TrainConfig(), 2_000)
+    assert not unseen and torch.equal(known.labels, last.labels)
+    few, unseen = fitting_set(TrainConfig(validation=100), 2_000)
+    assert len(few) == 2_000 and not unseen
+
+
+def test_only_kinds_that_were_trained_on_are_asked_about() -> None:
+    assert list(kinds_of(TrainConfig())) == ["dataset"]
+    assert list(kinds_of(TrainConfig(drawings=0.5))) == ["dataset", "sketch"]
+    assert list(kinds_of(TrainConfig(drawings=0.5, photos=0.1))) == ["dataset", "sketch", "photo"]
+
+
+@pytest.mark.parametrize("info", [{}, {"config": None}, {"config": {"epochs": -1}}])
+def test_without_settings_the_usual_ones_are_taken(info: dict) -> None:
+    assert settings_of(info) == TrainConfig()

@@ -1,0 +1,71 @@
+"""Bends: none leaves pictures alone, sleeves rise, legs part, and the frame fits."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from alexnet_demo.warp import Bend, Warp, framed, points, sample
+
+STILL = {"turn": 0, "stretch": 0, "shear": 0, "tilt": 0, "wobble": 0, "sleeves": 0, "spread": 0}
+ALL = torch.ones(64, dtype=torch.bool)
+HERE = points(28, torch.device("cpu")).expand(64, -1, -1, -1)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def bar(low: float, high: float) -> Tensor:
+    """64 upright bars between these x in [−1, 1], float (64, 1, 28, 28)."""
+    x = HERE[:, None, ..., 0]
+    return ((x > low) & (x < high)).float()
+
+
+def test_without_bends_points_stay_but_for_the_mirror():
+    there = Warp(64, Bend(**STILL), generator())(HERE)
+    mirrored = there[:, 0, 0, 0] > 0
+    assert 15 < mirrored.sum() < 50
+    torch.testing.assert_close(there[~mirrored], HERE[~mirrored])
+    torch.testing.assert_close(there[mirrored] * torch.tensor([-1, 1]), HERE[mirrored])
+
+
+def test_a_turn_by_ninety_degrees_lays_a_bar_down():
+    warp = Warp(64, Bend(**STILL), generator(), turns=torch.full((64,), 90.0))
+    lying = sample(bar(-0.2, 0.2), warp(HERE))[:, 0]
+    assert (lying.mean(2).amax(1) > 0.95).all()
+    assert (lying.mean(1).amax(1) < 0.3).all()
+
+
+def test_raised_sleeves_leave_a_gap_below_the_arm():
+    warp = Warp(64, Bend(**{**STILL, "sleeves": 80}), generator(), sleeved=ALL)
+    bent = sample(bar(-0.9, 0.9), warp(HERE))[:, 0]
+    below = bent[:, -4:, 2:4].mean((1, 2))  # where the hanging sleeve was
+    assert (warp.raised > 0.6).sum() > 10
+    assert (below[warp.raised > 0.6] < 0.2).all()
+    assert (below[warp.raised == 0] > 0.8).all()
+    assert (bent[:, :, 13:15].mean((1, 2)) > 0.95).all()  # the trunk stays
+
+
+def test_legs_part_in_the_middle_and_only_below():
+    warp = Warp(64, Bend(**{**STILL, "spread": 0.4}), generator(), legged=ALL)
+    bent = sample(bar(-0.5, 0.5), warp(HERE))[:, 0]
+    assert (bent[warp.spread > 0.2][:, -1, 13:15] < 0.5).all()
+    assert (bent[:, 2, 13:15] > 0.9).all()
+
+
+@pytest.mark.parametrize("fill", [0.6, 1.0])
+def test_the_frame_fits_the_garment_wherever_it_went(fill: float):
+    body = torch.zeros(64, 1, 28, 28)
+    body[:, :, 3:12, 15:25] = 1
+    warp = Warp(64, Bend(), generator())
+    seen = sample(body, framed(body, warp, 56, torch.full((64,), fill)))[:, 0] > 0.5
+    spans = torch.stack([seen.any(axis).float().sum(1) for axis in (1, 2)]).amax(0) / 56
+    assert float(spans.mean()) == pytest.approx(fill, rel=0.15)
+    assert (seen.flatten(1).sum(1) > 50).all()
+
+
+def test_an_empty_picture_gets_some_frame():
+    where = framed(torch.zeros(4, 1, 28, 28), Warp(4, Bend(), generator()), 20, torch.ones(4))
+    assert torch.isfinite(where).all()

@@ -358,7 +358,7 @@ RECIPES: Mapping[str, Recipe] = {
         "For what people really draw and upload: half of the pictures are shown as line drawings "
         "and as photos, many epochs while the network is narrow, the last at the whole width.",
         {
-            "epochs": 60,
+            "epochs": 42,
             "lr": 0.05,
             "schedule": "linear",
             "warmup": 0.05,
@@ -371,9 +371,9 @@ RECIPES: Mapping[str, Recipe] = {
             "flip": True,
             "shift": 1,
             "erase": 0.1,
-            "drawings": 0.3,
-            "photos": 0.2,
-            "grow": "0.125:0.3,0.25:0.5,0.5:0.17",
+            "drawings": 0.25,
+            "photos": 0.25,
+            "grow": "0.125:0.1,0.25:0.38,0.5:0.47",
             "precision": "auto",
         },
     ),

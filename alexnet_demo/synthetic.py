@@ -15,51 +15,28 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 from alexnet_demo import linework
-from alexnet_demo.config import CLASSES
+from alexnet_demo.dice import (
+    BAG,
+    DRESS,
+    SANDAL,
+    SHOES,
+    SNEAKER,
+    TOPS,
+    TROUSER,
+    Dice,
+    each,
+    each2,
+    one_of,
+)
+from alexnet_demo.strokes import blur, edges, line, seams, strays
 from alexnet_demo.warp import Bend, Warp, framed, points, sample
 
 SIDE = 28  # of a Fashion-MNIST picture, pixels
 
-TOPS = tuple(CLASSES.index(name) for name in ("T-shirt/top", "Pullover", "Coat", "Shirt"))
-SHOES = tuple(CLASSES.index(name) for name in ("Sandal", "Sneaker", "Ankle boot"))
-TROUSER, DRESS, SANDAL, SNEAKER = (
-    CLASSES.index(name) for name in ("Trouser", "Dress", "Sandal", "Sneaker")
+DRAWN = Bend(
+    turn=12, stretch=0.3, shear=0.2, tilt=0.2, spread=0.5, wobble=0.03, sleeves=90, shortened=0.5
 )
-
-DRAWN = Bend(turn=12, stretch=0.3, shear=0.2, tilt=0.2, spread=0.5, wobble=0.03, sleeves=90)
-SEEN = Bend(turn=18, stretch=0.15, shear=0.12, tilt=0.25, wobble=0.015, sleeves=60)
-
-
-class Dice:
-    """Random numbers for N pictures, each with its own."""
-
-    def __init__(self, count: int, generator: torch.Generator) -> None:
-        self.count, self.generator, self.device = count, generator, generator.device
-
-    def uniform(self, low: float = 0.0, high: float = 1.0, *shape: int) -> Tensor:
-        """(N, *shape) in [low, high)."""
-        drawn = torch.rand(self.count, *shape, generator=self.generator, device=self.device)
-        return low + (high - low) * drawn
-
-    def chance(self, share: float) -> Tensor:
-        """bool (N,), true for this share of the pictures."""
-        return self.uniform() < share
-
-    def clouds(self, cells: int, side: int) -> Tensor:
-        """Smooth noise (N, 1, side, side), about ``cells`` blobs a side, mean 0, spread 1."""
-        shape = (self.count, 1, cells + 1, cells + 1)
-        noise = torch.randn(shape, generator=self.generator, device=self.device)
-        return interpolate(noise, size=(side, side), mode="bilinear", align_corners=True) * 1.5
-
-
-def one_of(labels: Tensor, classes: tuple[int, ...]) -> Tensor:
-    """bool (N,): whether a label is among these classes."""
-    return torch.isin(labels, torch.tensor(classes, device=labels.device))
-
-
-def each(values: Tensor) -> Tensor:
-    """(N,) → (N, 1, 1, 1), to meet pictures (N, C, H, W)."""
-    return values[:, None, None, None]
+SEEN = Bend(turn=18, stretch=0.15, shear=0.12, tilt=0.25, wobble=0.015, sleeves=60, shortened=0.4)
 
 
 # ------------------------------------------------------------------ the garment itself
@@ -76,35 +53,44 @@ def silhouettes(images: Tensor, labels: Tensor) -> Tensor:
     return torch.where(each(one_of(labels, (TROUSER, SANDAL))), seen, closed)
 
 
-def blur(images: Tensor, radius: int) -> Tensor:
-    """Averaged over squares of 2·radius + 1 pixels, twice: nearly a bell; edges repeat."""
-    size = 2 * radius + 1
-    height, width = images.shape[-2:]
-    for _ in range(2):  # sums of slices: `avg_pool2d` takes ten times as long on a CPU
-        x = pad(images, [radius] * 4, mode="replicate")
-        x = sum((x[..., i : i + width] for i in range(1, size)), x[..., :width])
-        images = sum((x[..., i : i + height, :] for i in range(1, size)), x[..., :height, :])
-        images = images / size**2
-    return images
-
-
-def slopes(values: Tensor) -> Tensor:
-    """Length of the gradient of (N, 1, H, W), a pixel; edges repeat."""
-    padded = pad(values, [1] * 4, mode="replicate")
-    across = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
-    down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
-    return (across.square() + down.square()).sqrt()
-
-
-def bent(labels: Tensor, bend: Bend, dice: Dice, lying: float) -> Warp:
+def bent(labels: Tensor, bend: Bend, dice: Dice, lying: float, taller: float = 0.0) -> Warp:
     """Bends that suit the garments: sleeves are raised, legs spread.
 
-    A share ``lying`` of the shoes points any way, as shoes seen from above do.
+    A share ``lying`` of the shoes points any way, as shoes seen from above do. Sneakers become
+    higher by a factor of up to exp(``taller``): people draw them higher than they are.
     """
     any_way = one_of(labels, SHOES) & dice.chance(lying)
     turns = torch.where(any_way, dice.uniform(-100, 100), 0.0)
     sleeved, legged = one_of(labels, TOPS), labels == TROUSER
-    return Warp(dice.count, bend, dice.generator, turns, sleeved, legged)
+    higher = dice.uniform(0, taller) * (labels == SNEAKER)
+    return Warp(dice.count, bend, dice.generator, turns, sleeved, legged, higher)
+
+
+def handles(grey: Tensor, masks: Tensor, labels: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
+    """Some bags with a handle above them, which catalogues lay flat or leave out."""
+    width, height = dice.uniform(0.25, 0.7), dice.uniform(0.4, 1.2)
+    here = points(SIDE, dice.device).expand(dice.count, -1, -1, -1)
+    # The bag moves down and keeps its width: the frame fits all of it anyway.
+    top = each(torch.where(masks.amax(3)[:, 0] > 0, here[..., 0, 1], 1.0).amin(1))
+    squeezed = here[..., 1:] * 1.8 - 0.8
+    both = sample(torch.cat([grey, masks], 1), torch.cat([here[..., :1] * 1.3, squeezed], -1))
+    edge = (top + 0.8) / 1.8
+    x, y = here[..., 0][:, None], here[..., 1][:, None]
+    tall = each(height).minimum(edge + 0.95).clamp(min=0.1)
+    arc = ((x / each(width)).square() + ((y - edge) / tall).square()).sqrt()
+    ring = ((arc - 1).abs() * each(width).minimum(tall) < 0.07) & (y < edge + 0.1)
+    chosen = each((labels == BAG) & dice.chance(0.4))
+    return (
+        torch.where(chosen, both[:, :1].maximum(0.6 * ring), grey),
+        torch.where(chosen, (both[:, 1:] > 0.5).float().maximum(ring.float()), masks),
+    )
+
+
+def from_above(masks: Tensor, labels: Tensor, dice: Dice) -> Tensor:
+    """Some sandals with their gaps closed: the outline of a sole."""
+    closed = -max_pool2d(-max_pool2d(pad(masks, [6] * 4), 13, stride=1), 13, stride=1, padding=6)
+    chosen = (labels == SANDAL) & dice.chance(0.3)
+    return torch.where(each(chosen), closed, masks)
 
 
 # ------------------------------------------------------------------ drawings
@@ -129,8 +115,10 @@ def as_drawings(
     side = side or linework.SKETCH_SIDE
     dice = Dice(len(images), generator)
     grey = images[:, None].float() / 255
-    masks = silhouettes(grey, labels)
-    warp = bent(labels, DRAWN, dice, lying=0.3)
+    grey, masks = handles(grey, silhouettes(grey, labels), labels, dice)
+    masks = from_above(masks, labels, dice)
+    bottom = masks.amax(3)[:, 0].cumsum(1).argmax(1) * 2 / SIDE - 1
+    warp = bent(labels, DRAWN, dice, lying=0.3, taller=0.5)
     where = framed(masks, warp, side, dice.uniform(0.88, 1.0))
     scale = side / SIDE
     soft = avg_pool2d(pad(masks, [1] * 4, mode="replicate"), 2, stride=1)[..., 1:, 1:]
@@ -142,45 +130,11 @@ def as_drawings(
     again = line(body - 0.45 + 0.3 * dice.clouds(4, side), 0.8 * pen) * (body > 0.02)
     ink = ink.maximum(again * each(dice.chance(0.2)))
     ink = ink.maximum(edges(tone, scale, pen, dice) * (inside > 0.5))
+    ink = ink.maximum(seams(where, bottom, labels, pen, dice) * (body > 0.5))
     ink = ink * (dice.clouds(7, side) > -each(dice.uniform(1.6, 6.0)))  # gaps
     ink = ink.maximum(strays(side, pen, dice) * each(dice.chance(0.08)))
     ink = ink * each(dice.uniform(0.75, 1.0))
     return (shaded(ink, body, inside, dice)[:, 0] * 255).to(torch.uint8)
-
-
-def line(values: Tensor, pen: Tensor) -> Tensor:
-    """Ink (N, 1, H, W) in [0, 1] where values cross zero, as wide as the pen in pixels.
-
-    The distance to the crossing is, to first order, the value over its slope.
-    """
-    away = values.abs() / slopes(values).clamp(min=1e-4)
-    return (pen / 2 + 0.5 - away).clamp(0, 1)
-
-
-def edges(tone: Tensor, scale: float, pen: Tensor, dice: Dice) -> Tensor:
-    """Ink along inner edges: where a difference of two blurs crosses zero steeply.
-
-    After Marr and Hildreth, "Theory of edge detection" (1980). How faint an edge is still drawn
-    differs from picture to picture: some people draw every seam, some none.
-    """
-    fine = blur(tone, max(1, round(scale / 2)))
-    steep = slopes(fine) * scale > each(dice.uniform(0.02, 0.3))
-    return line(fine - blur(fine, max(1, round(scale))), 0.8 * pen) * steep
-
-
-def strays(side: int, pen: Tensor, dice: Dice) -> Tensor:
-    """A straight stroke across a part of each picture, ink in [0, 1]."""
-    start, end = (each2(dice.uniform(-1, 1, 2)) for _ in range(2))
-    way = end - start
-    here = points(side, dice.device) - start
-    along = ((here * way).sum(-1) / way.square().sum(-1).clamp(min=1e-3)).clamp(0, 1)
-    away = (here - along[..., None] * way).square().sum(-1).sqrt() * side / 2
-    return (pen / 2 + 0.5 - away[:, None]).clamp(0, 1)
-
-
-def each2(pairs: Tensor) -> Tensor:
-    """(N, 2) → (N, 1, 1, 2), to meet points."""
-    return pairs[:, None, None]
 
 
 def shaded(ink: Tensor, body: Tensor, inner: Tensor, dice: Dice) -> Tensor:

@@ -31,6 +31,7 @@ class Bend:
         tilt: greatest perspective: how much nearer one edge may be than the middle.
         wobble: size of the smooth random displacement, in half sides.
         sleeves: greatest angle by which sleeves are raised, degrees; tops only.
+        shortened: greatest share by which raised sleeves are shortened.
     """
 
     turn: float = 10.0
@@ -40,6 +41,7 @@ class Bend:
     spread: float = 0.3
     wobble: float = 0.02
     sleeves: float = 60.0
+    shortened: float = 0.0
 
 
 class Warp:
@@ -52,6 +54,7 @@ class Warp:
         turns: degrees (N,), added to the random rotation.
         sleeved: bool (N,), pictures whose sleeves may be raised; None for none.
         legged: bool (N,), pictures whose legs may be spread; None for none.
+        taller: (N,), added to the random logarithm of height to width; None for none.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Warp:
         turns: Tensor | None = None,
         sleeved: Tensor | None = None,
         legged: Tensor | None = None,
+        taller: Tensor | None = None,
     ) -> None:
         def uniform(*shape: int) -> Tensor:
             return torch.rand(count, *shape, generator=generator, device=generator.device)
@@ -72,7 +76,8 @@ class Warp:
         angle = (uniform() * 2 - 1) * math.radians(bend.turn)
         if turns is not None:
             angle = angle + torch.deg2rad(turns)
-        aspect = (normal() * bend.stretch).exp().sqrt()
+        stretch = normal() * bend.stretch
+        aspect = (stretch if taller is None else stretch + taller).exp().sqrt()
         shear = (uniform() * 2 - 1) * bend.shear
         cos, sin = angle.cos(), angle.sin()
         # Old point = stretch · shear · rotation · new point; mirrored by half of them.
@@ -89,6 +94,7 @@ class Warp:
         self.spread = self.spread * legged if legged is not None else 0 * self.spread
         raised = uniform() * math.radians(bend.sleeves)
         raised = raised * (uniform() < 0.7)
+        self.length = 1 - uniform() * bend.shortened
         self.raised = raised * sleeved if sleeved is not None else torch.zeros_like(raised)
 
     def __call__(self, points: Tensor) -> Tensor:
@@ -108,6 +114,7 @@ class Warp:
             [across * angle.cos() - down * angle.sin(), across * angle.sin() + down * angle.cos()],
             -1,
         )
+        hung = hung / torch.stack([torch.ones_like(self.length), self.length], -1)[:, None, None]
         shoulder = torch.stack([trunk, torch.full_like(trunk, -0.7)], -1)
         sleeve = (hung + shoulder) * torch.stack([x.sign(), torch.ones_like(x)], -1)
         in_sleeve, in_trunk = hung[..., 0] > 0, across < 0.02

@@ -10,8 +10,10 @@ from torch.nn.functional import avg_pool2d, pad
 
 from alexnet_demo.config import CLASSES
 from alexnet_demo.data import Split, load_split
+from alexnet_demo.dice import Dice
 from alexnet_demo.linework import CANVAS, PEN, SHADE, SKETCH_SIDE
-from alexnet_demo.synthetic import Dice, as_drawings, as_photos, blur, line, silhouettes, slopes
+from alexnet_demo.strokes import blur, line, slopes
+from alexnet_demo.synthetic import as_drawings, as_photos, silhouettes
 
 
 def generator(seed: int = 0) -> torch.Generator:

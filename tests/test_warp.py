@@ -69,3 +69,23 @@ def test_the_frame_fits_the_garment_wherever_it_went(fill: float):
 def test_an_empty_picture_gets_some_frame():
     where = framed(torch.zeros(4, 1, 28, 28), Warp(4, Bend(), generator()), 20, torch.ones(4))
     assert torch.isfinite(where).all()
+
+
+def test_raised_sleeves_may_be_shortened():
+    """The bar's far end, which hung at the hem, comes nearer to the shoulder."""
+    spans = []
+    for shortened in (0.0, 0.6):
+        bend = Bend(**{**STILL, "sleeves": 80, "shortened": shortened})
+        warp = Warp(64, bend, generator(), sleeved=ALL)
+        seen = sample(bar(-0.9, 0.9), warp(3 * HERE))[:, 0] > 0.5
+        spans.append(seen.any(1).float().sum(1)[warp.raised > 0.6])
+    assert (spans[1] <= spans[0]).all()
+    assert spans[1].mean() < 0.9 * spans[0].mean()
+
+
+def test_a_picture_can_be_made_taller():
+    warp = Warp(64, Bend(**STILL), generator(), taller=torch.full((64,), 0.8))
+    square = (HERE.abs() < 0.5).all(-1)[:, None].float()
+    seen = sample(square, warp(HERE))[:, 0] > 0.5
+    high, wide = (seen.any(axis).float().sum(1).mean() for axis in (2, 1))
+    assert float((high / wide).log()) == pytest.approx(0.8, abs=0.15)

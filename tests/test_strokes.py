@@ -1,0 +1,82 @@
+"""Strokes: as wide as the pen, and each garment's seams where they belong."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, pad
+
+from alexnet_demo.dice import BAG, COAT, PULLOVER, TROUSER, Dice
+from alexnet_demo.linework import CANVAS, PEN, SKETCH_SIDE
+from alexnet_demo.strokes import blur, line, seams, slopes, strays
+from alexnet_demo.warp import points
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_pen_is_as_wide_as_asked_for():
+    """Ink over the length of its middle line, on the outline of a disc."""
+    side, radius, pen = SKETCH_SIDE, 20, SKETCH_SIDE * PEN / CANVAS
+    across = torch.arange(side) - side / 2 + 0.5
+    away = (across[:, None].square() + across.square()).sqrt() - radius
+    ink = line(away[None, None], torch.full((1, 1, 1, 1), pen))
+    assert float(ink.sum()) / (2 * math.pi * radius) == pytest.approx(pen, rel=0.1)
+
+
+def test_blur_is_an_average_and_slopes_are_a_gradient():
+    x = torch.rand(3, 1, 12, 12, generator=generator())
+    expected = x
+    for _ in range(2):
+        expected = avg_pool2d(pad(expected, [1] * 4, mode="replicate"), 3, stride=1)
+    torch.testing.assert_close(blur(x, 1), expected)
+    ramp = torch.arange(12.0).expand(1, 1, 12, 12) * 3
+    torch.testing.assert_close(slopes(ramp)[..., 1:-1], torch.full((1, 1, 12, 10), 3.0))
+
+
+def seams_of(label: int, count: int = 200) -> Tensor:
+    """The seams of many garments of a class that fill the frame, upright: (N, side, side)."""
+    where = points(SKETCH_SIDE, torch.device("cpu")).expand(count, -1, -1, -1)
+    labels, pen = torch.full((count,), label), torch.full((count, 1, 1, 1), 2.5)
+    ink = seams(where, torch.full((count,), 0.95), labels, pen, Dice(count, generator()))
+    assert ink.shape == (count, 1, SKETCH_SIDE, SKETCH_SIDE)
+    assert 0 <= ink.min() <= ink.max() <= 1
+    return ink[:, 0]
+
+
+def test_coats_open_in_front_and_pullovers_do_not():
+    middle = slice(SKETCH_SIDE // 2 - 3, SKETCH_SIDE // 2 + 3)
+    below = slice(int(0.55 * SKETCH_SIDE), int(0.8 * SKETCH_SIDE))  # under any collar
+    fronts = [
+        (seams_of(label)[:, below, middle].amax(2) > 0.5).float().mean(1) > 0.9
+        for label in (COAT, PULLOVER)
+    ]
+    assert float(fronts[0].float().mean()) == pytest.approx(0.8, abs=0.1)
+    assert not fronts[1].any()
+
+
+@pytest.mark.parametrize(("label", "low", "high"), [(PULLOVER, 0.8, 1), (TROUSER, 0, 0.25)])
+def test_a_hem_lies_below_and_a_waistband_above(label: int, low: float, high: float):
+    rows = (seams_of(label) > 0.5).float().mean(2) > 0.9
+    across = rows.any(1)
+    assert 0.2 < across.float().mean() < 0.7
+    where = rows.nonzero()[:, 1] / SKETCH_SIDE
+    assert low <= where.min() <= where.max() <= high
+
+
+def test_people_leave_seams_out_as_well():
+    bare = (seams_of(BAG) == 0).flatten(1).all(1)
+    assert 0.2 < bare.float().mean() < 0.8
+
+
+def test_a_stray_stroke_is_one_straight_line():
+    pen = torch.full((50, 1, 1, 1), 3.0)
+    ink = strays(SKETCH_SIDE, pen, Dice(50, generator()))[:, 0] > 0.5
+    for stroke in ink:
+        y, x = stroke.nonzero().float().T
+        spread = torch.linalg.eigvalsh(torch.cov(torch.stack([x, y])))
+        assert spread[0] < 3.0**2  # no thicker than the pen, whichever way it goes

@@ -26,9 +26,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from alexnet_demo.config import CALIBRATION_BINS
+
 ScoreKind = Literal["energy", "angle", "combined"]
 SCORES = get_args(ScoreKind)
-BINS = 15
 DIMENSIONS = 32  # of the features of clothing, out of 4,096
 KEPT = 0.95
 SURE_FROM = 0.6
@@ -79,7 +80,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     return math.exp((low + high) / 2)
 
 
-def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = BINS) -> float:
+def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = CALIBRATION_BINS) -> float:
     """Expected calibration error, 0 to 1: how far top probabilities are from the share of hits.
 
     The answers are sorted by their top probability into bins of equal width; the differences

@@ -9,7 +9,6 @@ pickled or unpickled.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -230,6 +229,6 @@ def _width_of(info: Mapping[str, Any], last: Tensor) -> float:
     """
     model = info.get("model")
     written = model.get("width") if isinstance(model, dict) else None
-    if isinstance(written, int | float) and math.isfinite(written):
+    if isinstance(written, int | float) and 0 < written <= MAX_WIDTH:
         return float(written)
     return last.shape[1] / 4096

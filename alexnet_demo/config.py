@@ -53,6 +53,9 @@ ARTICLE_PRINTED_PARAMETERS = 47_686_346
 PARAMETERS = 46_764_746
 
 
+CALIBRATION_BINS = 15  # of top probabilities, as in Guo et al., "On Calibration" (2017)
+
+
 class ConfigError(ValueError):
     """A setting cannot be used; the message is one sentence that says how to mend it."""
 

@@ -44,7 +44,8 @@ class Split:
 
     def tail(self, count: int) -> Split:
         """The last ``count`` samples."""
-        return Split(self.images[-count:], self.labels[-count:])
+        first = max(0, len(self) - count)
+        return Split(self.images[first:], self.labels[first:])
 
 
 def load_split(train: bool, device: torch.device | str = "cpu", root: Path = DATA_DIR) -> Split:

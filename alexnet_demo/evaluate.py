@@ -16,6 +16,7 @@ from alexnet_demo.config import CLASSES
 from alexnet_demo.data import load_split
 from alexnet_demo.predict import Classifier, digest, pictures_in, read_file
 from alexnet_demo.preprocess import Choices, PictureError, Prepared, prepare
+from alexnet_demo.results import Results, by_class
 
 LEAST = 1e-12  # a probability is taken for no less, so that its logarithm is finite
 
@@ -158,26 +159,24 @@ def score(probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
 
     Returns:
         ``samples``; ``accuracy`` and ``loss`` (mean cross-entropy, nats); ``classes``: by name
-        ``precision``, ``recall`` (None where undefined) and ``samples``; ``confusion``: rows are
-        true classes, columns predicted ones, counts.
+        ``precision``, ``recall``, ``f1`` (None where undefined) and ``samples``; ``confusion``:
+        rows are true classes, columns predicted ones, counts.
     """
-    guesses = probabilities.argmax(1)
-    count = len(CLASSES)
-    confusion = (labels * count + guesses).bincount(minlength=count**2).view(count, count)
-    true, guessed, hits = confusion.sum(1), confusion.sum(0), confusion.diagonal()
+    found = Results(probabilities.numpy(), labels.numpy())
     return {
         "samples": len(labels),
-        "accuracy": float(hits.sum() / len(labels)),
+        "accuracy": found.accuracy,
         "loss": float(nll_loss(probabilities.clamp(min=LEAST).log(), labels)),
         "classes": {
-            name: {
-                "precision": _share(int(hits[i]), int(guessed[i])),
-                "recall": _share(int(hits[i]), int(true[i])),
-                "samples": int(true[i]),
+            line.name: {
+                "precision": line.precision,
+                "recall": line.recall,
+                "f1": line.f1,
+                "samples": line.samples,
             }
-            for i, name in enumerate(CLASSES)
+            for line in by_class(found.confusion)
         },
-        "confusion": confusion.tolist(),
+        "confusion": found.confusion.tolist(),
     }
 
 

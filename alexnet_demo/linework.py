@@ -33,7 +33,9 @@ def place(ink: np.ndarray) -> np.ndarray:
         scaled = cv2.GaussianBlur(scaled, (0, 0), 0.4 * scale)
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
     top, left = (CANVAS - size[1]) // 2, (CANVAS - size[0]) // 2
-    canvas[top : top + size[1], left : left + size[0]] = scaled > (0.3 if scale < 1 else 0.45)
+    # A line one pixel wide may share its ink between two smaller ones.
+    least = min(0.3, 0.45 * scale) if scale < 1 else 0.45
+    canvas[top : top + size[1], left : left + size[0]] = scaled > least
     return canvas
 
 

@@ -112,6 +112,8 @@ def only_sheet(picture: np.ndarray) -> np.ndarray | None:
         return None
     sheet = cv2.drawContours(np.zeros_like(grey), [outline], -1, 1, cv2.FILLED)
     sheet = cv2.erode(padded(sheet, 1), disc(7))[1:-1, 1:-1]
+    if not sheet.any():
+        return None
     beyond = carried_on(small.astype(np.float32), sheet > 0)
     size = (picture.shape[1], picture.shape[0])
     share = cv2.resize(sheet.astype(np.float32), size)[..., None]

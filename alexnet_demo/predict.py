@@ -281,10 +281,17 @@ def expand(paths: Iterable[str]) -> Iterator[Path]:
     for name in paths:
         if name == "-":
             yield from expand(line for raw in sys.stdin if (line := raw.strip()) and line != "-")
-        elif Path(name).is_dir():
+        elif _is_folder(Path(name)):
             yield from pictures_in(Path(name))
         else:
             yield Path(name)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, or a place that may not be looked at
+        return False
 
 
 def pictures_in(folder: Path) -> list[Path]:

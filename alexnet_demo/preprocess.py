@@ -21,7 +21,6 @@ from torch.nn.functional import interpolate
 
 from alexnet_demo import linework, paper, segment
 from alexnet_demo.config import IMAGE_SIZE
-from alexnet_demo.linework import SHADE, SKETCH_SIDE
 from alexnet_demo.opening import (
     MAX_PIXELS,
     SUFFIXES,
@@ -38,9 +37,7 @@ __all__ = [
     "KINDS",
     "MAX_PIXELS",
     "POLARITIES",
-    "SHADE",
     "SIDE",
-    "SKETCH_SIDE",
     "SUFFIXES",
     "Box",
     "Choices",
@@ -115,7 +112,7 @@ class Prepared:
     Attributes:
         steps: from the picture as it came to the network's input, in order.
         views: uint8 squares, 0 background to 255: (28, 28) of photos and the data set,
-            (SKETCH_SIDE, SKETCH_SIDE) of drawings. The answer is their mean probability.
+            square of `linework.SKETCH_SIDE` of drawings. The answer is their mean probability.
         choices: what was decided: no ``auto`` left, the box filled in.
     """
 
@@ -243,6 +240,8 @@ def _sketch(album: Album, picture: np.ndarray, choices: Choices) -> Prepared:
     box = share_box(mask_box(ink), ink.shape)
     album.add("Ink", _polarity_words(choices, polarity), ink * np.uint8(255))
     placed = linework.place(cut(ink, box))
+    if not placed.any():
+        raise PictureError(_NO_INK)
     album.add("Cropped", "Only the drawing is left, its proportions kept.", placed * np.uint8(255))
     strokes, middle = linework.redraw(placed)
     album.add("One pen", "Drawn again with a pen of the usual width.", strokes * np.uint8(255))
@@ -308,8 +307,8 @@ def _photo(
 def worn(picture: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     """`segment.without_skin` at the size that masks are found at, bool (H, W) or None."""
     small = shrink(picture, segment.PLAIN_SIDE)
-    garment = segment.without_skin(small, segment.enlarge(mask, small.shape))
-    return None if garment is None else segment.enlarge(garment, mask.shape) & mask
+    garment = segment.without_skin(small, segment.resize_mask(mask, small.shape))
+    return None if garment is None else segment.resize_mask(garment, mask.shape) & mask
 
 
 _GROUND_WORDS = {
@@ -367,7 +366,7 @@ def find_object(
         suits = not segment.absurd(mask)
     else:
         return None
-    return segment.enlarge(mask, picture.shape) if suits or by_hand else None
+    return segment.resize_mask(mask, picture.shape) if suits or by_hand else None
 
 
 def tone(light: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -104,11 +104,11 @@ def fill_holes(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - closed, connectivity=4)
     outer = np.unique(labels[rim(shape, 0)])
     areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
-    areas[outer] = 0
+    areas[outer] = areas[0] = 0  # the ground, and the object itself
     holes = [i for i in range(1, count) if areas[i] > 0]
     whole = closed.sum() + areas.sum()
-    kept_open = [i for i in holes if areas[i] > 0.03 * whole]
-    if sum(areas[i] for i in kept_open) > 0.4 * whole:
+    kept_open = [i for i in holes if areas[i] > 0.06 * whole]
+    if sum(areas[i] for i in kept_open) > 0.6 * whole:
         kept_open = []
     fill = np.isin(labels, [i for i in holes if i not in kept_open])
     return (closed > 0) | fill
@@ -188,7 +188,7 @@ def absurd(mask: np.ndarray) -> bool:
     return not 0.03 < float(mask.mean()) < 0.93
 
 
-def enlarge(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def resize_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A mask at another size, its edge kept smooth, bool of that shape (H, W)."""
     size = (shape[1], shape[0])
     return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5

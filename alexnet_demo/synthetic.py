@@ -70,7 +70,7 @@ def handles(grey: Tensor, masks: Tensor, labels: Tensor, dice: Dice) -> tuple[Te
     """Some bags with a handle above them, which catalogues lay flat or leave out."""
     width, height = dice.uniform(0.25, 0.7), dice.uniform(0.4, 1.2)
     here = points(SIDE, dice.device).expand(dice.count, -1, -1, -1)
-    # The bag moves down and keeps its width: the frame fits all of it anyway.
+    # The bag becomes smaller and moves down; the frame fits all of it anyway.
     top = each(torch.where(masks.amax(3)[:, 0] > 0, here[..., 0, 1], 1.0).amin(1))
     squeezed = here[..., 1:] * 1.8 - 0.8
     both = sample(torch.cat([grey, masks], 1), torch.cat([here[..., :1] * 1.3, squeezed], -1))
@@ -186,7 +186,7 @@ def as_photos(images: Tensor, labels: Tensor, generator: torch.Generator) -> Ten
     cloth = lit(retoned(cloth, dice), dice)
     other = grounds(grey, side, dice)
     # A wearer or hanger stays with the garment when it is cut out.
-    scene = worn(other, body, labels, where + each2(off), cut, dice)
+    scene = worn(other, labels, where + each2(off), cut, dice)
     ragged = (body + 0.18 * dice.clouds(6, side) * each(dice.chance(0.5)) > 0.5).float()
     body = torch.where(cut, ragged, body)
     picture = cloth * body + scene * (1 - body)
@@ -256,9 +256,7 @@ def grounds(grey: Tensor, side: int, dice: Dice) -> Tensor:
     return (each(level) + lines + fine + coarse + things).clamp(0, 1)
 
 
-def worn(
-    ground: Tensor, body: Tensor, labels: Tensor, where: Tensor, cut: Tensor, dice: Dice
-) -> Tensor:
+def worn(ground: Tensor, labels: Tensor, where: Tensor, cut: Tensor, dice: Dice) -> Tensor:
     """What is around the garment: the ground, black where it was cut out, or the one who wears it.
 
     Head, neck and arms of a wearer, their trousers below a top, a top above trousers, legs below

@@ -22,7 +22,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo import linework, preprocess
+from alexnet_demo import linework
 from alexnet_demo.config import CLASSES, TrainConfig, lr_at
 from alexnet_demo.data import Split, epoch_order, load_split
 from alexnet_demo.device import keep_freed_memory
@@ -84,7 +84,7 @@ def scores(engine: Engine, held: Split, test: Split, real: Path | None) -> dict[
         ),
     }
     if real is not None:
-        with (real / "manifest.csv").open(newline="") as file:
+        with (real / "manifest.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         hits = defaultdict(list)
         for row in rows:
@@ -114,8 +114,7 @@ def main() -> None:
     for name in given.variants:
         settings = dict(VARIANTS[name])
         for constant, usual in CONSTANTS.items():
-            for module in (linework, preprocess):
-                setattr(module, constant, settings.get(constant, usual))
+            setattr(linework, constant, settings.get(constant, usual))
         settings = {k: v for k, v in settings.items() if k not in CONSTANTS}
         config = TrainConfig.from_recipe(
             "best",

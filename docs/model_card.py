@@ -325,7 +325,8 @@ def certainty(record: Record) -> list[str]:
         "## When it does not know",
         "",
         f"**Calibration.** The logits are divided by a temperature of {found['temperature']:.3f}. "
-        f"The expected calibration error on the test set, in {15} bins, is {percent(test['ece'])}; "
+        f"The expected calibration error on the test set, in {config.CALIBRATION_BINS} bins, is "
+        f"{percent(test['ece'])}; "
         f"it would be {percent(plain['ece'])} without (`python -m alexnet_demo evaluate --json`, "
         "`ece` and `uncalibrated`).",
     ]

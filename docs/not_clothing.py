@@ -215,7 +215,9 @@ def measure(
     test = load_split(train=False).head(count).images.numpy()
     sets = {"test set": readable(map(Image.fromarray, test))}
     for folder in folders:
-        sets[folder.name] = readable(read_file(path) for path in pictures_in(folder))
+        sets[str(folder)] = readable(read_file(path) for path in pictures_in(folder))
+    if empty := [name for name, pictures in sets.items() if not pictures]:
+        raise ValueError(f"{empty[0]} holds no pictures that can be read.")
     clothing = {name: score(classifier, pictures) for name, pictures in sets.items()}
     families = {}
     for name, draw in FAMILIES.items():
@@ -260,8 +262,12 @@ def main() -> None:
     parser.add_argument("--clothing", type=Path, nargs="*", default=[], help="folders of clothing")
     add_weights_options(parser)
     options = parser.parse_args()
-    classifier = Classifier.load(weights_of(options), options.device)
-    print(json.dumps(measure(classifier, options.count, options.clothing), indent=1))
+    try:
+        classifier = Classifier.load(weights_of(options), options.device)
+        found = measure(classifier, options.count, options.clothing)
+    except ValueError as error:
+        sys.exit(str(error))
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

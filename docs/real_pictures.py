@@ -21,6 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo.__main__ import add_weights_options, weights_of
+from alexnet_demo.config import CLASSES
 from alexnet_demo.predict import classify_paths
 
 Record = dict[str, Any]
@@ -41,7 +42,8 @@ class Tally:
 
     def add(self, row: Mapping[str, str], answer: Record) -> None:
         """Count a line of the manifest and what `predict` said of it."""
-        accepted = {row["label"], *filter(None, (row.get("alternates") or "").split(";"))}
+        others = (row.get("alternates") or "").split(";")
+        accepted = {row["label"], *(name.strip() for name in others)}
         lenient = answer.get("label") in accepted
         sure = bool(answer.get("sure"))
         self.pictures += 1
@@ -71,7 +73,7 @@ def read_manifest(folder: Path) -> list[dict[str, str]]:
     """The lines of ``manifest.csv``.
 
     Raises:
-        ValueError: when it is missing, empty, or lacks a column.
+        ValueError: when it is missing, empty, lacks a column, or names an unknown class.
     """
     try:
         with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
@@ -80,6 +82,8 @@ def read_manifest(folder: Path) -> list[dict[str, str]]:
         raise ValueError(f"{folder} holds no manifest.csv that can be read.") from error
     if not rows or not {"path", "source", "label"} <= rows[0].keys():
         raise ValueError(f"{folder / 'manifest.csv'} needs lines with path, source and label.")
+    if unknown := {row["label"] for row in rows} - set(CLASSES):
+        raise ValueError(f"{sorted(unknown)[0]} is none of the classes: {', '.join(CLASSES)}.")
     return rows
 
 
@@ -111,7 +115,8 @@ def measure(folder: Path, weights: Path, device: str = "auto") -> Record:
     """Ask a network about every picture of a manifest, see `score`."""
     rows = read_manifest(folder)
     paths = {str(folder / row["path"]): row["path"] for row in rows}
-    answers = {paths[a["path"]]: a for a in classify_paths(paths, weights, device)}
+    found = classify_paths(paths, weights, device)
+    answers = {paths[a["path"]]: a for a in found if a["path"] in paths}
     return score(rows, answers)
 
 
@@ -120,7 +125,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with a manifest.csv")
     add_weights_options(parser)
     options = parser.parse_args()
-    print(json.dumps(measure(options.folder, weights_of(options), options.device), indent=1))
+    try:
+        found = measure(options.folder, weights_of(options), options.device)
+    except ValueError as error:
+        sys.exit(str(error))
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

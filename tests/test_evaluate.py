@@ -25,10 +25,10 @@ def test_figures_of_a_case_counted_by_hand() -> None:
     total = math.log(math.exp(9) + 9)
     assert report["loss"] == pytest.approx(total - 2 * 9 / 4, rel=1e-5)
     first, second, third, unseen = (report["classes"][CLASSES[i]] for i in (0, 1, 2, 9))
-    assert first == {"precision": 1.0, "recall": 0.5, "samples": 2}
-    assert second == {"precision": pytest.approx(1 / 3), "recall": 1.0, "samples": 1}
-    assert third == {"precision": None, "recall": 0.0, "samples": 1}
-    assert unseen == {"precision": None, "recall": None, "samples": 0}
+    assert first == {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "samples": 2}
+    assert second == {"precision": pytest.approx(1 / 3), "recall": 1.0, "f1": 0.5, "samples": 1}
+    assert third == {"precision": None, "recall": 0.0, "f1": 0.0, "samples": 1}
+    assert unseen == {"precision": None, "recall": None, "f1": None, "samples": 0}
     assert report["confusion"][0][:3] == [1, 1, 0]
     assert report["confusion"][2][:3] == [0, 1, 0]
 

@@ -6,18 +6,20 @@ import csv
 import hashlib
 import html
 import io
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 from PIL import Image
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.config import CLASSES
 from alexnet_demo.ui import sight
 from alexnet_demo.ui.pictures import data_url
-from alexnet_demo.ui.wording import percent
+from alexnet_demo.ui.wording import percent, plain
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.predict import Classifier, Prediction
@@ -26,6 +28,7 @@ if TYPE_CHECKING:  # both import torch
 TOP = 5
 WORTH_NAMING = 0.1
 """Probability from which a second guess is named."""
+_LAST_FILES = "last answers"  # session state: the same for many files
 _LAST = "last answer"  # session state: lest a page that runs anew ask the network again
 _CSS = Path(__file__).parent / "frontend" / "bars.css"
 
@@ -168,20 +171,58 @@ def waiting(words: str) -> None:
 # ------------------------------------------------------------------ many at once
 
 
-def table(rows: list[tuple[str, Prepared, Prediction]]) -> None:
+@dataclass(frozen=True)
+class Row:
+    """A file, its picture as a small data URL, and what a network says of it."""
+
+    file: str
+    picture: str
+    answer: Prediction
+
+
+def ask_many(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[list[Row], list[str]]:
+    """Classify files, once; what cannot be used gives a sentence.
+
+    Returns:
+        Rows in the files' order, and the sentences.
+    """
+    asked = (tuple(file.file_id for file in files), sight.choices(), classifier)
+    last = st.session_state.get(_LAST_FILES)
+    if last is None or last[0] != asked:
+        with st.spinner("Looking at the pictures…"):
+            last = st.session_state[_LAST_FILES] = asked, _classify(files, classifier)
+    return last[1]
+
+
+def _classify(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[list[Row], list[str]]:
+    from alexnet_demo.preprocess import PictureError, prepare
+
+    choices, seen, pictures, problems = sight.choices(), [], [], []
+    for file in files:
+        try:
+            prepared = prepare(file.getvalue(), choices)
+            seen.append((file.name, data_url(prepared.steps[0].image, 96)))
+            pictures.append(replace(prepared, steps=()))  # which hold large pictures
+        except PictureError as error:
+            problems.append(f"{plain(file.name)}: {error}")
+    found = classifier.predict(pictures)
+    return [Row(*shown, answer) for shown, answer in zip(seen, found, strict=True)], problems
+
+
+def table(rows: list[Row]) -> None:
     """Thumbnail, file, label and probability of each, and the same as CSV."""
     st.dataframe(
         [
             {
-                "Picture": data_url(prepared.steps[0].image, 96),
-                "File": no_formula(name),  # the table has a CSV download of its own
-                "Label": answer.label,
-                "Probability": answer.probability * 100,
-                "Sure": answer.sure,
-                "Clothing": answer.clothing,
-                "Kind": sight.KINDS[prepared.kind],
+                "Picture": row.picture,
+                "File": no_formula(row.file),  # the table has a CSV download of its own
+                "Label": row.answer.label,
+                "Probability": row.answer.probability * 100,
+                "Sure": row.answer.sure,
+                "Clothing": row.answer.clothing,
+                "Kind": sight.KINDS[row.answer.kind],
             }
-            for name, prepared, answer in rows
+            for row in rows
         ],
         column_config={
             "Picture": st.column_config.ImageColumn(width="small"),
@@ -194,7 +235,7 @@ def table(rows: list[tuple[str, Prepared, Prediction]]) -> None:
     )
     st.download_button(
         "Download predictions",
-        as_csv([(name, answer) for name, _, answer in rows]),
+        as_csv([(row.file, row.answer) for row in rows]),
         "predictions.csv",
         "text/csv",
         icon=":material/download:",

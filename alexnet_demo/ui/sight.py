@@ -63,11 +63,16 @@ _CSS = Path(__file__).parent / "frontend" / "steps.css"
 
 
 def choices(usual: Kind = "auto") -> Choices:
-    """What is chosen under `controls`; ``usual`` where the kind is left automatic."""
+    """What is chosen under `controls`; ``usual`` where the kind is left automatic.
+
+    Pictures of the data set are light on dark already.
+    """
     from alexnet_demo.preprocess import Choices
 
     kind, polarity, ground, crop = map(_chosen, CONTROLS)
     box = _chosen_box() if crop == "hand" else None
+    if (usual, kind, polarity) == ("dataset", "auto", "auto"):
+        polarity = "keep"
     return Choices(usual if kind == "auto" else kind, polarity, ground, box)
 
 
@@ -220,10 +225,8 @@ def framed(image: Image.Image, box: Box) -> Image.Image:
     """The picture, small, with a frame around the part that is used."""
     small = image.convert("RGB")
     small.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    left, top, right, bottom = box
-    corners = (
-        *(round(left * small.width), round(top * small.height)),
-        *(round(right * small.width) - 1, round(bottom * small.height) - 1),
-    )
+    left, top = round(box[0] * small.width), round(box[1] * small.height)
+    right, bottom = round(box[2] * small.width) - 1, round(box[3] * small.height) - 1
+    corners = (left, top, max(left, right), max(top, bottom))  # a thin thing has a thin frame
     ImageDraw.Draw(small).rectangle(corners, outline=_FRAME, width=max(1, max(small.size) // 80))
     return small

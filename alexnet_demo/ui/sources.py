@@ -106,7 +106,7 @@ def samples(classifier: Classifier) -> None:
         alt = f"Test picture {index}: {truth}"
         st.image(png(enlarge(image, 336)), width=336, alt=alt, caption=alt)
     with right:
-        prepared = answers.show(image, classifier, truth=truth)
+        prepared = answers.show(image, classifier, usual="dataset", truth=truth)
     sight.steps(prepared)
 
 
@@ -149,24 +149,16 @@ def _single(file: UploadedFile, classifier: Classifier) -> None:
 
 
 def _many(files: Sequence[UploadedFile], classifier: Classifier) -> None:
-    from alexnet_demo.preprocess import PictureError, prepare
-
-    choices = sight.choices()
-    names, pictures, problems = [], [], []
-    for file in files[:MAX_FILES]:
-        try:
-            if file.size > MAX_FILE_MB * 2**20:
-                raise PictureError("The file is too large.")
-            pictures.append(prepare(file.getvalue(), choices))
-            names.append(file.name)
-        except PictureError as error:
-            problems.append(f"{plain(file.name)}: {error}")
+    small = [file for file in files[:MAX_FILES] if file.size <= MAX_FILE_MB * 2**20]
+    rows, problems = answers.ask_many(small, classifier)
+    large = [file for file in files[:MAX_FILES] if file not in small]
+    problems = [*problems, *(_too_large(file.name) for file in large)]
     if len(files) > MAX_FILES:
         problems.append(f"Only the first {MAX_FILES} files were taken.")
     for problem in problems:
         st.error(problem, icon=":material/error:")
-    if pictures:
-        answers.table(list(zip(names, pictures, classifier.predict(pictures), strict=True)))
+    if rows:
+        answers.table(rows)
     sight.controls()
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from alexnet_demo.config import TrainConfig
+from alexnet_demo.config import CLASSES, TrainConfig
+from alexnet_demo.dice import ANKLE_BOOT, SHIRT
 from alexnet_demo.synthetic import as_drawings, as_photos
 
+SELDOM = {SHIRT: 0.7, ANKLE_BOOT: 0.3}
+"""Shares of a class that are not drawn."""
 ERASE_SIDES = (4, 12)
 """Least and greatest side of an erased rectangle, in pixels of 28."""
 
@@ -43,6 +46,18 @@ def augment(
     if config.erase:
         plain = erase(plain, config.erase, generator)
     return [*groups, plain] if len(plain) or not groups else groups
+
+
+def seldom_drawn_last(labels: Tensor, generator: torch.Generator) -> Tensor:
+    """An order (N,) of a batch by which `augment` draws classes about as often as people do.
+
+    What people call a jacket or a shoe is drawn all the time, a shirt hardly ever, and outlines
+    alone do not tell a shirt from a coat or a boot from a high sneaker. So most shirts and some
+    boots go to the end of the batch, where pictures stay as they are.
+    """
+    shares = torch.tensor([SELDOM.get(label, 0.0) for label in range(len(CLASSES))])
+    late = _uniform(len(labels), generator) < shares.to(labels.device)[labels]
+    return late.long().argsort(stable=True)
 
 
 def flip(images: Tensor, generator: torch.Generator) -> Tensor:

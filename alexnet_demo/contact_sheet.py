@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from alexnet_demo.augment import augment
+from alexnet_demo.augment import augment, seldom_drawn_last
 from alexnet_demo.config import CLASSES, TrainConfig
 from alexnet_demo.data import Split
 
@@ -49,6 +49,9 @@ def some_garments(split: Split, each: int, turn: int = 0) -> Split:
 def as_trained_on(garments: Split, config: TrainConfig, seed: int) -> list[Group]:
     """The pictures exactly as a batch of them goes into training, in groups that are not empty."""
     generator = torch.Generator().manual_seed(seed)
+    if config.drawings:
+        order = seldom_drawn_last(garments.labels, generator)
+        garments = Split(garments.images[order], garments.labels[order])
     shown = augment(garments.images, garments.labels, config, generator)
     ways: list[Way] = ["drawings"] * bool(round(config.drawings * len(garments)))
     ways += ["photos"] * bool(round(config.photos * len(garments)))

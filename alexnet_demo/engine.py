@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from alexnet_demo import device as devices
-from alexnet_demo.augment import augment
+from alexnet_demo.augment import augment, seldom_drawn_last
 from alexnet_demo.config import TrainConfig, width_at
 from alexnet_demo.data import Split, seed_of
 from alexnet_demo.device import autocast
@@ -117,6 +117,8 @@ class Engine:
             group["lr"] = lr
         # Every process changes the whole batch alike, so that their number changes nothing.
         generator = torch.Generator(self.device).manual_seed(self._seed("pictures", number))
+        if self.config.drawings:
+            chosen = chosen[seldom_drawn_last(data.labels[chosen], generator)]
         labels = data.labels[chosen]
         parts = augment(data.images[chosen], labels, self.config, generator)
         part, weight = self.team.share(len(chosen))

@@ -77,7 +77,9 @@ def strays(side: int, pen: Tensor, dice: Dice) -> Tensor:
     return (pen / 2 + 0.5 - away[:, None]).clamp(0, 1)
 
 
-def seams(where: Tensor, bottom: Tensor, labels: Tensor, pen: Tensor, dice: Dice) -> Tensor:
+def seams(
+    where: Tensor, bottom: Tensor, labels: Tensor, above: Tensor, pen: Tensor, dice: Dice
+) -> Tensor:
     """Ink (N, 1, H, W) in [0, 1] of the lines by which people tell garments apart.
 
     A coat or a shirt opens in front, with lapels, buttons and pockets; a pullover has a neckband, a
@@ -88,6 +90,7 @@ def seams(where: Tensor, bottom: Tensor, labels: Tensor, pen: Tensor, dice: Dice
         where: (N, H, W, 2), points of the garment's own picture, x then y in [−1, 1].
         bottom: (N,), the garment's lowest point there.
         labels: int64 (N,).
+        above: bool (N,), sandals seen from above; the others have no strap between the toes.
         pen: (N, 1, 1, 1), pixels.
     """
     x, y = where[..., 0][:, None], where[..., 1][:, None]
@@ -104,7 +107,7 @@ def seams(where: Tensor, bottom: Tensor, labels: Tensor, pen: Tensor, dice: Dice
     middle = each(dice.uniform(-0.06, 0.06))
     low = each(dice.uniform(-0.85, -0.1))  # where the lapels meet
     opening = (y > low) & (across < 0.35)
-    add(x - middle, opening, {COAT: 0.8, SHIRT: 0.7})
+    add(x - middle, opening, {COAT: 0.9, SHIRT: 0.5})
     lapel = across - 0.3 * (low - y) / (low + 1)
     add(lapel, (y < low) & (across < 0.35), {COAT: 0.6, SHIRT: 0.5})
     step = each(dice.uniform(0.2, 0.4))
@@ -127,5 +130,5 @@ def seams(where: Tensor, bottom: Tensor, labels: Tensor, pen: Tensor, dice: Dice
     add(flap, everywhere, {BAG: 0.35})
     add((x.square() + flap.square()).sqrt() - 0.06, everywhere, {BAG: 0.25})
     strap = y.abs() - 0.6 * (x + 0.55)
-    add(strap, (x > -0.55) & (x < 0.2), {SANDAL: 0.35})
+    add(strap, (x > -0.55) & (x < 0.2) & each(above), {SANDAL: 1.0})
     return ink

@@ -86,11 +86,16 @@ def handles(grey: Tensor, masks: Tensor, labels: Tensor, dice: Dice) -> tuple[Te
     )
 
 
-def from_above(masks: Tensor, labels: Tensor, dice: Dice) -> Tensor:
-    """Some sandals with their gaps closed: the outline of a sole."""
+def from_above(masks: Tensor, labels: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
+    """Some flat sandals with their gaps closed: the outline of a sole.
+
+    Returns:
+        Masks like those given, and which of them are seen from above, bool (N,).
+    """
     closed = -max_pool2d(-max_pool2d(pad(masks, [6] * 4), 13, stride=1), 13, stride=1, padding=6)
-    chosen = (labels == SANDAL) & dice.chance(0.3)
-    return torch.where(each(chosen), closed, masks)
+    flat = masks.amax(3)[:, 0].sum(1) < SIDE / 2
+    chosen = (labels == SANDAL) & flat & dice.chance(0.5)
+    return torch.where(each(chosen), closed, masks), chosen
 
 
 # ------------------------------------------------------------------ drawings
@@ -116,9 +121,9 @@ def as_drawings(
     dice = Dice(len(images), generator)
     grey = images[:, None].float() / 255
     grey, masks = handles(grey, silhouettes(grey, labels), labels, dice)
-    masks = from_above(masks, labels, dice)
+    masks, above = from_above(masks, labels, dice)
     bottom = masks.amax(3)[:, 0].cumsum(1).argmax(1) * 2 / SIDE - 1
-    warp = bent(labels, DRAWN, dice, lying=0.3, taller=0.5)
+    warp = bent(labels, DRAWN, dice, lying=0.3, taller=0.8)
     where = framed(masks, warp, side, dice.uniform(0.88, 1.0))
     scale = side / SIDE
     soft = avg_pool2d(pad(masks, [1] * 4, mode="replicate"), 2, stride=1)[..., 1:, 1:]
@@ -130,7 +135,7 @@ def as_drawings(
     again = line(body - 0.45 + 0.3 * dice.clouds(4, side), 0.8 * pen) * (body > 0.02)
     ink = ink.maximum(again * each(dice.chance(0.2)))
     ink = ink.maximum(edges(tone, scale, pen, dice) * (inside > 0.5))
-    ink = ink.maximum(seams(where, bottom, labels, pen, dice) * (body > 0.5))
+    ink = ink.maximum(seams(where, bottom, labels, above, pen, dice) * (body > 0.5))
     ink = ink * (dice.clouds(7, side) > -each(dice.uniform(1.6, 6.0)))  # gaps
     ink = ink.maximum(strays(side, pen, dice) * each(dice.chance(0.08)))
     ink = ink * each(dice.uniform(0.75, 1.0))

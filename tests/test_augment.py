@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from alexnet_demo.augment import augment, erase, flip, shift
+from alexnet_demo.augment import SELDOM, augment, erase, flip, seldom_drawn_last, shift
 from alexnet_demo.config import TrainConfig
+from alexnet_demo.dice import ANKLE_BOOT, BAG, SHIRT
 from alexnet_demo.linework import SKETCH_SIDE
 
 
@@ -86,6 +87,18 @@ def test_erasing_hides_one_rectangle_under_one_grey(pictures: Tensor):
         assert max(box.shape) <= 12
         assert len(box.unique()) <= 2  # a pixel may have had that grey before
     assert torch.equal(erase(pictures, 0.0, generator()), pictures)
+
+
+def test_shirts_mostly_come_last_and_the_rest_keep_their_order():
+    labels = torch.arange(10).repeat(200)
+    order = seldom_drawn_last(labels, generator())
+    assert order.sort().values.tolist() == list(range(2_000))
+    ordered = labels[order]
+    shirts, boots, bags = ((ordered[:1_600] == label).sum() for label in (SHIRT, ANKLE_BOOT, BAG))
+    assert 30 < shirts < 100 < boots < 170 < bags
+    usual = ~torch.isin(labels, torch.tensor(list(SELDOM)))
+    kept = order[torch.isin(order, usual.nonzero().flatten())]
+    assert kept.tolist() == sorted(kept.tolist())
 
 
 def test_a_seed_repeats_all_of_it(pictures: Tensor, labels: Tensor):

@@ -13,6 +13,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,6 @@ def describe_run(run: Run) -> Record:
     return {
         "id": run.id,
         "recipe": run.config.recipe,
-        "command": ["python", "-m", "alexnet_demo", *run.config.command()],
         "seed": run.config.seed,
         "tested_on": run.config.tested_on,
         "tested_images": run.config.tested_images,
@@ -55,7 +55,7 @@ def describe_run(run: Run) -> Record:
         "best_epoch": history.best["epoch"],
         "epochs": history.epochs,
         "starts": [
-            {"step": e["step"], "commit": e.get("commit"), "epochs": e["config"]["epochs"]}
+            {"step": e["step"], "commit": e.get("commit"), "config": e["config"]}
             for e in EventReader(run.events).read()
             if e["event"] == "start"
         ],
@@ -158,6 +158,22 @@ def introduction(record: Record) -> list[str]:
     ]
 
 
+def commands(starts: Sequence[Record]) -> list[str]:
+    """What was typed: the training's own command, then one for each time it went on."""
+    program = ["python", "-m", "alexnet_demo"]
+    configs = [config.TrainConfig.from_json(start["config"]) for start in starts]
+    lines = [shlex.join([*program, *configs[0].command()])]
+    for before, after in pairwise(configs):
+        changes = {
+            name: getattr(after, name)
+            for name in config.CHANGEABLE
+            if getattr(after, name) != getattr(before, name)
+        }
+        options = [f"--{name.replace('_', '-')} {value}" for name, value in changes.items()]
+        lines.append(" ".join([*program, "train --resume RUN", *options]))
+    return lines
+
+
 def training(run: Record, epoch: int) -> list[str]:
     """Recipe, place, time, and the curve; the weights are those of this epoch."""
     began = datetime.fromtimestamp(run["began"], timezone.utc)
@@ -179,7 +195,7 @@ def training(run: Record, epoch: int) -> list[str]:
         "## Training",
         "",
         "```bash",
-        shlex.join(run["command"]),
+        *commands(run["starts"]),
         "```",
         "",
         *table(
@@ -198,8 +214,7 @@ def training(run: Record, epoch: int) -> list[str]:
                 (
                     "commit",
                     "; ".join(
-                        f"`{s['commit'] or 'unknown'}` from step {s['step']} on, planned for "
-                        f"{s['epochs']} epochs"
+                        f"`{s['commit'] or 'unknown'}` from step {s['step']:,} on"
                         for s in run["starts"]
                     ),
                 ),

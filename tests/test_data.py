@@ -29,6 +29,13 @@ def test_the_published_set_comes_with_the_clone(test_split: Split):
     assert train.labels.bincount().tolist() == [6000] * 10
 
 
+def test_head_and_tail_are_the_ends(test_split: Split):
+    assert torch.equal(test_split.head(2).labels, test_split.labels[:2])
+    assert torch.equal(test_split.tail(2).labels, test_split.labels[-2:])
+    assert len(test_split.tail(0)) == len(test_split.head(0)) == 0
+    assert len(test_split.tail(20_000)) == 10_000
+
+
 def test_input_equals_the_articles_transform(test_split: Split):
     """Within one grey level: PIL rounds to whole ones after each of its two passes."""
     article = transforms.Compose([transforms.Resize(224), transforms.ToTensor()])

@@ -52,6 +52,17 @@ def test_every_pen_becomes_the_standard_pen(pen: int) -> None:
     assert inside[CANVAS // 2, CANVAS // 2] and not inside[3, 3]
 
 
+@pytest.mark.parametrize("side", [300, 420, 512])
+def test_a_line_one_pixel_wide_survives_being_made_smaller(side: int) -> None:
+    ink = np.eye(side, dtype=bool)
+    ink[side // 2] = True
+    ink[:, side // 3] = True
+    placed = linework.place(ink)
+    margin = linework.PEN
+    assert placed[margin:-margin, margin:-margin].any(1).mean() > 0.95
+    assert placed[margin:-margin, margin:-margin].any(0).mean() > 0.95
+
+
 def test_filled_parts_stay_filled() -> None:
     image = Image.fromarray(drawn(7).copy())
     ImageDraw.Draw(image).rectangle((90, 130, 170, 200), fill=0)

@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from alexnet_demo import config
+from alexnet_demo.config import TrainConfig
 from alexnet_demo.data import load_split
 from alexnet_demo.export import export
 from alexnet_demo.files import write_json
@@ -98,6 +100,21 @@ def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("path,label\n1.png,Bag\n")
     with pytest.raises(ValueError, match="needs lines with path, source and label"):
         real_pictures.read_manifest(tmp_path)
+    (tmp_path / "manifest.csv").write_text("path,source,label\n1.png,here,Hat\n")
+    with pytest.raises(ValueError, match="Hat is none of the classes"):
+        real_pictures.read_manifest(tmp_path)
+
+
+def test_the_card_says_what_was_typed_also_when_a_run_went_on() -> None:
+    first = TrainConfig.from_recipe("best", validation=3000)
+    starts = [
+        {"config": first.to_json()},
+        {"config": replace(first, epochs=50, lr_scale=2.0).to_json()},
+    ]
+    assert model_card.commands(starts) == [
+        "python -m alexnet_demo train --recipe best --validation 3000",
+        "python -m alexnet_demo train --resume RUN --epochs 50 --lr-scale 2.0",
+    ]
 
 
 # ------------------------------------------------------------------ what is no clothing

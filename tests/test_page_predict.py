@@ -203,6 +203,12 @@ def test_the_frame_is_drawn_around_the_part_that_is_used() -> None:
     assert not grey[22:48, 22:58].any()
 
 
+def test_a_thing_thinner_than_a_pixel_has_a_frame_too() -> None:
+    image = Image.new("L", (500, 500))
+    for box in ((0.5, 0.0, 0.501, 1.0), (0.0, 0.3, 1.0, 0.301), (0.999, 0.999, 1.0, 1.0)):
+        assert np.asarray(framed(image, box)).any()
+
+
 def test_several_views_are_shown_and_said_to_be_averaged(app: AppTest) -> None:
     uploaded(app, picture())
     assert "views" not in page_text(app)

@@ -117,7 +117,11 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "schedule": ("constant", "linear"),
     "init": ("default", "kaiming"),
 }
-CHANGEABLE = ("epochs", "lr_scale", "patience", "drawings", "photos", "devices", "checkpoint_minutes")
+CHANGEABLE = (
+    *("epochs", "lr_scale", "patience"),
+    *("drawings", "photos"),
+    *("devices", "checkpoint_minutes"),
+)
 """Settings that a paused run may go on with changed."""
 
 

@@ -66,6 +66,14 @@ def describe_run(run: Run) -> Record:
     }
 
 
+def source_of(run: Run, epoch: int | None) -> Path | None:
+    """The run's weights in float32 of that epoch, its best or its last, if it still has them."""
+    for path in (run.best, run.last):
+        if path.is_file() and checkpoint.load_weights(path)[1].get("epoch") == epoch:
+            return path
+    return None
+
+
 def describe_weights(weights: Path) -> Record:
     """The file: size, digest, number of parameters, certainty."""
     model, info = checkpoint.load_weights(weights)
@@ -92,7 +100,7 @@ def measure(
     """Everything that the card tells, JSON-able.
 
     Args:
-        run: that the weights came from; its best weights are measured beside them if there.
+        run: that the weights came from; its own of the same epoch are measured beside them.
         weights: the file that ships.
         real: folder of real pictures with a manifest, see `real_pictures`.
         device: name for `device.resolve`.
@@ -100,15 +108,17 @@ def measure(
         count: pictures of each family that is no clothing.
     """
     classifier = Classifier.load(weights, device)
-    has_float = run.best.is_file()
+    about = describe_weights(weights)
+    whole = source_of(run, about["epoch"])
     return {
         "run": describe_run(run),
-        "weights": describe_weights(weights),
+        "weights": about,
+        "source": whole.name if whole else run.best.name,
         "test": evaluate(weights, device, samples=samples),
-        "float_test": evaluate(run.best, device, samples=samples) if has_float else None,
+        "float_test": evaluate(whole, device, samples=samples) if whole else None,
         "not_clothing": not_clothing.measure(classifier, count, []),
         "real": real_pictures.measure(real, weights, device) if real else None,
-        "float_real": real_pictures.measure(real, run.best, device) if real and has_float else None,
+        "float_real": real_pictures.measure(real, whole, device) if real and whole else None,
     }
 
 
@@ -261,7 +271,8 @@ def test_scores(record: Record) -> list[str]:
         lines += [
             f"The same network in float32 reaches {percent(plain['accuracy'])}: the shipped file "
             f"differs by {points:+.2f} points "
-            "(`python -m alexnet_demo evaluate --weights runs/RUN/checkpoints/best.safetensors`).",
+            "(`python -m alexnet_demo evaluate --weights "
+            f"runs/RUN/checkpoints/{record['source']}`).",
             "",
         ]
     return lines
@@ -354,7 +365,8 @@ def certainty(record: Record) -> list[str]:
         lines.append(
             f"The temperature was fitted on {notes['images']:,} training images {origin}: "
             f"{percent(notes['ece_before'])} before, {percent(notes['ece_after'])} after "
-            "(`python -m alexnet_demo export --weights runs/RUN/checkpoints/best.safetensors "
+            "(`python -m alexnet_demo export --weights "
+            f"runs/RUN/checkpoints/{record['source']} "
             f"--out weights/{record['weights']['name']} --json`)."
         )
     lines += [

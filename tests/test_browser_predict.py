@@ -190,9 +190,6 @@ def shipped_url(tmp_path: Path) -> Iterator[str]:
         served.kill()
 
 
-@pytest.mark.xfail(
-    strict=False, reason="the preliminary network knows 6 of the 12; 9 wait for the final one"
-)
 def test_drawings_of_real_people_are_known(page: Page, shipped_url: str) -> None:
     """A hand moves the mouse along strokes of Quick, Draw!; most come out right."""
     open_page(page, shipped_url)

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from alexnet_demo import checkpoint
+from alexnet_demo.data import load_split
 from alexnet_demo.evaluate import evaluate
 from alexnet_demo.model import AlexNet
-from alexnet_demo.predict import Classifier
+from alexnet_demo.preprocess import to_input
 from alexnet_demo.quantize import SCALE, dequantize, quantize
 from alexnet_demo.runs import Run
 
@@ -72,6 +73,8 @@ def test_a_trained_network_answers_the_same(trained_run: Run, tmp_path: Path) ->
     whole, small = (evaluate(p, "cpu", samples=2_000) for p in (trained_run.best, path))
     assert whole["accuracy"] > 0.5
     assert abs(small["accuracy"] - whole["accuracy"]) < 0.0025  # five pictures
-    pixels = torch.randint(0, 256, (4, 28, 28), dtype=torch.uint8).numpy()
-    logits, near = (Classifier.load(p).logits(pixels) for p in (trained_run.best, path))
-    assert (near - logits).abs().max() < 0.02 * logits.abs().max()
+    # In float32: bfloat16, which a classifier may choose, is coarser than these 8 bits.
+    x = to_input(load_split(train=False).head(16).images)
+    with torch.no_grad():
+        logits, near = (checkpoint.load_weights(p)[0].eval()(x) for p in (trained_run.best, path))
+    assert (near - logits).abs().max() < 0.03 * logits.abs().max()

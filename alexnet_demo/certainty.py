@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from alexnet_demo.config import CALIBRATION_BINS
+from alexnet_demo.results import Results
 
 ScoreKind = Literal["energy", "angle", "combined"]
 SCORES = get_args(ScoreKind)
@@ -83,19 +84,13 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = CALIBRATION_BINS) -> float:
     """Expected calibration error, 0 to 1: how far top probabilities are from the share of hits.
 
-    The answers are sorted by their top probability into bins of equal width; the differences
-    between mean probability and accuracy of the bins are averaged, weighted by their answers
-    (Guo et al. 2017, equation 3).
+    See `Results.calibration_error`, which this is for tensors.
 
     Args:
         probabilities: (N, classes), rows summing to 1; N at least 1.
         labels: int64 (N,).
     """
-    top, guesses = probabilities.double().max(1)
-    place = (top * bins).ceil().long().clamp(1, bins) - 1  # bins are open below
-    gap = torch.zeros(bins, dtype=torch.double)
-    gap.index_add_(0, place, (guesses == labels).double() - top)
-    return float(gap.abs().sum() / len(labels))
+    return Results(probabilities.numpy(), labels.numpy()).calibration_error(bins)
 
 
 def auroc(clothing: Tensor, other: Tensor) -> float:

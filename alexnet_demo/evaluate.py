@@ -16,7 +16,7 @@ from alexnet_demo.config import CLASSES
 from alexnet_demo.data import load_split
 from alexnet_demo.predict import Classifier, digest, pictures_in, read_file
 from alexnet_demo.preprocess import Choices, PictureError, Prepared, prepare
-from alexnet_demo.results import Results, by_class
+from alexnet_demo.results import Results, by_class, share
 
 LEAST = 1e-12  # a probability is taken for no less, so that its logarithm is finite
 
@@ -198,7 +198,7 @@ def trust(answers: Answers, certainty: Certainty) -> dict[str, Any]:
         "ece": calibration_error(answers.probabilities, answers.labels),
         "clothing": float(answers.clothing.float().mean()),
         "sure": float(sure.float().mean()),
-        "sure_accuracy": _share(int((hits & sure).sum()), int(sure.sum())),
+        "sure_accuracy": share(int((hits & sure).sum()), int(sure.sum())),
     }
     if answers.logits is not None:
         report["uncalibrated"] = {
@@ -206,10 +206,6 @@ def trust(answers: Answers, certainty: Certainty) -> dict[str, Any]:
             "ece": calibration_error(answers.logits.softmax(1), answers.labels),
         }
     return report
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
 
 
 def format_report(report: dict[str, Any]) -> str:

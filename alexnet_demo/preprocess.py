@@ -262,9 +262,8 @@ def _sketch(album: Album, picture: np.ndarray, choices: Choices) -> Prepared:
 def detect_ink(picture: np.ndarray) -> Polarity:
     """``invert`` where a drawing's ink is darker than its paper, else ``keep``."""
     grey = to_grey(picture)
-    ground = ground_level(grey)
-    if not 85 <= ground <= 170:
-        return "invert" if ground > 127 else "keep"
+    if clear := polarity_of_ground(ground_level(grey)):
+        return clear
     dark = paper.lines_and_rest(shrink(grey, paper.LOOK_SIDE))[2]
     return "invert" if dark else "keep"
 
@@ -441,12 +440,19 @@ def detect_polarity(grey: np.ndarray, mask: np.ndarray | None = None) -> Polarit
         mask: bool (H, W), True on the object, if known.
     """
     ground = ground_level(grey)
-    if not 85 <= ground <= 170:
-        return "invert" if ground > 127 else "keep"
+    if clear := polarity_of_ground(ground):
+        return clear
     if mask is not None and mask.any() and not mask.all():
         return "invert" if grey[mask].mean() < grey[~mask].mean() else "keep"
     difference = grey.astype(np.int64) - ground
     return "invert" if -difference[difference < 0].sum() > difference.clip(0).sum() else "keep"
+
+
+def polarity_of_ground(ground: int) -> Polarity | None:
+    """What a clearly light or dark ground (0 to 255) alone decides; None on a middle grey."""
+    if 85 <= ground <= 170:
+        return None
+    return "invert" if ground > 127 else "keep"
 
 
 def ground_level(grey: np.ndarray) -> int:

@@ -121,14 +121,18 @@ class Results:
                     (number - 1) / bins,
                     number / bins,
                     count,
-                    float(self.confidence[inside].mean()) if count else 0.0,
+                    float(self.confidence[inside].mean(dtype=np.float64)) if count else 0.0,
                     float(self.hits[inside].mean()) if count else 0.0,
                 )
             )
         return found
 
     def calibration_error(self, bins: int = CALIBRATION_BINS) -> float:
-        """Expected calibration error, 0 to 1 (Guo et al. 2017, equation 3)."""
+        """Expected calibration error, 0 to 1: how far confidence is from the share of hits.
+
+        The differences between mean top probability and accuracy of the bins are averaged, weighted
+        by their answers (Guo et al. 2017, equation 3).
+        """
         gaps = [b.count * abs(b.confidence - b.accuracy) for b in self.calibration(bins)]
         return sum(gaps) / len(self.labels)
 
@@ -156,16 +160,17 @@ def by_class(counts: np.ndarray) -> list[ClassScore]:
         scores.append(
             ClassScore(
                 name,
-                _share(hits, guessed),
-                _share(hits, true),
-                _share(2 * hits, guessed + true),
+                share(hits, guessed),
+                share(hits, true),
+                share(2 * hits, guessed + true),
                 true,
             )
         )
     return scores
 
 
-def _share(part: int, whole: int) -> float | None:
+def share(part: int, whole: int) -> float | None:
+    """part / whole; None where nothing can be divided."""
     return part / whole if whole else None
 
 

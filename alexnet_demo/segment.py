@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from alexnet_demo.raster import disc, smooth_surface
+from alexnet_demo.raster import disc, slopes, smooth_surface
 
 PLAIN_SIDE, CUT_SIDE = 256, 144  # longest side that masks are found at, pixels
 MARGIN = 0.04  # of the centred rectangle that a cluttered photo's object is looked for in
@@ -85,9 +85,8 @@ def soft_shadow(picture: np.ndarray, ground: Ground, off: np.ndarray, least: flo
     ratio = picture / np.maximum(ground.surface, 1)
     grey = ratio.mean(2)
     spread = ratio.max(2) - ratio.min(2)
-    smooth = cv2.GaussianBlur(picture.mean(2).astype(np.float32), (0, 0), 1)
-    slope = np.hypot(cv2.Sobel(smooth, -1, 1, 0), cv2.Sobel(smooth, -1, 0, 1)) / 8
-    passable = (spread < 0.06) & (grey > 0.55) & (grey < 1.02) & (slope < 3.5)
+    gentle = slopes(picture.mean(2), blur=1) < 3.5
+    passable = (spread < 0.06) & (grey > 0.55) & (grey < 1.02) & gentle
     bare = off <= least
     labels = cv2.connectedComponents((passable | bare).astype(np.uint8), connectivity=4)[1]
     joined = np.isin(labels, np.unique(labels[bare & rim(bare.shape)])) & (labels > 0)

@@ -9,7 +9,6 @@ out; ``docs/ablation.md`` holds them as a table, with what was concluded.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 import time
@@ -29,6 +28,7 @@ from alexnet_demo.device import keep_freed_memory
 from alexnet_demo.engine import Engine
 from alexnet_demo.preprocess import prepare, to_input
 from alexnet_demo.synthetic import as_drawings, as_photos
+from docs.real_pictures import read_manifest
 
 Variant = dict[str, Any]
 VARIANTS: dict[str, Variant] = {
@@ -84,10 +84,8 @@ def scores(engine: Engine, held: Split, test: Split, real: Path | None) -> dict[
         ),
     }
     if real is not None:
-        with (real / "manifest.csv").open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
         hits = defaultdict(list)
-        for row in rows:
+        for row in read_manifest(real):
             views = prepare((real / row["path"]).read_bytes()).views
             p = sum(probabilities(engine, torch.from_numpy(v.copy())[None])[0] for v in views)
             assert isinstance(p, Tensor)

@@ -65,8 +65,14 @@ def test_calibration_is_that_of_the_evaluation() -> None:
     bins = found.calibration()
     assert sum(b.count for b in bins) == 3_000
     assert all(b.low < b.confidence <= b.high for b in bins if b.count)
-    expected = calibration_error(torch.from_numpy(probabilities), torch.from_numpy(labels))
+    # Answer by answer: what its bin's confidence and share of hits differ by, averaged.
+    top, hits = probabilities.max(1).astype(float), probabilities.argmax(1) == labels
+    place = np.ceil(top * config.CALIBRATION_BINS)
+    gaps = [abs(top[place == p].mean() - hits[place == p].mean()) for p in place]
+    expected = float(np.mean(gaps))
     assert found.calibration_error() == pytest.approx(expected, abs=1e-6)
+    same = calibration_error(torch.from_numpy(probabilities), torch.from_numpy(labels))
+    assert same == found.calibration_error()
 
 
 def test_heeding_confidence_answers_fewer(small: Results) -> None:

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from alexnet_demo.config import CLASSES, TrainConfig
-from alexnet_demo.dice import ANKLE_BOOT, SHIRT
+from alexnet_demo.dice import ANKLE_BOOT, SANDAL, SHIRT
 from alexnet_demo.synthetic import as_drawings, as_photos
 
-SELDOM = {SHIRT: 0.7, ANKLE_BOOT: 0.3}
+SELDOM = {SHIRT: 0.7, ANKLE_BOOT: 0.4, SANDAL: 0.4}
 """Shares of a class that are not drawn."""
 ERASE_SIDES = (4, 12)
 """Least and greatest side of an erased rectangle, in pixels of 28."""
@@ -52,9 +52,9 @@ def seldom_drawn_last(labels: Tensor, config: TrainConfig, generator: torch.Gene
     """An order (N,) of a batch by which `augment` draws classes about as often as people do.
 
     What people call a jacket or a shoe is drawn all the time, a shirt hardly ever, and outlines
-    alone do not tell a shirt from a coat or a boot from a high sneaker. So most shirts and some
-    boots go to the end of the batch, where pictures stay as they are. Where none or all are to be
-    drawn, the order stays.
+    alone do not tell a shirt from a coat, or a boot or a closed sandal from a sneaker. So most
+    shirts and some boots and sandals go to the end of the batch, where pictures stay as they are.
+    Where none or all are to be drawn, the order stays.
     """
     if not 0 < config.drawings < 1:
         return torch.arange(len(labels), device=labels.device)

@@ -78,7 +78,7 @@ def strays(side: int, pen: Tensor, dice: Dice) -> Tensor:
 
 
 def seams(
-    where: Tensor, bottom: Tensor, labels: Tensor, above: Tensor, pen: Tensor, dice: Dice
+    where: Tensor, bottom: Tensor, labels: Tensor, soles: Tensor, pen: Tensor, dice: Dice
 ) -> Tensor:
     """Ink (N, 1, H, W) in [0, 1] of the lines by which people tell garments apart.
 
@@ -90,7 +90,7 @@ def seams(
         where: (N, H, W, 2), points of the garment's own picture, x then y in [−1, 1].
         bottom: (N,), the garment's lowest point there.
         labels: int64 (N,).
-        above: bool (N,), sandals seen from above; the others have no strap between the toes.
+        soles: int64 (N,), soles seen from above, toes up; only they have a strap between the toes.
         pen: (N, 1, 1, 1), pixels.
     """
     x, y = where[..., 0][:, None], where[..., 1][:, None]
@@ -118,8 +118,8 @@ def seams(
     add(pocket, (across > 0.16) & (across < 0.42), {COAT: 0.4, SHIRT: 0.1})
     everywhere = across < 2
     band = bottom[:, None, None, None] - each(dice.uniform(0.1, 0.25))
-    soles = {SNEAKER: 0.5, ANKLE_BOOT: 0.3}
-    add(y - band, everywhere, {PULLOVER: 0.5, COAT: 0.2, BAG: 0.1} | soles)
+    welts = {SNEAKER: 0.5, ANKLE_BOOT: 0.3}
+    add(y - band, everywhere, {PULLOVER: 0.5, COAT: 0.2, BAG: 0.1} | welts)
     wide, deep = each(dice.uniform(0.2, 0.35)), each(dice.uniform(0.1, 0.35))
     neck = ((x / wide).square() + ((y + 1) / deep).square()).sqrt() - 1
     add(neck, everywhere, {T_SHIRT: 0.4, PULLOVER: 0.5, DRESS: 0.3})
@@ -129,6 +129,8 @@ def seams(
     flap = y - each(dice.uniform(-0.2, 0.4)) + each(dice.uniform(0, 0.5)) * x.square()
     add(flap, everywhere, {BAG: 0.35})
     add((x.square() + flap.square()).sqrt() - 0.06, everywhere, {BAG: 0.25})
-    strap = y.abs() - 0.6 * (x + 0.55)
-    add(strap, (x > -0.55) & (x < 0.2) & each(above), {SANDAL: 1.0})
+    toe = each(dice.uniform(-0.8, -0.5))
+    aside = torch.where(each(soles) == 2, (across - 0.5).abs(), across)
+    strap = aside - each(dice.uniform(0.3, 0.8)) * (y - toe)
+    add(strap, (y > toe) & (y < 0.3) & each(soles > 0), {SANDAL: 1.0})
     return ink

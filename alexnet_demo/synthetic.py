@@ -34,7 +34,7 @@ from alexnet_demo.warp import Bend, Warp, framed, points, sample
 SIDE = 28  # of a Fashion-MNIST picture, pixels
 
 DRAWN = Bend(
-    turn=12, stretch=0.3, shear=0.2, tilt=0.2, spread=0.5, wobble=0.03, sleeves=90, shortened=0.5
+    turn=12, stretch=0.3, shear=0.2, tilt=0.2, spread=0.4, wobble=0.03, sleeves=90, shortened=0.5
 )
 SEEN = Bend(turn=18, stretch=0.15, shear=0.12, tilt=0.25, wobble=0.015, sleeves=60, shortened=0.4)
 
@@ -49,7 +49,7 @@ def silhouettes(images: Tensor, labels: Tensor) -> Tensor:
     """
     seen = (images > 0.06).float()
     grown = max_pool2d(seen, 3, stride=1, padding=1)
-    closed = -max_pool2d(-pad(grown, [1] * 4), 3, stride=1)
+    closed = -max_pool2d(-grown, 3, stride=1, padding=1)
     return torch.where(each(one_of(labels, (TROUSER, SANDAL))), seen, closed)
 
 
@@ -57,17 +57,21 @@ def bent(labels: Tensor, bend: Bend, dice: Dice, lying: float, taller: float = 0
     """Bends that suit the garments: sleeves are raised, legs spread.
 
     A share ``lying`` of the shoes points any way, as shoes seen from above do. Sneakers become
-    higher by a factor of up to exp(``taller``): people draw them higher than they are.
+    higher by a factor of up to exp(``taller``), and trousers wider: so people draw them.
     """
     any_way = one_of(labels, SHOES) & dice.chance(lying)
     turns = torch.where(any_way, dice.uniform(-100, 100), 0.0)
     sleeved, legged = one_of(labels, TOPS), labels == TROUSER
-    higher = dice.uniform(0, taller) * (labels == SNEAKER)
+    higher = dice.uniform(0, taller) * ((labels == SNEAKER).float() - (labels == TROUSER).float())
     return Warp(dice.count, bend, dice.generator, turns, sleeved, legged, higher)
 
 
 def handles(grey: Tensor, masks: Tensor, labels: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
-    """Some bags with a handle above them, which catalogues lay flat or leave out."""
+    """Most bags with a handle above them, which catalogues lay flat or leave out.
+
+    What a handle encloses is open, or part of the outline as in a quick drawing, and then dark
+    above a light upper edge of the bag, so that a line between them is drawn.
+    """
     width, height = dice.uniform(0.25, 0.7), dice.uniform(0.4, 1.2)
     here = points(SIDE, dice.device).expand(dice.count, -1, -1, -1)
     # The bag becomes smaller and moves down; the frame fits all of it anyway.
@@ -79,23 +83,36 @@ def handles(grey: Tensor, masks: Tensor, labels: Tensor, dice: Dice) -> tuple[Te
     tall = each(height).minimum(edge + 0.95).clamp(min=0.1)
     arc = ((x / each(width)).square() + ((y - edge) / tall).square()).sqrt()
     ring = ((arc - 1).abs() * each(width).minimum(tall) < 0.07) & (y < edge + 0.1)
-    chosen = each((labels == BAG) & dice.chance(0.4))
+    dome = each(dice.chance(0.5))
+    handle = torch.where(dome, (arc < 1) & (y < edge + 0.1), ring)
+    chosen = each((labels == BAG) & dice.chance(0.65))
+    tone = torch.where(dome, torch.where(y > edge, 1.0, 0.0), 0.6)
     return (
-        torch.where(chosen, both[:, :1].maximum(0.6 * ring), grey),
-        torch.where(chosen, (both[:, 1:] > 0.5).float().maximum(ring.float()), masks),
+        torch.where(chosen, both[:, :1].maximum(tone * handle), grey),
+        torch.where(chosen, (both[:, 1:] > 0.5).float().maximum(handle.float()), masks),
     )
 
 
-def from_above(masks: Tensor, labels: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
-    """Some flat sandals with their gaps closed: the outline of a sole.
+def from_above(
+    grey: Tensor, masks: Tensor, labels: Tensor, dice: Dice
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Most flat sandals as people draw them: soles seen from above, toes up, one or a pair.
 
     Returns:
-        Masks like those given, and which of them are seen from above, bool (N,).
+        Grey pictures and masks like those given, and how many soles each shows, int64 (N,).
     """
     closed = -max_pool2d(-max_pool2d(pad(masks, [6] * 4), 13, stride=1), 13, stride=1, padding=6)
     flat = masks.amax(3)[:, 0].sum(1) < SIDE / 2
-    chosen = (labels == SANDAL) & flat & dice.chance(0.5)
-    return torch.where(each(chosen), closed, masks), chosen
+    chosen = (labels == SANDAL) & flat & dice.chance(0.85)
+    sole = closed.rot90(-1, (2, 3))
+    half = sole[..., SIDE // 4 : -SIDE // 4]
+    two = dice.chance(0.5)
+    soles = torch.where(each(two), torch.cat([half, half.flip(3)], 3), sole)
+    return (
+        torch.where(each(chosen), 0.6 * soles, grey),
+        torch.where(each(chosen), soles, masks),
+        torch.where(chosen, 1 + two.long(), 0),
+    )
 
 
 # ------------------------------------------------------------------ drawings
@@ -121,21 +138,23 @@ def as_drawings(
     dice = Dice(len(images), generator)
     grey = images[:, None].float() / 255
     grey, masks = handles(grey, silhouettes(grey, labels), labels, dice)
-    masks, above = from_above(masks, labels, dice)
-    bottom = masks.amax(3)[:, 0].cumsum(1).argmax(1) * 2 / SIDE - 1
-    warp = bent(labels, DRAWN, dice, lying=0.3, taller=0.8)
+    grey, masks, soles = from_above(grey, masks, labels, dice)
+    bottom = (masks.amax(3)[:, 0].cumsum(1).argmax(1) + 1) * 2 / SIDE - 1
+    warp = bent(labels, DRAWN, dice, lying=0.1, taller=0.8)
     where = framed(masks, warp, side, dice.uniform(0.88, 1.0))
     scale = side / SIDE
-    soft = avg_pool2d(pad(masks, [1] * 4, mode="replicate"), 2, stride=1)[..., 1:, 1:]
     inner = (blur(masks, 1) > 0.97).float()
-    body, inside, tone = sample(torch.cat([soft, inner, blur(grey, 1)], 1), where).split(1, dim=1)
+    inside, tone = sample(torch.cat([inner, blur(grey, 1)], 1), where).split(1, dim=1)
+    # Means of four pixels lie on their corners: one more than pixels, on the same square.
+    soft = avg_pool2d(pad(masks, [1] * 4), 2, stride=1)
+    body = sample(soft, where * (SIDE / (SIDE + 1)))
     body = blur(body, max(1, round(scale / 2)))
     pen = each(scale * dice.uniform(0.9, 1.9))
     ink = line(body - 0.45 - 0.05 * dice.clouds(7, side), pen)
     again = line(body - 0.45 + 0.3 * dice.clouds(4, side), 0.8 * pen) * (body > 0.02)
     ink = ink.maximum(again * each(dice.chance(0.2)))
     ink = ink.maximum(edges(tone, scale, pen, dice) * (inside > 0.5))
-    ink = ink.maximum(seams(where, bottom, labels, above, pen, dice) * (body > 0.5))
+    ink = ink.maximum(seams(where, bottom, labels, soles, pen, dice) * (body > 0.5))
     ink = ink * (dice.clouds(7, side) > -each(dice.uniform(1.6, 6.0)))  # gaps
     ink = ink.maximum(strays(side, pen, dice) * each(dice.chance(0.08)))
     ink = ink * each(dice.uniform(0.75, 1.0))
@@ -204,10 +223,10 @@ def pairs(grey: Tensor, masks: Tensor, labels: Tensor, dice: Dice) -> tuple[Tens
     """Shoes, often, as two: one behind the other, side by side, or side by side from above."""
     two = each(one_of(labels, SHOES) & dice.chance(0.6))
     abreast = each(dice.chance(0.5))
-    drawn = torch.randint(3, 13, (2,), generator=dice.generator, device=dice.device)
-    down, aside = (int(v) for v in drawn)
+    aside, up = dice.uniform(-5, 5), dice.uniform(3, 13)
     both = torch.cat([grey, masks], 1)
-    moved = both.roll((-down, aside - 8), dims=(2, 3))
+    offset = torch.stack([-aside, up], 1).round() * 2 / SIDE
+    moved = sample(both, points(SIDE, dice.device) + each2(offset))
     behind = torch.where(both[:, 1:] > 0.5, both, moved * 0.85)
     behind[:, 1:] = both[:, 1:].maximum(moved[:, 1:])
     narrow = interpolate(both, size=(SIDE, SIDE // 2), mode="bilinear", align_corners=False)

@@ -90,7 +90,7 @@ class Warp:
         field = normal(2, WAVES, WAVES) * (bend.wobble * (0.3 + uniform(1, 1, 1)))
         self.field = interpolate(field, scale_factor=6, mode="bicubic", align_corners=False)
         self.trunk = 0.4 + 0.15 * uniform()
-        self.spread = uniform() * bend.spread
+        self.spread, self.knee = uniform() * bend.spread, 0.2 + 1.1 * uniform()
         self.spread = self.spread * legged if legged is not None else 0 * self.spread
         raised = uniform() * math.radians(bend.sleeves)
         raised = raised * (uniform() < 0.7)
@@ -123,9 +123,13 @@ class Warp:
         return torch.where(angle[..., None] > 0.05, turned, points)
 
     def _legs_together(self, points: Tensor) -> Tensor:
-        """Back from legs apart to legs side by side; the gap between them is outside."""
+        """Back from legs apart to legs side by side; the gap between them is outside.
+
+        It widens from the crotch down, at the knee to its full width.
+        """
         x, y = points.unbind(-1)
-        away = self.spread[:, None, None] * (y + 0.3).clamp(min=0)
+        down = (y + 0.3) / self.knee[:, None, None]
+        away = self.spread[:, None, None] * down.clamp(0, 1)
         old = x.abs() - away
         moved = torch.where(old < 0, OUTSIDE, x.sign() * old)
         return torch.stack([torch.where(away > 0, moved, x), y], -1)

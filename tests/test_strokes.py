@@ -42,8 +42,8 @@ def seams_of(label: int, count: int = 200) -> Tensor:
     """The seams of many garments of a class that fill the frame, upright: (N, side, side)."""
     where = points(SKETCH_SIDE, torch.device("cpu")).expand(count, -1, -1, -1)
     labels, pen = torch.full((count,), label), torch.full((count, 1, 1, 1), 2.5)
-    bottom, above = torch.full((count,), 0.95), torch.ones(count, dtype=torch.bool)
-    ink = seams(where, bottom, labels, above, pen, Dice(count, generator()))
+    bottom, soles = torch.full((count,), 0.95), torch.ones(count, dtype=torch.long)
+    ink = seams(where, bottom, labels, soles, pen, Dice(count, generator()))
     assert ink.shape == (count, 1, SKETCH_SIDE, SKETCH_SIDE)
     assert 0 <= ink.min() <= ink.max() <= 1
     return ink[:, 0]

@@ -76,6 +76,11 @@ def test_silhouettes_close_holes_but_not_between_trouser_legs():
     assert trouser[15, 14] == 0
 
 
+def test_silhouettes_reach_the_edge_of_the_picture():
+    full = torch.full((1, 1, 28, 28), 0.8)
+    assert (silhouettes(full, torch.tensor([CLASSES.index("Coat")])) == 1).all()
+
+
 def test_some_bags_get_a_handle_and_nothing_else_does(garments: Split):
     grey = garments.images[:, None].float() / 255
     masks = silhouettes(grey, garments.labels)
@@ -86,17 +91,23 @@ def test_some_bags_get_a_handle_and_nothing_else_does(garments: Split):
     assert not changed[~bags].any()
     assert 2 < changed[bags].sum() < 16
     assert ((handled > 0) & (covered == 0)).float().mean() < 0.05
-    # A handle is a ring: between it and the bag there is a gap.
+    # What a handle encloses is a gap in some masks, and dark cloth in others.
     column = covered[changed][:, 0].float().diff(dim=1).abs().sum(1).amax(1)
-    assert (column >= 3).float().mean() > 0.5
+    dark = ((covered == 1) & (handled == 0))[changed].flatten(1).sum(1) > 8
+    assert (column >= 3).any()
+    assert dark.any()
+    assert not dark.all()
 
 
-def test_some_sandals_become_soles_without_gaps(garments: Split):
+def test_flat_sandals_become_soles_without_gaps(garments: Split):
     grey = garments.images[:, None].float() / 255
     masks = silhouettes(grey, garments.labels)
-    closed, above = from_above(masks, garments.labels, Dice(len(masks), generator()))
-    assert (closed >= masks).all()
+    _, closed, soles = from_above(grey, masks, garments.labels, Dice(len(masks), generator()))
     changed = (closed != masks).flatten(1).any(1)
-    assert not above[garments.labels != SANDAL].any()
-    assert not changed[~above].any()
-    assert 2 < above.sum() < 14
+    assert not soles[garments.labels != SANDAL].any()
+    assert not changed[soles == 0].any()
+    assert 2 < (soles > 0).sum() < 14
+    # Toes up: soles are higher than they are wide, and a pair is its own mirror image.
+    one, two = closed[soles == 1], closed[soles == 2]
+    assert (one.amax(3).sum(2) > one.amax(2).sum(2)).all()
+    assert torch.equal(two, two.flip(3))

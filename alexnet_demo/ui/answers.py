@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -120,6 +121,25 @@ def bars(asked: Asked, truth: str = "") -> None:
         f'<div class="bars" role="list">{"".join(_bar(*row) for row in rows)}</div>'
     )
     st.toggle(f"All {len(CLASSES)} classes", key="all classes")
+
+
+def verdict(probabilities: np.ndarray, truth: str) -> None:
+    """What was said of a picture whose class is known, and a bar for the likeliest classes.
+
+    Args:
+        probabilities: (10,), in the order of the classes.
+    """
+    st.html(_CSS)
+    order = np.argsort(-probabilities, kind="stable")[:TOP]
+    rows = [(CLASSES[i], float(probabilities[i])) for i in order]
+    name, probability = rows[0]
+    note = "Right" if name == truth else f"Wrong: it is labelled {a(truth)}"
+    st.html(
+        f'<div class="answer"><div class="says">It says</div><div class="label">'
+        f"{html.escape(f'{a(name)} ({about(probability)})')}</div>"
+        f'<div class="note">{html.escape(note)}</div></div>'
+        f'<div class="bars" role="list">{"".join(_bar(*row) for row in rows)}</div>'
+    )
 
 
 def in_words(answer: Prediction) -> tuple[str, str]:

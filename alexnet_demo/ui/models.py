@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,33 @@ def wanted(found: list[Option]) -> str:
     return next((i for i in (asked, f"{run}/best", f"{run}/last") if i in ids), ids[0])
 
 
+def chosen() -> Option:
+    """What the reader chose with `picker`, which must have found something to choose."""
+    found = options()
+    return next(option for option in found if option.id == wanted(found))
+
+
+def digest(option: Option) -> str:
+    """SHA-256 of an option's file, hexadecimal.
+
+    Raises:
+        OSError: when the file has gone.
+    """
+    if option.path is None:
+        return str(st.session_state[_UPLOAD]["digest"])
+    stat = option.path.stat()
+    return _digest(str(option.path), (stat.st_mtime_ns, stat.st_size))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _digest(path: str, stamp: tuple[int, int]) -> str:
+    with (
+        Path(path).open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        return hashlib.sha256(data).hexdigest()
+
+
 def picker() -> Classifier | None:
     """Show the choice and return the network, loaded; None after saying why there is none."""
     found = options()
@@ -85,8 +113,8 @@ def picker() -> Classifier | None:
         return None
     st.session_state[_WIDGET] = wanted(found)
     labels = {option.id: option.label for option in found}
-    chosen = next(option for option in found if option.id == st.session_state[_WIDGET])
-    with st.popover(f"Model: {plain(chosen.label)}", icon=":material/network_node:"):
+    choice = next(option for option in found if option.id == st.session_state[_WIDGET])
+    with st.popover(f"Model: {plain(choice.label)}", icon=":material/network_node:"):
         st.selectbox(
             "Model",
             list(labels),
@@ -99,7 +127,7 @@ def picker() -> Classifier | None:
         about = st.empty()
         _upload_form()
     try:
-        classifier = _load(chosen)
+        classifier = load(choice)
     except ValueError as error:  # CheckpointError, told without importing torch for its name
         st.error(plain(str(error)), icon=":material/error:")
         return None
@@ -151,7 +179,7 @@ def use(run: Run) -> None:
 # ------------------------------------------------------------------ loading
 
 
-def _load(option: Option) -> Classifier:
+def load(option: Option) -> Classifier:
     """The option's network, from the cache where its file has not changed.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 
+import numpy as np
 from PIL import Image
 
 CRISP_UP_TO = 64  # longest side, pixels, of pictures that are enlarged in blocks
@@ -18,6 +19,23 @@ def enlarge(image: Image.Image, side: int) -> Image.Image:
     square = Image.new(image.mode, (side, side), "black" if image.mode == "L" else "white")
     square.paste(resized, ((side - size[0]) // 2, (side - size[1]) // 2))
     return square
+
+
+def heated(pixels: np.ndarray, heat: np.ndarray, side: int) -> bytes:
+    """A grey picture under a map of heat, as PNG.
+
+    Args:
+        pixels: uint8 (h, w).
+        heat: float (H, W) in [0, 1]; from clear over orange to yellow.
+        side: of the picture that comes out, pixels.
+    """
+    grey = np.asarray(enlarge(Image.fromarray(pixels), side), np.float32)[..., None]
+    smooth = Image.fromarray(heat.astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC)
+    level = np.clip(np.asarray(smooth), 0, 1)[..., None]
+    warm = np.concatenate([np.full_like(level, 255), 60 + 180 * level, 90 * level**3], axis=2)
+    share = 0.75 * level
+    mixed = grey * (1 - share) + warm * share
+    return png(Image.fromarray(mixed.round().astype(np.uint8)))
 
 
 def png(image: Image.Image) -> bytes:

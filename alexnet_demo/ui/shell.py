@@ -20,6 +20,7 @@ PAGES = (
     ("pages/1_Train.py", "Train", ":material/model_training:"),
     ("pages/2_Architecture.py", "Architecture", ":material/layers:"),
     ("pages/3_Predict.py", "Predict", ":material/draw:"),
+    ("pages/4_Results.py", "Results", ":material/fact_check:"),
 )
 STATE_COLORS = {
     "starting": "blue",

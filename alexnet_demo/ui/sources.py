@@ -87,7 +87,7 @@ def camera(classifier: Classifier) -> None:
 def samples(classifier: Classifier) -> None:
     """A picture of the test set, which no training has seen."""
     try:
-        split = _test_set()
+        split = test_set()
     except RuntimeError as error:  # DataError, told without importing torch for its name
         st.error(str(error), icon=":material/error:")
         return
@@ -170,7 +170,7 @@ def _too_large(name: str) -> str:
 
 
 @st.cache_resource(show_spinner="Opening the data set…")
-def _test_set() -> Split:
+def test_set() -> Split:
     from alexnet_demo.data import load_split
 
     return load_split(train=False)
@@ -184,7 +184,7 @@ def _number() -> None:
 def _another() -> None:
     """Any other picture of the chosen class."""
     sight.automatic()
-    labels = _test_set().labels
+    labels = test_set().labels
     name = st.session_state["sample class"]
     numbers: Sequence[int] = range(len(labels))
     if name != _ANY:

@@ -1,0 +1,416 @@
+"""Widgets of the Results page: figures over the test set, and the pictures behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from alexnet_demo import charts
+from alexnet_demo.config import CLASSES, TEST_SAMPLES
+from alexnet_demo.results import Results, by_class
+from alexnet_demo.ui import answers, models, sources
+from alexnet_demo.ui.pictures import data_url, enlarge, heated, png
+from alexnet_demo.ui.surveys import Survey, survey
+from alexnet_demo.ui.wording import percent, plain
+
+if TYPE_CHECKING:  # imports torch
+    from alexnet_demo.predict import Classifier
+
+PAGE = 48  # pictures that a gallery shows at first, and more with each click
+LEVELS = np.linspace(0, 0.99, 100)
+_VIEW, _CELL, _OPEN = "results view", "results cell", "results open"
+_LINKED = "results link"  # session state: the link's picture that was opened already
+_FRONTEND = Path(__file__).parent / "frontend"
+
+
+def _read(name: str) -> str:
+    return (_FRONTEND / name).read_text(encoding="utf-8")
+
+
+_matrix = st.components.v2.component(
+    "alexnet_demo.matrix",
+    html='<div class="matrix"></div>',
+    css=_read("matrix.css"),
+    js=_read("matrix.js"),
+)
+_gallery = st.components.v2.component(
+    "alexnet_demo.gallery",
+    html='<div class="gallery"></div>',
+    css=_read("gallery.css"),
+    js=_read("gallery.js"),
+)
+
+
+# ------------------------------------------------------------------ the survey
+
+
+def surveyed(classifier: Classifier) -> Results | None:
+    """The network's answers for the test set; None while they are on their way, after saying so."""
+    return _surveyed(models.chosen(), classifier)
+
+
+def _surveyed(option: models.Option, classifier: Classifier) -> Results | None:
+    try:
+        digest = models.digest(option)
+    except OSError:
+        st.error("The weights file has gone meanwhile: choose another model.", icon=_ERROR)
+        return None
+    found = survey(digest, classifier)
+    if found.problem:
+        st.error(plain(found.problem), icon=_ERROR)
+        if st.button("Try again", key=f"again {option.id}", icon=":material/refresh:"):
+            survey(digest, classifier, again=True)
+            st.rerun()
+    elif found.results is None:
+        st.fragment(_progress, run_every=0.5)(found, option.label)
+    return found.results
+
+
+_ERROR = ":material/error:"
+
+
+def _progress(found: Survey, name: str) -> None:
+    if found.work.done():
+        st.rerun()
+    st.progress(
+        min(1.0, found.share),
+        f"Asking “{plain(name)}” about every test picture: {found.done:,} of {TEST_SAMPLES:,}. "
+        "This is done once, then kept.",
+    )
+
+
+def totals(found: Results) -> None:
+    """The figures that sum all up."""
+    wrong = int((~found.hits).sum())
+    for place, (label, value, about) in zip(
+        st.columns(4),
+        (
+            (
+                "Test accuracy",
+                percent(found.accuracy, 2),
+                "The share of the test pictures that are named rightly. The article reached "
+                "90.47 %.",
+            ),
+            ("Mistakes", f"{wrong:,}", f"Of {len(found.labels):,} pictures."),
+            (
+                "Mean confidence",
+                percent(float(found.confidence.mean(dtype=np.float64))),
+                "The mean probability of the class that was named. In a well calibrated network it "
+                "equals the accuracy.",
+            ),
+            (
+                "Calibration error",
+                percent(found.calibration_error(), 2),
+                "Expected calibration error: how far confidence is from the share of right "
+                "answers, on average.",
+            ),
+        ),
+        strict=True,
+    ):
+        place.metric(label, value, help=about)
+
+
+# ------------------------------------------------------------------ views
+
+
+def choose() -> str:
+    """Let the reader choose what to look at; only that is computed and shown."""
+    link = st.query_params.get("show")
+    if _VIEW not in st.session_state and link in VIEWS:
+        st.session_state[_VIEW] = link
+    st.session_state.setdefault(_VIEW, next(iter(VIEWS)))
+    view: str | None = st.segmented_control(
+        "What to look at", list(VIEWS), key=_VIEW, label_visibility="collapsed", required=True
+    )
+    st.query_params["show"] = view or next(iter(VIEWS))
+    return view or next(iter(VIEWS))
+
+
+def _confusion(classifier: Classifier, found: Results) -> None:
+    st.caption(
+        "Rows are what the pictures show, columns what they were taken for. Choose a number, by "
+        "click or arrow keys, to see the pictures behind it."
+    )
+    result = _matrix(
+        data={"classes": list(CLASSES), "counts": found.confusion.tolist()},
+        default={"cell": None},
+        key=_CELL,
+        on_cell_change=lambda: None,
+    )
+    true, guess = _cell(result.cell, found)
+    numbers = found.cell(true, guess)
+    count = f"{len(numbers):,} test picture{'' if len(numbers) == 1 else 's'}"
+    if true == guess:
+        st.markdown(f"**{count}: {CLASSES[true]}, and known.** The surest answer first.")
+    else:
+        st.markdown(
+            f"**{count}: {CLASSES[true]}, but taken for {CLASSES[guess]}.** The surest answer "
+            "first."
+        )
+    _show(classifier, found, numbers, f"cell {true} {guess}")
+
+
+def _cell(sent: Any, found: Results) -> tuple[int, int]:
+    """The chosen cell; the greatest mistake where none was chosen (a browser can send anything)."""
+    try:
+        true, guess = (int(place) for place in sent)
+        if true in range(len(CLASSES)) and guess in range(len(CLASSES)):
+            return true, guess
+    except (TypeError, ValueError):
+        pass
+    wrong = found.confusion - np.diag(np.diag(found.confusion))
+    true, guess = divmod(int(wrong.argmax()), len(CLASSES))
+    return true, guess
+
+
+def _mistakes(classifier: Classifier, found: Results) -> None:
+    st.caption(
+        "The mistakes the network was surest of. Look twice: some are its own, others are labels "
+        "of the data set that one may doubt."
+    )
+    _show(classifier, found, found.mistakes(), "mistakes")
+
+
+def _narrow(classifier: Classifier, found: Results) -> None:
+    st.caption("Right, but only just: the answers with the least confidence first.")
+    _show(classifier, found, found.narrow_hits(), "narrow")
+
+
+def _first(classifier: Classifier, found: Results) -> None:
+    st.caption("Test pictures in the data set's order, as the article shows its first ones.")
+    _show(classifier, found, np.arange(len(found.labels)), "first")
+
+
+def _classes(classifier: Classifier, found: Results) -> None:
+    st.caption(
+        "Precision: of the pictures named so, how many are. Recall: of the pictures that are, how "
+        "many are named so. F1: their harmonic mean."
+    )
+    share = partial(st.column_config.ProgressColumn, format="percent", min_value=0, max_value=1)
+    st.dataframe(
+        [
+            {
+                "Class": line.name,
+                "Precision": line.precision,
+                "Recall": line.recall,
+                "F1": line.f1,
+                "Pictures": line.samples,
+            }
+            for line in by_class(found.confusion)
+        ],
+        column_config={name: share(name) for name in ("Precision", "Recall", "F1")},
+        hide_index=True,
+    )
+
+
+def _confidence(classifier: Classifier, found: Results) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Is it as sure as it may be?", anchor=False)
+        st.plotly_chart(charts.calibration_figure(found.calibration()), width="stretch")
+        st.caption(
+            "Each bar holds the answers of about that confidence and reaches as high as their "
+            "share of right ones. On the dashed line they are equal; below it the network is too "
+            "sure of itself. Pale bars hold fewer than 20 answers."
+        )
+    with right:
+        st.subheader("What if it may pass?", anchor=False)
+        st.plotly_chart(
+            charts.answered_figure(LEVELS, found.answered(LEVELS), found.accuracy), width="stretch"
+        )
+        st.caption(
+            "Were it to answer only from a certain confidence on, it would answer fewer pictures, "
+            "and more of the answers would be right."
+        )
+
+
+def _compare(classifier: Classifier, found: Results) -> None:
+    here = models.chosen()
+    others = {option.id: option for option in models.options() if option.id != here.id}
+    if not others:
+        st.info("There is no second model to compare with: train one, or upload a weights file.")
+        return
+    chosen = st.selectbox(
+        "Compare with", list(others), format_func=lambda i: others[i].label, key="results other"
+    )
+    try:
+        other = models.load(others[chosen])
+    except ValueError as error:
+        st.error(plain(str(error)), icon=_ERROR)
+        return
+    theirs = _surveyed(others[chosen], other)
+    if theirs is None:
+        return
+    numbers = found.disputed(theirs)
+    right = found.hits[numbers], theirs.hits[numbers]
+    st.markdown(
+        f"The other one reaches {percent(theirs.accuracy, 2)}. They differ on "
+        f"**{len(numbers):,} pictures**: here {int(right[0].sum()):,} are right where the other is "
+        f"wrong, there {int(right[1].sum()):,}, and {int((~right[0] & ~right[1]).sum()):,} are "
+        "wrong in both. The widest apart first."
+    )
+    _show(classifier, found, numbers, f"compare {chosen}", theirs)
+
+
+VIEWS: dict[str, Callable[[Classifier, Results], None]] = {
+    "Confusion": _confusion,
+    "Mistakes": _mistakes,
+    "Narrow hits": _narrow,
+    "First pictures": _first,
+    "Classes": _classes,
+    "Confidence": _confidence,
+    "Compare": _compare,
+}
+
+
+# ------------------------------------------------------------------ galleries
+
+
+def _show(
+    classifier: Classifier,
+    found: Results,
+    numbers: np.ndarray,
+    name: str,
+    other: Results | None = None,
+) -> None:
+    """Pictures with what is said of them; a click opens one."""
+    if not len(numbers):
+        st.info("There are no such pictures.")
+        return
+    many = f"shown {name}"  # session state
+    count = st.session_state.setdefault(many, PAGE)
+    images = sources.test_set().images
+    result = _gallery(
+        data={
+            "pictures": [
+                {
+                    "number": int(n),
+                    "src": data_url(Image.fromarray(images[int(n)].numpy()), 28),
+                    "says": _says(found, n),
+                    "right": bool(found.hits[n]),
+                    "below": _below(found, n, other),
+                }
+                for n in numbers[:count]
+            ]
+        },
+        key=f"gallery {name}",
+        on_opened_change=lambda: None,
+    )
+    if count < len(numbers):
+        left = len(numbers) - count
+        if st.button(f"Show more ({left:,} left)", key=f"more {name}"):
+            st.session_state[many] = count + PAGE
+            st.rerun()
+    opened = _opened(result.opened, len(found.labels))
+    if opened is not None:
+        st.session_state[_OPEN] = opened
+        _panel(classifier, found, [int(n) for n in numbers])
+
+
+def _says(found: Results, number: int) -> str:
+    return f"{CLASSES[found.guesses[number]]} {percent(float(found.confidence[number]), 0)}"
+
+
+def _below(found: Results, number: int, other: Results | None) -> str:
+    truth = CLASSES[found.labels[number]]
+    if other is not None:
+        return f"other: {_says(other, number)} · is: {truth}"
+    return "" if found.hits[number] else f"is: {truth}"
+
+
+def _opened(sent: Any, count: int) -> int | None:
+    """The picture to open: the one clicked, or the one a link names, once."""
+    if isinstance(sent, (int, float)) and 0 <= sent < count:
+        return int(sent)
+    link = st.query_params.get("picture", "")
+    if link.isdecimal() and int(link) < count and st.session_state.get(_LINKED) != link:
+        st.session_state[_LINKED] = link
+        return int(link)
+    return None
+
+
+# ------------------------------------------------------------------ one picture
+
+
+def _closed() -> None:
+    st.query_params.pop("picture", None)
+
+
+@st.dialog("A test picture", width="large", on_dismiss=_closed)
+def _panel(classifier: Classifier, found: Results, numbers: Sequence[int]) -> None:
+    """One picture: what is said of it and what it is, where the network looks, and its like."""
+    number = int(st.session_state[_OPEN])
+    _turn_page(numbers, number)
+    number = int(st.session_state[_OPEN])
+    st.query_params["picture"] = st.session_state[_LINKED] = str(number)
+    image = Image.fromarray(sources.test_set().images[number].numpy())
+    truth, guess = CLASSES[found.labels[number]], CLASSES[found.guesses[number]]
+    left, right = st.columns([1, 1.4], gap="medium")
+    with left:
+        st.image(png(enlarge(image, 252)), width=252, alt=f"Test picture {number}: {truth}")
+        st.caption(f"Test picture {number}, labelled {truth}")
+    with right:
+        answers.verdict(found.probabilities[number], truth)
+    _where_it_looks(classifier, found, number, truth, guess)
+    if st.button("Open on Predict", icon=":material/draw:"):
+        st.session_state["source"], st.session_state["sample"] = "Samples", number
+        st.switch_page("pages/3_Predict.py")
+
+
+def _turn_page(numbers: Sequence[int], number: int) -> None:
+    """Buttons to the neighbours in the list."""
+    place = numbers.index(number) if number in numbers else None
+
+    def go(step: int) -> None:
+        assert place is not None
+        st.session_state[_OPEN] = numbers[place + step]
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Previous", icon=":material/chevron_left:", disabled=not place, on_click=go, args=(-1,)
+        )
+        st.button(
+            "Next",
+            icon=":material/chevron_right:",
+            disabled=place is None or place + 1 >= len(numbers),
+            on_click=go,
+            args=(1,),
+        )
+        if place is not None:
+            st.markdown(f":gray[{place + 1:,} of {len(numbers):,}]", width="content")
+
+
+def _where_it_looks(
+    classifier: Classifier, found: Results, number: int, truth: str, guess: str
+) -> None:
+    """Grad-CAM for the class that was named, and for the true one or else the second best."""
+    second = truth if truth != guess else CLASSES[int(found.probabilities[number].argsort()[-2])]
+    names = (f"{guess}, as it says", f"{second}, {'the label' if truth != guess else 'its second'}")
+    pixels = sources.test_set().images[number].numpy()
+    maps = _heat(classifier, number, (CLASSES.index(guess), CLASSES.index(second)))
+    st.markdown("**Where it looks**, if it is to speak for")
+    for place, heat, name in zip(st.columns(2), maps, names, strict=True):
+        place.image(heated(pixels, heat, 224), width=224, alt=f"Grad-CAM for {name}", caption=name)
+    with st.expander("What the colours mean", icon=":material/school:"):
+        st.markdown(
+            "Grad-CAM asks how much the score of a class would grow if each of conv5's 256 feature "
+            "maps were a little stronger, and adds the maps up with these weights. Warm colours "
+            "are places that speak for the class. The maps are only 12×12, so that the picture is "
+            "coarse: it says which part of a garment counts, not which pixel."
+        )
+
+
+def _heat(classifier: Classifier, number: int, classes: tuple[int, int]) -> np.ndarray:
+    """float32 (2, h, w) in [0, 1], see `explain.grad_cam`."""
+    import torch
+
+    from alexnet_demo.explain import grad_cam
+
+    pixels = sources.test_set().images[number].numpy()
+    return grad_cam(classifier.model, np.stack([pixels] * 2), torch.tensor(classes))

@@ -1,0 +1,195 @@
+"""The Results page: its figures are those of the records, and every picture opens."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from alexnet_demo import checkpoint, config, results
+from alexnet_demo.config import CLASSES
+from alexnet_demo.data import load_split
+from alexnet_demo.results import Results
+from alexnet_demo.runs import Run
+from alexnet_demo.ui import models
+from alexnet_demo.ui import results as page
+from alexnet_demo.ui.wording import percent
+
+PAGE = str(config.ROOT / "pages" / "4_Results.py")
+
+
+def made_up(seed: int) -> Results:
+    """Answers for the test set that are right about nine times in ten."""
+    labels = load_split(train=False).labels.numpy()
+    chance = np.random.default_rng(seed)
+    scores = chance.normal(size=(len(labels), 10)).astype(np.float32)
+    scores[np.arange(len(labels)), labels] += 3.0
+    shares = np.exp(scores)
+    return Results(shares / shares.sum(1, keepdims=True), labels)
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs_dir: Path, tiny_weights) -> Path:
+    """A shipped network, and no runs; no survey of earlier tests in memory."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setattr(config, "WEIGHTS_DIR", folder)
+    st.cache_resource.clear()
+    shutil.copy(tiny_weights, folder / config.SHIPPED_WEIGHTS)
+    return folder / config.SHIPPED_WEIGHTS
+
+
+def keep(weights: Path, found: Results) -> Results:
+    """As if these answers had been computed before."""
+    results.keep(models.digest(models.Option("x", "x", weights)), found)
+    return found
+
+
+@pytest.fixture
+def found(shipped: Path) -> Results:
+    return keep(shipped, made_up(1))
+
+
+@pytest.fixture
+def app(found: Results) -> AppTest:
+    return AppTest.from_file(PAGE, default_timeout=60)
+
+
+def look_at(app: AppTest, view: str) -> None:
+    app.run()
+    app.segmented_control(key="results view").set_value(view).run()
+    assert not app.exception
+
+
+def text(app: AppTest) -> str:
+    html = " ".join(element.proto.body for element in app.get("html"))
+    return html + " ".join(element.value for element in [*app.markdown, *app.caption])
+
+
+def test_the_whole_test_set_is_asked_once_and_kept(shipped: Path):
+    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not app.exception
+    end = time.monotonic() + 120
+    while not app.metric and time.monotonic() < end:
+        time.sleep(0.5)
+        app.run()
+    kept = results.read(models.digest(models.Option("x", "x", shipped)))
+    assert kept is not None
+    assert app.metric[0].value == percent(kept.accuracy, 2)
+    # As the network answers when it is asked directly.
+    from alexnet_demo.predict import Classifier
+
+    images = load_split(train=False).images[:50].numpy()
+    direct = Classifier.load(shipped).probabilities(images)
+    np.testing.assert_allclose(kept.probabilities[:50], direct, atol=2e-2)
+
+
+def test_the_totals_are_the_records(app: AppTest, found: Results):
+    app.run()
+    assert not app.exception
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown == {
+        "Test accuracy": percent(found.accuracy, 2),
+        "Mistakes": f"{int((~found.hits).sum()):,}",
+        "Mean confidence": percent(float(found.confidence.mean(dtype=np.float64))),
+        "Calibration error": percent(found.calibration_error(), 2),
+    }
+
+
+@pytest.mark.parametrize("view", page.VIEWS)
+def test_every_view_shows(app: AppTest, view: str):
+    look_at(app, view)
+    assert app.query_params["show"] == view
+
+
+def test_the_greatest_mistake_is_open_at_first_and_a_chosen_cell_afterwards(
+    app: AppTest, found: Results
+):
+    app.run()
+    wrong = found.confusion - np.diag(np.diag(found.confusion))
+    true, guess = divmod(int(wrong.argmax()), 10)
+    taken = f"{CLASSES[true]}, but taken for {CLASSES[guess]}."
+    assert f"{wrong.max():,} test pictures: {taken}" in text(app)
+    app.session_state["results cell"] = {"cell": [9, 9]}
+    app.run()
+    assert f"{found.confusion[9, 9]:,} test pictures: Ankle boot, and known" in text(app)
+
+
+@pytest.mark.parametrize("cell", [[10, 0], ["a", 1], 7, [1], {"x": 1}])
+def test_a_cell_that_is_none_does_no_harm(app: AppTest, cell: object):
+    app.session_state["results cell"] = {"cell": cell}
+    app.run()
+    assert not app.exception
+
+
+def test_a_link_opens_a_picture_with_both_heat_maps(app: AppTest, found: Results):
+    number = int(found.mistakes()[0])
+    app.query_params["show"], app.query_params["picture"] = "Mistakes", str(number)
+    app.run()
+    assert not app.exception
+    truth = CLASSES[found.labels[number]]
+    assert f"Test picture {number}, labelled {truth}" in text(app)
+    assert f"Wrong: it is labelled {truth}" in re.sub("labelled an? ", "labelled ", text(app))
+    assert f"1 of {len(found.mistakes()):,}" in text(app)
+    app.button[[b.label for b in app.button].index("Next")].click().run()
+    assert app.session_state["results open"] == found.mistakes()[1]
+
+
+def test_more_pictures_are_shown_on_demand(app: AppTest, found: Results):
+    look_at(app, "Mistakes")
+    (more,) = (b for b in app.button if b.label.startswith("Show more"))
+    left = len(found.mistakes()) - page.PAGE
+    assert more.label == f"Show more ({left:,} left)"
+    more.click().run()
+    assert any(b.label == f"Show more ({left - page.PAGE:,} left)" for b in app.button)
+
+
+def test_two_models_are_compared(app: AppTest, found: Results, runs_dir: Path, tiny_model):
+    run = Run(runs_dir / "20260101-000000-quick-aa")
+    run.best.parent.mkdir(parents=True)
+    (run.directory / "config.json").write_text('{"recipe": "quick"}')
+    checkpoint.save_weights(run.best, tiny_model, {"epoch": 2})
+    other = keep(run.best, made_up(2))
+    look_at(app, "Compare")
+    disputed = found.disputed(other)
+    assert f"{len(disputed):,} pictures" in text(app)
+    assert f"reaches {percent(other.accuracy, 2)}" in text(app)
+
+
+def test_with_one_model_there_is_nothing_to_compare(app: AppTest):
+    look_at(app, "Compare")
+    assert "no second model" in app.info[0].value
+
+
+def test_without_a_model_the_page_offers_to_train_one(shipped: Path):
+    shipped.unlink()
+    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not app.exception
+    assert "No model yet" in app.subheader[0].value
+
+
+def test_a_failed_survey_says_why_and_can_be_tried_again(
+    shipped: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    from alexnet_demo import data
+
+    def broken(train: bool) -> None:
+        raise RuntimeError("The data set's files are damaged.")
+
+    monkeypatch.setattr(data, "load_split", broken)
+    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    time.sleep(1)
+    app.run()
+    assert app.error[0].value.startswith("The data set")
+    monkeypatch.undo()
+    monkeypatch.setattr(config, "WEIGHTS_DIR", shipped.parent)
+    monkeypatch.setattr(config, "RUNS_DIR", tmp_path / "runs")
+    keep(shipped, made_up(1))
+    app.button[[b.label for b in app.button].index("Try again")].click().run()
+    assert app.metric

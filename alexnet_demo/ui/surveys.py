@@ -1,4 +1,4 @@
-"""Asking a network about the whole test set: in the background, once for all sessions, and kept."""
+"""Asking a network about a whole data set: in the background, once for all sessions, and kept."""
 
 from __future__ import annotations
 
@@ -7,65 +7,76 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import streamlit as st
 
 from alexnet_demo import results
-from alexnet_demo.config import TEST_SAMPLES
+from alexnet_demo.config import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.results import Results
 
 if TYPE_CHECKING:  # torch takes seconds to import
+    from alexnet_demo.atlas import Atlas
     from alexnet_demo.predict import Classifier
 
+T = TypeVar("T")
 CHUNK = 250  # pictures between two looks at the progress
 MOST = 16  # surveys held in memory; what is on disk is read again
 
 
 @dataclass
-class Survey:
-    """A network's answers for the test set, on their way or there."""
+class Survey(Generic[T]):
+    """What is asked of a network about many pictures, on its way or there."""
 
+    total: int
     done: int = 0
-    work: Future[Results] = field(default_factory=Future)
+    work: Future[T] = field(default_factory=Future)
 
     @property
     def share(self) -> float:
         """How far it has come, 0 to 1."""
-        return self.done / TEST_SAMPLES
+        return min(1.0, self.done / self.total)
 
     @property
-    def results(self) -> Results | None:
-        """The answers; None while they are on their way, or where they failed."""
+    def found(self) -> T | None:
+        """What it gave; None while it is on its way, or where it failed."""
         return self.work.result() if self.work.done() and not self.work.exception() else None
 
     @property
     def problem(self) -> str:
         """Why it failed, as a sentence; empty where it did not."""
         error = self.work.exception() if self.work.done() else None
-        return str(error) if error else ""
+        return (str(error) or type(error).__name__) if error else ""
 
 
 class _Office:
     """The surveys of all sessions, one at work at a time."""
 
     def __init__(self) -> None:
-        self.lock, self.surveys = Lock(), dict[str, Survey]()
+        self.lock, self.surveys = Lock(), dict[tuple[str, str], Survey[Any]]()
         self.worker = ThreadPoolExecutor(1, "survey")
 
-    def survey(self, digest: str, ask: Callable[[Survey], Results], again: bool) -> Survey:
+    def survey(
+        self,
+        key: tuple[str, str],
+        total: int,
+        kept: Callable[[], T | None],
+        ask: Callable[[Survey[T]], T],
+        again: bool = False,
+    ) -> Survey[T]:
+        """The survey of that key: at hand, or kept on disk, or begun; ``again`` if it failed."""
         with self.lock:
-            found = self.surveys.get(digest)
+            found = self.surveys.get(key)
             if found is None or (again and found.problem):
-                found = self.surveys[digest] = Survey()
-                if kept := results.read(digest):
-                    found.work.set_result(kept)
+                found = self.surveys[key] = Survey(total)
+                if (old := kept()) is not None:
+                    found.work.set_result(old)
                 else:
                     found.work = self.worker.submit(ask, found)
-                for old in list(self.surveys)[:-MOST]:
-                    if self.surveys[old].work.done():
-                        del self.surveys[old]
+                for other in list(self.surveys)[:-MOST]:
+                    if self.surveys[other].work.done():
+                        del self.surveys[other]
             return found
 
 
@@ -74,24 +85,63 @@ def _office() -> _Office:
     return _Office()
 
 
-def survey(digest: str, classifier: Classifier, *, again: bool = False) -> Survey:
-    """The survey of a network; begun where there is none yet.
+def of_test_set(
+    digest: str, classifier: Classifier, *, again: bool = False
+) -> Survey[tuple[Results, Atlas]]:
+    """What a network says of the test pictures, and where they lie for it.
 
     Args:
         digest: SHA-256 of its weights file.
-        again: begin anew where the last one failed.
+        again: begin anew where the last survey failed.
     """
 
-    def ask(progress: Survey) -> Results:
+    def kept() -> tuple[Results, Atlas] | None:
+        from alexnet_demo import atlas
+
+        answers, places = results.read(digest), atlas.read(digest)
+        return None if answers is None or places is None else (answers, places)
+
+    def ask(progress: Survey[tuple[Results, Atlas]]) -> tuple[Results, Atlas]:
+        import torch
+
+        from alexnet_demo import atlas
         from alexnet_demo.data import load_split
 
-        split, parts = load_split(train=False), []
+        split, parts, features = load_split(train=False), [], []
         for images in split.images.split(CHUNK):
-            parts.append(classifier.probabilities(images.numpy()))
+            logits, own = classifier.outputs(images.numpy())
+            parts.append(classifier.certainty.probabilities(logits).numpy())
+            features.append(own)
             progress.done += len(images)
-        found = Results(np.concatenate(parts), split.labels.numpy())
+        answers = Results(np.concatenate(parts), split.labels.numpy())
+        places = atlas.fit(torch.cat(features))
         with suppress(OSError):  # then it is asked again after the next start
-            results.keep(digest, found)
-        return found
+            results.keep(digest, answers)
+            atlas.keep(digest, places)
+        return answers, places
 
-    return _office().survey(digest, ask, again)
+    return _office().survey((digest, "test"), TEST_SAMPLES, kept, ask, again)
+
+
+def of_training_set(digest: str, classifier: Classifier, places: Atlas) -> Survey[np.ndarray]:
+    """Where the training pictures lie for a network, float (60000, D)."""
+
+    def kept() -> np.ndarray | None:
+        from alexnet_demo import atlas
+
+        return atlas.read_training(digest)
+
+    def ask(progress: Survey[np.ndarray]) -> np.ndarray:
+        from alexnet_demo import atlas
+        from alexnet_demo.data import load_split
+
+        parts = []
+        for images in load_split(train=True).images.split(CHUNK):
+            parts.append(places.place(classifier.outputs(images.numpy())[1]).astype(np.float16))
+            progress.done += len(images)
+        points = np.concatenate(parts)
+        with suppress(OSError):
+            atlas.keep_training(digest, points)
+        return points
+
+    return _office().survey((digest, "training"), TRAIN_SAMPLES, kept, ask)

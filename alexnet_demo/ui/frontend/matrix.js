@@ -10,15 +10,18 @@ export default function ({ parentElement, data, setStateValue }) {
     drawn.set(root, text);
   }
   const buttons = [...root.querySelectorAll("button")];
-  const choose = (button) => {
+  const mark = (button) => {
     for (const each of buttons) {
       each.setAttribute("aria-pressed", each === button);
       each.tabIndex = each === button ? 0 : -1;
     }
+  };
+  const choose = (button) => {
+    mark(button);
     const place = buttons.indexOf(button);
     setStateValue("cell", [Math.floor(place / classes.length), place % classes.length]);
   };
-  if (!buttons.some((button) => button.tabIndex === 0)) buttons[0].tabIndex = 0;
+  mark(buttons[data.cell[0] * classes.length + data.cell[1]]);
 
   root.onclick = (event) => {
     const button = event.target.closest("button");

@@ -20,6 +20,7 @@ from alexnet_demo.files import write_atomically
 
 DIRECTIONS = 64
 """Principal components that are kept."""
+MORE = 10
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,16 @@ def fit(features: Tensor, directions: int = DIRECTIONS) -> Atlas:
     Found by the randomised method of Halko et al., "Finding structure with randomness" (2011),
     always with the same random numbers. A direction points where its greatest weight is positive.
     """
-    count = min(directions, *features.shape)
+    most = min(features.shape)
+    count = min(directions, most)
     mean = features.mean(0)
     centred = features - mean
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        _, spread, basis = torch.pca_lowrank(centred, q=count, center=False, niter=4)
+        # The last directions come out well only where some more are sought.
+        wide = min(count + MORE, most)
+        _, spread, basis = torch.pca_lowrank(centred, q=wide, center=False, niter=4)
+    spread, basis = spread[:count], basis[:, :count]
     greatest = basis.abs().argmax(0)
     basis = basis * basis[greatest, torch.arange(count)].sign()
     total = centred.square().sum().clamp(min=1e-12)
@@ -62,9 +67,7 @@ def fit(features: Tensor, directions: int = DIRECTIONS) -> Atlas:
     return Atlas(*(part.float().numpy() for part in found))
 
 
-def nearest(
-    points: np.ndarray, place: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
+def nearest(points: np.ndarray, place: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The ``count`` points, float (M, D), that are nearest to a place (D,), nearest first.
 
     Returns:

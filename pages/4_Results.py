@@ -19,6 +19,6 @@ if classifier:
     with choice:
         view = results.choose()
     models.caution(classifier)
-    if found := results.surveyed(classifier):
-        results.totals(found)
-        results.VIEWS[view](classifier, found)
+    if seen := results.surveyed(classifier):
+        results.totals(seen)
+        results.VIEWS[view](seen)

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
+import torch
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import checkpoint, config, results
+from alexnet_demo import atlas, checkpoint, config, results
 from alexnet_demo.config import CLASSES
 from alexnet_demo.data import load_split
 from alexnet_demo.results import Results
@@ -45,9 +46,14 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs_dir: Path, tin
     return folder / config.SHIPPED_WEIGHTS
 
 
+def digest(weights: Path) -> str:
+    return models.digest(models.Option("x", "x", weights))
+
+
 def keep(weights: Path, found: Results) -> Results:
-    """As if these answers had been computed before."""
-    results.keep(models.digest(models.Option("x", "x", weights)), found)
+    """As if these answers had been computed before, and the pictures placed by them."""
+    results.keep(digest(weights), found)
+    atlas.keep(digest(weights), atlas.fit(torch.from_numpy(found.probabilities)))
     return found
 
 
@@ -79,7 +85,7 @@ def test_the_whole_test_set_is_asked_once_and_kept(shipped: Path):
     while not app.metric and time.monotonic() < end:
         time.sleep(0.5)
         app.run()
-    kept = results.read(models.digest(models.Option("x", "x", shipped)))
+    kept = results.read(digest(shipped))
     assert kept is not None
     assert app.metric[0].value == percent(kept.accuracy, 2)
     # As the network answers when it is asked directly.
@@ -139,6 +145,36 @@ def test_a_link_opens_a_picture_with_both_heat_maps(app: AppTest, found: Results
     assert f"1 of {len(found.mistakes()):,}" in text(app)
     app.button[[b.label for b in app.button].index("Next")].click().run()
     assert app.session_state["results open"] == found.mistakes()[1]
+
+
+def test_the_training_pictures_most_like_one_are_shown(app: AppTest, found: Results, shipped: Path):
+    places = atlas.read(digest(shipped))
+    assert places is not None
+    training = np.zeros((60_000, 10), np.float16)
+    training[4711] = places.points[12]
+    training[:4711] = 9
+    atlas.keep_training(digest(shipped), training)
+    app.query_params["show"], app.query_params["picture"] = "First pictures", "12"
+    app.run()
+    app.button[[b.label.startswith("Show the training") for b in app.button].index(True)].click()
+    app.query_params["picture"] = "12"
+    app.session_state["results link"] = ""
+    app.run()
+    assert not app.exception
+    assert "Most like it among the training pictures" in text(app)
+    (shown,) = (c for c in app.get("bidi_component") if "gallery like" in c.proto.id)
+    assert str(4711) in shown.proto.json
+
+
+def test_pictures_on_the_map_are_chosen_and_what_is_forged_is_not(app: AppTest, found: Results):
+    app.session_state["results map"] = {"chosen": [3, 1, "x", -5, 10_000_000, 2]}
+    look_at(app, "Map")
+    wrong = int((~found.hits[1:4]).sum())
+    assert f"3 pictures chosen**, {wrong:,} of them got wrong" in text(app)
+    app.session_state["results map"] = {"chosen": "123"}
+    app.run()
+    assert not app.exception
+    assert "pictures chosen" not in text(app)
 
 
 def test_more_pictures_are_shown_on_demand(app: AppTest, found: Results):

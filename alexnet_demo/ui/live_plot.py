@@ -58,5 +58,10 @@ def _plotly_url() -> str | None:
             write_atomically(served, lambda temporary: shutil.copyfile(source, temporary))
     except OSError:
         return None
+    return served_url(served)
+
+
+def served_url(file: Path) -> str:
+    """Where the browser finds a file of the folder ``static``."""
     base = str(st.get_option("server.baseUrlPath")).strip("/")
-    return f"{f'/{base}' if base else ''}/app/static/{served.name}"
+    return f"{f'/{base}' if base else ''}/app/static/{file.name}"

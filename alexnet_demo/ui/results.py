@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,19 +13,21 @@ import streamlit as st
 from PIL import Image
 
 from alexnet_demo import charts
-from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES, TEST_SAMPLES
+from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.results import Results, by_class
-from alexnet_demo.ui import answers, models, sources
+from alexnet_demo.ui import answers, models, sheet, sources, surveys
 from alexnet_demo.ui.pictures import data_url, enlarge, heated, png
-from alexnet_demo.ui.surveys import Survey, survey
+from alexnet_demo.ui.surveys import Survey
 from alexnet_demo.ui.wording import percent, plain
 
-if TYPE_CHECKING:  # imports torch
+if TYPE_CHECKING:  # both import torch
+    from alexnet_demo.atlas import Atlas
     from alexnet_demo.predict import Classifier
 
 PAGE = 48  # pictures that a gallery shows at first, and more with each click
 LEVELS = np.linspace(0, 0.99, 100)
-_VIEW, _CELL, _OPEN = "results view", "results cell", "results open"
+LIKE = 8  # nearest training pictures that are shown
+_VIEW, _CELL, _MAP, _OPEN = "results view", "results cell", "results map", "results open"
 _LINKED = "results link"  # session state: the link's picture that was opened already
 _FRONTEND = Path(__file__).parent / "frontend"
 
@@ -45,48 +48,77 @@ _gallery = st.components.v2.component(
     css=_read("gallery.css"),
     js=_read("gallery.js"),
 )
+_picture_map = st.components.v2.component(
+    "alexnet_demo.map",
+    html='<div class="map"><div class="legend"></div><div class="board"><canvas role="img" '
+    'aria-label="Map of the test pictures"></canvas><div class="tip" hidden>'
+    '<div class="picture"></div><div class="words"></div></div></div></div>',
+    css=_read("map.css"),
+    js=_read("map.js"),
+)
 
 
 # ------------------------------------------------------------------ the survey
 
 
-def surveyed(classifier: Classifier) -> Results | None:
-    """The network's answers for the test set; None while they are on their way, after saying so."""
+@dataclass(frozen=True)
+class Surveyed:
+    """A network and what it says of the test pictures.
+
+    Attributes:
+        digest: SHA-256 of its weights file.
+        results: its answers.
+        atlas: where the pictures lie for it.
+    """
+
+    digest: str
+    classifier: Classifier
+    results: Results
+    atlas: Atlas
+
+
+def surveyed(classifier: Classifier) -> Surveyed | None:
+    """What the chosen network says of the test set; None while it is asked, after saying so."""
     return _surveyed(models.chosen(), classifier)
 
 
-def _surveyed(option: models.Option, classifier: Classifier) -> Results | None:
+def _surveyed(option: models.Option, classifier: Classifier) -> Surveyed | None:
     try:
         digest = models.digest(option)
     except OSError:
         st.error("The weights file has gone meanwhile: choose another model.", icon=_ERROR)
         return None
-    found = survey(digest, classifier)
-    if found.problem:
-        st.error(plain(found.problem), icon=_ERROR)
+    survey = surveys.of_test_set(digest, classifier)
+    if survey.found:
+        return Surveyed(digest, classifier, *survey.found)
+    if survey.problem:
+        st.error(plain(survey.problem), icon=_ERROR)
         if st.button("Try again", key=f"again {option.id}", icon=":material/refresh:"):
-            survey(digest, classifier, again=True)
+            surveys.of_test_set(digest, classifier, again=True)
             st.rerun()
-    elif found.results is None:
-        st.fragment(_progress, run_every=0.5)(found, option.label)
-    return found.results
+    else:
+        asked = f"Asking “{plain(option.label)}” about every test picture"
+        st.fragment(_progress, run_every=0.5)(survey, asked)
+    return None
 
 
 _ERROR = ":material/error:"
 
 
-def _progress(found: Survey, name: str) -> None:
-    if found.work.done():
+def _progress(survey: Survey[Any], asked: str, panel: bool = False) -> None:
+    if survey.work.done():
+        if panel:  # which the rerun would close: let the page's link open it again
+            st.session_state.pop(_LINKED, None)
         st.rerun()
     st.progress(
-        min(1.0, found.share),
-        f"Asking “{plain(name)}” about every test picture: {found.done:,} of {TEST_SAMPLES:,}. "
-        "This is done once, then kept.",
+        survey.share,
+        f"{asked}: {survey.done:,} of {survey.total:,}. This is done once, then kept.",
     )
 
 
-def totals(found: Results) -> None:
+def totals(seen: Surveyed) -> None:
     """The figures that sum all up."""
+    found = seen.results
     wrong = int((~found.hits).sum())
     figures = (
         (
@@ -130,7 +162,8 @@ def choose() -> str:
     return view or next(iter(VIEWS))
 
 
-def _confusion(classifier: Classifier, found: Results) -> None:
+def _confusion(seen: Surveyed) -> None:
+    found = seen.results
     st.caption(
         "Rows are what the pictures show, columns what they were taken for. Choose a number, by "
         "click or arrow keys, to see the pictures behind it."
@@ -153,7 +186,7 @@ def _confusion(classifier: Classifier, found: Results) -> None:
             f"**{count}: {CLASSES[true]}, but taken for {CLASSES[guess]}.** The surest answer "
             "first."
         )
-    _show(classifier, found, numbers, f"cell {true} {guess}")
+    _show(seen, numbers, f"cell {true} {guess}")
 
 
 def _cell(sent: Any, found: Results) -> tuple[int, int]:
@@ -169,25 +202,76 @@ def _cell(sent: Any, found: Results) -> tuple[int, int]:
     return true, guess
 
 
-def _mistakes(classifier: Classifier, found: Results) -> None:
+def _mistakes(seen: Surveyed) -> None:
+    found = seen.results
     st.caption(
         "The mistakes the network was surest of. Look twice: some are its own, others are labels "
         "of the data set that one may doubt."
     )
-    _show(classifier, found, found.mistakes(), "mistakes")
+    _show(seen, found.mistakes(), "mistakes")
 
 
-def _narrow(classifier: Classifier, found: Results) -> None:
+def _narrow(seen: Surveyed) -> None:
+    found = seen.results
     st.caption("Right, but only just: the answers with the least confidence first.")
-    _show(classifier, found, found.narrow_hits(), "narrow")
+    _show(seen, found.narrow_hits(), "narrow")
 
 
-def _first(classifier: Classifier, found: Results) -> None:
+def _first(seen: Surveyed) -> None:
+    found = seen.results
     st.caption("Test pictures in the data set's order, as the article shows its first ones.")
-    _show(classifier, found, np.arange(len(found.labels)), "first")
+    _show(seen, np.arange(len(found.labels)), "first")
 
 
-def _classes(classifier: Classifier, found: Results) -> None:
+def _map(seen: Surveyed) -> None:
+    found, places = seen.results, seen.atlas
+    wide = places.variance[:2].sum()
+    st.caption(
+        "Every point is a test picture, placed by what the network makes of it in fc7: what looks "
+        f"alike to it lies together. The two widest directions are shown, with {percent(wide)} of "
+        "the variance. Point at one to see it, click to open it, draw a line around some to list "
+        "them; the names above hide and show a class."
+    )
+    points = places.points[:, :2]
+    low, high = points.min(0), points.max(0)
+    inner = 0.02 + 0.96 * (points - low) / np.maximum(high - low, 1e-9)
+    state = st.session_state.get(_MAP) or {}
+    chosen = _numbers(state.get("chosen") if isinstance(state, Mapping) else None, len(points))
+    result = _picture_map(
+        data={
+            "key": seen.digest,
+            "x": inner[:, 0].round(4).tolist(),
+            "y": (1 - inner[:, 1]).round(4).tolist(),
+            "labels": found.labels.tolist(),
+            "guesses": found.guesses.tolist(),
+            "classes": list(CLASSES),
+            "colors": list(charts.CLASS_COLORS.values()),
+            "chosen": chosen,
+            "sheet": sheet.of_test_pictures(),
+        },
+        default={"chosen": []},
+        key=_MAP,
+        on_chosen_change=lambda: None,
+        on_opened_change=lambda: None,
+    )
+    numbers = np.array(_numbers(result.chosen, len(points)), np.int64)
+    if result.opened is not None or not len(numbers):
+        _open_if_asked(seen, result.opened, numbers)
+    if len(numbers):
+        wrong = int((~found.hits[numbers]).sum())
+        st.markdown(f"**{len(numbers):,} pictures chosen**, {wrong:,} of them got wrong.")
+        _show(seen, numbers[np.argsort(found.hits[numbers], kind="stable")], "map")
+
+
+def _numbers(sent: Any, count: int) -> list[int]:
+    """The chosen pictures; a browser can send anything."""
+    if not isinstance(sent, Sequence) or isinstance(sent, str):
+        return []
+    return sorted({n for n in sent if isinstance(n, int) and 0 <= n < count})
+
+
+def _classes(seen: Surveyed) -> None:
+    found = seen.results
     st.caption(
         "Precision: of the pictures named so, how many are. Recall: of the pictures that are, how "
         "many are named so. F1: their harmonic mean."
@@ -209,7 +293,8 @@ def _classes(classifier: Classifier, found: Results) -> None:
     )
 
 
-def _confidence(classifier: Classifier, found: Results) -> None:
+def _confidence(seen: Surveyed) -> None:
+    found = seen.results
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Is its confidence deserved?", anchor=False)
@@ -230,7 +315,8 @@ def _confidence(classifier: Classifier, found: Results) -> None:
         )
 
 
-def _compare(classifier: Classifier, found: Results) -> None:
+def _compare(seen: Surveyed) -> None:
+    found = seen.results
     here = models.chosen()
     others = {option.id: option for option in models.options() if option.id != here.id}
     if not others:
@@ -244,9 +330,10 @@ def _compare(classifier: Classifier, found: Results) -> None:
     except ValueError as error:
         st.error(plain(str(error)), icon=_ERROR)
         return
-    theirs = _surveyed(others[chosen], other)
-    if theirs is None:
+    others_answers = _surveyed(others[chosen], other)
+    if others_answers is None:
         return
+    theirs = others_answers.results
     numbers = found.disputed(theirs)
     right = found.hits[numbers], theirs.hits[numbers]
     st.markdown(
@@ -255,14 +342,15 @@ def _compare(classifier: Classifier, found: Results) -> None:
         f"wrong, there {int(right[1].sum()):,}, and {int((~right[0] & ~right[1]).sum()):,} are "
         "wrong in both. The widest apart first."
     )
-    _show(classifier, found, numbers, f"compare {chosen}", theirs)
+    _show(seen, numbers, f"compare {chosen}", theirs)
 
 
-VIEWS: dict[str, Callable[[Classifier, Results], None]] = {
+VIEWS: dict[str, Callable[[Surveyed], None]] = {
     "Confusion": _confusion,
     "Mistakes": _mistakes,
     "Narrow hits": _narrow,
     "First pictures": _first,
+    "Map": _map,
     "Classes": _classes,
     "Confidence": _confidence,
     "Compare": _compare,
@@ -272,14 +360,9 @@ VIEWS: dict[str, Callable[[Classifier, Results], None]] = {
 # ------------------------------------------------------------------ galleries
 
 
-def _show(
-    classifier: Classifier,
-    found: Results,
-    numbers: np.ndarray,
-    name: str,
-    other: Results | None = None,
-) -> None:
+def _show(seen: Surveyed, numbers: np.ndarray, name: str, other: Results | None = None) -> None:
     """Pictures with what is said of them; a click opens one."""
+    found = seen.results
     if not len(numbers):
         st.info("There are no such pictures.")
         return
@@ -307,10 +390,15 @@ def _show(
         if st.button(f"Show more ({left:,} left)", key=f"more {name}"):
             st.session_state[many] = count + PAGE
             st.rerun()
-    opened = _opened(result.opened, len(found.labels))
+    _open_if_asked(seen, result.opened, numbers)
+
+
+def _open_if_asked(seen: Surveyed, sent: Any, numbers: np.ndarray) -> None:
+    """Open the panel with the picture that was clicked, or with the one that a link names."""
+    opened = _opened(sent, len(seen.results.labels))
     if opened is not None:
         st.session_state[_OPEN] = opened
-        _panel(classifier, found, [int(n) for n in numbers])
+        _panel(seen, [int(n) for n in numbers])
 
 
 def _says(found: Results, number: int) -> str:
@@ -343,8 +431,9 @@ def _closed() -> None:
 
 
 @st.dialog("A test picture", width="medium", on_dismiss=_closed)
-def _panel(classifier: Classifier, found: Results, numbers: Sequence[int]) -> None:
+def _panel(seen: Surveyed, numbers: Sequence[int]) -> None:
     """One picture: what is said of it and what it is, where the network looks, and its like."""
+    found = seen.results
     number = int(st.session_state[_OPEN])
     _turn_page(numbers, number)
     number = int(st.session_state[_OPEN])
@@ -357,7 +446,8 @@ def _panel(classifier: Classifier, found: Results, numbers: Sequence[int]) -> No
         st.caption(f"Test picture {number}, labelled {truth}")
     with right:
         answers.verdict(found.probabilities[number], truth)
-    _where_it_looks(classifier, found, number, truth, guess)
+    _where_it_looks(seen, number, truth, guess)
+    _its_like(seen, number)
     if st.button("Open on Predict", icon=":material/draw:"):
         st.session_state["source"], st.session_state["sample"] = "Samples", number
         st.switch_page("pages/3_Predict.py")
@@ -386,14 +476,13 @@ def _turn_page(numbers: Sequence[int], number: int) -> None:
             st.markdown(f":gray[{place + 1:,} of {len(numbers):,}]", width="content")
 
 
-def _where_it_looks(
-    classifier: Classifier, found: Results, number: int, truth: str, guess: str
-) -> None:
+def _where_it_looks(seen: Surveyed, number: int, truth: str, guess: str) -> None:
     """Grad-CAM for the class that was named, and for the true one or else the second best."""
-    second = truth if truth != guess else CLASSES[int(found.probabilities[number].argsort()[-2])]
+    ranked = seen.results.probabilities[number].argsort()
+    second = truth if truth != guess else CLASSES[int(ranked[-2])]
     names = (f"{guess}, as it says", f"{second}, {'the label' if truth != guess else 'its second'}")
     pixels = sources.test_set().images[number].numpy()
-    maps = _heat(classifier, number, (CLASSES.index(guess), CLASSES.index(second)))
+    maps = _heat(seen.classifier, number, (CLASSES.index(guess), CLASSES.index(second)))
     st.markdown("**Where it looks**, if it is to speak for")
     for place, heat, name in zip(st.columns(2), maps, names, strict=True):
         place.image(heated(pixels, heat, 224), width=224, alt=f"Grad-CAM for {name}", caption=name)
@@ -414,3 +503,41 @@ def _heat(classifier: Classifier, number: int, classes: tuple[int, int]) -> np.n
 
     pixels = sources.test_set().images[number].numpy()
     return grad_cam(classifier.model, np.stack([pixels] * 2), torch.tensor(classes))
+
+
+@st.fragment
+def _its_like(seen: Surveyed, number: int) -> None:
+    """The training pictures that lie nearest to one, with their labels."""
+    key = f"like {seen.digest}"
+    if not st.session_state.get(key):
+        st.session_state[key] = st.button(
+            "Show the training pictures most like it", icon=":material/image_search:"
+        )
+        if not st.session_state[key]:
+            return
+    survey = surveys.of_training_set(seen.digest, seen.classifier, seen.atlas)
+    if survey.problem:
+        st.error(plain(survey.problem), icon=_ERROR)
+    elif survey.found is None:
+        st.fragment(_progress, run_every=1)(survey, "Looking at every training picture", panel=True)
+    else:
+        from alexnet_demo.atlas import nearest
+
+        split = sources.training_set()
+        like, _ = nearest(survey.found, seen.atlas.points[number], LIKE)
+        st.markdown(
+            "**Most like it among the training pictures**, to the network, with their labels"
+        )
+        _gallery(
+            data={
+                "pictures": [
+                    {
+                        "number": int(n),
+                        "src": data_url(Image.fromarray(split.images[int(n)].numpy()), 28),
+                        "says": CLASSES[int(split.labels[int(n)])],
+                    }
+                    for n in like
+                ]
+            },
+            key="gallery like",
+        )

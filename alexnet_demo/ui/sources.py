@@ -171,9 +171,18 @@ def _too_large(name: str) -> str:
 
 @st.cache_resource(show_spinner="Opening the data set…")
 def test_set() -> Split:
+    """The test pictures, for all sessions."""
     from alexnet_demo.data import load_split
 
     return load_split(train=False)
+
+
+@st.cache_resource(show_spinner="Opening the data set…")
+def training_set() -> Split:
+    """The training pictures, for all sessions."""
+    from alexnet_demo.data import load_split
+
+    return load_split(train=True)
 
 
 def _number() -> None:

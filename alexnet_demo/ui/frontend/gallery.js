@@ -8,18 +8,21 @@ export default function ({ parentElement, data, setTriggerValue }) {
   };
 }
 
+// A picture with words, and whether they are right; one of which that is not said opens nothing.
 function tile({ number, src, says, right, below }) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.dataset.number = number;
-  button.title = `Test picture ${number}`;
+  const opens = right !== undefined;
+  const element = document.createElement(opens ? "button" : "figure");
   const image = document.createElement("img");
   image.src = src;
-  image.alt = `Test picture ${number}`;
-  button.append(image, line("says", `${right ? "✓" : "✗"} ${says}`));
-  if (below) button.append(line("below", below));
-  button.classList.toggle("wrong", !right);
-  return button;
+  image.alt = `${opens ? "Test" : "Training"} picture ${number}`;
+  element.title = image.alt;
+  element.append(image, line("says", opens ? `${right ? "✓" : "✗"} ${says}` : says));
+  if (below) element.append(line("below", below));
+  if (opens) {
+    element.type = "button";
+    element.dataset.number = number;
+  }
+  return element;
 }
 
 function line(className, words) {

@@ -18,6 +18,8 @@ SHOTS = (
     ("train-dark", "Train", "dark", 1280, 1620),
     ("architecture-light", "Architecture", "light", 1280, 1480),
     ("predict-light", "Predict", "light", 1280, 1360),
+    ("results-light", "Results", "light", 1280, 1300),
+    ("results-map-dark", "Results?show=Map", "dark", 1280, 1060),
     ("predict-phone-dark", "Predict", "dark", 390, 1020),
 )
 # A trouser in one line, in shares of the canvas's side.

@@ -20,7 +20,8 @@ from alexnet_demo.config import (
 from alexnet_demo.events import Event, History
 from alexnet_demo.results import Bin
 
-if TYPE_CHECKING:  # summary imports torch, which this module must not
+if TYPE_CHECKING:  # both import torch, which this module must not
+    from alexnet_demo.inside import Spread
     from alexnet_demo.summary import Layer, Shape, Summary
 
 # Ten colours told apart with any colour vision, light or dark background
@@ -289,6 +290,26 @@ def lr_test_figure(trials: Sequence[Event], suggestion: float | None) -> Figure:
             line={"color": REFERENCE_COLOR, "dash": "dash"},
             annotation_text=f"{suggestion:g}",
         )
+    return figure
+
+
+# ---------------------------------------------------------------------- inside
+
+
+def spread_figure(spread: Spread) -> Figure:
+    """A histogram, its counts by the root, so that rare values show too."""
+    middles = (spread.edges[:-1] + spread.edges[1:]) / 2
+    figure = go.Figure()
+    figure.add_bar(
+        x=middles,
+        y=spread.counts**0.5,
+        customdata=spread.counts,
+        marker={"color": TRAIN_COLOR},
+        hovertemplate="%{customdata:,} values about %{x:.3g}<extra></extra>",
+    )
+    style(figure, height=180)
+    figure.update_layout(showlegend=False, bargap=0)
+    figure.update_yaxes(showticklabels=False, title="√ count")
     return figure
 
 

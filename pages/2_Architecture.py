@@ -22,7 +22,7 @@ except ValueError as error:
     st.stop()
 
 architecture.totals(summary)
-architecture.explore(summary)
+architecture.explore(summary, trained=choice == architecture.DEMO)
 architecture.shares(summary)
 architecture.table(summary)
 if choice == architecture.DEMO:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import config
+from alexnet_demo.data import load_split
+from alexnet_demo.inside import activations
+from alexnet_demo.model import AlexNet
 from alexnet_demo.ui import architecture
 
 PAGE = str(config.ROOT / "pages" / "2_Architecture.py")
@@ -104,3 +108,77 @@ def test_the_table_on_the_page_is_that_table(opened: AppTest) -> None:
     shown = opened.dataframe[0].value
     assert shown["Parameters"].sum() == config.PARAMETERS
     assert list(shown["Layer"])[:3] == ["conv1", "relu1", "pool1"]
+
+
+# ------------------------------------------------------------------ inside a trained network
+
+
+@pytest.fixture
+def trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs_dir: Path, tiny_weights: Path
+) -> AppTest:
+    """The page with a shipped network, not run yet."""
+    (tmp_path / config.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
+    monkeypatch.setattr(config, "WEIGHTS_DIR", tmp_path)
+    return AppTest.from_file(PAGE, default_timeout=60)
+
+
+def look(at: AppTest, layer: str, view: str) -> str:
+    """Choose a layer and what to see of it; the page's words."""
+    at.session_state["arch_diagram"] = {"layer": layer}
+    at.session_state["inside view"] = view
+    at.run()
+    assert not at.exception
+    assert at.session_state["inside view"] == view
+    return words(at) + " ".join(caption.value for caption in at.caption)
+
+
+@pytest.mark.parametrize(
+    ("layer", "view", "expected"),
+    [
+        ("conv1", "Weights", "Grey is 0"),
+        ("conv3", "Weights", "Grey is 0"),
+        ("fc7", "Weights", "standard deviation"),
+        ("conv1", "Output", "of 6 channels"),
+        ("pool5", "Output", "of 16 channels"),
+        ("fc6", "Output", "one of 256 units"),
+        ("conv2", "One unit", "behind the ReLU"),
+        ("pool1", "One unit", "The greatest of these 9 values"),
+        ("fc8", "Decision", "A high temperature makes them alike"),
+    ],
+)
+def test_every_view_of_a_layer_shows(trained: AppTest, layer: str, view: str, expected: str):
+    assert expected in look(trained, layer, view)
+
+
+def test_the_explained_unit_is_that_of_the_feature_map(trained: AppTest, tiny_model: AlexNet):
+    text = look(trained, "conv1", "One unit")
+    pixels = load_split(train=False).images[0].numpy()
+    seen = activations(tiny_model, pixels)["conv1"]
+    channel, row, column = (
+        next(n.value for n in trained.number_input if n.label == name)
+        for name in ("Channel", "Row", "Column")
+    )
+    assert f"= **{float(seen[channel, row, column]):.3f}**" in text
+
+
+def test_a_trained_network_stands_beside_the_untrained_one(trained: AppTest):
+    look(trained, "conv1", "Weights")
+    trained.selectbox(key="inside beside").set_value("The same, untrained").run()
+    assert not trained.exception
+    assert "**Trained**" in words(trained)
+    assert "**The same, untrained**" in words(trained)
+
+
+def test_a_drawing_of_ones_own_goes_through_the_layers(trained: AppTest):
+    stroke = {"tool": "pen", "width": 8, "points": [[60, 60], [200, 60], [200, 200], [60, 60]]}
+    trained.session_state["drawing"] = [stroke]
+    trained.session_state["inside picture"] = "My drawing"
+    assert "of 6 channels" in look(trained, "conv1", "Output")
+
+
+def test_other_networks_than_the_demos_show_numbers_only(trained: AppTest):
+    look(trained, "conv1", "Output")
+    trained.button_group(key="arch_preset").set_value(IMAGENET).run()
+    assert not trained.exception
+    assert "of 6 channels" not in " ".join(caption.value for caption in trained.caption)

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from alexnet_demo import charts
 from alexnet_demo.config import ARTICLE_PRINTED_PARAMETERS, IMAGE_SIZE, LIMITS
-from alexnet_demo.ui import garments
+from alexnet_demo.ui import garments, inside
 
 if TYPE_CHECKING:
     from alexnet_demo.summary import Layer, Shape, Summary
@@ -148,8 +148,12 @@ def _drawing(summary: Summary) -> str:
 
 
 @st.fragment
-def explore(summary: Summary) -> None:
-    """The block diagram, and below it the chosen layer in its own numbers."""
+def explore(summary: Summary, *, trained: bool) -> None:
+    """The block diagram, and below it the chosen layer in its own numbers.
+
+    Args:
+        trained: whether trained networks have these layers, to look inside them.
+    """
     state = st.session_state.get("arch_diagram") or {}
     chosen = state.get("layer") or FIRST_CHOICE
     result = _diagram()(
@@ -168,7 +172,12 @@ def explore(summary: Summary) -> None:
         if name == "input":
             _explain_input(summary.input_shape)
         else:
-            _explain(summary[name], summary)
+            layer = summary[name]
+            view = inside.choose(layer) if trained else inside.NUMBERS
+            if view == inside.NUMBERS:
+                _explain(layer, summary)
+            else:
+                inside.show(view, layer)
 
 
 def _explain_input(shape: Shape) -> None:

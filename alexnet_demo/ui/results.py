@@ -16,6 +16,7 @@ from alexnet_demo import charts
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.results import Results, by_class
 from alexnet_demo.ui import answers, models, sheet, sources, surveys
+from alexnet_demo.ui.gallery import Tile, gallery
 from alexnet_demo.ui.pictures import data_url, enlarge, heated, png
 from alexnet_demo.ui.surveys import Survey
 from alexnet_demo.ui.wording import percent, plain
@@ -41,12 +42,6 @@ _matrix = st.components.v2.component(
     html='<div class="matrix"></div>',
     css=_read("matrix.css"),
     js=_read("matrix.js"),
-)
-_gallery = st.components.v2.component(
-    "alexnet_demo.gallery",
-    html='<div class="gallery"></div>',
-    css=_read("gallery.css"),
-    js=_read("gallery.js"),
 )
 _picture_map = st.components.v2.component(
     "alexnet_demo.map",
@@ -369,28 +364,23 @@ def _show(seen: Surveyed, numbers: np.ndarray, name: str, other: Results | None 
     many = f"shown {name}"  # session state
     count = st.session_state.setdefault(many, PAGE)
     images = sources.test_set().images
-    result = _gallery(
-        data={
-            "pictures": [
-                {
-                    "number": int(n),
-                    "src": data_url(Image.fromarray(images[int(n)].numpy()), 28),
-                    "says": _says(found, n),
-                    "right": bool(found.hits[n]),
-                    "below": _below(found, n, other),
-                }
-                for n in numbers[:count]
-            ]
-        },
-        key=f"gallery {name}",
-        on_opened_change=lambda: None,
-    )
+    tiles = [
+        Tile(
+            int(n),
+            data_url(Image.fromarray(images[int(n)].numpy()), 28),
+            f"Test picture {n}",
+            f"{'✓' if found.hits[n] else '✗'} {_says(found, n)}",
+            _below(found, n, other),
+        )
+        for n in numbers[:count]
+    ]
+    opened = gallery(tiles, f"gallery {name}")
     if count < len(numbers):
         left = len(numbers) - count
         if st.button(f"Show more ({left:,} left)", key=f"more {name}"):
             st.session_state[many] = count + PAGE
             st.rerun()
-    _open_if_asked(seen, result.opened, numbers)
+    _open_if_asked(seen, opened, numbers)
 
 
 def _open_if_asked(seen: Surveyed, sent: Any, numbers: np.ndarray) -> None:
@@ -528,16 +518,13 @@ def _its_like(seen: Surveyed, number: int) -> None:
         st.markdown(
             "**Most like it among the training pictures**, to the network, with their labels"
         )
-        _gallery(
-            data={
-                "pictures": [
-                    {
-                        "number": int(n),
-                        "src": data_url(Image.fromarray(split.images[int(n)].numpy()), 28),
-                        "says": CLASSES[int(split.labels[int(n)])],
-                    }
-                    for n in like
-                ]
-            },
-            key="gallery like",
-        )
+        tiles = [
+            Tile(
+                int(n),
+                data_url(Image.fromarray(split.images[int(n)].numpy()), 28),
+                f"Training picture {n}",
+                CLASSES[int(split.labels[int(n)])],
+            )
+            for n in like
+        ]
+        gallery(tiles, "gallery like", opens=False)

@@ -1,26 +1,25 @@
-// Pictures in rows, each a button that opens it.
+// Pictures in rows; where they open something, each is a button.
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".gallery");
-  root.replaceChildren(...data.pictures.map(tile));
+  root.replaceChildren(...data.tiles.map((tile) => show(tile, data)));
   root.onclick = (event) => {
     const button = event.target.closest("button");
     if (button) setTriggerValue("opened", Number(button.dataset.number));
   };
 }
 
-// A picture with words, and whether they are right; one of which that is not said opens nothing.
-function tile({ number, src, says, right, below }) {
-  const opens = right !== undefined;
+function show({ number, src, alt, says, below }, { opens, chosen }) {
   const element = document.createElement(opens ? "button" : "figure");
   const image = document.createElement("img");
   image.src = src;
-  image.alt = `${opens ? "Test" : "Training"} picture ${number}`;
-  element.title = image.alt;
-  element.append(image, line("says", opens ? `${right ? "✓" : "✗"} ${says}` : says));
+  image.alt = element.title = alt;
+  element.append(image);
+  if (says) element.append(line("says", says));
   if (below) element.append(line("below", below));
   if (opens) {
     element.type = "button";
     element.dataset.number = number;
+    if (chosen !== null) element.setAttribute("aria-pressed", number === chosen);
   }
   return element;
 }

@@ -1,0 +1,57 @@
+"""Small pictures in rows, with words below; a click on one opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import streamlit as st
+
+_FRONTEND = Path(__file__).parent / "frontend"
+
+_mount = st.components.v2.component(
+    "alexnet_demo.gallery",
+    html='<div class="gallery"></div>',
+    css=(_FRONTEND / "gallery.css").read_text(encoding="utf-8"),
+    js=(_FRONTEND / "gallery.js").read_text(encoding="utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A picture to choose.
+
+    Attributes:
+        number: what is given back when it is chosen.
+        src: the picture's URL.
+        alt: what it is, for those who cannot see it.
+        says: a line in bold below it.
+        below: a second line.
+    """
+
+    number: int
+    src: str
+    alt: str
+    says: str = ""
+    below: str = ""
+
+
+def gallery(
+    tiles: Sequence[Tile], key: str, *, opens: bool = True, chosen: int | None = None
+) -> int | None:
+    """Show tiles; the number of the one that was clicked just now, else None.
+
+    Args:
+        key: unique on the page.
+        opens: whether a click does something.
+        chosen: number of a tile to mark.
+    """
+    result = _mount(
+        data={"tiles": [asdict(tile) for tile in tiles], "opens": opens, "chosen": chosen},
+        key=key,
+        on_opened_change=lambda: None,
+    )
+    sent = result.opened  # a browser can send anything
+    known = {tile.number for tile in tiles}
+    return int(sent) if isinstance(sent, (int, float)) and sent in known else None

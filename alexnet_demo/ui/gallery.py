@@ -38,17 +38,28 @@ class Tile:
 
 
 def gallery(
-    tiles: Sequence[Tile], key: str, *, opens: bool = True, chosen: int | None = None
+    tiles: Sequence[Tile],
+    key: str,
+    *,
+    opens: bool = True,
+    small: bool = False,
+    chosen: int | None = None,
 ) -> int | None:
     """Show tiles; the number of the one that was clicked just now, else None.
 
     Args:
         key: unique on the page.
         opens: whether a click does something.
+        small: many in a row, for pictures without words.
         chosen: number of a tile to mark.
     """
     result = _mount(
-        data={"tiles": [asdict(tile) for tile in tiles], "opens": opens, "chosen": chosen},
+        data={
+            "tiles": [asdict(tile) for tile in tiles],
+            "opens": opens,
+            "small": small,
+            "chosen": chosen,
+        },
         key=key,
         on_opened_change=lambda: None,
     )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
-from PIL import Image
+from PIL import Image, ImageDraw
 from streamlit.delta_generator import DeltaGenerator
 
 from alexnet_demo import charts, drawing
-from alexnet_demo.config import CLASSES, TEST_SAMPLES
+from alexnet_demo.config import CLASSES, IMAGE_SIZE, TEST_SAMPLES
 from alexnet_demo.drawing import DrawingError
 from alexnet_demo.ui import canvas, models, sources
 from alexnet_demo.ui.gallery import Tile, gallery
@@ -154,7 +154,7 @@ def _weights(layer: Layer, model: AlexNet, picture: None, key: str) -> None:
         tiles = [
             Tile(n, _signed(kernel, most), f"Filter {n}") for n, kernel in enumerate(kernels[:96])
         ]
-        gallery(tiles, f"filters {key}", opens=False)
+        gallery(tiles, f"filters {key}", opens=False, small=True)
         words = "Grey is 0, white the greatest weight, black the least."
         if len(kernels) > len(tiles):
             words += f" The first {len(tiles)} of {len(kernels)} filters."
@@ -209,10 +209,12 @@ def _output(layer: Layer, model: AlexNet, picture: np.ndarray, key: str) -> None
         marked = marked if marked < len(output) else int(order[0])
         large = output[marked].clamp(min=0).numpy()
         left, right = st.columns(2)
-        pixels = np.asarray(enlarge(Image.fromarray(picture), 224))
-        left.image(heated(pixels, large / (large.max() or 1), 224), caption="on the picture")
+        pixels = np.asarray(enlarge(Image.fromarray(picture), IMAGE_SIZE))
+        left.image(heated(pixels, large / (large.max() or 1), IMAGE_SIZE), caption="on the picture")
         map_ = Image.fromarray((255 * large / most).clip(0, 255).astype(np.uint8))
-        right.image(png(enlarge(map_, 224)), caption=f"channel {marked}, {len(large)}×{len(large)}")
+        right.image(
+            png(enlarge(map_, IMAGE_SIZE)), caption=f"channel {marked}, {len(large)}×{len(large)}"
+        )
         tiles = [
             Tile(
                 int(n),
@@ -259,12 +261,11 @@ def _one_unit(layer: Layer, model: AlexNet, picture: np.ndarray, key: str) -> No
             )
         )
     (y0, y1), (x0, x1) = layer.spans[row], layer.spans[column]
-    pixels = np.asarray(enlarge(Image.fromarray(picture), 224))
-    sees = np.zeros((224, 224), np.float32)
-    sees[y0 : y1 + 1, x0 : x1 + 1] = 0.45
+    large = enlarge(Image.fromarray(picture), IMAGE_SIZE).convert("RGB")
+    ImageDraw.Draw(large).rectangle((x0, y0, x1, y1), outline="#ffa90e", width=2)
     st.image(
-        heated(pixels, sees, 224),
-        width=224,
+        png(large),
+        width=IMAGE_SIZE,
         caption=f"It can see {y1 - y0 + 1}×{x1 - x0 + 1} pixels of the picture",
     )
     value = float(output[channel, row, column])

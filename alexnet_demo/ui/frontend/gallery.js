@@ -1,6 +1,7 @@
 // Pictures in rows; where they open something, each is a button.
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".gallery");
+  root.classList.toggle("small", data.small);
   root.replaceChildren(...data.tiles.map((tile) => show(tile, data)));
   root.onclick = (event) => {
     const button = event.target.closest("button");

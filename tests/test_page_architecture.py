@@ -156,7 +156,7 @@ def test_the_explained_unit_is_that_of_the_feature_map(trained: AppTest, tiny_mo
     pixels = load_split(train=False).images[0].numpy()
     seen = activations(tiny_model, pixels)["conv1"]
     channel, row, column = (
-        next(n.value for n in trained.number_input if n.label == name)
+        next(int(n.value or 0) for n in trained.number_input if n.label == name)
         for name in ("Channel", "Row", "Column")
     )
     assert f"= **{float(seen[channel, row, column]):.3f}**" in text

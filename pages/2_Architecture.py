@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo.ui import architecture
+from alexnet_demo.ui import architecture, comparison
 from alexnet_demo.ui.shell import page
 
 page(
@@ -27,3 +27,4 @@ architecture.shares(summary)
 architecture.table(summary)
 if choice == architecture.DEMO:
     architecture.slip(summary)
+comparison.show()

@@ -13,7 +13,7 @@ from alexnet_demo import config
 from alexnet_demo.data import load_split
 from alexnet_demo.inside import activations
 from alexnet_demo.model import AlexNet
-from alexnet_demo.ui import architecture
+from alexnet_demo.ui import architecture, comparison
 
 PAGE = str(config.ROOT / "pages" / "2_Architecture.py")
 IMAGENET = "ImageNet, 3×224×224, 1000 classes"
@@ -182,3 +182,22 @@ def test_other_networks_than_the_demos_show_numbers_only(trained: AppTest):
     trained.button_group(key="arch_preset").set_value(IMAGENET).run()
     assert not trained.exception
     assert "of 6 channels" not in " ".join(caption.value for caption in trained.caption)
+
+
+# ------------------------------------------------------------------ three of them
+
+
+def test_three_alexnets_have_their_known_numbers_of_parameters() -> None:
+    found = [summary.total_params for summary in comparison.summaries().values()]
+    assert found == [46_764_746, 50_844_008, 61_100_840]
+    assert comparison.paper_parameters() == 60_965_224
+    columns = comparison.table()
+    assert len({len(column) for column in columns.values()}) == 1
+    assert columns["torchvision"][0] == "11×11 /4 → 64×55×55 · 23,296"
+
+
+def test_the_markdown_table_holds_every_layer() -> None:
+    records = architecture.rows(architecture.measure(architecture.DEMO))
+    lines = architecture.to_markdown(records).splitlines()
+    assert len(lines) == len(records) + 2
+    assert len({line.count(" | ") for line in lines}) == 1

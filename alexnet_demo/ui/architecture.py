@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -202,10 +203,15 @@ def _explain(layer: Layer, summary: Summary) -> None:
         params.markdown(f"`{layer.params_formula}`")
         work.markdown(f"`{layer.macs_formula}`")
     sees = f"{layer.receptive_field}×{layer.receptive_field}"
-    st.markdown(
-        f"One unit sees {sees} pixels of the picture. "
-        f"The output of one picture takes {_bytes(layer.activation_bytes)}."
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        batch = st.number_input(
+            "Batch size", 1, LIMITS["batch_size"].high, 128, key="arch_batch", width=140
+        )
+        st.markdown(
+            f"One unit sees {sees} pixels of the picture. The output of one picture takes "
+            f"{_bytes(layer.activation_bytes)}, of a batch of {batch} "
+            f"{_bytes(layer.activation_bytes * int(batch))}."
+        )
 
 
 def _of_all(label: str, part: int, whole: int) -> str:
@@ -213,6 +219,8 @@ def _of_all(label: str, part: int, whole: int) -> str:
 
 
 def _bytes(count: int) -> str:
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
     if count >= 100_000:
         return f"{count / 1e6:.1f} MB"
     return f"{count / 1e3:.1f} kB" if count >= 1000 else f"{count} bytes"
@@ -285,14 +293,21 @@ def table(summary: Summary) -> None:
             "Parameter formula": st.column_config.TextColumn(width=290),
         },
     )
-    st.download_button(
-        "Table as CSV",
-        to_csv(records),
-        file_name="alexnet-layers.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    with st.container(horizontal=True):
+        for kind, text, mime in (
+            ("CSV", to_csv(records), "text/csv"),
+            ("JSON", json.dumps(summary.to_json(), indent=1), "application/json"),
+            ("Markdown", to_markdown(records), "text/markdown"),
+        ):
+            ending = "md" if kind == "Markdown" else kind.lower()
+            st.download_button(
+                f"Table as {kind}",
+                text,
+                file_name=f"alexnet-layers.{ending}",
+                mime=mime,
+                icon=":material/download:",
+                on_click="ignore",
+            )
     _sums(summary)
 
 
@@ -329,6 +344,14 @@ def to_csv(records: list[dict[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(records)
     return text.getvalue().encode("utf-8-sig")
+
+
+def to_markdown(records: list[dict[str, Any]]) -> str:
+    """The table for a README or a notebook; shares with two digits."""
+    lines = [list(records[0]), ["---"] * len(records[0])]
+    for row in records:
+        lines.append([f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines).replace("*", "\\*")
 
 
 def _sums(summary: Summary) -> None:

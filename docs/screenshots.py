@@ -1,6 +1,7 @@
 """Take the README's pictures from the running app: ``python docs/screenshots.py [URL]``.
 
-Needs a running ``streamlit run app.py`` with at least one finished run, and an installed Chromium.
+Needs a running ``streamlit run app.py`` with at least one finished run, whose Results page was opened
+once, and an installed Chromium.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ SHOTS = (
     ("predict-light", "Predict", "light", 1280, 1360),
     ("results-light", "Results", "light", 1280, 1300),
     ("results-map-dark", "Results?show=Map", "dark", 1280, 1060),
+    ("inside-light", "Architecture", "light", 1280, 1700),
     ("predict-phone-dark", "Predict", "dark", 390, 1020),
 )
 # A trouser in one line, in shares of the canvas's side.
@@ -43,6 +45,13 @@ def draw(page: Page) -> None:
     page.mouse.up()
 
 
+def look_inside(page: Page) -> None:
+    """Show what conv2 makes of a picture."""
+    page.locator(".block[data-layer=conv2]").click()
+    page.wait_for_timeout(1_500)
+    page.get_by_test_id("stButtonGroup").get_by_text("Output", exact=True).click()
+
+
 def main(url: str = "http://localhost:8501") -> None:
     FOLDER.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
@@ -59,6 +68,9 @@ def main(url: str = "http://localhost:8501") -> None:
             page.wait_for_timeout(6_000)
             if path == "Predict":
                 draw(page)
+                page.wait_for_timeout(4_000)
+            if name.startswith("inside"):
+                look_inside(page)
                 page.wait_for_timeout(4_000)
             page.screenshot(path=FOLDER / f"{name}.png")
             page.close()

@@ -190,7 +190,6 @@ def shipped_url(tmp_path: Path) -> Iterator[str]:
         served.kill()
 
 
-@pytest.mark.xfail(strict=False, reason="the shipped network knows 8 of the 12, one too few")
 def test_drawings_of_real_people_are_known(page: Page, shipped_url: str) -> None:
     """A hand moves the mouse along strokes of Quick, Draw!; most come out right."""
     open_page(page, shipped_url)

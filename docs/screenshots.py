@@ -1,7 +1,7 @@
 """Take the README's pictures from the running app: ``python docs/screenshots.py [URL]``.
 
-Needs a running ``streamlit run app.py`` with at least one finished run, whose Results page was opened
-once, and an installed Chromium.
+Needs a running ``streamlit run app.py`` with at least one finished run, its Results page opened
+once before, and an installed Chromium.
 """
 
 from __future__ import annotations

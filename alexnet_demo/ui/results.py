@@ -105,10 +105,10 @@ def _progress(survey: Survey[Any], asked: str, panel: bool = False) -> None:
         if panel:  # which the rerun would close: let the page's link open it again
             st.session_state.pop(_LINKED, None)
         st.rerun()
-    st.progress(
-        survey.share,
-        f"{asked}: {survey.done:,} of {survey.total:,}. This is done once, then kept.",
-    )
+    state = f"{survey.done:,} of {survey.total:,}. This is done once, then kept."
+    if not survey.work.running():
+        state = "this waits until another network has been asked."
+    st.progress(survey.share, f"{asked}: {state}")
 
 
 def totals(seen: Surveyed) -> None:

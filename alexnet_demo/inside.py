@@ -128,10 +128,10 @@ def spread(values: Tensor) -> Spread:
     counts, edges = torch.histogram(flat, HISTOGRAM_BINS, range=(low, high + (high == low)))
     return Spread(
         float(flat.mean(dtype=torch.float64)),
-        float(flat.double().std(correction=0)),
+        float(flat.std(correction=0)),
         low,
         high,
-        float((flat == 0).double().mean()),
+        1 - int(flat.count_nonzero()) / flat.numel(),
         counts.numpy().astype(np.int64),
         edges.numpy(),
     )

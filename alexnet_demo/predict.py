@@ -92,7 +92,12 @@ class Classifier:
         model: in evaluation mode; moved to ``device``.
         info: what the checkpoint says of itself.
         certainty: how to read the network's outputs.
+
+    Attributes:
+        digest: SHA-256 of the file that it was read from, where somebody has noted it.
     """
+
+    digest = ""
 
     def __init__(
         self,

@@ -17,6 +17,8 @@ from alexnet_demo import config
 from alexnet_demo.config import CALIBRATION_BINS, CLASSES
 from alexnet_demo.files import write_atomically
 
+KEPT = 60  # files of results; the largest hold 8 MB
+
 
 @dataclass(frozen=True)
 class Bin:
@@ -192,6 +194,14 @@ def keep(digest: str, found: Results) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {"probabilities": found.probabilities, "labels": found.labels}
     write_atomically(path, lambda temporary: save_file(tensors, temporary))
+    forget_old(path.parent)
+
+
+def forget_old(folder: Path) -> None:
+    """Delete all but the newest files: every epoch's weights are another network."""
+    files = [(path.stat().st_mtime, path) for path in folder.glob("*.safetensors")]
+    for _, path in sorted(files)[:-KEPT]:
+        path.unlink(missing_ok=True)
 
 
 def read(digest: str) -> Results | None:

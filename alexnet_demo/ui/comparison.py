@@ -78,16 +78,17 @@ def show() -> None:
             f"""
 - **Against ImageNet's**, this demo has one grey channel where there were three, and ten classes
   where there were a thousand: {saved:,} fewer parameters, nearly all of them in fc8.
-- **torchvision** follows Krizhevsky's later paper, *One weird trick* (2014): fewer channels in
-  front (64 and 192), and two pixels of padding in conv1. So its maps come out at 55×55 and leave
-  6×6 for fc6, not 5×5: {vision["classifier.1"].params - article["fc6"].params:,} parameters more
-  in that layer alone, {vision.total_params:,} in all.
+- **torchvision** follows Krizhevsky's later paper, *One weird trick* (2014): fewer channels
+  (64 and 192 in front, 256 in conv4), and two pixels of padding in conv1. So its maps come out at
+  55×55 and leave 6×6 for fc6, not 5×5:
+  {vision["classifier.1"].params - article["fc6"].params:,} parameters more in that layer alone,
+  {vision.total_params:,} in all.
 - **“About 60 million”** is the 2012 paper's own network. It pads as torchvision does, and splits
   conv2, conv4 and conv5 in halves for two graphics cards, each half seeing only its own card's
   maps: {paper_parameters():,} parameters. The article cites that figure, but the layers it lists
   come to {article.total_params:,}.
-- **Nobody keeps local response normalisation**, which the paper had behind conv1 and conv2: it
-  costs time and brought little.
+- **None of the three keeps local response normalisation**, which the paper had behind conv1 and
+  conv2 and credited with a point of accuracy; later networks (VGG, 2014) found no gain in it.
 """
         )
 

@@ -198,9 +198,8 @@ def _output(layer: Layer, model: AlexNet, picture: np.ndarray, key: str) -> None
         image = Image.fromarray((255 * square.reshape(side, side) / most).astype(np.uint8))
         st.image(png(enlarge(image, 320)), width=320, alt=f"The units of {layer.name}")
         st.caption(
-            f"Each dot is one of {len(output):,} units, the brighter the stronger. Strongest: "
-            + ", ".join(f"{int(n)}" for n in order[:8])
-            + "."
+            f"Row by row, each dot is one of {len(output):,} units, the brighter the stronger; "
+            "black is 0 or less. Strongest: " + ", ".join(f"{int(n)}" for n in order[:8]) + "."
         )
     else:
         most = float(output.max()) or 1.0
@@ -230,7 +229,7 @@ def _output(layer: Layer, model: AlexNet, picture: np.ndarray, key: str) -> None
         opened = gallery(tiles, f"maps {key}", chosen=marked)
         if opened is not None and opened != marked:
             st.session_state[state] = opened
-            st.rerun(scope="fragment")
+            st.rerun()
         st.caption(
             f"The {len(tiles)} strongest of {len(output)} channels, on one scale; choose one to "
             "see it large."
@@ -249,16 +248,18 @@ def _one_unit(layer: Layer, model: AlexNet, picture: np.ndarray, key: str) -> No
     before = seen[list(seen)[list(seen).index(layer.name) - 1]]
     output = seen[layer.name]
     count, height, width = output.shape
-    first = int(strongest(output)[0])
-    top, left = divmod(int(output[first].argmax()), width)
+    # Another picture or network begins at its own strongest place.
+    about = f"about {key}"
+    if st.session_state.get(about) != (id(model), hash(picture.tobytes())):
+        st.session_state[about] = id(model), hash(picture.tobytes())
+        first = int(strongest(output)[0])
+        top, left = divmod(int(output[first].argmax()), width)
+        for name, value in (("Channel", first), ("Row", top), ("Column", left)):
+            st.session_state[f"{name} {key}"] = value
     with st.container(horizontal=True):
         channel, row, column = (
-            int(st.number_input(name, 0, most - 1, min(value, most - 1), key=f"{name} {key}"))
-            for name, most, value in (
-                ("Channel", count, first),
-                ("Row", height, top),
-                ("Column", width, left),
-            )
+            int(st.number_input(name, 0, most - 1, key=f"{name} {key}"))
+            for name, most in (("Channel", count), ("Row", height), ("Column", width))
         )
     (y0, y1), (x0, x1) = layer.spans[row], layer.spans[column]
     large = enlarge(Image.fromarray(picture), IMAGE_SIZE).convert("RGB")
@@ -268,10 +269,10 @@ def _one_unit(layer: Layer, model: AlexNet, picture: np.ndarray, key: str) -> No
         width=IMAGE_SIZE,
         caption=f"It can see {y1 - y0 + 1}×{x1 - x0 + 1} pixels of the picture",
     )
-    value = float(output[channel, row, column])
+    kept = float(output[channel, row, column])
     module: Any = model.net.get_submodule(layer.name)
     if layer.kind == "pool":
-        _window(module, before, channel, row, column, value)
+        _window(module, before, channel, row, column, kept)
     else:
         _products(conv_unit(module, before, channel, row, column), key)
 
@@ -320,11 +321,15 @@ def _products(unit: ConvUnit, key: str) -> None:
 
 
 def _decision(layer: Layer, model: AlexNet, picture: np.ndarray, key: str) -> None:
-    """From logits to probabilities."""
+    """From logits to probabilities, at the temperature that was fitted where one was."""
     from alexnet_demo.inside import activations
 
     logits = activations(model, picture)["fc8"]
     heat = st.slider("Temperature", 0.1, 5.0, 1.0, 0.1, key=f"temperature {key}")
+    st.caption(
+        "Predict and Results divide by a temperature that was fitted once, so that a confidence "
+        "of 90 % is right nine times in ten; it is near 1."
+    )
     shares = (logits / heat).softmax(0)
     powers = (logits / heat - (logits / heat).max()).exp()
     st.dataframe(

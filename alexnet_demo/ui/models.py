@@ -84,27 +84,6 @@ def chosen() -> Option:
     return next(option for option in found if option.id == wanted(found))
 
 
-def digest(option: Option) -> str:
-    """SHA-256 of an option's file, hexadecimal.
-
-    Raises:
-        OSError: when the file has gone.
-    """
-    if option.path is None:
-        return str(st.session_state[_UPLOAD]["digest"])
-    stat = option.path.stat()
-    return _digest(str(option.path), (stat.st_mtime_ns, stat.st_size))
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _digest(path: str, stamp: tuple[int, int]) -> str:
-    with (
-        Path(path).open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-    ):
-        return hashlib.sha256(data).hexdigest()
-
-
 def picker() -> Classifier | None:
     """Show the choice and return the network, loaded; None after saying why there is none."""
     found = options()
@@ -198,7 +177,23 @@ def load(option: Option) -> Classifier:
 def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
     from alexnet_demo.predict import Classifier
 
-    return Classifier.load(Path(path))
+    digest = _sha256(path)
+    classifier = Classifier.load(Path(path))
+    if _sha256(path) != digest:  # a training has written it anew
+        raise ValueError("The weights changed while they were read: choose the model again.")
+    classifier.digest = digest
+    return classifier
+
+
+def _sha256(path: str) -> str:
+    try:
+        with (
+            Path(path).open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
+            return hashlib.sha256(data).hexdigest()
+    except (OSError, ValueError):  # gone or empty, which `Classifier.load` says in a sentence
+        return ""
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the file…")
@@ -212,7 +207,9 @@ def _uploaded(digest: str, _file: tuple[str, bytes] | None) -> Classifier:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(data)
-        return Classifier.load(path)
+        classifier = Classifier.load(path)
+    classifier.digest = digest
+    return classifier
 
 
 def _upload_form() -> None:

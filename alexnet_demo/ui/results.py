@@ -61,12 +61,10 @@ class Surveyed:
     """A network and what it says of the test pictures.
 
     Attributes:
-        digest: SHA-256 of its weights file.
         results: its answers.
         atlas: where the pictures lie for it.
     """
 
-    digest: str
     classifier: Classifier
     results: Results
     atlas: Atlas
@@ -78,18 +76,18 @@ def surveyed(classifier: Classifier) -> Surveyed | None:
 
 
 def _surveyed(option: models.Option, classifier: Classifier) -> Surveyed | None:
-    try:
-        digest = models.digest(option)
-    except OSError:
-        st.error("The weights file has gone meanwhile: choose another model.", icon=_ERROR)
-        return None
-    survey = surveys.of_test_set(digest, classifier)
+    survey = surveys.of_test_set(classifier)
     if survey.found:
-        return Surveyed(digest, classifier, *survey.found)
+        try:
+            sources.test_set()  # the views show its pictures
+        except RuntimeError as error:  # DataError, told without importing torch for its name
+            st.error(plain(str(error)), icon=_ERROR)
+            return None
+        return Surveyed(classifier, *survey.found)
     if survey.problem:
         st.error(plain(survey.problem), icon=_ERROR)
         if st.button("Try again", key=f"again {option.id}", icon=":material/refresh:"):
-            surveys.of_test_set(digest, classifier, again=True)
+            surveys.of_test_set(classifier, again=True)
             st.rerun()
     else:
         asked = f"Asking “{plain(option.label)}” about every test picture"
@@ -107,7 +105,7 @@ def _progress(survey: Survey[Any], asked: str, panel: bool = False) -> None:
         st.rerun()
     state = f"{survey.done:,} of {survey.total:,}. This is done once, then kept."
     if not survey.work.running():
-        state = "this waits until another network has been asked."
+        state = "this waits its turn."
     st.progress(survey.share, f"{asked}: {state}")
 
 
@@ -234,7 +232,7 @@ def _map(seen: Surveyed) -> None:
     chosen = _numbers(state.get("chosen") if isinstance(state, Mapping) else None, len(points))
     result = _picture_map(
         data={
-            "key": seen.digest,
+            "key": seen.classifier.digest,
             "x": inner[:, 0].round(4).tolist(),
             "y": (1 - inner[:, 1]).round(4).tolist(),
             "labels": found.labels.tolist(),
@@ -306,7 +304,7 @@ def _confidence(seen: Surveyed) -> None:
         )
         st.caption(
             "Were it to answer only from a certain confidence on, it would answer fewer pictures, "
-            "and more of the answers would be right."
+            "and a larger share of its answers would be right."
         )
 
 
@@ -498,16 +496,20 @@ def _heat(classifier: Classifier, number: int, classes: tuple[int, int]) -> np.n
 @st.fragment
 def _its_like(seen: Surveyed, number: int) -> None:
     """The training pictures that lie nearest to one, with their labels."""
-    key = f"like {seen.digest}"
+    key = f"like {seen.classifier.digest}"
     if not st.session_state.get(key):
         st.session_state[key] = st.button(
             "Show the training pictures most like it", icon=":material/image_search:"
         )
         if not st.session_state[key]:
             return
-    survey = surveys.of_training_set(seen.digest, seen.classifier, seen.atlas)
+    survey = surveys.of_training_set(seen.classifier, seen.atlas)
     if survey.problem:
         st.error(plain(survey.problem), icon=_ERROR)
+        if st.button("Try again", icon=":material/refresh:"):
+            surveys.of_training_set(seen.classifier, seen.atlas, again=True)
+            st.session_state.pop(_LINKED, None)
+            st.rerun()
     elif survey.found is None:
         st.fragment(_progress, run_every=1)(survey, "Looking at every training picture", panel=True)
     else:

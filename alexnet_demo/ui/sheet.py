@@ -30,5 +30,5 @@ def of_test_pictures() -> dict[str, Any] | None:
             _FILE.parent.mkdir(exist_ok=True)
             write_atomically(_FILE, lambda temporary: sheet.save(temporary, "WEBP", quality=75))
     except OSError:
-        return None
+        return None  # without it a point is named, not shown
     return {"url": served_url(_FILE), "columns": COLUMNS, "rows": rows}

@@ -51,11 +51,11 @@ class Survey(Generic[T]):
 
 
 class _Office:
-    """The surveys of all sessions, one at work at a time."""
+    """The surveys of all sessions, one of each kind at work at a time."""
 
     def __init__(self) -> None:
         self.lock, self.surveys = Lock(), dict[tuple[str, str], Survey[Any]]()
-        self.worker = ThreadPoolExecutor(1, "survey")
+        self.workers = {kind: ThreadPoolExecutor(1, kind) for kind in ("test", "training")}
 
     def survey(
         self,
@@ -69,11 +69,12 @@ class _Office:
         with self.lock:
             found = self.surveys.get(key)
             if found is None or (again and found.problem):
-                found = self.surveys[key] = Survey(total)
+                found = Survey(total)
                 if (old := kept()) is not None:
                     found.work.set_result(old)
                 else:
-                    found.work = self.worker.submit(ask, found)
+                    found.work = self.workers[key[1]].submit(ask, found)
+                self.surveys[key] = found
                 for other in list(self.surveys)[:-MOST]:
                     if self.surveys[other].work.done():
                         del self.surveys[other]
@@ -85,15 +86,14 @@ def _office() -> _Office:
     return _Office()
 
 
-def of_test_set(
-    digest: str, classifier: Classifier, *, again: bool = False
-) -> Survey[tuple[Results, Atlas]]:
+def of_test_set(classifier: Classifier, *, again: bool = False) -> Survey[tuple[Results, Atlas]]:
     """What a network says of the test pictures, and where they lie for it.
 
     Args:
-        digest: SHA-256 of its weights file.
+        classifier: with its file's digest, under which all is kept.
         again: begin anew where the last survey failed.
     """
+    digest = classifier.digest
 
     def kept() -> tuple[Results, Atlas] | None:
         from alexnet_demo import atlas
@@ -123,8 +123,11 @@ def of_test_set(
     return _office().survey((digest, "test"), TEST_SAMPLES, kept, ask, again)
 
 
-def of_training_set(digest: str, classifier: Classifier, places: Atlas) -> Survey[np.ndarray]:
-    """Where the training pictures lie for a network, float (60000, D)."""
+def of_training_set(
+    classifier: Classifier, places: Atlas, *, again: bool = False
+) -> Survey[np.ndarray]:
+    """Where the training pictures lie for a network, float (60000, D); see `of_test_set`."""
+    digest = classifier.digest
 
     def kept() -> np.ndarray | None:
         from alexnet_demo import atlas
@@ -144,4 +147,4 @@ def of_training_set(digest: str, classifier: Classifier, places: Atlas) -> Surve
             atlas.keep_training(digest, points)
         return points
 
-    return _office().survey((digest, "training"), TRAIN_SAMPLES, kept, ask)
+    return _office().survey((digest, "training"), TRAIN_SAMPLES, kept, ask, again)

@@ -166,7 +166,7 @@ def about(probability: float) -> str:
 
 def _note(asked: Asked, truth: str) -> str:
     answer, views = asked.answer, len(asked.prepared.views)
-    words = [f"Taken for {sight.KIND_WORDS[answer.kind]}", f"{answer.ms:.0f} ms"]
+    words = [f"Taken for {sight.KIND_WORDS[answer.kind]}", f"{answer.ms:.0f}\u00a0ms"]
     if views > 1:
         words.insert(1, f"average of {views} views")
     if truth:

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 from torch import Tensor
 
 from alexnet_demo import results
-from alexnet_demo.files import write_atomically
 
 DIRECTIONS = 64
 """Principal components that are kept."""
 MORE = 10
+"""Sought beyond them: the last of those sought come out less well."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,6 @@ def fit(features: Tensor, directions: int = DIRECTIONS) -> Atlas:
     centred = features - mean
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        # The last directions come out well only where some more are sought.
         wide = min(count + MORE, most)
         _, spread, basis = torch.pca_lowrank(centred, q=wide, center=False, niter=4)
     spread, basis = spread[:count], basis[:, :count]
@@ -94,7 +93,7 @@ def keep(digest: str, atlas: Atlas) -> None:
     Raises:
         OSError: when the disk does not take it.
     """
-    _write(kept_at(digest, "atlas"), asdict(atlas))
+    results.write(kept_at(digest, "atlas"), asdict(atlas))
 
 
 def read(digest: str) -> Atlas | None:
@@ -111,7 +110,7 @@ def keep_training(digest: str, points: np.ndarray) -> None:
     Raises:
         OSError: when the disk does not take them.
     """
-    _write(kept_at(digest, "training"), {"points": points.astype(np.float16)})
+    results.write(kept_at(digest, "training"), {"points": points.astype(np.float16)})
 
 
 def read_training(digest: str) -> np.ndarray | None:
@@ -120,10 +119,3 @@ def read_training(digest: str) -> np.ndarray | None:
         return load_file(kept_at(digest, "training"))["points"]
     except (OSError, SafetensorError, KeyError):
         return None
-
-
-def _write(path: Path, tensors: dict[str, np.ndarray]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # What is not contiguous would be written as it lies in memory.
-    whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    write_atomically(path, lambda temporary: save_file(whole, temporary))

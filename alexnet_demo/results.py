@@ -5,6 +5,7 @@ Imports no torch, so that what was computed once is shown at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -190,16 +191,19 @@ def keep(digest: str, found: Results) -> None:
     Raises:
         OSError: when the disk does not take them.
     """
-    path = kept_at(digest)
+    write(kept_at(digest), {"probabilities": found.probabilities, "labels": found.labels})
+
+
+def write(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    """Write arrays, whole or not at all, and forget all but the newest files beside them.
+
+    Every epoch's weights are another network, so that files would pile up.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {"probabilities": found.probabilities, "labels": found.labels}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary))
-    forget_old(path.parent)
-
-
-def forget_old(folder: Path) -> None:
-    """Delete all but the newest files: every epoch's weights are another network."""
-    files = [(path.stat().st_mtime, path) for path in folder.glob("*.safetensors")]
+    # What is not contiguous would be written as it lies in memory.
+    whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    write_atomically(path, lambda temporary: save_file(whole, temporary))
+    files = [(path.stat().st_mtime, path) for path in path.parent.glob("*.safetensors")]
     for _, path in sorted(files)[:-KEPT]:
         path.unlink(missing_ok=True)
 

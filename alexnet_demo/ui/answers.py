@@ -109,17 +109,11 @@ def bars(asked: Asked, truth: str = "") -> None:
         asked: what the network says.
         truth: the picture's true class where that is known.
     """
-    st.html(_CSS)
     answer = asked.answer
     everything = st.session_state.get("all classes", False)
     rows = answer.ranked if everything else answer.ranked[:TOP]
     says, label = in_words(answer)
-    st.html(
-        f'<div class="answer" role="status"><div class="says">{says}</div>'
-        f'<div class="label">{html.escape(label)}</div>'
-        f'<div class="note">{html.escape(_note(asked, truth))}</div></div>'
-        f'<div class="bars" role="list">{"".join(_bar(*row) for row in rows)}</div>'
-    )
+    _answer(says, label, _note(asked, truth), rows)
     st.toggle(f"All {len(CLASSES)} classes", key="all classes")
 
 
@@ -129,14 +123,19 @@ def verdict(probabilities: np.ndarray, truth: str) -> None:
     Args:
         probabilities: (10,), in the order of the classes.
     """
-    st.html(_CSS)
     order = np.argsort(-probabilities, kind="stable")[:TOP]
     rows = [(CLASSES[i], float(probabilities[i])) for i in order]
     name, probability = rows[0]
     note = "Right" if name == truth else f"Wrong: it is labelled {a(truth)}"
+    _answer("It says", f"{a(name)} ({about(probability)})", note, rows)
+
+
+def _answer(says: str, label: str, note: str, rows: Sequence[tuple[str, float]]) -> None:
+    """Words, and a bar for each class with its probability."""
+    st.html(_CSS)
     st.html(
-        f'<div class="answer"><div class="says">It says</div><div class="label">'
-        f"{html.escape(f'{a(name)} ({about(probability)})')}</div>"
+        f'<div class="answer" role="status"><div class="says">{says}</div>'
+        f'<div class="label">{html.escape(label)}</div>'
         f'<div class="note">{html.escape(note)}</div></div>'
         f'<div class="bars" role="list">{"".join(_bar(*row) for row in rows)}</div>'
     )

@@ -424,7 +424,6 @@ def _panel(seen: Surveyed, numbers: Sequence[int]) -> None:
     found = seen.results
     number = int(st.session_state[_OPEN])
     _turn_page(numbers, number)
-    number = int(st.session_state[_OPEN])
     st.query_params["picture"] = st.session_state[_LINKED] = str(number)
     image = Image.fromarray(sources.test_set().images[number].numpy())
     truth, guess = CLASSES[found.labels[number]], CLASSES[found.guesses[number]]
@@ -470,7 +469,7 @@ def _where_it_looks(seen: Surveyed, number: int, truth: str, guess: str) -> None
     second = truth if truth != guess else CLASSES[int(ranked[-2])]
     names = (f"{guess}, as it says", f"{second}, {'the label' if truth != guess else 'its second'}")
     pixels = sources.test_set().images[number].numpy()
-    maps = _heat(seen.classifier, number, (CLASSES.index(guess), CLASSES.index(second)))
+    maps = _heat(seen.classifier, pixels, (CLASSES.index(guess), CLASSES.index(second)))
     st.markdown("**Where it looks**, if it is to speak for")
     for place, heat, name in zip(st.columns(2), maps, names, strict=True):
         place.image(heated(pixels, heat, 224), width=224, alt=f"Grad-CAM for {name}", caption=name)
@@ -483,13 +482,12 @@ def _where_it_looks(seen: Surveyed, number: int, truth: str, guess: str) -> None
         )
 
 
-def _heat(classifier: Classifier, number: int, classes: tuple[int, int]) -> np.ndarray:
+def _heat(classifier: Classifier, pixels: np.ndarray, classes: tuple[int, int]) -> np.ndarray:
     """float32 (2, h, w) in [0, 1], see `explain.grad_cam`."""
     import torch
 
     from alexnet_demo.explain import grad_cam
 
-    pixels = sources.test_set().images[number].numpy()
     return grad_cam(classifier.model, np.stack([pixels] * 2), torch.tensor(classes))
 
 

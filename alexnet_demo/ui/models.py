@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import mmap
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
@@ -19,6 +20,7 @@ from alexnet_demo.ui.wording import percent, plain
 if TYPE_CHECKING:  # torch takes seconds to import: only once a network is to be loaded
     from alexnet_demo.predict import Classifier
 
+T = TypeVar("T")
 CHOICE = "model"  # session state: an option's id, also set by other pages before a switch to here
 SHIPPED, UPLOADED = "shipped", "uploaded"
 MAX_UPLOAD_BYTES = 200_000_000
@@ -116,6 +118,23 @@ def picker() -> Classifier | None:
         "accuracy is the share of right answers on pictures that no training has seen.",
     )
     return classifier
+
+
+def beside(choose: Callable[[], T]) -> tuple[Classifier, T] | None:
+    """A choice on the left, the model on the right, and a caution about it where one is due.
+
+    Args:
+        choose: shows the choice and returns what was chosen; not asked where there is no network.
+    """
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        left = st.container(width="content")
+        classifier = picker()
+    if classifier is None:
+        return None
+    with left:
+        choice = choose()
+    caution(classifier)
+    return classifier, choice
 
 
 def caution(classifier: Classifier) -> None:

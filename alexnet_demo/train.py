@@ -170,8 +170,7 @@ class Trainer:
                 watch.after_step(before)
                 if self.batch < config.steps_per_epoch:  # else once the epoch is tested
                     watch.record(self.step, self.epoch + self.batch / config.steps_per_epoch)
-            if self.team.leads and self.files.wanted.exists():
-                self._save_now()
+            self._save_if_wanted()
             action = self.team.agree(self._next_action())
             # A checkpoint begins a new window, so that a resumed curve has no gap.
             if action != GO_ON:
@@ -278,6 +277,7 @@ class Trainer:
             if time.monotonic() - told >= EVENT_SECONDS:
                 self.events.write("test", epoch=self.epoch + 1, done=tally.count, total=total)
                 told = time.monotonic()
+            self._save_if_wanted()
             if request := self.team.agree(self._request()):
                 raise Interrupted(INTERRUPTIONS[request])
         tally.drain()
@@ -379,10 +379,11 @@ class Trainer:
         with self._told_when_full(path):
             (checkpoint.save_small if small else save)(path, model, info)
 
-    def _save_now(self) -> None:
-        """Write the weights as they are, for somebody who waits for them."""
-        self.files.wanted.unlink(missing_ok=True)
-        self._save_weights(self.files.now, {"epoch": self.epoch}, small=True)
+    def _save_if_wanted(self) -> None:
+        """Write the weights as they are, where somebody waits for them."""
+        if self.team.leads and self.files.wanted.exists():
+            self.files.wanted.unlink(missing_ok=True)
+            self._save_weights(self.files.now, {"epoch": self.epoch}, small=True)
 
     @contextmanager
     def _told_when_full(self, path: Path) -> Iterator[None]:

@@ -3,13 +3,19 @@
 import streamlit as st
 
 from alexnet_demo.runs import current_run, get_run, list_runs
-from alexnet_demo.ui import elsewhere
+from alexnet_demo.ui import elsewhere, recorded
 from alexnet_demo.ui.live import live_view, waiting_run
+from alexnet_demo.ui.pinboard import pinboard
+from alexnet_demo.ui.replay import replay
 from alexnet_demo.ui.runs_table import runs_table
 from alexnet_demo.ui.shell import page
 from alexnet_demo.ui.training_form import training_form
 
 page("Train", lead="Teach AlexNet ten kinds of clothing and watch it learn.")
+
+if watched := recorded.watched():
+    recorded.watch(watched)
+    st.stop()
 
 runs, active = list_runs(), elsewhere.active_runs()
 asked_for = get_run(st.query_params.get("run", ""))
@@ -21,8 +27,11 @@ if asked_for is None and not active:
         waiting_run(shown)
     training_form()
     st.divider()
+pinboard()
+recorded.offer_to_watch()
 if shown:
     live_view(shown)
+    replay(shown)
     st.divider()
     runs_table(runs)
 elsewhere.watch(active)

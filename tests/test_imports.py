@@ -107,7 +107,7 @@ def test_home_never_comes_to_torch() -> None:
     [
         ("events", set()),
         ("runs", {"config", "events", "files", "pins"}),
-        ("jobs", {"config", "files", "runs"}),
+        ("jobs", {"config", "files", "pins", "runs"}),
     ],
 )
 def test_what_records_and_jobs_may_know(module: str, known: set[str]) -> None:

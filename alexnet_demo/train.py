@@ -135,9 +135,7 @@ class Trainer:
         if self.team.agree(int(self.files.last.exists())):
             self.restore(self.files.last)
         self.watch = (
-            Watch(self.files, self.engine, self.test_data, config.steps_per_epoch)
-            if self.team.leads
-            else None
+            Watch(self.files, self.engine, self.test_data, self.step) if self.team.leads else None
         )
         self._announce()
         if self.watch and self.step == 0:

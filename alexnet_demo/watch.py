@@ -1,8 +1,8 @@
 """Looks at a network while it is trained, and records what it sees; the training does not change.
 
 At a moment (see `moments`) the pins and some of the tested images go through the network once. The
-first epoch has several moments, since most changes there; every later one has one, at its end. All
-but those at the end wait while watching has taken more than `BUDGET` of the time.
+first epoch has several moments, since most changes there; every later one has one, at its end.
+Those within an epoch are left out where they would take more than `BUDGET` of the whole training.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from alexnet_demo.runs import Run
 FIRST_EPOCH = 12
 """Moments within the first epoch, besides the one before it and the one at its end."""
 BUDGET = 0.01
-"""Share of the training's time that watching may take."""
+"""Share of the whole training's time that watching may take."""
 PROBES = 64
 """Tested images on which the layers' outputs are measured."""
 MOST_FILTERS = 96
@@ -44,14 +44,14 @@ class Watch:
         run: its directory, for the pins and the moments.
         engine: the network and its device.
         tested: the images that the epochs are tested on.
-        steps_per_epoch: batches in an epoch.
+        first: steps done before this process began.
 
     Attributes:
-        seconds: what watching has taken so far.
+        seconds: what watching has taken since.
     """
 
-    def __init__(self, run: Run, engine: Engine, tested: Split, steps_per_epoch: int) -> None:
-        self._engine, self._run, self._steps = engine, run, steps_per_epoch
+    def __init__(self, run: Run, engine: Engine, tested: Split, first: int = 0) -> None:
+        self._engine, self._run, self._first = engine, run, first
         self._probes = tested.images[:PROBES]
         self._writer = EventWriter(run.moments)
         self._motion: Motion = {}
@@ -64,13 +64,15 @@ class Watch:
 
     def due(self, step: int) -> bool:
         """Whether the step that leads to this number of steps is to be looked at."""
-        if step % self._steps == 0:
+        epoch = self._engine.config.steps_per_epoch
+        if step % epoch == 0:
             return True
-        every = max(1, self._steps // FIRST_EPOCH)
-        return step < self._steps and step % every == 0 and self._within_budget()
+        return step < epoch and step % max(1, epoch // FIRST_EPOCH) == 0 and self._affordable(step)
 
-    def _within_budget(self) -> bool:
-        return self.seconds <= BUDGET * (time.perf_counter() - self._began)
+    def _affordable(self, step: int) -> bool:
+        """Whether there is time for another look, by the pace so far."""
+        pace = (time.perf_counter() - self._began) / max(1, step - 1 - self._first)
+        return self.seconds <= BUDGET * pace * self._engine.config.total_steps
 
     # ------------------------------------------------------------------ what
 

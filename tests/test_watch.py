@@ -113,8 +113,9 @@ def test_layers_are_what_a_second_look_finds(run: Run, found: list[Moment], test
         module.register_forward_hook(lambda _m, _i, out, name=name: outputs.update({name: out}))
     with torch.no_grad():
         model(to_input(tested.images[:PROBES]))
+    weights = {name: weight.detach() for name, weight in model.named_parameters()}
     for layer in found[-1].layers:
-        weight = model.net.get_submodule(layer.name).weight.detach()
+        weight = weights[f"net.{layer.name}.weight"]
         assert layer.weight_norm == pytest.approx(float(weight.flatten().norm()), rel=1e-4)
         output = outputs.get(f"relu{layer.name[-1]}", outputs[layer.name])
         assert layer.mean == pytest.approx(float(output.mean()), rel=1e-3, abs=1e-6)
@@ -132,7 +133,7 @@ def test_gradients_and_changes_are_those_of_the_step(tmp_path: Path, tested: Spl
     """Plain SGD without momentum moves the weights by the learning rate times the gradient."""
     config = TrainConfig(**{**TINY.to_json(), "momentum": 0.0, "precision": "fp32"})
     engine = Engine(config)
-    watch = Watch(Run(tmp_path), engine, tested, steps_per_epoch=1)
+    watch = Watch(Run(tmp_path), engine, tested)
     before = watch.before_step()
     engine.step(tested, torch.arange(16), 0, lr=0.05)
     watch.after_step(before)
@@ -182,9 +183,20 @@ def test_weights_as_they_are_now_are_written_for_who_asks(tmp_path: Path):
         assert torch.allclose(model.state_dict()[name], tensor, atol=0.01)
 
 
+def test_a_look_is_left_out_where_it_would_cost_too_much(tmp_path: Path, tested: Split):
+    watch = Watch(Run(tmp_path), Engine(TINY), tested)
+    watch._began -= 1.0  # ten steps a second: six seconds in all
+    watch.seconds = 0.05
+    assert watch.due(11)
+    watch.seconds = 0.07
+    assert not watch.due(11)
+    assert watch.due(20)
+    watch.close()
+
+
 def test_pins_added_on_the_way_are_seen_from_then_on(tmp_path: Path, tested: Split):
     run = Run(tmp_path)
-    watch = Watch(run, Engine(TINY), tested, steps_per_epoch=10)
+    watch = Watch(run, Engine(TINY), tested)
     watch.record(0, 0.0)
     pins.write(run.pins, pins.usual()[:2])
     watch.record(10, 1.0)
@@ -198,7 +210,7 @@ def test_a_diverged_network_leaves_no_moment(tmp_path: Path, tested: Split):
     engine = Engine(TINY)
     with torch.no_grad():
         engine.model.net.get_submodule("fc8").weight.fill_(float("nan"))  # type: ignore[operator]
-    watch = Watch(Run(tmp_path), engine, tested, steps_per_epoch=10)
+    watch = Watch(Run(tmp_path), engine, tested)
     watch.record(10, 1.0)
     watch.close()
     assert moments.follow(tmp_path / "moments.jsonl") == []

@@ -13,7 +13,7 @@ from alexnet_demo import config
 from alexnet_demo.data import load_split
 from alexnet_demo.inside import activations
 from alexnet_demo.model import AlexNet
-from alexnet_demo.ui import architecture, comparison
+from alexnet_demo.ui import architecture, comparison, layer_table
 
 PAGE = str(config.ROOT / "pages" / "2_Architecture.py")
 IMAGENET = "ImageNet, 3×224×224, 1000 classes"
@@ -42,7 +42,7 @@ def test_opens_with_this_demo_and_tells_of_the_slip(opened: AppTest) -> None:
 def test_the_slip_explains_the_whole_difference() -> None:
     fc1 = architecture.measure(architecture.DEMO)["fc6"].params
     difference = config.ARTICLE_PRINTED_PARAMETERS - config.PARAMETERS
-    assert architecture.ARTICLE_PRINTED_FC1 - fc1 == difference == 921_600
+    assert layer_table.ARTICLE_PRINTED_FC1 - fc1 == difference == 921_600
 
 
 def test_the_imagenet_preset(opened: AppTest) -> None:
@@ -93,8 +93,8 @@ def test_a_chosen_layer_shows_its_own_numbers(opened: AppTest, layer: str, expec
 
 def test_table_and_csv_hold_every_layer() -> None:
     summary = architecture.measure(architecture.DEMO)
-    records = architecture.rows(summary)
-    text = architecture.to_csv(records).decode("utf-8-sig")
+    records = layer_table.rows(summary)
+    text = layer_table.to_csv(records).decode("utf-8-sig")
     read = list(csv.DictReader(io.StringIO(text)))
     assert [row["Layer"] for row in read] == [layer.name for layer in summary.layers]
     assert sum(int(row["Parameters"]) for row in read) == config.PARAMETERS
@@ -164,7 +164,7 @@ def test_the_explained_unit_is_that_of_the_feature_map(trained: AppTest, tiny_mo
 
 def test_a_trained_network_stands_beside_the_untrained_one(trained: AppTest):
     look(trained, "conv1", "Weights")
-    trained.selectbox(key="inside beside").set_value("The same, untrained").run()
+    trained.selectbox(key="inside beside").set_value("untrained").run()
     assert not trained.exception
     assert "**Trained**" in words(trained)
     assert "**The same, untrained**" in words(trained)
@@ -197,7 +197,7 @@ def test_three_alexnets_have_their_known_numbers_of_parameters() -> None:
 
 
 def test_the_markdown_table_holds_every_layer() -> None:
-    records = architecture.rows(architecture.measure(architecture.DEMO))
-    lines = architecture.to_markdown(records).splitlines()
+    records = layer_table.rows(architecture.measure(architecture.DEMO))
+    lines = layer_table.to_markdown(records).splitlines()
     assert len(lines) == len(records) + 2
     assert len({line.count(" | ") for line in lines}) == 1

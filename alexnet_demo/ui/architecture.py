@@ -237,8 +237,8 @@ def _explain(layer: Layer, summary: Summary) -> None:
             "Batch size", 1, LIMITS["batch_size"].high, 128, key="arch_batch", width=140
         )
         st.markdown(
-            f"The output of one picture takes {_bytes(layer.activation_bytes)}, of a batch of "
-            f"{batch} {_bytes(layer.activation_bytes * int(batch))}."
+            f"Its output takes {_bytes(layer.activation_bytes)} for one picture and "
+            f"**{_bytes(layer.activation_bytes * int(batch))}** for a batch of {batch}."
         )
 
 

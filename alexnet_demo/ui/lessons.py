@@ -23,10 +23,10 @@ class Lesson:
 CONVOLUTION = Lesson(
     "What is a convolution?",
     """
-A filter is a window of weights, here {kernel}×{kernel} for each of the {inputs} incoming
-channel{s}. It is laid on one place, every value below it is multiplied by its weight, and the
-products and a bias are added up: that is one number of the output. The same weights then go to
-the next place, and so over the whole map.
+A filter is a window of weights, here {kernel}×{kernel} for {channels}. It is laid
+on one place, every value below it is multiplied by its weight, and the products and a bias are
+added up: that is one number of the output. The same weights then go to the next place, and so
+over the whole map.
 
 So a filter finds its pattern wherever it lies, and few weights do for many places: {name} uses
 each of its {units} filters at {places} places.
@@ -158,7 +158,7 @@ def answer(lesson: Lesson, layer: Layer, picture: Shape) -> str:
 
 
 def _numbers(layer: Layer, picture: Shape) -> dict[str, Any]:
-    places = prod(layer.output_shape[1:])
+    inputs, places = layer.input_shape[0], prod(layer.output_shape[1:])
     return {
         "name": layer.name,
         "kernel": layer.kernel,
@@ -166,8 +166,10 @@ def _numbers(layer: Layer, picture: Shape) -> dict[str, Any]:
         "padding": layer.padding,
         "trim": (layer.kernel or 1) - 1,
         "formula": layer.size_formula,
-        "inputs": f"{layer.input_shape[0]:,}",
-        "s": "" if layer.input_shape[0] == 1 else "s",
+        "inputs": f"{inputs:,}",
+        "channels": "the one incoming channel"
+        if inputs == 1
+        else f"each of the {inputs:,} incoming channels",
         "units": f"{layer.output_shape[0]:,}",
         "places": f"{places:,}",
         "field": layer.receptive_field,

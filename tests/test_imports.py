@@ -17,7 +17,7 @@ CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
 TORCH_FREE = (
-    *("config", "cost", "events", "files", "runs", "jobs", "charts"),
+    *("config", "cost", "events", "files", "runs", "jobs", "charts", "diagrams"),
     *("moments", "pins", "published"),
 )
 HEAVY = ("torch", "torchvision")

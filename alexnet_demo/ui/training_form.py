@@ -11,6 +11,7 @@ from alexnet_demo.config import CHOICES, LIMITS, RECIPES, TrainConfig
 from alexnet_demo.ui import draft, probes
 from alexnet_demo.ui.cost_line import cost_line, offers, seconds
 from alexnet_demo.ui.elsewhere import REFUSED
+from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.lr_finder import lr_finder
 from alexnet_demo.ui.recorded import expectation
 from alexnet_demo.ui.trained_on import trained_on
@@ -198,7 +199,7 @@ def _device(place: Any) -> None:
 def _schedule(settings: TrainConfig) -> None:
     with st.expander("Schedule", icon=":material/show_chart:"):
         figure = charts.schedule_figure(settings)
-        st.plotly_chart(figure, key="schedule", config={"displayModeBar": False})
+        live_plot(figure, "The learning rate over the epochs", "schedule", zoom=False)
 
 
 def _start_clicked(settings: TrainConfig | None) -> bool:

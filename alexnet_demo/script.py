@@ -10,6 +10,7 @@ Imports no torch.
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -103,7 +104,7 @@ def _values(config: TrainConfig) -> dict[str, str]:
         "labels_argument": ", labels: Tensor" if config.drawings or config.photos else "",
         "layers": _layers(config),
         "initialise": _method("initialise_for_relu"),
-        "device": DEVICE if config.device == "auto" else f'"{config.device}"',
+        "device": DEVICE if config.device == "auto" else json.dumps(config.device),
         "tested": config.tested_on.capitalize(),
     }
 

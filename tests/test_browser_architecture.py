@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from conftest import settle
 from playwright.sync_api import Page, expect
+
+from alexnet_demo import onnx_file
 
 pytestmark = pytest.mark.browser
 
@@ -27,3 +31,18 @@ def test_from_a_block_to_one_of_its_channels(page: Page, app_url: str):
     page.keyboard.press("Escape")
     page.locator(".block[data-layer=fc8]").click()
     expect(page.get_by_test_id("stButtonGroup").get_by_text("Decision")).to_be_visible()
+
+
+def test_the_network_is_downloaded_as_an_onnx_file(page: Page, app_url: str, tmp_path: Path):
+    for name in onnx_file.PACKAGES:
+        pytest.importorskip(name)
+    page.goto(f"{app_url}/Architecture")
+    page.get_by_role("button", name="Network as ONNX").click(timeout=60_000)
+    save = page.get_by_role("button", name="Save 1 MB")
+    save.wait_for(timeout=60_000)
+    with page.expect_download() as download:
+        save.click()
+    assert download.value.suggested_filename == "alexnet-fashion-mnist.onnx"
+    download.value.save_as(tmp_path / "net.onnx")
+    session = onnx_file.open_session(tmp_path / "net.onnx")
+    assert session.get_modelmeta().custom_metadata_map["epoch"] == "1"

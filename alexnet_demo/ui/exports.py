@@ -27,6 +27,7 @@ def script_button(settings: TrainConfig, label: str, key: str) -> None:
         file_name=file_name(settings),
         mime="text/x-python",
         icon=":material/code:",
+        type="tertiary",
         help="The same training as one Python file that needs PyTorch and not this program.",
         on_click="ignore",
         key=key,
@@ -90,6 +91,7 @@ def network_as_onnx() -> None:
         )
     st.caption(
         f"Checked in ONNX Runtime: the same label on {percent(report['same_labels'], 0)} of "
-        f"{report['pictures']} test pictures, probabilities within "
-        f"{report['greatest_difference']:.0e}. What it takes and gives stands in its metadata."
+        f"{report['pictures']} test pictures, and probabilities that differ by at most "
+        f"{max(report['greatest_difference'], 1e-6):.6f}. What it takes and gives stands in its "
+        "metadata."
     )

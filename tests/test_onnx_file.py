@@ -72,7 +72,7 @@ def test_a_file_that_answers_otherwise_is_not_written(
         torch.manual_seed(3)
         other = AlexNet(width=0.0625).eval()
         other.initialise_for_relu()
-        other.net[-1].weight.data *= 100
+        other.get_parameter("net.fc8.weight").data *= 100
         right(other, path, about)
 
     monkeypatch.setattr(onnx_file, "write", wrong)

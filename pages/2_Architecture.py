@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo.ui import architecture, comparison, layer_table
+from alexnet_demo.ui import architecture, comparison, exports, layer_table
 from alexnet_demo.ui.shell import page
 
 page(
@@ -26,5 +26,6 @@ architecture.explore(summary, trained=choice == architecture.DEMO)
 architecture.shares(summary)
 layer_table.table(summary)
 if choice == architecture.DEMO:
+    exports.network_as_onnx()
     layer_table.slip(summary)
 comparison.show()

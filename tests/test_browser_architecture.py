@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from conftest import settle
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
+
+from alexnet_demo import onnx_file
 
 pytestmark = pytest.mark.browser
 
@@ -91,3 +94,18 @@ def test_figures_are_saved_as_files_that_stand_alone(page: Page, app_url: str):
     assert "conv1" in text
     assert "rgb(34, 39, 46)" in text  # dark ink on white, though the page is dark
     assert "rgb(255, 255, 255)" in text
+
+
+def test_the_network_is_downloaded_as_an_onnx_file(page: Page, app_url: str, tmp_path: Path):
+    for name in onnx_file.PACKAGES:
+        pytest.importorskip(name)
+    page.goto(f"{app_url}/Architecture")
+    page.get_by_role("button", name="Network as ONNX").click(timeout=60_000)
+    save = page.get_by_role("button", name="Save 1 MB")
+    save.wait_for(timeout=60_000)
+    with page.expect_download() as download:
+        save.click()
+    assert download.value.suggested_filename == "alexnet-fashion-mnist.onnx"
+    download.value.save_as(tmp_path / "net.onnx")
+    session = onnx_file.open_session(tmp_path / "net.onnx")
+    assert session.get_modelmeta().custom_metadata_map["epoch"] == "1"

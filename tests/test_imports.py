@@ -18,7 +18,7 @@ SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
 TORCH_FREE = (
     *("config", "cost", "events", "files", "runs", "jobs", "charts", "diagrams"),
-    *("moments", "pins", "published"),
+    *("moments", "pins", "published", "source", "script"),
 )
 HEAVY = ("torch", "torchvision")
 

@@ -11,13 +11,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from alexnet_demo import checkpoint, config
+from alexnet_demo import checkpoint, config, onnx_file
 from alexnet_demo.certainty import Certainty
 from alexnet_demo.data import load_split
 from alexnet_demo.inside import activations
 from alexnet_demo.model import AlexNet
 from alexnet_demo.predict import Classifier
-from alexnet_demo.ui import architecture, cells, comparison, layer_table, seen
+from alexnet_demo.ui import architecture, cells, comparison, exports, layer_table, seen
 
 PAGE = str(config.ROOT / "pages" / "2_Architecture.py")
 IMAGENET = "ImageNet, 3×224×224, 1000 classes"
@@ -292,6 +292,40 @@ def test_other_networks_than_the_demos_show_numbers_only(trained: AppTest):
     trained.button_group(key="arch_preset").set_value(IMAGENET).run()
     assert not trained.exception
     assert "of 6 channels" not in " ".join(caption.value for caption in trained.caption)
+
+
+# ------------------------------------------------------------------ as a file
+
+
+def labels(at: AppTest) -> list[str]:
+    return [button.proto.label for button in at.get("download_button")]
+
+
+def test_the_network_becomes_an_onnx_file_once_that_is_asked_for(trained: AppTest):
+    for name in onnx_file.PACKAGES:
+        pytest.importorskip(name)
+    trained.run()
+    assert not [label for label in labels(trained) if label.startswith("Save")]
+    trained.button(key="make onnx").click().run()
+    assert not trained.exception and not trained.error
+    assert "Save 1 MB" in labels(trained)
+    told = " ".join(caption.value for caption in trained.caption)
+    assert "the same label on 100 % of 64 test pictures" in told
+
+
+def test_a_missing_package_is_told_in_a_sentence(trained: AppTest, monkeypatch):
+    monkeypatch.setattr(onnx_file, "PACKAGES", ("no_such_package",))
+    exports._made.clear()
+    trained.run()
+    trained.button(key="make onnx").click().run()
+    assert not trained.exception
+    assert "is not installed" in trained.error[0].value
+
+
+def test_other_networks_than_the_demos_are_no_file(trained: AppTest):
+    trained.run()
+    trained.button_group(key="arch_preset").set_value(IMAGENET).run()
+    assert not [button for button in trained.button if button.key == "make onnx"]
 
 
 # ------------------------------------------------------------------ three of them

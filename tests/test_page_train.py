@@ -20,7 +20,8 @@ from alexnet_demo.events import NUMBERS, EventWriter, History
 from alexnet_demo.files import write_json
 from alexnet_demo.jobs import LrTest, Outcome
 from alexnet_demo.runs import Run, list_runs, prepare
-from alexnet_demo.ui import live, probes, runs_table
+from alexnet_demo.script import training_script
+from alexnet_demo.ui import exports, live, probes, runs_table
 from alexnet_demo.ui.draft import problems
 from alexnet_demo.ui.trained_on import plain_words
 from alexnet_demo.ui.wording import plain
@@ -453,6 +454,22 @@ def test_the_command_names_what_was_automatic(runs_dir):
     assert shlex.join(live.as_trained(run).command()) == (
         "train --recipe quick --epochs 1 --device cpu --precision fp32"
     )
+
+
+def test_form_and_run_can_be_taken_along_as_a_script(runs_dir, measured, monkeypatch):
+    offered = {}
+
+    def download_button(label, data, **_):
+        offered[label] = data() if callable(data) else data
+
+    monkeypatch.setattr(exports.st, "download_button", download_button)
+    at = page()
+    at.number_input(key="form epochs").set_value(3).run()
+    assert offered["As code"] == training_script(TrainConfig(epochs=3))
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    page(run=run.id)
+    assert offered["As a script"] == training_script(live.as_trained(run))
+    assert "autocast" not in offered["As a script"]  # it was settled that it would not pay
 
 
 def test_the_widths_reached_stand_in_caption_and_curves(runs_dir, measured):

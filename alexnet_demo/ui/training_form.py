@@ -8,7 +8,7 @@ import streamlit as st
 
 from alexnet_demo import charts, jobs
 from alexnet_demo.config import CHOICES, LIMITS, RECIPES, TrainConfig
-from alexnet_demo.ui import draft, probes
+from alexnet_demo.ui import draft, exports, probes
 from alexnet_demo.ui.cost_line import cost_line, offers, seconds
 from alexnet_demo.ui.elsewhere import REFUSED
 from alexnet_demo.ui.live_plot import live_plot
@@ -134,6 +134,7 @@ def training_form() -> None:
         _start(settings)
     if settings:
         cost_line(settings)
+        exports.script_button(settings, "As code", key="script of form")
 
 
 def _take_recipe() -> None:

@@ -7,6 +7,7 @@ from alexnet_demo.ui import elsewhere
 from alexnet_demo.ui.live import live_view, waiting_run
 from alexnet_demo.ui.runs_table import runs_table
 from alexnet_demo.ui.shell import page
+from alexnet_demo.ui.teaching import explain
 from alexnet_demo.ui.training_form import training_form
 
 page("Train", lead="Teach AlexNet ten kinds of clothing and watch it learn.")
@@ -23,6 +24,7 @@ if asked_for is None and not active:
     st.divider()
 if shown:
     live_view(shown)
+    explain("What the curves say", "Loss", "Training and test curve")
     st.divider()
     runs_table(runs)
 elsewhere.watch(active)

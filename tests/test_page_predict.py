@@ -273,7 +273,7 @@ def test_many_uploads_make_a_table_and_bad_ones_are_named(app: AppTest) -> None:
 def test_samples_show_the_true_class(app: AppTest) -> None:
     sample(app)
     assert "it is an Ankle boot" in page_text(app) or "Right" in page_text(app)
-    app.number_input(key="sample number").set_value(1).run()
+    app.number_input(key="sample").set_value(1).run()
     assert app.session_state["sample"] == 1
     app.selectbox(key="sample class").set_value("Bag").run()
     assert not app.exception

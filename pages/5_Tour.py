@@ -5,6 +5,7 @@ from __future__ import annotations
 from alexnet_demo.ui import tour
 from alexnet_demo.ui.shell import page
 
+tour.lead_on()
 page(
     "Tour",
     "Ten stops of about a minute each, from your first drawing to the network's mistakes. Alone "

@@ -9,7 +9,7 @@ import streamlit as st
 from alexnet_demo import config
 from alexnet_demo.runs import Run, best_run, current_run
 from alexnet_demo.ui import garments, shell
-from alexnet_demo.ui.links import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN, link
+from alexnet_demo.ui.navigation import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN, link
 from alexnet_demo.ui.quick import quick_training
 from alexnet_demo.ui.wording import percent, plain
 

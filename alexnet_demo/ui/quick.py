@@ -8,7 +8,7 @@ import streamlit as st
 
 from alexnet_demo import jobs
 from alexnet_demo.config import TrainConfig
-from alexnet_demo.ui.links import TRAIN
+from alexnet_demo.ui.navigation import TRAIN
 from alexnet_demo.ui.wording import plain
 
 

@@ -17,7 +17,7 @@ from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.results import Results, by_class
 from alexnet_demo.ui import answers, models, sheet, sources, surveys
 from alexnet_demo.ui.gallery import Tile, gallery
-from alexnet_demo.ui.links import heed
+from alexnet_demo.ui.navigation import heed_default
 from alexnet_demo.ui.pictures import data_url, enlarge, heated, png
 from alexnet_demo.ui.surveys import Survey
 from alexnet_demo.ui.teaching import explain
@@ -147,17 +147,18 @@ def totals(seen: Surveyed) -> None:
 
 def choose() -> str:
     """Let the reader choose what to look at; only that is computed and shown."""
-    heed(_VIEW, VIEWS)
+    first = next(iter(VIEWS))
+    heed_default(_VIEW, first)
     view: str | None = st.segmented_control(
         "What to look at",
         list(VIEWS),
-        default=next(iter(VIEWS)),
+        default=first,
         key=_VIEW,
         label_visibility="collapsed",
         required=True,
         bind="query-params",
     )
-    return view or next(iter(VIEWS))
+    return view or first
 
 
 def _confusion(seen: Surveyed) -> None:
@@ -430,6 +431,7 @@ def _opened(sent: Any, count: int) -> int | None:
 
 def _closed() -> None:
     st.query_params.pop("picture", None)
+    st.session_state.pop(_LINKED, None)  # so that the same link opens it again
 
 
 @st.dialog("A test picture", width="medium", on_dismiss=_closed)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from alexnet_demo.runs import Run, current_run, get_run
 from alexnet_demo.ui import tour
-from alexnet_demo.ui.links import ARCHITECTURE, HOME, PREDICT, RESULTS, TOUR, TRAIN, link
+from alexnet_demo.ui.navigation import ARCHITECTURE, HOME, PREDICT, RESULTS, TOUR, TRAIN, link
 from alexnet_demo.ui.wording import percent, plain
 
 NAME = "AlexNet Demo"

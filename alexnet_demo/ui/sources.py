@@ -17,7 +17,7 @@ from alexnet_demo import drawing
 from alexnet_demo.config import CLASSES, TEST_SAMPLES
 from alexnet_demo.ui import answers, sight
 from alexnet_demo.ui.canvas import canvas
-from alexnet_demo.ui.links import heed
+from alexnet_demo.ui.navigation import heed_default
 from alexnet_demo.ui.pictures import enlarge, png
 from alexnet_demo.ui.wording import plain
 
@@ -128,7 +128,8 @@ def choose() -> Callable[[Classifier], None]:
 
     The address keeps it, and a sample's number: ``?source=Samples&sample=17``.
     """
-    heed("source", SOURCES)
+    heed_default("source", "Draw")
+    heed_default("sample", 0)
     name = st.segmented_control(
         "Where the picture comes from",
         list(SOURCES),

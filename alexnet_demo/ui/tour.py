@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from alexnet_demo.ui.links import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN, link
+from alexnet_demo.ui.navigation import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN, link
 
 STOP = "tour"  # in an address: the number of the stop that a page is visited for
+_ON = "go"  # in the tour's own address: the number of a stop to lead on to
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,6 @@ def bar() -> None:
     number = stop_at(st.query_params.get(STOP, ""))
     if number is None:
         return
-    # Where a link leads from a page to itself the browser's address lags behind; this brings it.
-    st.query_params[STOP] = str(number)
     stop = STOPS[number - 1]
     with st.container(border=True, key="tour-bar", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -187,17 +186,32 @@ def bar() -> None:
                 with st.popover("Question", icon=":material/school:", type="tertiary"):
                     _question(stop)
                 if number > 1:
-                    _to(number - 1, "Back", ":material/arrow_back:")
+                    _to(number - 1, "Back", ":material/arrow_back:", here=stop.script)
                 if number < len(STOPS):
-                    _to(number + 1, "Next", ":material/arrow_forward:", icon_right=True)
+                    icon = ":material/arrow_forward:"
+                    _to(number + 1, "Next", icon, icon_right=True, here=stop.script)
                 else:
                     link(TOUR, "The end", ":material/flag:", icon_right=True)
         st.markdown(stop.task)
 
 
-def _to(number: int, label: str, icon: str, icon_right: bool = False) -> None:
+def _to(number: int, label: str, icon: str, *, icon_right: bool = False, here: str = "") -> None:
+    """A link to a stop.
+
+    Args:
+        here: the script of the page it stands on. Pages read their address when they are opened,
+            so a link from a page to itself goes by the tour's page, which leads on at once.
+    """
     stop = STOPS[number - 1]
-    link(stop.script, label, icon, state=state_of(number), icon_right=icon_right)
+    by_way = stop.script == here
+    script, state = (TOUR, {_ON: str(number)}) if by_way else (stop.script, state_of(number))
+    link(script, label, icon, state=state, icon_right=icon_right)
+
+
+def lead_on() -> None:
+    """On the tour's page, before anything is shown: where the address names a stop, go there."""
+    if number := stop_at(st.query_params.get(_ON, "")):
+        st.switch_page(STOPS[number - 1].script, query_params=state_of(number))
 
 
 def _question(stop: Stop) -> None:

@@ -1,8 +1,8 @@
-"""Links from one page of the app to another, or to a state of it."""
+"""Where the pages are, and links to them or to a state of one."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Literal
 
@@ -48,13 +48,11 @@ def link(
             )
 
 
-def heed(key: str, options: Collection[str]) -> None:
-    """Let a link from a page to itself change a widget that is bound to the address.
+def heed_default(key: str, default: object) -> None:
+    """Let a link that names a bound widget's default have it. Called before the widget is shown.
 
-    Streamlit reads what a widget is bound to only where a page is newly opened. Called before
-    the widget is shown.
+    Streamlit passes over a default in an address, also where the session still holds another
+    value; it never writes one there, so that it can only have come by a link.
     """
-    asked, heeded = st.query_params.get(key), f"link {key}"
-    if asked in options and key in st.session_state and asked != st.session_state.get(heeded):
-        st.session_state[key] = asked
-    st.session_state[heeded] = asked
+    if st.query_params.get(key) == str(default):
+        st.session_state[key] = default

@@ -9,6 +9,7 @@ from alexnet_demo.ui.pinboard import pinboard
 from alexnet_demo.ui.replay import replay
 from alexnet_demo.ui.runs_table import runs_table
 from alexnet_demo.ui.shell import page
+from alexnet_demo.ui.teaching import explain
 from alexnet_demo.ui.training_form import training_form
 
 page("Train", lead="Teach AlexNet ten kinds of clothing and watch it learn.")
@@ -31,6 +32,7 @@ pinboard()
 recorded.offer_to_watch()
 if shown:
     live_view(shown)
+    explain("What the curves say", "Loss", "Training and test curve")
     replay(shown)
     st.divider()
     runs_table(runs)

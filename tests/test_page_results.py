@@ -69,7 +69,7 @@ def app(found: Results) -> AppTest:
 
 def look_at(app: AppTest, view: str) -> None:
     app.run()
-    app.segmented_control(key="results view").set_value(view).run()
+    app.segmented_control(key="show").set_value(view).run()
     assert not app.exception
 
 

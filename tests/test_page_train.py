@@ -21,7 +21,7 @@ from alexnet_demo.files import write_json
 from alexnet_demo.jobs import LrTest, Outcome
 from alexnet_demo.runs import Run, list_runs, prepare
 from alexnet_demo.script import training_script
-from alexnet_demo.ui import exports, live, probes, runs_table
+from alexnet_demo.ui import draft, exports, live, probes, runs_table
 from alexnet_demo.ui.draft import problems
 from alexnet_demo.ui.trained_on import plain_words
 from alexnet_demo.ui.wording import plain
@@ -225,6 +225,44 @@ def test_a_failed_measurement_is_shown_and_tried_again_later(monkeypatch):
     monkeypatch.setattr(probes, "RETRY_SECONDS", 0.0)
     wait_for(lambda: found.ask(settings) or len(asked) > 1, 5, "not tried again")
     wait_for(lambda: len(asked) > 1, 5, "not tried again")
+
+
+def test_a_link_fills_the_form_and_the_address_follows_it(runs_dir, measured):
+    at = page(recipe="fast", epochs="3", width="0.25", nesterov="false", seed="7", grow="")
+    values = {name: at.session_state[f"form {name}"] for name in TrainConfig().to_json()}
+    fast = TrainConfig.from_recipe("fast", epochs=3, width=0.25, nesterov=False, seed=7, grow="")
+    assert TrainConfig(**values) == fast
+    at.number_input(key="form epochs").set_value(4).run()  # as the recipe has it
+    assert "epochs" not in at.query_params
+    assert at.query_params["seed"] == ["7"] and at.query_params["recipe"] == ["fast"]
+    at.segmented_control(key="form recipe").set_value("quick").run()
+    assert at.query_params["recipe"] == ["quick"] and "width" not in at.query_params
+    assert at.number_input(key="form epochs").value == TrainConfig.from_recipe("quick").epochs
+
+
+def test_a_link_with_nonsense_is_passed_over_and_what_cannot_be_is_said(runs_dir, measured):
+    at = page(
+        recipe="miracle", epochs="0", lr="nan", batch_size="1e3", momentum="9" * 5000, norm="maybe",
+        schedule="zigzag", device="cuda:9", lr_scale="5", grow="[here](http://example.com)",
+    )  # fmt: skip
+    form = {name: at.session_state[f"form {name}"] for name in TrainConfig().to_json()}
+    kept = form | {"epochs": 10, "grow": ""}
+    assert kept == TrainConfig().to_json()
+    epochs, growth = (error.value for error in at.error)
+    assert epochs == "Epochs must be between 1 and 1,000, not 0."
+    assert "not '" + plain("[here](http://example.com)") in growth
+    assert at.button(key="start").disabled
+
+
+@pytest.mark.parametrize("recipe", config.RECIPES)
+def test_what_the_address_says_is_read_back_the_same(recipe):
+    odd = {"lr": 0.0123456789, "norm": True, "flip": False, "grow": "0.5:0.5", "patience": 3}
+    for changes in ({}, odd):
+        values = TrainConfig.from_recipe(recipe, **changes).to_json()
+        read = draft.of_link(draft.as_link(values))
+        assert read == {name: values[name] for name in read}
+        assert set(values) - set(read) == set(draft.OF_THE_MACHINE)
+    assert draft.as_link(TrainConfig().to_json()) == {}
 
 
 def test_changing_the_recipe_fills_the_form(runs_dir, measured):

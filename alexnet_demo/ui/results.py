@@ -18,9 +18,11 @@ from alexnet_demo.results import Results, by_class
 from alexnet_demo.ui import answers, models, sheet, sources, surveys
 from alexnet_demo.ui.gallery import Tile, gallery
 from alexnet_demo.ui.live_plot import live_plot
+from alexnet_demo.ui.navigation import heed_default
 from alexnet_demo.ui.pictures import data_url, enlarge, heated, png
 from alexnet_demo.ui.pin_button import pin_button
 from alexnet_demo.ui.surveys import Survey
+from alexnet_demo.ui.teaching import explain
 from alexnet_demo.ui.wording import percent, plain
 
 if TYPE_CHECKING:  # both import torch
@@ -30,7 +32,8 @@ if TYPE_CHECKING:  # both import torch
 PAGE = 48  # pictures that a gallery shows at first, and more with each click
 LEVELS = np.linspace(0, 0.99, 100)
 LIKE = 8  # nearest training pictures that are shown
-_VIEW, _CELL, _MAP, _OPEN = "results view", "results cell", "results map", "results open"
+_VIEW = "show"  # as the address names it
+_CELL, _MAP, _OPEN = "results cell", "results map", "results open"
 _LINKED = "results link"  # session state: the link's picture that was opened already
 _FRONTEND = Path(__file__).parent / "frontend"
 
@@ -146,15 +149,18 @@ def totals(seen: Surveyed) -> None:
 
 def choose() -> str:
     """Let the reader choose what to look at; only that is computed and shown."""
-    link = st.query_params.get("show")
-    if _VIEW not in st.session_state and link in VIEWS:
-        st.session_state[_VIEW] = link
-    st.session_state.setdefault(_VIEW, next(iter(VIEWS)))
+    first = next(iter(VIEWS))
+    heed_default(_VIEW, first)
     view: str | None = st.segmented_control(
-        "What to look at", list(VIEWS), key=_VIEW, label_visibility="collapsed", required=True
+        "What to look at",
+        list(VIEWS),
+        default=first,
+        key=_VIEW,
+        label_visibility="collapsed",
+        required=True,
+        bind="query-params",
     )
-    st.query_params["show"] = view or next(iter(VIEWS))
-    return view or next(iter(VIEWS))
+    return view or first
 
 
 def _confusion(seen: Surveyed) -> None:
@@ -358,6 +364,15 @@ VIEWS: dict[str, Callable[[Surveyed], None]] = {
     "Confidence": _confidence,
     "Compare": _compare,
 }
+EXPLAINED = {
+    "Confusion": "Confusion matrix",
+    "Mistakes": "Wrong, or wrongly labelled?",
+    "Map": "The map",
+    "Classes": "Precision, recall and F1",
+    "Confidence": "Calibration error",
+    "Compare": "Two networks",
+}
+"""The topic that explains a view."""
 
 
 # ------------------------------------------------------------------ galleries
@@ -426,6 +441,7 @@ def _opened(sent: Any, count: int) -> int | None:
 
 def _closed() -> None:
     st.query_params.pop("picture", None)
+    st.session_state.pop(_LINKED, None)  # so that the same link opens it again
 
 
 @st.dialog("A test picture", width="medium", on_dismiss=_closed)
@@ -485,13 +501,7 @@ def _where_it_looks(seen: Surveyed, number: int, truth: str, guess: str) -> None
     st.markdown("**Where it looks**, if it is to speak for")
     for place, heat, name in zip(st.columns(2), maps, names, strict=True):
         place.image(heated(pixels, heat, 224), width=224, alt=f"Grad-CAM for {name}", caption=name)
-    with st.expander("What the colours mean", icon=":material/school:"):
-        st.markdown(
-            "Grad-CAM asks how much the score of a class would grow if each of conv5's 256 feature "
-            "maps were a little stronger, and adds the maps up with these weights. Warm colours "
-            "are places that speak for the class. The maps are only 12×12, so that the picture is "
-            "coarse: it says which part of a garment counts, not which pixel."
-        )
+    explain("What the colours mean", "Grad-CAM")
 
 
 def _heat(classifier: Classifier, pixels: np.ndarray, classes: tuple[int, int]) -> np.ndarray:

@@ -29,6 +29,14 @@ PAGE = 48  # pictures that a gallery shows at first, and more with each click
 LEVELS = np.linspace(0, 0.99, 100)
 LIKE = 8  # nearest training pictures that are shown
 _VIEW, _CELL, _MAP, _OPEN = "results view", "results cell", "results map", "results open"
+_LAYOUT = "results layout"
+PCA, TSNE = "PCA", "t-SNE"
+_LAYOUTS = {
+    PCA: "what looks alike to it lies together. The two widest directions are shown, with {wide} "
+    "of the variance.",
+    TSNE: "its nearest neighbours among 64 directions are kept near it. Who lies beside whom says "
+    "something; how far clumps lie apart, and how wide they are, says little.",
+}
 _LINKED = "results link"  # session state: the link's picture that was opened already
 _FRONTEND = Path(__file__).parent / "frontend"
 
@@ -84,15 +92,20 @@ def _surveyed(option: models.Option, classifier: Classifier) -> Surveyed | None:
             st.error(plain(str(error)), icon=_ERROR)
             return None
         return Surveyed(classifier, *survey.found)
+    asked = f"Asking “{plain(option.label)}” about every test picture"
+    _wait_for(survey, asked, lambda: surveys.of_test_set(classifier, again=True))
+    return None
+
+
+def _wait_for(survey: Survey[Any], asked: str, again: Callable[[], object]) -> None:
+    """Show how far a survey has come, or why it failed and a way to begin it anew."""
     if survey.problem:
         st.error(plain(survey.problem), icon=_ERROR)
-        if st.button("Try again", key=f"again {option.id}", icon=":material/refresh:"):
-            surveys.of_test_set(classifier, again=True)
+        if st.button("Try again", key=f"again {asked}", icon=":material/refresh:"):
+            again()
             st.rerun()
     else:
-        asked = f"Asking “{plain(option.label)}” about every test picture"
         st.fragment(_progress, run_every=0.5)(survey, asked)
-    return None
 
 
 _ERROR = ":material/error:"
@@ -103,9 +116,7 @@ def _progress(survey: Survey[Any], asked: str, panel: bool = False) -> None:
         if panel:  # which the rerun would close: let the page's link open it again
             st.session_state.pop(_LINKED, None)
         st.rerun()
-    state = f"{survey.done:,} of {survey.total:,}. This is done once, then kept."
-    if not survey.work.running():
-        state = "this waits its turn."
+    state = survey.state if survey.work.running() else "this waits its turn."
     st.progress(survey.share, f"{asked}: {state}")
 
 
@@ -217,15 +228,16 @@ def _first(seen: Surveyed) -> None:
 
 
 def _map(seen: Surveyed) -> None:
-    found, places = seen.results, seen.atlas
-    wide = places.variance[:2].sum()
+    found, layout = seen.results, _layout()
+    wide = percent(seen.atlas.variance[:2].sum())
     st.caption(
-        "Every point is a test picture, placed by what the network makes of it in fc7: what looks "
-        f"alike to it lies together. The two widest directions are shown, with {percent(wide)} of "
-        "the variance. Point at one to see it, click to open it, draw a line around some to list "
-        "them; the names above hide and show a class."
+        "Every point is a test picture, placed by what the network makes of it in fc7: "
+        f"{_LAYOUTS[layout].format(wide=wide)} Point at one to see it, click to open it, draw a "
+        "line around some to list them; the names above hide and show a class."
     )
-    points = places.points[:, :2]
+    points = _places(seen, layout)
+    if points is None:
+        return
     low, high = points.min(0), points.max(0)
     inner = 0.02 + 0.96 * (points - low) / np.maximum(high - low, 1e-9)
     state = st.session_state.get(_MAP) or {}
@@ -254,6 +266,31 @@ def _map(seen: Surveyed) -> None:
         wrong = int((~found.hits[numbers]).sum())
         st.markdown(f"**{len(numbers):,} pictures chosen**, {wrong:,} of them got wrong.")
         _show(seen, numbers[np.argsort(found.hits[numbers], kind="stable")], "map")
+
+
+def _layout() -> str:
+    """Which map: the one a link names at first, then the one that is chosen."""
+    link = st.query_params.get("map")
+    if _LAYOUT not in st.session_state:
+        st.session_state[_LAYOUT] = link if link in _LAYOUTS else PCA
+    layout: str | None = st.segmented_control(
+        "Kind of map", list(_LAYOUTS), key=_LAYOUT, label_visibility="collapsed", required=True
+    )
+    st.query_params["map"] = layout or PCA
+    return layout or PCA
+
+
+def _places(seen: Surveyed, layout: str) -> np.ndarray | None:
+    """The test pictures' places, float (10000, 2); None while they are sought, after saying so."""
+    if layout == PCA:
+        return seen.atlas.points[:, :2]
+    digest = seen.classifier.digest
+    survey = surveys.of_map(digest, seen.atlas)
+    found = survey.found
+    if found is None:
+        anew = partial(surveys.of_map, digest, seen.atlas, again=True)
+        _wait_for(survey, "Laying out the map", anew)
+    return found
 
 
 def _numbers(sent: Any, count: int) -> list[int]:

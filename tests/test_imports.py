@@ -16,7 +16,10 @@ PACKAGE = "alexnet_demo"
 CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init__")
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
-TORCH_FREE = ("config", "cost", "events", "files", "runs", "jobs", "charts", "tsne")
+TORCH_FREE = (
+    *("config", "cost", "events", "files", "runs", "jobs", "charts"),
+    *("moments", "pins", "published", "tsne"),
+)
 HEAVY = ("torch", "torchvision")
 
 
@@ -103,7 +106,7 @@ def test_home_never_comes_to_torch() -> None:
     ("module", "known"),
     [
         ("events", set()),
-        ("runs", {"config", "events", "files"}),
+        ("runs", {"config", "events", "files", "pins"}),
         ("jobs", {"config", "files", "runs"}),
     ],
 )

@@ -14,9 +14,9 @@ from streamlit.delta_generator import DeltaGenerator
 from alexnet_demo import charts, drawing
 from alexnet_demo.config import CLASSES, IMAGE_SIZE, TEST_SAMPLES
 from alexnet_demo.drawing import DrawingError
+from alexnet_demo.pictures import data_url, enlarge, heated, png
 from alexnet_demo.ui import canvas, models, sources
 from alexnet_demo.ui.gallery import Tile, gallery
-from alexnet_demo.ui.pictures import data_url, enlarge, heated, png
 from alexnet_demo.ui.wording import percent, plain
 
 if TYPE_CHECKING:  # all import torch

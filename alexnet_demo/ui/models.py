@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import streamlit as st
 
 from alexnet_demo import config
+from alexnet_demo.files import sha256
 from alexnet_demo.runs import Run, list_runs
 from alexnet_demo.ui.quick import quick_training
 from alexnet_demo.ui.wording import percent, plain
@@ -53,12 +53,17 @@ def options() -> list[Option]:
     if upload := st.session_state.get(_UPLOAD):
         found.append(Option(UPLOADED, f"Uploaded: {upload['name']}", None))
     runs = sorted(list_runs(), key=lambda run: run.best_accuracy or 0.0, reverse=True)
-    found += [_of_run(run, "best", run.best, run.best_accuracy) for run in runs]
+    found += [best_of(run) for run in runs]
     for run in runs:
         epochs = run.history.epochs
         reached = epochs[-1]["test_accuracy"] if epochs else None
         found.append(_of_run(run, "last", run.last, reached))
     return [option for option in found if option.path is None or option.path.is_file()]
+
+
+def best_of(run: Run) -> Option:
+    """A run's best weights."""
+    return _of_run(run, "best", run.best, run.best_accuracy)
 
 
 def _of_run(run: Run, which: str, path: Path, accuracy: float | None) -> Option:
@@ -196,23 +201,12 @@ def load(option: Option) -> Classifier:
 def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
     from alexnet_demo.predict import Classifier
 
-    digest = _sha256(path)
+    digest = sha256(Path(path))
     classifier = Classifier.load(Path(path))
-    if _sha256(path) != digest:  # a training has written it anew
+    if sha256(Path(path)) != digest:  # a training has written it anew
         raise ValueError("The weights changed while they were read: choose the model again.")
     classifier.digest = digest
     return classifier
-
-
-def _sha256(path: str) -> str:
-    try:
-        with (
-            Path(path).open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            return hashlib.sha256(data).hexdigest()
-    except (OSError, ValueError):  # gone or empty, which `Classifier.load` says in a sentence
-        return ""
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the file…")

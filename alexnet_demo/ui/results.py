@@ -14,11 +14,10 @@ from PIL import Image
 
 from alexnet_demo import charts
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES
+from alexnet_demo.pictures import data_url, enlarge, heated, png
 from alexnet_demo.results import Results, by_class
 from alexnet_demo.ui import answers, models, sheet, sources, surveys
 from alexnet_demo.ui.gallery import Tile, gallery
-from alexnet_demo.ui.pictures import data_url, enlarge, heated, png
-from alexnet_demo.ui.surveys import Survey
 from alexnet_demo.ui.wording import percent, plain
 
 if TYPE_CHECKING:  # both import torch
@@ -89,35 +88,12 @@ def _surveyed(option: models.Option, classifier: Classifier) -> Surveyed | None:
         try:
             sources.test_set()  # the views show its pictures
         except RuntimeError as error:  # DataError, told without importing torch for its name
-            st.error(plain(str(error)), icon=_ERROR)
+            st.error(plain(str(error)), icon=":material/error:")
             return None
         return Surveyed(classifier, *survey.found)
     asked = f"Asking “{plain(option.label)}” about every test picture"
-    _wait_for(survey, asked, lambda: surveys.of_test_set(classifier, again=True))
+    surveys.wait_for(survey, asked, lambda: surveys.of_test_set(classifier, again=True))
     return None
-
-
-def _wait_for(survey: Survey[Any], asked: str, again: Callable[[], object]) -> None:
-    """Show how far a survey has come, or why it failed and a way to begin it anew."""
-    if survey.problem:
-        st.error(plain(survey.problem), icon=_ERROR)
-        if st.button("Try again", key=f"again {asked}", icon=":material/refresh:"):
-            again()
-            st.rerun()
-    else:
-        st.fragment(_progress, run_every=0.5)(survey, asked)
-
-
-_ERROR = ":material/error:"
-
-
-def _progress(survey: Survey[Any], asked: str, panel: bool = False) -> None:
-    if survey.work.done():
-        if panel:  # which the rerun would close: let the page's link open it again
-            st.session_state.pop(_LINKED, None)
-        st.rerun()
-    state = survey.state if survey.work.running() else "this waits its turn."
-    st.progress(survey.share, f"{asked}: {state}")
 
 
 def totals(seen: Surveyed) -> None:
@@ -289,7 +265,7 @@ def _places(seen: Surveyed, layout: str) -> np.ndarray | None:
     found = survey.found
     if found is None:
         anew = partial(surveys.of_map, digest, seen.atlas, again=True)
-        _wait_for(survey, "Laying out the map", anew)
+        surveys.wait_for(survey, "Laying out the map", anew)
     return found
 
 
@@ -358,7 +334,7 @@ def _compare(seen: Surveyed) -> None:
     try:
         other = models.load(others[chosen])
     except ValueError as error:
-        st.error(plain(str(error)), icon=_ERROR)
+        st.error(plain(str(error)), icon=":material/error:")
         return
     others_answers = _surveyed(others[chosen], other)
     if others_answers is None:
@@ -539,14 +515,14 @@ def _its_like(seen: Surveyed, number: int) -> None:
         if not st.session_state[key]:
             return
     survey = surveys.of_training_set(seen.classifier, seen.atlas)
-    if survey.problem:
-        st.error(plain(survey.problem), icon=_ERROR)
-        if st.button("Try again", icon=":material/refresh:"):
-            surveys.of_training_set(seen.classifier, seen.atlas, again=True)
-            st.session_state.pop(_LINKED, None)
-            st.rerun()
-    elif survey.found is None:
-        st.fragment(_progress, run_every=1)(survey, "Looking at every training picture", panel=True)
+    if survey.found is None:
+        surveys.wait_for(
+            survey,
+            "Looking at every training picture",
+            partial(surveys.of_training_set, seen.classifier, seen.atlas, again=True),
+            # The rerun closes the panel: let the page's link open it again.
+            before_rerun=lambda: st.session_state.pop(_LINKED, None),
+        )
     else:
         from alexnet_demo.atlas import nearest
 

@@ -15,7 +15,7 @@ import streamlit as st
 
 from alexnet_demo.config import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.results import Results
-from alexnet_demo.ui.wording import duration
+from alexnet_demo.ui.wording import duration, plain
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from alexnet_demo.atlas import Atlas
@@ -185,3 +185,35 @@ def of_map(digest: str, places: Atlas, *, again: bool = False) -> Drawing[np.nda
 
     new: Drawing[np.ndarray] = Drawing(TEST_SAMPLES)
     return _office().survey((digest, "map"), new, kept, ask, again)
+
+
+def wait_for(
+    survey: Survey[Any],
+    asked: str,
+    again: Callable[[], object],
+    before_rerun: Callable[[], object] = lambda: None,
+) -> None:
+    """Show how far a survey has come, then rerun; or why it failed, and a way to begin anew.
+
+    Args:
+        survey: one that has found nothing yet.
+        asked: what is done, in words.
+        again: begins it anew.
+        before_rerun: what to do before the page runs again.
+    """
+    if not survey.problem:
+        st.fragment(_progress, run_every=0.5)(survey, asked, before_rerun)
+        return
+    st.error(plain(survey.problem), icon=":material/error:")
+    if st.button("Try again", key=f"again {asked}", icon=":material/refresh:"):
+        again()
+        before_rerun()
+        st.rerun()
+
+
+def _progress(survey: Survey[Any], asked: str, before_rerun: Callable[[], object]) -> None:
+    if survey.work.done():
+        before_rerun()
+        st.rerun()
+    state = survey.state if survey.work.running() else "this waits its turn."
+    st.progress(survey.share, f"{asked}: {state}")

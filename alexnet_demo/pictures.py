@@ -1,4 +1,4 @@
-"""Pictures as the browser takes them."""
+"""Pictures as the browser takes them. Imports no torch."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from alexnet_demo.runs import (
     best_run,
     change,
     demand_free,
+    find_run,
     get_run,
     list_runs,
     new_run_directory,
@@ -122,6 +123,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--samples", type=int, default=5_000, help="pictures of each kind to calibrate on"
     )
     add_weights_options(export)
+
+    report = command("report", run_report, "write a run as one HTML file that opens anywhere")
+    report.add_argument("name", metavar="RUN", help="id or directory of a run")
+    report.add_argument("--html", type=Path, required=True, help="file to write")
+    report.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N")
 
     summary = command("summary", run_summary, "print the layer table")
     summary.add_argument("--in-channels", type=int, default=1)
@@ -396,6 +402,17 @@ def run_export(options: argparse.Namespace) -> int:
         f"{report['out']}: {report['bytes'] / 1e6:.1f} MB, temperature {found['temperature']:.3f}, "
         f"fitted on {found['notes']['images']:,} pictures"
     )
+    return DONE
+
+
+def run_report(options: argparse.Namespace) -> int:
+    from alexnet_demo import report
+
+    done = report.write(find_run(options.name), options.html, options.device)
+    if options.json:
+        print(json.dumps(done))
+    else:
+        print(f"{done['path']}: {done['bytes'] / 1000:.0f} kB in {done['seconds']:.1f} s")
     return DONE
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alexnet_demo.predict import Classifier
 
 CHUNK = 250  # pictures between two words of progress
-Tell = Callable[[int], None]
+Tell = Callable[[int], object]
 """Told how many pictures more have been asked about."""
 
 
@@ -28,7 +28,7 @@ def kept(digest: str) -> tuple[Results, Atlas] | None:
     return None if answers is None or places is None else (answers, places)
 
 
-def of_test_set(classifier: Classifier, tell: Tell) -> tuple[Results, Atlas]:
+def of_test_set(classifier: Classifier, tell: Tell = lambda more: None) -> tuple[Results, Atlas]:
     """What a network says of the test pictures, and where they lie for it; kept on disk.
 
     Raises:

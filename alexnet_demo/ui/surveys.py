@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Lock
+from functools import partial
+from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -89,12 +91,38 @@ class Drawing(Survey[T]):
         return f"about {duration(self.seconds)} on this machine, {gone} gone. {_ONCE}"
 
 
+class _Worker:
+    """A thread that does one thing after the other.
+
+    Unlike a pool's it does not keep a server that is stopped waiting until all is done.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._queue: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        Thread(target=self._work, name=name, daemon=True).start()
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Have it done when all before it is."""
+        future: Future[T] = Future()
+        self._queue.put((future, work))
+        return future
+
+    def _work(self) -> None:
+        while True:
+            future, work = self._queue.get()
+            future.set_running_or_notify_cancel()
+            try:
+                future.set_result(work())
+            except Exception as error:
+                future.set_exception(error)
+
+
 class _Office:
     """The surveys of all sessions, one of each kind at work at a time."""
 
     def __init__(self) -> None:
         self.lock, self.surveys = Lock(), dict[tuple[str, str], Survey[Any]]()
-        self.workers = {kind: ThreadPoolExecutor(1, kind) for kind in ("test", "training", "map")}
+        self.workers = {kind: _Worker(kind) for kind in ("test", "training", "map")}
 
     def survey(
         self,
@@ -112,7 +140,7 @@ class _Office:
                 if (old := kept()) is not None:
                     found.work.set_result(old)
                 else:
-                    found.work = self.workers[key[1]].submit(ask, found)
+                    found.work = self.workers[key[1]].submit(partial(ask, found))
                 self.surveys[key] = found
                 for other in list(self.surveys)[:-MOST]:
                     if self.surveys[other].work.done():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 WIDTH, HEIGHT = 380, 230  # of a drawing, in its own units; text has 11 of them
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 16, 34  # around the frame
+LEFT, RIGHT, TOP, BOTTOM = 46, 18, 16, 34  # around the frame
 Point = tuple[float, float]
 
 
@@ -50,6 +50,7 @@ class Plot:
         words: a number of the y axis as text.
         marks: places of the x axis that are marked by a line, each with its text.
         x_words: a number of the x axis as text.
+        x_least: the least distance between numbers of the x axis; 1 for what is counted.
     """
 
     title: str
@@ -61,6 +62,7 @@ class Plot:
     marks: Sequence[tuple[float, str]] = ()
     words: Callable[[float], str] = "{:g}".format
     x_words: Callable[[float], str] = "{:g}".format
+    x_least: float = 0.0
     width: int = WIDTH
     height: int = HEIGHT
     frame: tuple[float, float, float, float] = field(init=False)
@@ -87,12 +89,14 @@ class Plot:
     @property
     def x_ticks(self) -> list[tuple[float, str]]:
         """Places on the x axis and their text."""
-        return [(self.across(value), self.x_words(value)) for value in ticks(*self.x, 8)]
+        values = ticks(*self.x, self.width // 47, self.x_least)
+        return [(self.across(value), self.x_words(value)) for value in values]
 
     @property
     def y_ticks(self) -> list[tuple[float, str]]:
         """Heights on the y axis and their text."""
-        return [(self.up(value), self.words(value)) for value in ticks(*self.y, 5)]
+        values = ticks(*self.y, self.height // 45)
+        return [(self.up(value), self.words(value)) for value in values]
 
 
 def _share(value: float, span: Point) -> float:
@@ -100,11 +104,16 @@ def _share(value: float, span: Point) -> float:
     return (value - low) / (high - low) if high > low else 0.5
 
 
-def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers from ``low`` to ``high``, 1, 2 or 5 times a power of ten apart."""
+def ticks(low: float, high: float, most: int, least: float = 0.0) -> list[float]:
+    """Round numbers from ``low`` to ``high``, 1, 2 or 5 times a power of ten apart.
+
+    Args:
+        most: how many steps at most.
+        least: how long a step is at least.
+    """
     if not high > low:
         return [low]
-    rough = (high - low) / most
+    rough = max((high - low) / most, least)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

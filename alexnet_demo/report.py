@@ -251,6 +251,7 @@ def _curve(run: Run, history: History, metric: str) -> Plot:
     return Plot(
         title=metric.capitalize(),
         x_title="Epoch",
+        x_least=1,
         x=(0, end),
         y=span([y for line in lines for _, y in line.points]),
         lines=lines,
@@ -387,11 +388,12 @@ def _pin(pin: Pin, seen: list[Moment]) -> dict[str, Any] | None:
         "plot": Plot(
             title=f"Probability of {CLASSES[wanted]}",
             x_title="Epoch",
+            x_least=1,
             x=(0, max(watched[-1].epoch, 1)),
             y=(0, 1),
             lines=[Line("", "test", points)],
             words=_whole_percent,
-            width=560,
+            width=260,
             height=130,
         ),
         "moments": [_pin_at(pin, watched[place]) for place in places],

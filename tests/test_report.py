@@ -297,5 +297,11 @@ def test_it_opens_offline_without_a_complaint(run: Run, tmp_path: Path, page: An
     assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
     images = page.locator("img")
     assert images.evaluate_all("all => all.every(i => i.complete && i.naturalWidth > 0)")
-    width, shown = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert width <= shown
+    widths = "[document.documentElement.scrollWidth, innerWidth]"
+    wide, shown = page.evaluate(widths)
+    assert wide <= shown
+    # Between the margins of an A4 sheet.
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 688, "height": 1017})
+    wide, shown = page.evaluate(widths)
+    assert wide <= shown

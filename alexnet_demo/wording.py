@@ -21,3 +21,8 @@ def memory(size: float) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """A share of 1, such as ``90.5 %``."""
     return f"{100 * share:.{digits}f} %"
+
+
+def whole_percent(share: float) -> str:
+    """A share of 1, such as ``90 %``."""
+    return percent(share, 0)

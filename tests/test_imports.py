@@ -18,7 +18,7 @@ SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
 TORCH_FREE = (
     *("config", "cost", "events", "files", "runs", "jobs", "charts"),
-    *("moments", "pins", "published", "tsne", "plots", "pictures", "wording"),
+    *("moments", "pins", "published", "tsne", "plots", "pictures", "wording", "findings"),
 )
 HEAVY = ("torch", "torchvision")
 

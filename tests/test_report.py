@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_page_train import canned_run
 
-from alexnet_demo import jobs, pins, report, results
+from alexnet_demo import findings, jobs, pins, report, results
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES, TrainConfig
 from alexnet_demo.events import EventWriter
 from alexnet_demo.files import sha256
@@ -262,7 +262,7 @@ def test_the_network_is_asked_once_and_its_answers_are_kept(
 
 
 def test_a_report_without_the_test_set_has_no_pictures(run: Run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(report.published, "test_pictures", lambda: None)
+    monkeypatch.setattr(findings.published, "test_pictures", lambda: None)
     html = report.page(run, answers())
     assert "labelled" in text(html)
     assert not loaded(html)

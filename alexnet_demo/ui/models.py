@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import streamlit as st
 
 from alexnet_demo import config
-from alexnet_demo.files import sha256
 from alexnet_demo.runs import Run, list_runs
 from alexnet_demo.ui.quick import quick_training
 from alexnet_demo.ui.wording import percent, plain
@@ -201,12 +200,7 @@ def load(option: Option) -> Classifier:
 def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
     from alexnet_demo.predict import Classifier
 
-    digest = sha256(Path(path))
-    classifier = Classifier.load(Path(path))
-    if sha256(Path(path)) != digest:  # a training has written it anew
-        raise ValueError("The weights changed while they were read: choose the model again.")
-    classifier.digest = digest
-    return classifier
+    return Classifier.load_noted(Path(path))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the file…")

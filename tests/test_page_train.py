@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import config, jobs
+from alexnet_demo import config, jobs, report
 from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig, stages
 from alexnet_demo.events import NUMBERS, EventWriter, History
@@ -561,6 +562,43 @@ def test_downloads_hold_every_epoch(runs_dir):
     assert record["config"]["recipe"] == "quick"
     assert [e["test_accuracy"] for e in record["epochs"]] == [0.5, 0.81]
     assert str(runs_dir) not in runs_table.metrics_json(run)
+
+
+def test_a_report_is_offered_once_the_network_was_asked(runs_dir, measured, tiny_weights):
+    st.cache_resource.clear()  # surveys of earlier tests
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    ticked = {"selection": {"rows": [0], "columns": []}}
+
+    def tick(at: AppTest) -> AppTest:
+        at.session_state[f"runs {hash((run.id,))}"] = ticked
+        return at.run()
+
+    at = tick(page())
+    assert "download report" in downloads(at)  # there are no weights to ask
+    run.best.write_bytes(tiny_weights.read_bytes())
+    tick(at)
+    assert "download report" not in downloads(at)
+    at.button(key="make report").click()
+    tick(at)
+    wait_for(lambda: "download report" in downloads(tick(at)), 120, "the network was not asked")
+    assert not at.exception
+    assert report.kept(run) is not None
+
+
+def test_a_report_of_weights_that_cannot_be_read_is_refused(runs_dir, measured):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    run.best.write_bytes(b"no weights")
+    at = page()
+    at.session_state[f"runs {hash((run.id,))}"] = {"selection": {"rows": [0], "columns": []}}
+    at.session_state["report wanted"] = run.id
+    at.run()
+    assert not at.exception
+    assert "best.safetensors" in at.error[0].value.replace("\\", "")
+
+
+def downloads(at: AppTest) -> list[str]:
+    """The keys of the download buttons."""
+    return [button.proto.id.rpartition("-")[2] for button in at.get("download_button")]
 
 
 # ------------------------------------------------------------------------------ figures

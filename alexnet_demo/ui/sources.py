@@ -15,10 +15,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from alexnet_demo import drawing
 from alexnet_demo.config import CLASSES, TEST_SAMPLES
+from alexnet_demo.pictures import enlarge, png
 from alexnet_demo.ui import answers, sight
 from alexnet_demo.ui.canvas import canvas
 from alexnet_demo.ui.navigation import heed_default
-from alexnet_demo.ui.pictures import enlarge, png
 from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # all import torch

@@ -114,7 +114,7 @@ def test_the_totals_are_the_records(app: AppTest, found: Results):
 @pytest.mark.parametrize("view", page.VIEWS)
 def test_every_view_shows(app: AppTest, view: str):
     look_at(app, view)
-    assert app.query_params["show"] == view
+    assert app.session_state["show"] == view
 
 
 def test_the_greatest_mistake_is_open_at_first_and_a_chosen_cell_afterwards(
@@ -199,8 +199,7 @@ def test_a_link_opens_the_map_by_tsne_that_was_kept(app: AppTest, found: Results
     assert (across, down) == (pytest.approx(1, abs=1e-4), pytest.approx(-1, abs=1e-4))
     assert 0 <= min(shown["x"]) < max(shown["x"]) <= 1
     assert "how far clumps lie apart" in text(app)
-    app.segmented_control(key="results layout").set_value("PCA").run()
-    assert app.query_params["map"] == "PCA"
+    app.segmented_control(key="map").set_value("PCA").run()
     other = shown_map(app)
     assert other is not None and other["x"] != shown["x"]
     assert "of the variance" in text(app)
@@ -210,7 +209,7 @@ def test_an_unknown_map_in_a_link_is_the_usual_one(app: AppTest):
     app.query_params["show"], app.query_params["map"] = "Map", "../etc"
     app.run()
     assert not app.exception
-    assert app.query_params["map"] == "PCA"
+    assert app.session_state["map"] == "PCA"
 
 
 def test_the_map_by_tsne_is_laid_out_in_the_background_and_kept(
@@ -225,7 +224,7 @@ def test_the_map_by_tsne_is_laid_out_in_the_background_and_kept(
     monkeypatch.setattr(tsne, "expected_seconds", lambda points: 77.0)
     monkeypatch.setattr(tsne, "embed", embed)
     look_at(app, "Map")
-    app.segmented_control(key="results layout").set_value("t-SNE").run()
+    app.segmented_control(key="map").set_value("t-SNE").run()
     wait_for(lambda: "1 min 17" in progress(app.run()), 10, "no word of how long it takes")
     assert progress(app).startswith("Laying out the map: about 1 min 17 s on this machine, ")
     assert shown_map(app) is None
@@ -241,7 +240,7 @@ def test_a_map_that_failed_says_why(app: AppTest, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(tsne, "expected_seconds", broken)
     look_at(app, "Map")
-    app.segmented_control(key="results layout").set_value("t-SNE").run()
+    app.segmented_control(key="map").set_value("t-SNE").run()
     wait_for(lambda: app.run().error, 10, "no word of it")
     assert app.error[0].value == "MemoryError"
     monkeypatch.undo()

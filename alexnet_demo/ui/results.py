@@ -31,9 +31,8 @@ if TYPE_CHECKING:  # both import torch
 PAGE = 48  # pictures that a gallery shows at first, and more with each click
 LEVELS = np.linspace(0, 0.99, 100)
 LIKE = 8  # nearest training pictures that are shown
-_VIEW = "show"  # as the address names it
+_VIEW, _LAYOUT = "show", "map"  # as the address names them
 _CELL, _MAP, _OPEN = "results cell", "results map", "results open"
-_LAYOUT = "results layout"
 PCA, TSNE = "PCA", "t-SNE"
 _LAYOUTS = {
     PCA: "what looks alike to it lies together. The two widest directions are shown, with {wide} "
@@ -253,14 +252,17 @@ def _map(seen: Surveyed) -> None:
 
 
 def _layout() -> str:
-    """Which map: the one a link names at first, then the one that is chosen."""
-    link = st.query_params.get("map")
-    if _LAYOUT not in st.session_state:
-        st.session_state[_LAYOUT] = link if link in _LAYOUTS else PCA
+    """Let the reader choose which map."""
+    heed_default(_LAYOUT, PCA)
     layout: str | None = st.segmented_control(
-        "Kind of map", list(_LAYOUTS), key=_LAYOUT, label_visibility="collapsed", required=True
+        "Kind of map",
+        list(_LAYOUTS),
+        default=PCA,
+        key=_LAYOUT,
+        label_visibility="collapsed",
+        required=True,
+        bind="query-params",
     )
-    st.query_params["map"] = layout or PCA
     return layout or PCA
 
 

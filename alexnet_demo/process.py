@@ -25,6 +25,8 @@ from alexnet_demo.train import Trainer, TrainError
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 """How CUDA, its libraries, Linux and Windows say it, in small letters."""
+LOOK_SECONDS = 1.0
+"""For so long a device may be held by one who only looks whether it is free."""
 NICE = 10
 """The trainer's priority on Unix; 0 is the usual one, 19 the lowest."""
 
@@ -112,7 +114,7 @@ def _holding(device: str, run_id: str) -> Iterator[None]:
     """Hold the device's lock, so that one training at a time has it."""
     lock = device_lock(device)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LOOK_SECONDS)
     except TimeoutError:
         raise ConfigError(taken(device, by_other_than=run_id)) from None
     try:

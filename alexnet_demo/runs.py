@@ -7,6 +7,7 @@ A run is a directory under ``runs/``, and nothing else is shared between trainer
 ``train.log``      the trainer's own words, tracebacks among them
 ``job.json``       the process: pid and start time
 ``request``        "pause" or "stop", once somebody asked for it
+``ticket.json``    its number in the queue, while it waits for a device, see `queue`
 ``label.json``     a name and a note given by the user
 ``checkpoints/``   ``last.safetensors`` (whole training state), ``best.safetensors`` (weights)
 """
@@ -14,6 +15,7 @@ A run is a directory under ``runs/``, and nothing else is shared between trainer
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import secrets
@@ -35,6 +37,7 @@ from alexnet_demo.events import Event, History, follow
 from alexnet_demo.files import read_json, write_json
 
 State = Literal[
+    "queued",
     "starting",
     "running",
     "pausing",
@@ -46,6 +49,8 @@ State = Literal[
     "interrupted",
 ]
 ACTIVE = ("starting", "running", "pausing", "stopping")
+LIVE = ("queued", *ACTIVE)
+"""What changes by itself."""
 RESUMABLE = ("paused", "stopped", "failed", "interrupted", "finished")
 
 
@@ -79,6 +84,11 @@ class Run:
     @property
     def log(self) -> Path:
         return self.directory / "train.log"
+
+    @property
+    def ticket(self) -> Path:
+        """There while the run waits in the queue."""
+        return self.directory / "ticket.json"
 
     @cached_property
     def config(self) -> TrainConfig:
@@ -136,6 +146,8 @@ class Run:
         job = read_json(self.directory / "job.json")
         # Looked at before the events: a process that ends in between has then written its last.
         alive = _alive(job)
+        if not alive and self.ticket.exists():
+            return "queued"
         history = self.history
         spoken = history.marks > job.get("marks", 0)
         if spoken and history.end:
@@ -277,11 +289,16 @@ def recorded_runs() -> list[Run]:
     return [Run(path.parent) for path in sorted(config.RECORDED_DIR.glob("*/config.json"))]
 
 
+def active_runs() -> list[Run]:
+    """The runs that train now; reads no history but theirs."""
+    return [run for run in list_runs() if alive(run.directory) and run.active]
+
+
 def current_run() -> Run | None:
     """The run that trains now, else the newest that came anywhere, else the newest."""
+    if active := active_runs():
+        return active[0]
     runs = list_runs()
-    if active := next((run for run in runs if run.active), None):
-        return active
     began = (run for run in runs if run.state != "failed" or run.history.epochs)
     return next(began, runs[0] if runs else None)
 
@@ -350,8 +367,38 @@ def device_lock(device: str) -> FileLock:
     """The lock that a trainer holds on a device; the system frees it when its holder dies."""
     folder = config.RUNS_DIR / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{platform.node()}-{device}".replace(":", "-")  # several machines may share the folder
+    # Several machines may share the folder.
+    name = f"{platform.node()}-{_as_numbered_by_the_system(device)}".replace(":", "-")
     return FileLock(folder / f"{name}.lock")
+
+
+def _as_numbered_by_the_system(device: str) -> str:
+    """The GPU that ``cuda:N`` means where ``CUDA_VISIBLE_DEVICES`` hides or reorders some."""
+    kind, _, index = device.partition(":")
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    if kind != "cuda" or not index.isdecimal() or int(index) >= len(visible):
+        return device
+    return f"{kind}:{visible[int(index)] or index}"
+
+
+def locked(device: str) -> bool:
+    """Whether a training holds this device; any, for a name that several may answer to.
+
+    It need not be one of ``runs/``: ``--run-dir`` may name another place.
+    """
+    locks = [device_lock(device)]
+    if device in ("auto", "cuda"):
+        folder = Path(locks[0].lock_file).parent
+        locks = [FileLock(path) for path in folder.glob(f"{platform.node()}-*.lock")]
+    return any(map(_held, locks))
+
+
+def _held(lock: FileLock) -> bool:
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except TimeoutError:
+        return True
 
 
 def change(run: Run, **settings: Any) -> TrainConfig:
@@ -373,21 +420,8 @@ def change(run: Run, **settings: Any) -> TrainConfig:
     return changed
 
 
-def demand_free(device: str) -> None:
-    """Refuse a device that another training has, before anything is written for a new one.
-
-    Raises:
-        ConfigError: with the name of the run that has it.
-    """
-    try:
-        with device_lock(device).acquire(timeout=0):
-            pass
-    except TimeoutError:
-        raise ConfigError(taken(device)) from None
-
-
 def taken(device: str, by_other_than: str = "") -> str:
     """The refusal of a device that another run trains on, but not the one of that id."""
-    others = (run for run in list_runs() if run.active and run.id != by_other_than)
+    others = (run for run in active_runs() if run.id != by_other_than)
     holder = next((f"“{run.name}”" for run in others), "another run")
     return f"{device} is training {holder}: pause or stop it first, or choose another device."

@@ -16,7 +16,7 @@ PACKAGE = "alexnet_demo"
 CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init__")
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
-TORCH_FREE = ("config", "cost", "events", "files", "runs", "jobs", "charts")
+TORCH_FREE = ("config", "cost", "events", "files", "runs", "jobs", "charts", "queue")
 HEAVY = ("torch", "torchvision")
 
 
@@ -104,7 +104,9 @@ def test_home_never_comes_to_torch() -> None:
     [
         ("events", set()),
         ("runs", {"config", "events", "files"}),
-        ("jobs", {"config", "files", "runs"}),
+        ("queue", {"config", "files", "runs"}),
+        ("local_jobs", {"config", "runs"}),
+        ("jobs", {"config", "files", "runs", "queue", "local_jobs"}),
     ],
 )
 def test_what_records_and_jobs_may_know(module: str, known: set[str]) -> None:

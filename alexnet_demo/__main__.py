@@ -222,7 +222,7 @@ def run_train(options: argparse.Namespace) -> int:
 def _train_in_turn(options: argparse.Namespace) -> int:
     """Have a run started when its turn comes, by whoever attends the queue, and watch it."""
     from alexnet_demo import jobs
-    from alexnet_demo.watch import watch
+    from alexnet_demo.terminal import watch
 
     if options.run_dir or "RANK" in os.environ:
         raise ConfigError("The queue is of the runs under runs/: leave --run-dir and torchrun out.")

@@ -23,9 +23,10 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Generic, Protocol, TextIO, TypeVar
 
 Event = dict[str, Any]
 
@@ -188,33 +189,57 @@ def _redone(epoch: Event, start: Event) -> bool:
     return epoch["step"] == start.get("step") and epoch["epoch"] > start.get("epochs_done", 0)
 
 
-class _Follower:
-    """One file's reader and its history, shared by all threads of this process."""
+class Foldable(Protocol):
+    """What events are folded into, one after the other."""
 
-    def __init__(self, path: Path) -> None:
-        self._reader, self._history, self._lock = EventReader(path), History(), threading.Lock()
+    def add(self, event: Event, /) -> None: ...
 
-    def update(self) -> History:
+
+F = TypeVar("F", bound=Foldable)
+
+
+class _Follower(Generic[F]):
+    """One file's reader and what it was folded into, shared by all threads of this process."""
+
+    def __init__(self, path: Path, folded: F) -> None:
+        self._reader, self._folded, self._lock = EventReader(path), folded, threading.Lock()
+
+    def update(self) -> F:
         with self._lock:
             for event in self._reader.read():
-                self._history.add(event)
-            return self._history
+                self._folded.add(event)
+            return self._folded
 
 
-_followers: OrderedDict[tuple[Path, int], _Follower] = OrderedDict()
-_followers_lock = threading.Lock()
-MAX_FOLLOWED = 2_000
+class Followers(Generic[F]):
+    """Files that are read on as they grow, the least recently asked for forgotten first.
+
+    Args:
+        make: an empty fold.
+        most: how many files to remember.
+    """
+
+    def __init__(self, make: Callable[[], F], most: int = 64) -> None:
+        self._make, self._most, self._lock = make, most, threading.Lock()
+        self._followers: OrderedDict[tuple[Path, int], _Follower[F]] = OrderedDict()
+
+    def follow(self, path: Path) -> F:
+        """What a file holds by now, folded; reads only what is new since the last call."""
+        try:
+            key = (path, path.stat().st_ino)
+        except FileNotFoundError:
+            return self._make()
+        with self._lock:
+            follower = self._followers.pop(key, None) or _Follower(path, self._make())
+            self._followers[key] = follower
+            while len(self._followers) > self._most:
+                self._followers.popitem(last=False)
+        return follower.update()
+
+
+_histories = Followers(History, most=2_000)
 
 
 def follow(path: Path) -> History:
-    """The history that a file holds by now; reads only what is new since the last call."""
-    try:
-        key = (path, path.stat().st_ino)
-    except FileNotFoundError:
-        return History()
-    with _followers_lock:
-        follower = _followers.pop(key, None) or _Follower(path)
-        _followers[key] = follower
-        while len(_followers) > MAX_FOLLOWED:
-            _followers.popitem(last=False)
-    return follower.update()
+    """The history that a file holds by now; see `Followers.follow`."""
+    return _histories.follow(path)

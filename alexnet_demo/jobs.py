@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import secrets
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,12 +24,14 @@ from typing import Any, Literal
 import psutil
 from filelock import FileLock
 
-from alexnet_demo import config, local_jobs, queue
+from alexnet_demo import config, local_jobs, pins, queue
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.files import read_json, write_json
+from alexnet_demo.pins import Pin
 from alexnet_demo.runs import (
     LIVE,
     Run,
+    active_runs,
     alive,
     change,
     locked,
@@ -37,6 +41,7 @@ from alexnet_demo.runs import (
     registered,
 )
 
+Pins = tuple[Pin, ...]
 MAX_NAME, MAX_NOTE = 80, 2_000
 LR_TESTS = ".lr-find"  # folder under runs/
 ATTENDANT = ".queue"  # likewise, of the process that attends the queue
@@ -245,6 +250,55 @@ def label(run: Run, name: str, note: str) -> Outcome:
         return Outcome(False, f"Name and note could not be saved: {error}.", run.id)
     run.__dict__.pop("_label", None)
     return Outcome(True, "Saved.", run.id)
+
+
+# ------------------------------------------------------------------ pins
+
+
+def pin(picture: Pin) -> Outcome:
+    """Pin a picture for the next run, and for those that train now."""
+    return _pinned(lambda pinned: (*pinned, picture), f"{picture.name} is pinned.")
+
+
+def unpin(pin_id: str) -> Outcome:
+    """Take a pin off the board, and off the runs that train now."""
+    return _pinned(lambda pinned: tuple(p for p in pinned if p.id != pin_id), "No longer pinned.")
+
+
+def _pinned(change: Callable[[Pins], Pins], message: str) -> Outcome:
+    """Change the pins on the board and of every run that trains now."""
+    try:
+        with _launch_lock():
+            places = [(pins.board(), pins.of_next_run())]
+            places += [(run.pins, pins.read(run.pins)) for run in active_runs()]
+            for path, before in places:
+                after = tuple({p.id: p for p in change(before)}.values())
+                if len(after) > pins.MAX_PINS:
+                    full = f"{pins.MAX_PINS} pictures are pinned already: take one off first."
+                    return Outcome(False, full)
+                pins.write(path, after)
+    except OSError as error:
+        return Outcome(False, f"The pins could not be saved: {error}.")
+    return Outcome(True, message)
+
+
+# ------------------------------------------------------------------ weights on their way
+
+FRESH_SECONDS = 8.0
+"""Weights of a run that trains are looked at for so long before newer ones are asked for."""
+
+
+def ask_for_weights(run: Run) -> bool:
+    """Ask a trainer for its weights as they are, unless it wrote some just now.
+
+    Returns:
+        Whether there are any yet, in `Run.now`.
+    """
+    with suppress(OSError):
+        age = time.time() - run.now.stat().st_mtime if run.now.exists() else math.inf
+        if run.active and age > FRESH_SECONDS:
+            run.wanted.touch()
+    return run.now.is_file()
 
 
 def _launch_lock() -> FileLock:

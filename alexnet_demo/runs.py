@@ -4,12 +4,16 @@ A run is a directory under ``runs/``, and nothing else is shared between trainer
 
 ``config.json``    its `TrainConfig`
 ``events.jsonl``   what happened, see `events`
+``moments.jsonl``  what the network was like on the way, see `moments`
+``pins.json``      the pictures that are watched, see `pins`
 ``train.log``      the trainer's own words, tracebacks among them
 ``job.json``       the process: pid and start time
 ``request``        "pause" or "stop", once somebody asked for it
 ``ticket.json``    its number in the queue, while it waits for a device, see `queue`
+``wanted``         there once somebody asked for the weights as they are now
 ``label.json``     a name and a note given by the user
-``checkpoints/``   ``last.safetensors`` (whole training state), ``best.safetensors`` (weights)
+``checkpoints/``   ``last.safetensors`` (whole training state); weights: ``best.safetensors``,
+                   ``now.safetensors``, and ``epoch-001.safetensors`` … of some epochs
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from typing import Any, Literal
 import psutil
 from filelock import FileLock
 
-from alexnet_demo import __version__, config
+from alexnet_demo import __version__, config, pins
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.events import Event, History, follow
 from alexnet_demo.files import read_json, write_json
@@ -80,6 +84,28 @@ class Run:
     @property
     def events(self) -> Path:
         return self.directory / "events.jsonl"
+
+    @property
+    def moments(self) -> Path:
+        return self.directory / "moments.jsonl"
+
+    @property
+    def pins(self) -> Path:
+        return self.directory / "pins.json"
+
+    @property
+    def now(self) -> Path:
+        """Weights as they were when somebody last asked for them; may not exist yet."""
+        return self.directory / "checkpoints" / "now.safetensors"
+
+    @property
+    def wanted(self) -> Path:
+        """There while somebody waits for `now`."""
+        return self.directory / "wanted"
+
+    def of_epoch(self, epoch: int) -> Path:
+        """Weights at the end of an epoch, counted from 1; of some epochs only."""
+        return self.directory / "checkpoints" / f"epoch-{epoch:03}.safetensors"
 
     @property
     def log(self) -> Path:
@@ -321,6 +347,7 @@ def new_run_directory(recipe: str) -> Path:
 def prepare(directory: Path, settings: TrainConfig) -> None:
     """Make a run directory."""
     (directory / "checkpoints").mkdir(parents=True, exist_ok=True)
+    pins.write(directory / "pins.json", pins.of_next_run())
     write_json(directory / "config.json", {**settings.to_json(), **provenance()})
 
 

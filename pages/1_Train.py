@@ -3,14 +3,20 @@
 import streamlit as st
 
 from alexnet_demo.runs import current_run, get_run, list_runs
-from alexnet_demo.ui import elsewhere
+from alexnet_demo.ui import elsewhere, recorded
 from alexnet_demo.ui.live import live_view, waiting_run
+from alexnet_demo.ui.pinboard import pinboard
 from alexnet_demo.ui.queue import queue_view
+from alexnet_demo.ui.replay import replay
 from alexnet_demo.ui.runs_table import runs_table
 from alexnet_demo.ui.shell import page
 from alexnet_demo.ui.training_form import form_wanted, training_form
 
 page("Train", lead="Teach AlexNet ten kinds of clothing and watch it learn.")
+
+if watched := recorded.watched():
+    recorded.watch(watched)
+    st.stop()
 
 seen = elsewhere.seen()
 asked_for = get_run(st.query_params.get("run", ""))
@@ -22,9 +28,12 @@ if asked_for is None and form_wanted(shown):
     training_form()
     st.divider()
 queue_view(shown)
+pinboard()
+recorded.offer_to_watch()
 if shown:
     if shown.state != "queued" or shown.history.batches:
         live_view(shown)
+        replay(shown)
         st.divider()
     runs_table(list_runs())
 elsewhere.watch(seen)

@@ -16,7 +16,10 @@ PACKAGE = "alexnet_demo"
 CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init__")
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
-TORCH_FREE = ("config", "cost", "events", "files", "runs", "jobs", "charts", "queue")
+TORCH_FREE = (
+    *("config", "cost", "events", "files", "runs", "queue", "jobs", "charts"),
+    *("moments", "pins", "published"),
+)
 HEAVY = ("torch", "torchvision")
 
 
@@ -103,10 +106,10 @@ def test_home_never_comes_to_torch() -> None:
     ("module", "known"),
     [
         ("events", set()),
-        ("runs", {"config", "events", "files"}),
+        ("runs", {"config", "events", "files", "pins"}),
         ("queue", {"config", "files", "runs"}),
         ("local_jobs", {"config", "runs"}),
-        ("jobs", {"config", "files", "runs", "queue", "local_jobs"}),
+        ("jobs", {"config", "files", "pins", "runs", "queue", "local_jobs"}),
     ],
 )
 def test_what_records_and_jobs_may_know(module: str, known: set[str]) -> None:

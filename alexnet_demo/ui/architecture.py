@@ -13,7 +13,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from alexnet_demo import charts
-from alexnet_demo.config import ARTICLE_PRINTED_PARAMETERS, IMAGE_SIZE, LIMITS
+from alexnet_demo.config import ARTICLE_PRINTED_PARAMETERS, CLASSES, IMAGE_SIZE, LIMITS
+from alexnet_demo.published import one_of_each
 from alexnet_demo.ui import garments, inside
 
 if TYPE_CHECKING:
@@ -143,9 +144,8 @@ def _diagram() -> Any:
 
 
 def _drawing(summary: Summary) -> str:
-    garments_by_class = garments.one_of_each()
-    boot = garments_by_class.get("Ankle boot")
-    return charts.block_diagram(summary, "" if boot is None else garments.picture_url(boot))
+    boots = [sample.pixels for sample in one_of_each() if CLASSES[sample.label] == "Ankle boot"]
+    return charts.block_diagram(summary, garments.picture_url(boots[0]) if boots else "")
 
 
 @st.fragment

@@ -18,6 +18,7 @@ from alexnet_demo.results import Results, by_class
 from alexnet_demo.ui import answers, models, sheet, sources, surveys
 from alexnet_demo.ui.gallery import Tile, gallery
 from alexnet_demo.ui.pictures import data_url, enlarge, heated, png
+from alexnet_demo.ui.pin_button import pin_button
 from alexnet_demo.ui.surveys import Survey
 from alexnet_demo.ui.wording import percent, plain
 
@@ -435,9 +436,11 @@ def _panel(seen: Surveyed, numbers: Sequence[int]) -> None:
         answers.verdict(found.probabilities[number], truth)
     _where_it_looks(seen, number, truth, guess)
     _its_like(seen, number)
-    if st.button("Open on Predict", icon=":material/draw:"):
-        st.session_state["source"], st.session_state["sample"] = "Samples", number
-        st.switch_page("pages/3_Predict.py")
+    with st.container(horizontal=True):
+        if st.button("Open on Predict", icon=":material/draw:"):
+            st.session_state["source"], st.session_state["sample"] = "Samples", number
+            st.switch_page("pages/3_Predict.py")
+        pin_button(np.asarray(image), f"Test picture {number}", int(found.labels[number]))
 
 
 def _turn_page(numbers: Sequence[int], number: int) -> None:

@@ -106,7 +106,8 @@ def samples(classifier: Classifier) -> None:
         alt = f"Test picture {index}: {truth}"
         st.image(png(enlarge(image, 336)), width=336, alt=alt, caption=alt)
     with right:
-        prepared = answers.show(image, classifier, usual="dataset", truth=truth)
+        name = f"Test picture {index}"
+        prepared = answers.show(image, classifier, usual="dataset", truth=truth, name=name)
     sight.steps(prepared)
 
 

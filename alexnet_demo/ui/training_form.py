@@ -27,7 +27,10 @@ GROUPS = {
     "Pictures": ("train_samples", "drawings", "photos", "shift", "erase", "flip"),
     "Network": ("width", "grow", "dropout", "init", "seed", "norm"),
     "Test": ("test_samples", "validation", "patience"),
-    "Machine": ("device", "devices", "precision", "memory_format", "checkpoint_minutes"),
+    "Machine": (
+        *("device", "devices", "precision", "memory_format"),
+        *("checkpoint_minutes", "keep_epochs"),
+    ),
 }
 LABELS = {
     "nesterov": "Nesterov's step",
@@ -76,6 +79,8 @@ HELP = {
     "memory_format": "How pictures lie in memory. It changes the speed, not the result.",
     "checkpoint_minutes": "A training that is killed loses no more than this. 0 for only after "
     "each epoch.",
+    "keep_epochs": "Keep the weights of so many epochs, evenly spread, to look inside them later. "
+    "An epoch of the whole network takes 47 MB.",
 }
 CHOICE_NAMES = {
     "auto": "Automatic: the faster on this device",

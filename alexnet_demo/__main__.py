@@ -320,7 +320,7 @@ def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
     if restarted and not options.run_dir:
         raise ConfigError("A training that torchrun restarts needs a --run-dir, to find itself.")
-    if (run.events.exists() or run.last.exists()) and not restarted:
+    if (run.events.exists() or run.states) and not restarted:
         raise ConfigError(f"{directory} holds a run already: give it to --resume, or name another.")
     if not (directory / "config.json").exists():
         # Refused before anything is written; a page's run is there already and records it.

@@ -26,9 +26,10 @@ from filelock import FileLock
 
 from alexnet_demo import config, local_jobs, pins, queue
 from alexnet_demo.config import ConfigError, TrainConfig
-from alexnet_demo.files import read_json, write_json
+from alexnet_demo.files import read_json, write_atomically, write_json
 from alexnet_demo.pins import Pin
 from alexnet_demo.runs import (
+    FAILURE,
     LIVE,
     Run,
     active_runs,
@@ -46,8 +47,6 @@ MAX_NAME, MAX_NOTE = 80, 2_000
 LR_TESTS = ".lr-find"  # folder under runs/
 ATTENDANT = ".queue"  # likewise, of the process that attends the queue
 QUEUE_SECONDS = 1.0
-LR_ERROR = "alexnet_demo train: "
-"""What the command puts before the one sentence that says why it failed."""
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +89,11 @@ def resume(run: Run) -> Outcome:
                 done = "Nothing is left to do with this run: change its epochs first."
                 kept = "This run has no checkpoint to go on from."
                 return Outcome(False, done if run.changeable else kept, run.id)
+            run.read_config()  # damaged, it should not end in the log only
             (run.directory / "request").unlink(missing_ok=True)
             return _begin(run, _seconds_to_come(run), "Training goes on.")
+    except ConfigError as error:
+        return Outcome(False, str(error), run.id)
     except OSError as error:
         return Outcome(False, f"The run could not be resumed: {error}.", run.id)
 
@@ -108,7 +110,7 @@ def _begin(run: Run, seconds: float | None, words: str) -> Outcome:
 
 def _launch(run: Run) -> None:
     stop_lr_test()  # together they would both crawl
-    begun = run.events.exists() or run.last.exists()
+    begun = run.events.exists() or run.states
     place = str(run.directory)
     fresh = [*run.config.command(), "--run-dir", place]
     local_jobs.launch(["train", "--resume", place] if begun else fresh, run.directory)
@@ -127,7 +129,7 @@ def cancel(run: Run) -> Outcome:
             if run.state != "queued":
                 return Outcome(False, "This run does not wait any more.", run.id)
             queue.leave(run)
-            if not run.events.exists() and not run.last.exists():
+            if not run.events.exists() and not run.states:
                 _remove(run)
     except OSError as error:
         return Outcome(False, f"The run could not be taken out: {error}.", run.id)
@@ -185,7 +187,8 @@ def request(run: Run, what: Literal["pause", "stop"]) -> Outcome:
     if not run.active:
         return Outcome(False, "This run is not training.", run.id)
     try:
-        (run.directory / "request").write_text(what)
+        # Whole or not at all: two may press at the same moment.
+        write_atomically(run.directory / "request", lambda path: path.write_text(what))
     except OSError as error:
         return Outcome(False, f"The request could not be written: {error}.", run.id)
     return Outcome(True, "Pausing…" if what == "pause" else "Stopping…", run.id)
@@ -221,9 +224,9 @@ def delete(run: Run) -> Outcome:
     """Delete a run with its checkpoints; one that trains is refused."""
     if run.directory.parent == config.RECORDED_DIR:
         return Outcome(False, "This run comes with the program and stays.", run.id)
-    name = run.name
     try:
         with _launch_lock():
+            name = run.name
             if run.active:
                 return Outcome(False, "This run is training: stop it before deleting.", run.id)
             _remove(run)
@@ -386,9 +389,9 @@ def lr_trials(test_id: str) -> LrTest | None:
     suggestion = next((r["suggested_lr"] for r in records if "suggested_lr" in r), None)
     if running or suggestion is not None:
         return LrTest(trials, suggestion, running, "")
-    said = [word for word in words if word.startswith(LR_ERROR)]
+    said = [word for word in words if word.startswith(FAILURE)]
     killed = "The test was killed from outside or ran out of memory."
-    return LrTest(trials, None, False, said[-1].removeprefix(LR_ERROR) if said else killed)
+    return LrTest(trials, None, False, said[-1].removeprefix(FAILURE) if said else killed)
 
 
 def running_lr_test() -> str | None:

@@ -25,6 +25,8 @@ from alexnet_demo.train import Trainer, TrainError
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 """How CUDA, its libraries, Linux and Windows say it, in small letters."""
+DEVICE_LOST = ("cuda error", "cuda driver error", "mps backend error")
+"""How PyTorch begins to tell that a GPU failed, in small letters."""
 LOOK_SECONDS = 1.0
 """For so long a device may be held by one who only looks whether it is free."""
 NICE = 10
@@ -87,6 +89,11 @@ def _translated_errors(config: TrainConfig, team: Team) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise TrainError(
                 "The disk is full: free some space, then resume; the last checkpoint is kept."
+            ) from error
+        if any(words in str(error).lower() for words in DEVICE_LOST):
+            raise TrainError(
+                f"The GPU stopped answering ({str(error).splitlines()[0]}): resume goes on from "
+                "the last checkpoint once it is back, on this machine or another."
             ) from error
         if team.lost(error):
             raise TrainError(PROCESS_LOST.format(size=team.size)) from error

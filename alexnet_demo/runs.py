@@ -12,7 +12,8 @@ A run is a directory under ``runs/``, and nothing else is shared between trainer
 ``ticket.json``    its number in the queue, while it waits for a device, see `queue`
 ``wanted``         there once somebody asked for the weights as they are now
 ``label.json``     a name and a note given by the user
-``checkpoints/``   ``last.safetensors`` (whole training state); weights: ``best.safetensors``,
+``checkpoints/``   ``last.safetensors`` (whole training state) and ``previous.safetensors`` (the
+                   one before it, for when that is damaged); weights: ``best.safetensors``,
                    ``now.safetensors``, and ``epoch-001.safetensors`` … of some epochs
 """
 
@@ -23,6 +24,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import subprocess
 from contextlib import suppress
 from dataclasses import replace
@@ -55,6 +57,10 @@ State = Literal[
 ACTIVE = ("starting", "running", "pausing", "stopping")
 LIVE = ("queued", *ACTIVE)
 """What changes by itself."""
+FAILURE = "alexnet_demo train: "
+"""What the command puts before the one sentence that says why it failed."""
+FULL = 2**20
+"""Free bytes below which a disk is called full."""
 RESUMABLE = ("paused", "stopped", "failed", "interrupted", "finished")
 
 
@@ -74,6 +80,16 @@ class Run:
     def last(self) -> Path:
         """The newest whole training state; may not exist yet."""
         return self.directory / "checkpoints" / "last.safetensors"
+
+    @property
+    def previous(self) -> Path:
+        """The training state before `last`, for when that is damaged; may not exist yet."""
+        return self.directory / "checkpoints" / "previous.safetensors"
+
+    @property
+    def states(self) -> list[Path]:
+        """The training states that are there, newest first."""
+        return [path for path in (self.last, self.previous) if path.is_file()]
 
     @property
     def best_accuracy(self) -> float | None:
@@ -125,14 +141,16 @@ class Run:
             return TrainConfig()
 
     def read_config(self) -> TrainConfig:
-        """The run's settings.
+        """The run's settings; where the file is damaged, those that it was last started with.
 
         Raises:
-            ConfigError: when the file is damaged.
+            ConfigError: when they are nowhere to be read.
         """
         try:
             return TrainConfig.from_json(json.loads((self.directory / "config.json").read_text()))
         except (OSError, TypeError, ValueError, AttributeError) as error:
+            with suppress(KeyError, TypeError, ValueError, AttributeError):
+                return TrainConfig.from_json((self.history.start or {})["config"])
             raise ConfigError(f"The settings of {self.id} cannot be read: {error}.") from error
 
     @property
@@ -172,11 +190,12 @@ class Run:
         job = read_json(self.directory / "job.json")
         # Looked at before the events: a process that ends in between has then written its last.
         alive = _alive(job)
-        if not alive and self.ticket.exists():
-            return "queued"
         history = self.history
         spoken = history.marks > job.get("marks", 0)
-        if spoken and history.end:
+        over = spoken and history.end is not None  # though its process may not have left yet
+        if (over or not alive) and self.ticket.exists():
+            return "queued"
+        if over and history.end:
             return _ended(history.end)
         if not alive:
             return "interrupted" if spoken or not job else "failed"
@@ -198,7 +217,7 @@ class Run:
         """Whether `adjust` can give it other settings to go on with."""
         # One that was killed before its first checkpoint begins again, to the same result.
         state = self.state
-        return state in RESUMABLE and (self.last.is_file() or state == "interrupted")
+        return state in RESUMABLE and (bool(self.states) or state == "interrupted")
 
     @property
     def unfinished(self) -> bool:
@@ -227,10 +246,31 @@ class Run:
         if state == "failed":
             if end and end["event"] == "error":
                 return str(end.get("message", ""))
-            return "The trainer ended before it could begin: the log says why."
+            return self._last_words() or "The trainer ended before it could begin: see the log."
         if state == "interrupted":
-            kept = "Resume goes on from its last checkpoint." if self.last.is_file() else ""
-            return f"The trainer was killed from outside or ran out of memory. {kept}".strip()
+            kept = "Resume goes on from its last checkpoint." if self.states else ""
+            return f"{self._cause()} {kept}".strip()
+        return ""
+
+    def _last_words(self) -> str:
+        """What the command said of its failure, before it could tell an event."""
+        said = [line for line in self.log_tail().splitlines() if line.startswith(FAILURE)]
+        return said[-1].removeprefix(FAILURE) if said else ""
+
+    def _cause(self) -> str:
+        """Why a trainer ended without a word."""
+        with suppress(OSError):
+            if shutil.disk_usage(self.directory).free < FULL:
+                return "The disk is full, so the trainer could not go on: free some space."
+        return "The trainer was killed from outside or ran out of memory."
+
+    @property
+    def warning(self) -> str:
+        """What is wrong with it though it goes on, in one sentence; empty where all is well."""
+        if not read_json(self.directory / "config.json"):
+            return "The file with this run's settings is damaged; its records tell them, too."
+        if fallback := self.history.fallback:
+            return str(fallback.get("message", ""))
         return ""
 
     def log_tail(self, lines: int = 12) -> str:

@@ -40,12 +40,13 @@ def train(run: Run) -> str:
         events.write("start", step=step, device=run.config.device, epochs_done=0)
         if step == 0:
             run.last.write_text(json.dumps({"by": os.getpid()}))
-        while run.config.epochs >= 100 and not run.requested:
+        request = ""
+        while run.config.epochs >= 100 and not (request := run.requested):
             step += 1
             numbers = dict.fromkeys(("loss", "accuracy", "images_per_s", "peak_memory"), 1.0)
             events.write("batch", step=step, epoch=step / 1000, **numbers)
             time.sleep(0.05)
-        reason = {"pause": "paused", "stop": "stopped", "": "finished"}[run.requested]
+        reason = {"pause": "paused", "stop": "stopped", "": "finished"}[request]
         events.write("end", reason=reason, step=step)
     return reason
 

@@ -65,7 +65,9 @@ def _view(run_id: str, last_state: State, last_epochs: int) -> None:
     _head(run)
     history = run.history
     if error := run.error:
-        st.error(error, icon=":material/error:")
+        st.error(plain(error), icon=":material/error:")
+    if warning := run.warning:
+        st.warning(plain(warning), icon=":material/warning:")
     _progress(run, history)
     _figures(run, history)
     _curves(run, history)

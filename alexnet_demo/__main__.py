@@ -29,6 +29,7 @@ from alexnet_demo.runs import (
     get_run,
     list_runs,
     new_run_directory,
+    ours,
     prepare,
     register,
     registered,
@@ -294,7 +295,7 @@ def _log_to(path: Path) -> None:
 def _ours(directory: Path) -> bool:
     """Whether the run is registered for this process, or for the one that launched its team."""
     pids = (os.getpid(), int(os.environ.get("ALEXNET_DEMO_LAUNCHER", "0")))
-    return any(registered(directory, pid) for pid in pids if pid)
+    return ours(directory) or any(registered(directory, pid) for pid in pids if pid)
 
 
 def run_lr_find(options: argparse.Namespace) -> int:

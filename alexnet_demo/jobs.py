@@ -24,7 +24,7 @@ from typing import Any, Literal
 import psutil
 from filelock import FileLock
 
-from alexnet_demo import config, local_jobs, pins, queue
+from alexnet_demo import config, local_jobs, pins, queue, ray_jobs
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.files import read_json, write_atomically, write_json
 from alexnet_demo.pins import Pin
@@ -39,6 +39,7 @@ from alexnet_demo.runs import (
     new_run_directory,
     prepare,
     register,
+    register_job,
     registered,
 )
 
@@ -99,13 +100,33 @@ def resume(run: Run) -> Outcome:
 
 
 def _begin(run: Run, seconds: float | None, words: str) -> Outcome:
-    """Launch a run, or put it into the queue where others are before it."""
+    """Launch a run, or put it into the queue where others are before it.
+
+    A cluster has a queue of its own.
+    """
+    if ray_jobs.address():
+        return _hand_over(run)
     if queue.ahead(run.config.device) or locked(run.config.device):
         queue.enter(run, seconds)
         _demand_attendant()
         return Outcome(True, f"In the queue, place {queue.place(run)}.", run.id)
     _launch(run)
     return Outcome(True, words, run.id)
+
+
+def _hand_over(run: Run) -> Outcome:
+    """Submit a run to the cluster."""
+    if ":" in run.config.device:
+        raise OSError("a cluster numbers its own GPUs: choose the device auto, cuda or cpu")
+    before, job = read_json(run.directory / "job.json"), ray_jobs.new_job(run.id)
+    # Written first: the trainer, which may be quick, adds its process.
+    register_job(run.directory, job)
+    try:
+        ray_jobs.submit(job, str(run.directory), local_jobs.places())
+    except OSError as error:
+        write_json(run.directory / "job.json", before)
+        raise OSError(f"the Ray cluster at {job['address']} does not take it ({error})") from error
+    return Outcome(True, "The cluster has it, and starts it as soon as it has room.", run.id)
 
 
 def _launch(run: Run) -> None:
@@ -128,6 +149,9 @@ def cancel(run: Run) -> Outcome:
         with _launch_lock():
             if run.state != "queued":
                 return Outcome(False, "This run does not wait any more.", run.id)
+            if not run.ticket.exists():
+                ray_jobs.stop(read_json(run.directory / "job.json"))
+                (run.directory / "job.json").unlink()  # the run stands as it stood before
             queue.leave(run)
             if not run.events.exists() and not run.states:
                 _remove(run)

@@ -72,8 +72,17 @@ def device_of(run: Run) -> str:
 
 def ahead(device: str, of: Run | None = None) -> Run | None:
     """Another run that has the device, or waits for it already."""
-    others = [run for run in (*active_runs(), *waiting()) if of is None or run.id != of.id]
+    others = [run for run in (*_trained_here(), *waiting()) if of is None or run.id != of.id]
     return next((run for run in others if clash(device, device_of(run))), None)
+
+
+def _trained_here() -> list[Run]:
+    return [run for run in active_runs() if not run.on_ray]
+
+
+def on_cluster() -> list[Run]:
+    """Runs that a cluster was given and has not begun, see `ray_jobs`."""
+    return [run for run in list_runs() if run.on_ray and run.state == "queued"]
 
 
 def demand_free(device: str, run: Run | None = None) -> None:
@@ -94,7 +103,7 @@ def demand_free(device: str, run: Run | None = None) -> None:
 
 def due() -> list[Run]:
     """Those whose turn it is: no other trains on their device or waits longer for it."""
-    taken, found = [device_of(run) for run in active_runs()], []
+    taken, found = [device_of(run) for run in _trained_here()], []
     for run in waiting():
         wanted = run.config.device
         if not any(clash(wanted, device) for device in taken) and not locked(wanted):

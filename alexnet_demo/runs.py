@@ -7,7 +7,8 @@ A run is a directory under ``runs/``, and nothing else is shared between trainer
 ``moments.jsonl``  what the network was like on the way, see `moments`
 ``pins.json``      the pictures that are watched, see `pins`
 ``train.log``      the trainer's own words, tracebacks among them
-``job.json``       the process: pid and start time
+``job.json``       the process: pid and start time; on a cluster its job
+``trainer.lock``   held by the one process that trains it
 ``request``        "pause" or "stop", once somebody asked for it
 ``ticket.json``    its number in the queue, while it waits for a device, see `queue`
 ``wanted``         there once somebody asked for the weights as they are now
@@ -37,7 +38,7 @@ from typing import Any, Literal
 import psutil
 from filelock import FileLock
 
-from alexnet_demo import __version__, config, pins
+from alexnet_demo import __version__, config, pins, ray_jobs
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.events import Event, History, follow
 from alexnet_demo.files import read_json, write_json
@@ -187,21 +188,40 @@ class Run:
     @property
     def state(self) -> State:
         """From the last event, and from whether the process lives."""
-        job = read_json(self.directory / "job.json")
+        job = self._job
+        if "ray" in job and self._over(job) and not self.ticket.exists():
+            return _ended(self.history.end or {})  # without a question to the cluster
         # Looked at before the events: a process that ends in between has then written its last.
         alive = _alive(job)
-        history = self.history
-        spoken = history.marks > job.get("marks", 0)
-        over = spoken and history.end is not None  # though its process may not have left yet
+        over, spoken = self._over(job), self._spoken(job)
         if (over or not alive) and self.ticket.exists():
             return "queued"
-        if over and history.end:
-            return _ended(history.end)
+        if over:  # though its process may not have left yet
+            return _ended(self.history.end or {})
         if not alive:
             return "interrupted" if spoken or not job else "failed"
+        if self.on_ray and "pid" not in job:
+            return "queued"
         if request := self.requested:
             return "pausing" if request == "pause" else "stopping"
         return "running" if spoken else "starting"
+
+    @property
+    def _job(self) -> dict[str, Any]:
+        return read_json(self.directory / "job.json")
+
+    def _spoken(self, job: dict[str, Any]) -> bool:
+        """Whether the newest launch has told an event."""
+        return self.history.marks > job.get("marks", 0)
+
+    def _over(self, job: dict[str, Any]) -> bool:
+        """Whether the newest launch has told its end."""
+        return self._spoken(job) and self.history.end is not None
+
+    @property
+    def on_ray(self) -> bool:
+        """Whether a cluster trains it, see `ray_jobs`, or trained it last."""
+        return "ray" in self._job
 
     @property
     def active(self) -> bool:
@@ -259,6 +279,8 @@ class Run:
 
     def _cause(self) -> str:
         """Why a trainer ended without a word."""
+        if self.on_ray:
+            return "The cluster ended this training, or does not answer any more."
         with suppress(OSError):
             if shutil.disk_usage(self.directory).free < FULL:
                 return "The disk is full, so the trainer could not go on: free some space."
@@ -322,6 +344,8 @@ def alive(directory: Path) -> bool:
 
 def _alive(job: dict[str, Any]) -> bool:
     """Whether the recorded process runs: same pid and same start time, and not a zombie."""
+    if "ray" in job:
+        return ray_jobs.alive(job)
     try:
         process = psutil.Process(int(job["pid"]))
         same = abs(_started(process) - float(job["started"])) < 1.0
@@ -356,8 +380,8 @@ def recorded_runs() -> list[Run]:
 
 
 def active_runs() -> list[Run]:
-    """The runs that train now; reads no history but theirs."""
-    return [run for run in list_runs() if alive(run.directory) and run.active]
+    """The runs that train now; of those here, reads no history but theirs."""
+    return [run for run in list_runs() if (run.on_ray or alive(run.directory)) and run.active]
 
 
 def current_run() -> Run | None:
@@ -411,7 +435,7 @@ def _commit() -> str:
 
 
 def register(directory: Path, pid: int) -> None:
-    """Write which process trains this run.
+    """Write which process of this machine trains this run.
 
     Raises:
         psutil.Error: when there is no such process any more.
@@ -419,15 +443,27 @@ def register(directory: Path, pid: int) -> None:
     record = {
         "pid": pid,
         "started": _started(psutil.Process(pid)),
-        "marks": follow(directory / "events.jsonl").marks,
+        "host": platform.node(),
     }
-    write_json(directory / "job.json", record)
+    register_job(directory, record | ray_jobs.own())
+
+
+def register_job(directory: Path, job: dict[str, Any]) -> None:
+    """Write which job trains this run; what it tells counts from here on."""
+    marks = follow(directory / "events.jsonl").marks
+    write_json(directory / "job.json", {**job, "marks": marks})
 
 
 def registered(directory: Path, pid: int) -> bool:
     """Whether `register` was already called for this process."""
     job = read_json(directory / "job.json")
-    return job.get("pid") == pid and _alive(job)
+    return job.get("pid") == pid and job.get("host") == platform.node() and _alive(job)
+
+
+def ours(directory: Path) -> bool:
+    """Whether the cluster's job that this process belongs to is to train this run."""
+    job = ray_jobs.own().get("ray")
+    return job is not None and read_json(directory / "job.json").get("ray") == job
 
 
 def device_lock(device: str) -> FileLock:

@@ -106,10 +106,11 @@ def test_home_never_comes_to_torch() -> None:
     ("module", "known"),
     [
         ("events", set()),
-        ("runs", {"config", "events", "files", "pins"}),
+        ("ray_jobs", {"config"}),
+        ("runs", {"config", "events", "files", "pins", "ray_jobs"}),
         ("queue", {"config", "files", "runs"}),
         ("local_jobs", {"config", "runs"}),
-        ("jobs", {"config", "files", "pins", "runs", "queue", "local_jobs"}),
+        ("jobs", {"config", "files", "pins", "ray_jobs", "runs", "queue", "local_jobs"}),
     ],
 )
 def test_what_records_and_jobs_may_know(module: str, known: set[str]) -> None:

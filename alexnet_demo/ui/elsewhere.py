@@ -14,7 +14,8 @@ Seen = tuple[frozenset[str], frozenset[str]]
 
 def seen() -> Seen:
     """The ids of the runs that train now, and of those that wait."""
-    return frozenset(run.id for run in active_runs()), frozenset(r.id for r in queue.waiting())
+    waiting = (*queue.waiting(), *queue.on_cluster())
+    return frozenset(run.id for run in active_runs()), frozenset(run.id for run in waiting)
 
 
 def watch(known: Seen) -> None:

@@ -19,15 +19,19 @@ def queue_view(shown: Run | None) -> None:
     Args:
         shown: the run that the page is about, marked where it is among them.
     """
-    waiting = tuple(run.id for run in queue.waiting())
+    waiting = tuple(run.id for run in _all())
     if waiting:
         st.fragment(_view, run_every=POLL_SECONDS)(shown.id if shown else "", waiting)
         st.divider()
 
 
+def _all() -> list[Run]:
+    return [*queue.waiting(), *queue.on_cluster()]
+
+
 def _view(shown: str, known: tuple[str, ...]) -> None:
-    waiting = queue.waiting()
-    if tuple(run.id for run in waiting) != known:
+    waiting, distant = queue.waiting(), queue.on_cluster()
+    if tuple(run.id for run in (*waiting, *distant)) != known:
         st.rerun()  # the rest of the page follows
     st.subheader("Queue", anchor=False)
     st.caption(
@@ -38,7 +42,10 @@ def _view(shown: str, known: tuple[str, ...]) -> None:
         _training(run, shown)
     with st.container(key="queue", gap="small"):
         for place, run in enumerate(waiting, 1):
-            _row(place, run, waits_seconds(run, trained, waiting), run.id == shown)
+            words = _expected(place, waits_seconds(run, trained, waiting))
+            _row(str(place), run, words, run.id == shown)
+        for run in distant:
+            _row("–", run, "starts as soon as the cluster has room", run.id == shown)
 
 
 def _training(run: Run, shown: str) -> None:
@@ -54,11 +61,11 @@ def _training(run: Run, shown: str) -> None:
             st.rerun()
 
 
-def _row(place: int, run: Run, seconds: float | None, marked: bool) -> None:
+def _row(place: str, run: Run, words: str, marked: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(f"{place}", color="violet" if marked else "gray")
+        st.badge(place, color="violet" if marked else "gray")
         st.markdown(f"**{plain(run.name)}**", width="content")
-        st.markdown(f":gray[{_expected(place, seconds)}]", width="content")
+        st.markdown(f":gray[{words}]", width="content")
         st.button(
             "Cancel",
             icon=":material/close:",

@@ -111,9 +111,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_weights_options(evaluate)
 
-    export = command("export", run_export, "write a trained network for others to use")
+    export = command("export", run_export, "write a network, or a training's code, for others")
+    export.add_argument("--out", type=Path, help="safetensors file to write: 8 bits, calibrated")
+    export.add_argument("--onnx", type=Path, help="ONNX file to write, checked in ONNX Runtime")
     export.add_argument(
-        "--out", type=Path, required=True, help="safetensors file to write: 8 bits, calibrated"
+        "--script", type=Path, help="Python file to write: this training in plain PyTorch"
     )
     export.add_argument(
         "--score",
@@ -124,7 +126,9 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--samples", type=int, default=5_000, help="pictures of each kind to calibrate on"
     )
-    add_weights_options(export)
+    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    export.add_argument("--weights", type=Path, help=f"a .safetensors file (default: {shipped})")
+    add_training_options(export.add_argument_group("the training of --script"))
 
     summary = command("summary", run_summary, "print the layer table")
     summary.add_argument("--in-channels", type=int, default=1)
@@ -143,7 +147,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_training_options(parser: argparse.ArgumentParser) -> None:
+def add_training_options(parser: argparse._ActionsContainer) -> None:
     """One option for each setting; what is not given comes from the recipe."""
     plain = TrainConfig()
     for setting in fields(TrainConfig):
@@ -432,22 +436,56 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 
 def run_export(options: argparse.Namespace) -> int:
+    kinds = {"out": _export_small, "onnx": _export_onnx, "script": _export_script}
+    given = [name for name in kinds if getattr(options, name)]
+    if len(given) != 1:
+        raise ConfigError("Give one of --out, --onnx and --script: the file to write.")
+    settings = [n for n in SETTINGS if getattr(options, n) is not None and n != "device"]
+    if settings and given != ["script"]:
+        raise ConfigError("Settings of a training go with --script alone: leave them out.")
+    report, line = kinds[given[0]](options)
+    print(json.dumps(report) if options.json else line)
+    return DONE
+
+
+def _export_small(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from alexnet_demo import export
 
     if not 100 <= options.samples <= config.TRAIN_SAMPLES:
         raise ConfigError(f"--samples must be between 100 and {config.TRAIN_SAMPLES:,}.")
-    report = export.export(
-        weights_of(options), options.out, options.device, options.score, options.samples
-    )
-    if options.json:
-        print(json.dumps(report))
-        return DONE
+    device, score = options.device or "auto", options.score
+    report = export.export(weights_of(options), options.out, device, score, options.samples)
     found = report["certainty"]
-    print(
+    return report, (
         f"{report['out']}: {report['bytes'] / 1e6:.1f} MB, temperature {found['temperature']:.3f}, "
         f"fitted on {found['notes']['images']:,} pictures"
     )
-    return DONE
+
+
+def _export_onnx(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from alexnet_demo import onnx_file
+
+    report = onnx_file.export(weights_of(options), options.onnx)
+    return report, (
+        f"{report['out']}: {report['bytes'] / 1e6:.1f} MB, in ONNX Runtime the same label on "
+        f"{report['same_labels']:.1%} of {report['pictures']} test pictures, probabilities within "
+        f"{report['greatest_difference']:.1g}"
+    )
+
+
+def _export_script(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from alexnet_demo.files import write_text
+    from alexnet_demo.script import training_script
+
+    if options.weights:
+        raise ConfigError("--script writes a training's code, which needs no --weights.")
+    settings = settings_of(options)
+    text = training_script(settings)
+    options.script.parent.mkdir(parents=True, exist_ok=True)
+    write_text(options.script, text)
+    lines = text.count("\n")
+    report = {"out": str(options.script), "lines": lines, "config": settings.to_json()}
+    return report, f"{options.script}: {lines} lines"
 
 
 def run_summary(options: argparse.Namespace) -> int:

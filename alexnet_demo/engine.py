@@ -117,7 +117,7 @@ class Engine:
             group["lr"] = lr
         # Every process changes the whole batch alike, so that their number changes nothing.
         generator = torch.Generator(self.device).manual_seed(self._seed("pictures", number))
-        chosen = chosen[seldom_drawn_last(data.labels[chosen], self.config, generator)]
+        chosen = chosen[seldom_drawn_last(data.labels[chosen], self.config.drawings, generator)]
         labels = data.labels[chosen]
         parts = augment(data.images[chosen], labels, self.config, generator)
         part, weight = self.team.share(len(chosen))

@@ -57,7 +57,11 @@ def sweep(folder: Path) -> None:
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
     """Write an object as a JSON file."""
-    text = json.dumps(record, indent=1) + "\n"
+    write_text(path, json.dumps(record, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 

@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -126,14 +126,7 @@ class Classifier:
         """
         target = device.resolve(device_name)
         model, info = checkpoint.load_weights(weights)
-        tensors = checkpoint.load_part(weights, checkpoint.CERTAINTY_PREFIX)
-        try:
-            certainty = Certainty.from_file(info.get("certainty"), tensors, units_of(model))
-        except ValueError as error:
-            raise checkpoint.CheckpointError(
-                f"{Path(weights).name} cannot be used: {error}."
-            ) from error
-        return cls(model, info, target, certainty)
+        return cls(model, info, target, certainty_of(weights, model, info))
 
     def outputs(self, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
         """Logits and what they were made from.
@@ -202,6 +195,21 @@ def digest(
     rows = np.split(certainty.probabilities(logits).numpy(), ends)
     scores = np.split(certainty.likeness(logits, features).numpy(), ends)
     return np.stack([own.mean(0) for own in rows]), np.stack([own.mean() for own in scores])
+
+
+def certainty_of(weights: Path, model: AlexNet, info: Mapping[str, Any]) -> Certainty:
+    """How to read the outputs of a checkpoint's network, as it says itself.
+
+    Raises:
+        CheckpointError: when what it says does not fit the network.
+    """
+    tensors = checkpoint.load_part(weights, checkpoint.CERTAINTY_PREFIX)
+    try:
+        return Certainty.from_file(info.get("certainty"), tensors, units_of(model))
+    except ValueError as error:
+        raise checkpoint.CheckpointError(
+            f"{Path(weights).name} cannot be used: {error}."
+        ) from error
 
 
 def units_of(model: AlexNet) -> int:

@@ -17,8 +17,8 @@ CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
 TORCH_FREE = (
-    *("config", "cost", "events", "files", "runs", "queue", "jobs", "charts"),
-    *("moments", "pins", "published"),
+    *("config", "cost", "events", "files", "runs", "queue", "jobs", "charts", "diagrams"),
+    *("moments", "pins", "published", "source", "script"),
 )
 HEAVY = ("torch", "torchvision")
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from conftest import wait_for
 
-from alexnet_demo import checkpoint, config
+from alexnet_demo import checkpoint, config, onnx_file
 from alexnet_demo.__main__ import main
 from alexnet_demo.runs import Run, device_lock, list_runs, prepare
+from alexnet_demo.script import training_script
 
 TRAIN = (
     *("train", "--width", "0.0625", "--batch-size", "16", "--device", "cpu"),
@@ -220,6 +221,46 @@ def test_export_makes_a_small_file_that_the_other_commands_take(
     assert json.loads(capsys.readouterr().out)["temperature"] == report["certainty"]["temperature"]
     assert main([*command, "--out", str(out), "--samples", "1"]) == 2
     assert "--samples must be between" in capsys.readouterr().err
+
+
+def test_export_writes_a_training_as_a_script(tmp_path: Path, capsys):
+    out = tmp_path / "new folder" / "train.py"
+    settings = ["--recipe", "quick", "--epochs", "2", "--device", "cpu"]
+    assert main(["export", "--script", str(out), *settings, "--json"]) == 0
+    (report,) = lines(capsys.readouterr().out)
+    expected = config.TrainConfig.from_recipe("quick", epochs=2, device="cpu")
+    assert out.read_text(encoding="utf-8") == training_script(expected)
+    assert report["out"] == str(out) and report["config"] == expected.to_json()
+    assert report["lines"] == len(out.read_text(encoding="utf-8").splitlines())
+    assert main(["export", "--script", str(out), "--epochs", "0"]) == 2
+    assert "Epochs must be between" in capsys.readouterr().err
+
+
+def test_export_writes_a_network_as_onnx(tiny_weights: Path, tmp_path: Path, capsys):
+    for name in onnx_file.PACKAGES:
+        pytest.importorskip(name)
+    out = tmp_path / "net.onnx"
+    command = ["export", "--onnx", str(out), "--weights", str(tiny_weights)]
+    assert main([*command, "--json"]) == 0
+    (report,) = lines(capsys.readouterr().out)
+    assert report["bytes"] == out.stat().st_size
+    assert {"greatest_difference", "same_labels", "pictures"} <= report.keys()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ([], "Give one of --out, --onnx and --script"),
+        (["--out", "a", "--onnx", "b"], "Give one of --out, --onnx and --script"),
+        (["--out", "a", "--epochs", "3"], "go with --script alone"),
+        (["--script", "a", "--weights", "b"], "needs no --weights"),
+    ],
+)
+def test_export_writes_one_file_and_says_so(given: list[str], sentence: str, tmp_path, capsys):
+    files = [str(tmp_path / part) if len(part) == 1 and part.isalpha() else part for part in given]
+    assert main(["export", *files]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_answers_alone_on_standard_output():

@@ -21,7 +21,8 @@ from alexnet_demo.events import NUMBERS, EventWriter, History
 from alexnet_demo.files import read_json, write_json
 from alexnet_demo.jobs import LrTest, Outcome
 from alexnet_demo.runs import Run, list_runs, prepare, register
-from alexnet_demo.ui import live, probes, runs_table
+from alexnet_demo.script import training_script
+from alexnet_demo.ui import exports, live, probes, runs_table
 from alexnet_demo.ui import queue as waits
 from alexnet_demo.ui.draft import problems
 from alexnet_demo.ui.trained_on import plain_words
@@ -427,7 +428,7 @@ def test_a_recipe_tells_what_a_recorded_run_reached(runs_dir, measured, recorded
 
 def test_recorded_runs_can_be_laid_over_the_curves(runs_dir, measured, recorded_dir):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "paused")
-    assert not page(run=run.id).multiselect
+    assert "live compare" not in [choice.key for choice in page(run=run.id).multiselect]
     jobs.label(canned_run(recorded_dir, "quick-here", [0.5, 0.81], "finished"), "Recorded", "")
     at = page(run=run.id)
     assert at.multiselect(key="live compare").options == ["Recorded"]
@@ -446,7 +447,8 @@ def test_recorded_runs_stay(runs_dir, recorded_dir):
 
 def test_a_waiting_run_can_be_changed(runs_dir, measured):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5, 0.6], "finished")
-    assert not page(run=run.id).number_input  # there is no checkpoint to go on from
+    fields = [str(field.key) for field in page(run=run.id).number_input]
+    assert not [key for key in fields if key.startswith("change")]  # no checkpoint to go on from
     run.last.write_bytes(b"state")
     at = page(run=run.id)
     assert "control Resume" not in [button.key for button in at.button]
@@ -487,6 +489,22 @@ def test_the_command_names_what_was_automatic(runs_dir):
     assert shlex.join(live.as_trained(run).command()) == (
         "train --recipe quick --epochs 1 --device cpu --precision fp32"
     )
+
+
+def test_form_and_run_can_be_taken_along_as_a_script(runs_dir, measured, monkeypatch):
+    offered = {}
+
+    def download_button(label, data, **_):
+        offered[label] = data() if callable(data) else data
+
+    monkeypatch.setattr(exports.st, "download_button", download_button)
+    at = page()
+    at.number_input(key="form epochs").set_value(3).run()
+    assert offered["As code"] == training_script(TrainConfig(epochs=3))
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    page(run=run.id)
+    assert offered["As a script"] == training_script(live.as_trained(run))
+    assert "autocast" not in offered["As a script"]  # it was settled that it would not pay
 
 
 def test_the_widths_reached_stand_in_caption_and_curves(runs_dir, measured):

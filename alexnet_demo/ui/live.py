@@ -17,7 +17,7 @@ from alexnet_demo.charts import Axis, width_name
 from alexnet_demo.config import CHOICES, LIMITS, TrainConfig, stages
 from alexnet_demo.events import Event, History
 from alexnet_demo.runs import LIVE, Run, State, get_run
-from alexnet_demo.ui import models
+from alexnet_demo.ui import exports, models
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import Curves, axis_choice, compare_with
 from alexnet_demo.ui.shell import run_line, state_badge, toast_next
@@ -108,6 +108,7 @@ def _head(run: Run) -> None:
             st.caption("The same training from a terminal:")
             command = ["python", "-m", "alexnet_demo", *as_trained(run).command()]
             st.code(shlex.join(command), language="bash", wrap_lines=True)
+            exports.script_button(as_trained(run), "As a script", key="script of run")
     if run.stopped_early:
         st.caption(_why_early(run))
     elif state == "finished" and run.resumable:

@@ -22,31 +22,34 @@ def pinboard() -> None:
             "photos and mistakes with the pin on Predict and Results."
         )
         st.session_state[_CHOSEN] = list(found)
-        chosen = st.multiselect(
+        st.multiselect(
             "Pinned",
             list(found),
             format_func=lambda i: _name(found[i]),
             key=_CHOSEN,
             placeholder="Nothing is pinned",
             label_visibility="collapsed",
+            on_change=_take_off,
+            args=(frozenset(found),),
         )
-        for taken_off in set(found) - set(chosen):
-            _tell(jobs.unpin(taken_off))
         with st.container(horizontal=True, vertical_alignment="bottom"):
             number = st.number_input("Test picture", 0, TEST_SAMPLES - 1, key="pin number")
             if st.button("Pin it", icon=":material/push_pin:", key="pin test picture"):
-                split = sources.test_set()
-                pixels, label = split.images[int(number)].numpy(), int(split.labels[int(number)])
-                _tell(jobs.pin(Pin(f"Test picture {number}", pixels, label)))
+                split, place = sources.test_set(), int(number)
+                pixels, label = split.images[place].numpy(), int(split.labels[place])
+                outcome = jobs.pin(Pin(f"Test picture {place}", pixels, label))
+                if outcome.done:
+                    shell.toast_next(outcome.message)
+                    st.rerun()
+                st.error(plain(outcome.message), icon=":material/error:")
 
 
 def _name(pin: Pin) -> str:
     return pin.name if pin.label is None else f"{pin.name} ({CLASSES[pin.label]})"
 
 
-def _tell(outcome: jobs.Outcome) -> None:
-    """Say what came of it, and show it."""
-    if outcome.done:
-        shell.toast_next(outcome.message)
-        st.rerun()
-    st.error(plain(outcome.message), icon=":material/error:")
+def _take_off(before: frozenset[str]) -> None:
+    for gone in before - set(st.session_state[_CHOSEN]):
+        outcome = jobs.unpin(gone)
+        if not outcome.done:
+            st.toast(plain(outcome.message), icon=":material/error:")

@@ -92,7 +92,14 @@ def _records(
     directory: str, count: int, last: int, _run: Run, _found: list[Moment]
 ) -> dict[str, Any]:
     """Moments and curves as the browser takes them, made anew only where a moment came in."""
-    records = [{**moment.to_json(), "worries": moments.worries(moment)} for moment in _found]
+    records = [
+        {
+            **moment.to_json(),
+            "worries": moments.worries(moment),
+            "size": charts.width_name(moment.width),
+        }
+        for moment in _found
+    ]
     return {"moments": records, "curves": _curves(_run)}
 
 

@@ -17,6 +17,7 @@ from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.results import Results, by_class
 from alexnet_demo.ui import answers, models, sheet, sources, surveys
 from alexnet_demo.ui.gallery import Tile, gallery
+from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.pictures import data_url, enlarge, heated, png
 from alexnet_demo.ui.pin_button import pin_button
 from alexnet_demo.ui.surveys import Survey
@@ -292,7 +293,12 @@ def _confidence(seen: Surveyed) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Is its confidence deserved?", anchor=False)
-        st.plotly_chart(charts.calibration_figure(found.calibration()), width="stretch")
+        live_plot(
+            charts.calibration_figure(found.calibration()),
+            "The share of right answers against confidence: calibration error "
+            + percent(found.calibration_error(), 2),
+            "calibration",
+        )
         st.caption(
             "Each bar holds the answers of about that confidence and reaches as high as their "
             "share of right ones. On the dashed line they are equal; below it the network is too "
@@ -300,8 +306,11 @@ def _confidence(seen: Surveyed) -> None:
         )
     with right:
         st.subheader("What if it may decline to answer?", anchor=False)
-        st.plotly_chart(
-            charts.answered_figure(LEVELS, found.answered(LEVELS), found.accuracy), width="stretch"
+        live_plot(
+            charts.answered_figure(LEVELS, found.answered(LEVELS), found.accuracy),
+            f"Accuracy against the share of pictures answered: {percent(found.accuracy, 2)} "
+            "where all are",
+            "accuracy against answered",
         )
         st.caption(
             "Were it to answer only from a certain confidence on, it would answer fewer pictures, "

@@ -9,8 +9,9 @@ import streamlit as st
 from alexnet_demo import charts, jobs, queue
 from alexnet_demo.config import CHOICES, LIMITS, RECIPES, TrainConfig
 from alexnet_demo.runs import Run
-from alexnet_demo.ui import draft, probes
+from alexnet_demo.ui import draft, exports, probes
 from alexnet_demo.ui.cost_line import cost_line, offers, seconds
+from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.lr_finder import lr_finder
 from alexnet_demo.ui.recorded import expectation
 from alexnet_demo.ui.shell import toast_next
@@ -150,6 +151,7 @@ def training_form() -> None:
         cost_line(settings)
         if other:
             st.caption("Measured beside the training that goes on: alone it will be faster.")
+        exports.script_button(settings, "As code", key="script of form")
 
 
 def _take_recipe() -> None:
@@ -215,7 +217,7 @@ def _device(place: Any) -> None:
 def _schedule(settings: TrainConfig) -> None:
     with st.expander("Schedule", icon=":material/show_chart:"):
         figure = charts.schedule_figure(settings)
-        st.plotly_chart(figure, key="schedule", config={"displayModeBar": False})
+        live_plot(figure, "The learning rate over the epochs", "schedule", zoom=False)
 
 
 def _start_clicked(settings: TrainConfig | None) -> bool:

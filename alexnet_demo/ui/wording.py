@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 
 def duration(seconds: float) -> str:
@@ -23,6 +24,11 @@ def memory(size: float) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """A share of 1, such as ``90.5 %``."""
     return f"{100 * share:.{digits}f} %"
+
+
+def dimensions(shape: Iterable[int]) -> str:
+    """Such as ``96×54×54``."""
+    return "×".join(map(str, shape))
 
 
 def plain(text: str) -> str:

@@ -16,7 +16,7 @@ export default function ({ parentElement, data, setStateValue }) {
 const PLAY_MS = 700; // a moment's time on screen while it plays
 const TOP = 3; // classes named for a pin
 const FILTERS_A_ROW = 12;
-const CURVE = { left: 34, right: 10, top: 8, bottom: 22, width: 400, height: 190 };
+const CURVE = { left: 44, right: 12, top: 8, bottom: 24, width: 340, height: 190 };
 
 class Replay {
   constructor(root) {
@@ -108,7 +108,7 @@ class Replay {
     const count = moment.filters.shape[0];
     this.find(".filters .note").textContent =
       `${count} filters of ${moment.filters.shape.slice(1).join("×")}; grey is 0` +
-      (moment.width < 1 ? `. The network has ${moment.width} of its whole width here.` : ".");
+      (moment.width < 1 ? `. The network has ${moment.size} here.` : ".");
     this.confusion();
     this.health();
   }
@@ -148,8 +148,8 @@ class Replay {
       }
     }
     parts.push(svg("line", { x1: x(here), x2: x(here), y1: top, y2: height - bottom, class: "now" }));
-    parts.push(svg("text", { x: width - right, y: y(0) - 20, class: "tick end train" }, "trained on"));
-    parts.push(svg("text", { x: width - right, y: y(0) - 6, class: "tick end test" }, "tested on"));
+    parts.push(svg("text", { x: width - right - 4, y: y(0) - 26, class: "tick end train" }, "trained on"));
+    parts.push(svg("text", { x: width - right - 4, y: y(0) - 8, class: "tick end test" }, "tested on"));
     this.find(".curve svg").replaceChildren(...parts);
   }
 
@@ -239,7 +239,7 @@ class Card {
     fill.style.width = `${(100 * share).toFixed(1)}%`;
     fill.style.background = this.colors[place];
     const name = element("span", this.classes[place], "name");
-    row.append(fill, name, element("span", percent(share, 0), "share"));
+    row.append(fill, name, element("span", about(share), "share"));
     return row;
   }
 
@@ -307,6 +307,12 @@ function svg(tag, attributes, words = "") {
 
 function percent(share, digits = 1) {
   return `${(100 * share).toFixed(digits)}\u00a0%`;
+}
+
+// Never to certainty, nor to nothing.
+function about(share) {
+  if (share > 0.99) return ">\u00a099\u00a0%";
+  return share < 0.01 ? "<\u00a01\u00a0%" : percent(share, 0);
 }
 
 function short(value) {

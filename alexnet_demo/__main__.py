@@ -26,6 +26,7 @@ from alexnet_demo.runs import (
     Run,
     best_run,
     change,
+    find_run,
     get_run,
     list_runs,
     new_run_directory,
@@ -129,6 +130,11 @@ def build_parser() -> argparse.ArgumentParser:
     shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
     export.add_argument("--weights", type=Path, help=f"a .safetensors file (default: {shipped})")
     add_training_options(export.add_argument_group("the training of --script"))
+
+    report = command("report", run_report, "write a run as one HTML file that opens anywhere")
+    report.add_argument("name", metavar="RUN", help="id or directory of a run")
+    report.add_argument("--html", type=Path, required=True, help="file to write")
+    report.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N")
 
     summary = command("summary", run_summary, "print the layer table")
     summary.add_argument("--in-channels", type=int, default=1)
@@ -486,6 +492,17 @@ def _export_script(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     lines = text.count("\n")
     report = {"out": str(options.script), "lines": lines, "config": settings.to_json()}
     return report, f"{options.script}: {lines} lines"
+
+
+def run_report(options: argparse.Namespace) -> int:
+    from alexnet_demo import report
+
+    done = report.write(find_run(options.name), options.html, options.device)
+    if options.json:
+        print(json.dumps(done))
+    else:
+        print(f"{done['path']}: {done['bytes'] / 1000:.0f} kB in {done['seconds']:.1f} s")
+    return DONE
 
 
 def run_summary(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # imports torch, which this module must not
 
 _STYLE = (
     "text{font-family:system-ui,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;fill:#22272e}"
-    ".name{font-size:14px;font-weight:600}.shape{font-size:12.5px}"
+    ".name{font-size:14px;font-weight:600}.shape{font-size:11px}"
     ".face{stroke:#fff;stroke-width:.6}.paper{fill:#fff}"
 )
 

@@ -1,8 +1,10 @@
-"""Files written whole or not at all. Imports no torch."""
+"""Files written whole or not at all, and told apart. Imports no torch."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import mmap
 import os
 import threading
 import time
@@ -72,3 +74,12 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def sha256(path: Path) -> str:
+    """The file's digest in hexadecimal; empty where there is no such file, or nothing in it."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return hashlib.sha256(data).hexdigest()
+    except (OSError, ValueError):
+        return ""

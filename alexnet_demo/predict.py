@@ -21,6 +21,7 @@ from alexnet_demo import checkpoint, device
 from alexnet_demo.certainty import SURE_FROM, Certainty
 from alexnet_demo.config import CLASSES, channels
 from alexnet_demo.device import DTYPES, choose_precision
+from alexnet_demo.files import sha256
 from alexnet_demo.model import AlexNet
 from alexnet_demo.preprocess import (
     SUFFIXES,
@@ -127,6 +128,23 @@ class Classifier:
         target = device.resolve(device_name)
         model, info = checkpoint.load_weights(weights)
         return cls(model, info, target, certainty_of(weights, model, info))
+
+    @classmethod
+    def load_noted(cls, weights: Path, device_name: str = "cpu") -> Classifier:
+        """Read a checkpoint and note its file's digest.
+
+        Raises:
+            CheckpointError: as `load` does, and when a training writes the file meanwhile.
+            ConfigError: when the device is not there.
+        """
+        digest = sha256(weights)
+        classifier = cls.load(weights, device_name)
+        if sha256(weights) != digest:
+            raise checkpoint.CheckpointError(
+                "The weights changed while they were read: try it again."
+            )
+        classifier.digest = digest
+        return classifier
 
     def outputs(self, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
         """Logits and what they were made from.

@@ -1,4 +1,4 @@
-"""A few pictures of Fashion-MNIST, read straight from the published files. Imports no torch."""
+"""Test pictures of Fashion-MNIST, read straight from the published files. Imports no torch."""
 
 from __future__ import annotations
 
@@ -37,12 +37,23 @@ def one_of_each() -> tuple[Sample, ...]:
     """
     try:
         labels = _published("t10k-labels-idx1-ubyte.gz", _LABEL_HEADER)
-        pixels = _published("t10k-images-idx3-ubyte.gz", _IMAGE_HEADER)
-        images = pixels.reshape(-1, _SIDE, _SIDE)
+        images = _images()
         first = [int(np.argmax(labels == label)) for label in range(len(CLASSES))]
         return tuple(Sample(n, label, images[n].copy()) for label, n in enumerate(first))
     except (OSError, EOFError, ValueError, IndexError):
         return ()
+
+
+def test_pictures() -> np.ndarray | None:
+    """All test pictures, uint8 (N, 28, 28); None where the file cannot be read."""
+    try:
+        return _images()
+    except (OSError, EOFError, ValueError):
+        return None
+
+
+def _images() -> np.ndarray:
+    return _published("t10k-images-idx3-ubyte.gz", _IMAGE_HEADER).reshape(-1, _SIDE, _SIDE)
 
 
 def _published(file: str, header: int) -> np.ndarray:

@@ -374,6 +374,19 @@ def get_run(run_id: str) -> Run | None:
     return Run(directory) if (directory / "config.json").is_file() else None
 
 
+def find_run(name: str) -> Run:
+    """The run that a command names: by its id, also of a recorded one, or by its directory.
+
+    Raises:
+        ConfigError: when there is none.
+    """
+    recorded = {run.id: run for run in recorded_runs()}
+    run = get_run(name) or recorded.get(name) or Run(Path(name).resolve())
+    if not (run.directory / "config.json").is_file():
+        raise ConfigError(f"{name!r} is no run: `python -m alexnet_demo runs` lists them.")
+    return run
+
+
 def recorded_runs() -> list[Run]:
     """Runs that come with this program, by name; there to be compared with, not to be changed."""
     return [Run(path.parent) for path in sorted(config.RECORDED_DIR.glob("*/config.json"))]
@@ -521,6 +534,19 @@ def change(run: Run, **settings: Any) -> TrainConfig:
     write_json(path, {**read_json(path), **changed.to_json()})
     run.__dict__.pop("config", None)
     return changed
+
+
+def as_trained(run: Run) -> TrainConfig:
+    """The run's settings, with what was automatic as it was settled when the training began."""
+    start = run.history.start or {}
+    settled = {
+        name: start[name]
+        for name in ("precision", "memory_format")
+        if start.get(name) in config.CHOICES[name]
+    }
+    if "device" in start and run.config.devices == 1:  # several are taken by number
+        settled["device"] = start["device"]
+    return replace(run.config, **settled)
 
 
 def taken(device: str, by_other_than: str = "") -> str:

@@ -10,6 +10,7 @@ from alexnet_demo.ui.queue import queue_view
 from alexnet_demo.ui.replay import replay
 from alexnet_demo.ui.runs_table import runs_table
 from alexnet_demo.ui.shell import page
+from alexnet_demo.ui.teaching import explain
 from alexnet_demo.ui.training_form import form_wanted, training_form
 
 page("Train", lead="Teach AlexNet ten kinds of clothing and watch it learn.")
@@ -33,6 +34,7 @@ recorded.offer_to_watch()
 if shown:
     if shown.state != "queued" or shown.history.batches:
         live_view(shown)
+        explain("What the curves say", "Loss", "Training and test curve")
         replay(shown)
         st.divider()
     runs_table(list_runs())

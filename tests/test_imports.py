@@ -19,6 +19,7 @@ UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
 TORCH_FREE = (
     *("config", "cost", "events", "files", "runs", "queue", "jobs", "charts", "diagrams"),
     *("moments", "pins", "published", "source", "script"),
+    *("tsne", "plots", "pictures", "wording", "findings"),
 )
 HEAVY = ("torch", "torchvision")
 

@@ -263,6 +263,26 @@ def test_export_writes_one_file_and_says_so(given: list[str], sentence: str, tmp
     assert not list(tmp_path.iterdir())
 
 
+def test_a_report_of_a_run_is_one_file(runs_dir: Path, tmp_path: Path, capsys):
+    out = tmp_path / "new folder" / "report.html"
+    assert main(["report", "fast", "--html", str(out), "--json"]) == 0
+    (done,) = lines(capsys.readouterr().out)
+    assert done.keys() == {"run", "path", "bytes", "seconds"}
+    assert (done["path"], done["bytes"]) == (str(out), out.stat().st_size)
+    assert "Fast, on two CPU cores" in out.read_text(encoding="utf-8")
+    run = Run(runs_dir / "20260101-000000-quick-aa")
+    prepare(run.directory, config.TrainConfig.from_recipe("quick"))
+    for name in (run.id, str(run.directory)):
+        assert main(["report", name, "--html", str(out)]) == 0
+        assert str(out) in capsys.readouterr().out
+    assert main(["report", "nothing", "--html", str(out)]) == 2
+    assert "'nothing' is no run" in capsys.readouterr().err
+    run.best.write_bytes(b"no weights")
+    assert main(["report", run.id, "--html", str(out)]) == 2
+    assert "best.safetensors" in capsys.readouterr().err
+    assert main(["report", "fast", "--html", str(tmp_path)]) == 2
+
+
 def test_answers_alone_on_standard_output():
     """A script that reads it must not meet warnings or progress there."""
     done = subprocess.run(

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import config, jobs, local_jobs, queue
+from alexnet_demo import config, jobs, local_jobs, queue, report
 from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig, stages
 from alexnet_demo.events import NUMBERS, EventWriter, History
@@ -22,7 +23,7 @@ from alexnet_demo.files import read_json, write_json
 from alexnet_demo.jobs import LrTest, Outcome
 from alexnet_demo.runs import Run, list_runs, prepare, register
 from alexnet_demo.script import training_script
-from alexnet_demo.ui import exports, live, probes, runs_table
+from alexnet_demo.ui import draft, exports, live, probes, runs_table
 from alexnet_demo.ui import queue as waits
 from alexnet_demo.ui.draft import problems
 from alexnet_demo.ui.trained_on import plain_words
@@ -227,6 +228,44 @@ def test_a_failed_measurement_is_shown_and_tried_again_later(monkeypatch):
     monkeypatch.setattr(probes, "RETRY_SECONDS", 0.0)
     wait_for(lambda: found.ask(settings) or len(asked) > 1, 5, "not tried again")
     wait_for(lambda: len(asked) > 1, 5, "not tried again")
+
+
+def test_a_link_fills_the_form_and_the_address_follows_it(runs_dir, measured):
+    at = page(recipe="fast", epochs="3", width="0.25", nesterov="false", seed="7", grow="")
+    values = {name: at.session_state[f"form {name}"] for name in TrainConfig().to_json()}
+    fast = TrainConfig.from_recipe("fast", epochs=3, width=0.25, nesterov=False, seed=7, grow="")
+    assert TrainConfig(**values) == fast
+    at.number_input(key="form epochs").set_value(4).run()  # as the recipe has it
+    assert "epochs" not in at.query_params
+    assert at.query_params["seed"] == ["7"] and at.query_params["recipe"] == ["fast"]
+    at.segmented_control(key="form recipe").set_value("quick").run()
+    assert at.query_params["recipe"] == ["quick"] and "width" not in at.query_params
+    assert at.number_input(key="form epochs").value == TrainConfig.from_recipe("quick").epochs
+
+
+def test_a_link_with_nonsense_is_passed_over_and_what_cannot_be_is_said(runs_dir, measured):
+    at = page(
+        recipe="miracle", epochs="0", lr="nan", batch_size="1e3", momentum="9" * 5000, norm="maybe",
+        schedule="zigzag", device="cuda:9", lr_scale="5", grow="[here](http://example.com)",
+    )  # fmt: skip
+    form = {name: at.session_state[f"form {name}"] for name in TrainConfig().to_json()}
+    kept = form | {"epochs": 10, "grow": ""}
+    assert kept == TrainConfig().to_json()
+    epochs, growth = (error.value for error in at.error)
+    assert epochs == "Epochs must be between 1 and 1,000, not 0."
+    assert "not '" + plain("[here](http://example.com)") in growth
+    assert at.button(key="start").disabled
+
+
+@pytest.mark.parametrize("recipe", config.RECIPES)
+def test_what_the_address_says_is_read_back_the_same(recipe):
+    odd = {"lr": 0.0123456789, "norm": True, "flip": False, "grow": "0.5:0.5", "patience": 3}
+    for changes in ({}, odd):
+        values = TrainConfig.from_recipe(recipe, **changes).to_json()
+        read = draft.of_link(draft.as_link(values))
+        assert read == {name: values[name] for name in read}
+        assert set(values) - set(read) == set(draft.OF_THE_MACHINE)
+    assert draft.as_link(TrainConfig().to_json()) == {}
 
 
 def test_changing_the_recipe_fills_the_form(runs_dir, measured):
@@ -558,6 +597,43 @@ def test_downloads_hold_every_epoch(runs_dir):
     assert record["config"]["recipe"] == "quick"
     assert [e["test_accuracy"] for e in record["epochs"]] == [0.5, 0.81]
     assert str(runs_dir) not in runs_table.metrics_json(run)
+
+
+def test_a_report_is_offered_once_the_network_was_asked(runs_dir, measured, tiny_weights):
+    st.cache_resource.clear()  # surveys of earlier tests
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    ticked = {"selection": {"rows": [0], "columns": []}}
+
+    def tick(at: AppTest) -> AppTest:
+        at.session_state[f"runs {hash((run.id,))}"] = ticked
+        return at.run()
+
+    at = tick(page())
+    assert "download report" in downloads(at)  # there are no weights to ask
+    run.best.write_bytes(tiny_weights.read_bytes())
+    tick(at)
+    assert "download report" not in downloads(at)
+    at.button(key="make report").click()
+    tick(at)
+    wait_for(lambda: "download report" in downloads(tick(at)), 120, "the network was not asked")
+    assert not at.exception
+    assert report.kept(run) is not None
+
+
+def test_a_report_of_weights_that_cannot_be_read_is_refused(runs_dir, measured):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    run.best.write_bytes(b"no weights")
+    at = page()
+    at.session_state[f"runs {hash((run.id,))}"] = {"selection": {"rows": [0], "columns": []}}
+    at.session_state["report wanted"] = run.id
+    at.run()
+    assert not at.exception
+    assert "best.safetensors" in at.error[0].value.replace("\\", "")
+
+
+def downloads(at: AppTest) -> list[str]:
+    """The keys of the download buttons."""
+    return [button.proto.id.rpartition("-")[2] for button in at.get("download_button")]
 
 
 # ------------------------------------------------------------------------------ figures

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from statistics import harmonic_mean, mean
 from typing import Literal
@@ -14,9 +13,9 @@ from plotly.graph_objects import Figure
 
 from alexnet_demo import charts, jobs
 from alexnet_demo.charts import Axis, width_name
-from alexnet_demo.config import CHOICES, LIMITS, TrainConfig, stages
+from alexnet_demo.config import LIMITS, stages
 from alexnet_demo.events import Event, History
-from alexnet_demo.runs import LIVE, Run, State, get_run
+from alexnet_demo.runs import LIVE, Run, State, as_trained, get_run
 from alexnet_demo.ui import exports, models
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import Curves, axis_choice, compare_with
@@ -117,19 +116,6 @@ def _head(run: Run) -> None:
         st.caption(f"{state.capitalize()} with all of it saved: Resume goes on from there.")
     if message := st.session_state.pop("control message", None):
         st.error(message, icon=":material/error:")
-
-
-def as_trained(run: Run) -> TrainConfig:
-    """The run's settings, with what was automatic as it was settled when the training began."""
-    start = run.history.start or {}
-    settled = {
-        name: start[name]
-        for name in ("precision", "memory_format")
-        if start.get(name) in CHOICES[name]
-    }
-    if "device" in start and run.config.devices == 1:  # several are taken by number
-        settled["device"] = start["device"]
-    return replace(run.config, **settled)
 
 
 def _why_early(run: Run) -> str:

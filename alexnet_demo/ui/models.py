@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,7 +68,7 @@ def options() -> list[Option]:
         for run in runs
         if run.state == "running"
     ]
-    found += [_of_run(run, "best", run.best, run.best_accuracy) for run in runs]
+    found += [best_of(run) for run in runs]
     for run in runs:
         epochs = run.history.epochs
         reached = epochs[-1]["test_accuracy"] if epochs else None
@@ -80,6 +79,11 @@ def options() -> list[Option]:
             for e in run.history.epochs
         ]
     return [o for o in found if o.path is None or o.training or o.path.is_file()]
+
+
+def best_of(run: Run) -> Option:
+    """A run's best weights."""
+    return _of_run(run, "best", run.best, run.best_accuracy)
 
 
 def _of_run(run: Run, which: str, path: Path, accuracy: float | None) -> Option:
@@ -241,23 +245,7 @@ def load(option: Option) -> Classifier:
 def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
     from alexnet_demo.predict import Classifier
 
-    digest = _sha256(path)
-    classifier = Classifier.load(Path(path))
-    if _sha256(path) != digest:  # a training has written it anew
-        raise ValueError("The weights changed while they were read: choose the model again.")
-    classifier.digest = digest
-    return classifier
-
-
-def _sha256(path: str) -> str:
-    try:
-        with (
-            Path(path).open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            return hashlib.sha256(data).hexdigest()
-    except (OSError, ValueError):  # gone or empty, which `Classifier.load` says in a sentence
-        return ""
+    return Classifier.load_noted(Path(path))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the file…")

@@ -10,11 +10,11 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from alexnet_demo.config import IMAGE_SIZE
+from alexnet_demo.pictures import enlarge, png
 from alexnet_demo.ui import links
 from alexnet_demo.ui.cells import cells
 from alexnet_demo.ui.gallery import Tile, gallery
 from alexnet_demo.ui.layer_views import signed
-from alexnet_demo.ui.pictures import enlarge, png
 from alexnet_demo.ui.seen import Network, outputs
 
 if TYPE_CHECKING:  # all import torch

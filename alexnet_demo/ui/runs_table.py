@@ -12,7 +12,7 @@ import streamlit as st
 from alexnet_demo import charts, jobs
 from alexnet_demo.jobs import MAX_NAME, MAX_NOTE
 from alexnet_demo.runs import Run
-from alexnet_demo.ui import models, shell
+from alexnet_demo.ui import models, report, shell
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import axis_choice, compare_with
 from alexnet_demo.ui.wording import duration, plain
@@ -112,8 +112,10 @@ def _one(run: Run) -> None:
             ):
                 models.use(run)
             _downloads(run)
+            report.offer(run)
             if st.button("Delete", icon=":material/delete:", key="delete run", disabled=run.active):
                 _confirm_delete(run)
+        report.wait(run)
         with st.form(f"label {run.id}", border=False):
             name = st.text_input(
                 "Name", run.name, max_chars=MAX_NAME, help="Empty: the automatic name."

@@ -15,6 +15,7 @@ from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.lr_finder import lr_finder
 from alexnet_demo.ui.recorded import expectation
 from alexnet_demo.ui.shell import toast_next
+from alexnet_demo.ui.teaching import explain
 from alexnet_demo.ui.trained_on import trained_on
 from alexnet_demo.ui.wording import duration, plain
 
@@ -83,6 +84,10 @@ HELP = {
     "keep_epochs": "Keep the weights of so many epochs, evenly spread, to look inside them later. "
     "An epoch of the whole network takes 47 MB.",
 }
+EXPLAINED = (
+    *("Epoch and batch", "Learning rate", "Momentum", "Schedule", "Weight decay", "Dropout"),
+    *("Changed pictures", "Batch normalisation", "Growth", "Initial weights"),
+)
 CHOICE_NAMES = {
     "auto": "Automatic: the faster on this device",
     "channels_last": "Channels last",
@@ -130,6 +135,7 @@ def training_form() -> None:
         _field(column, name)
     with st.expander("More settings", icon=":material/tune:"):
         _more_settings()
+    explain("What the settings mean", *EXPLAINED)
     values = draft.keep()
     wrong = draft.problems(values)
     settings = None if wrong else TrainConfig(**values)
@@ -138,7 +144,7 @@ def training_form() -> None:
         _schedule(settings)
     lr_finder(settings)
     for sentence in wrong:
-        st.error(sentence, icon=":material/error:")
+        st.error(plain(sentence), icon=":material/error:")  # a link's own words may be in it
     other = queue.ahead(settings.device) if settings else None
     if other:
         st.info(
@@ -157,7 +163,7 @@ def training_form() -> None:
 def _take_recipe() -> None:
     """Fill the form with the chosen recipe; machine and seed stay as they are."""
     settings = TrainConfig.from_recipe(st.session_state[draft.key("recipe")])
-    draft.fill(settings, kept=("device", "devices", "seed", "checkpoint_minutes"))
+    draft.fill(settings, kept=(*draft.OF_THE_MACHINE, "seed"))
 
 
 def _more_settings() -> None:
@@ -236,6 +242,7 @@ def _start_clicked(settings: TrainConfig | None) -> bool:
 def _start(settings: TrainConfig) -> None:
     outcome = jobs.start(settings, seconds(settings))
     if outcome.done and outcome.run_id:
+        draft.leave_address()
         st.query_params["run"] = outcome.run_id
         st.session_state[WANTED] = False
         toast_next(outcome.message)

@@ -1,29 +1,13 @@
-"""Words and numbers as people say them."""
+"""Words and numbers as people say them, for Streamlit."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
+from alexnet_demo.wording import duration, memory, percent
 
-def duration(seconds: float) -> str:
-    """Such as ``45 s``, ``2 min 05 s`` or ``7 h 24 min``."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def memory(size: float) -> str:
-    """Bytes, such as ``850 MB`` or ``1.6 GB``."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """A share of 1, such as ``90.5 %``."""
-    return f"{100 * share:.{digits}f} %"
+__all__ = ["duration", "memory", "percent", "plain"]
 
 
 def dimensions(shape: Iterable[int]) -> str:

@@ -19,18 +19,18 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alexnet_demo import __version__, config
+from alexnet_demo import __version__, config, queue
 from alexnet_demo.config import CHANGEABLE, CHOICES, LIMITS, RECIPES, ConfigError, TrainConfig
 from alexnet_demo.events import EventWriter
 from alexnet_demo.runs import (
     Run,
     best_run,
     change,
-    demand_free,
     find_run,
     get_run,
     list_runs,
     new_run_directory,
+    ours,
     prepare,
     register,
     registered,
@@ -86,6 +86,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_training_options(train)
     train.add_argument("--run-dir", type=Path, help="directory of the run (default: a new one)")
     train.add_argument("--resume", metavar="RUN", help="id or directory of a run to go on with")
+    train.add_argument(
+        "--wait", action="store_true", help="queue behind the trainings that have the device"
+    )
     train.add_argument(
         "--lr-find", action="store_true", help="try rising learning rates and suggest one"
     )
@@ -146,6 +149,7 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--rounds", type=int, default=7, help="turns of each side")
 
     command("runs", run_runs, "list the runs and their states")
+    command("queue", run_queue, "start queued runs as their device becomes free")
     return parser
 
 
@@ -200,7 +204,11 @@ def run_train(options: argparse.Namespace) -> int:
     if options.lr_find:
         if options.resume or options.run_dir:
             raise ConfigError("--lr-find trains a fresh network: leave --resume and --run-dir out.")
+        if options.wait:
+            raise ConfigError("--lr-find has no place in the queue: leave --wait out.")
         return run_lr_find(options)
+    if options.wait:
+        return _train_in_turn(options)
     from alexnet_demo.team import assembled
 
     with assembled() as team:
@@ -213,12 +221,47 @@ def run_train(options: argparse.Namespace) -> int:
         if team.leads:
             if not registered(directory, os.getpid()):
                 register(directory, os.getpid())
+            queue.leave(Run(directory))  # who started this may have been killed before it did so
             _log_to(directory / "train.log")
         else:
             logging.getLogger("alexnet_demo").setLevel(logging.ERROR)  # one speaks for all
         if settings.devices > team.size == 1:
             return _train_in_a_team(options, directory, settings)
         return _train_here(options, directory, settings, team)
+
+
+def _train_in_turn(options: argparse.Namespace) -> int:
+    """Have a run started when its turn comes, by whoever attends the queue, and watch it."""
+    from alexnet_demo import jobs
+    from alexnet_demo.terminal import watch
+
+    if options.run_dir or "RANK" in os.environ:
+        raise ConfigError("The queue is of the runs under runs/: leave --run-dir and torchrun out.")
+    if options.resume:
+        waiting, _ = _to_resume(options)
+        if waiting.directory.parent != config.RUNS_DIR:
+            raise ConfigError(f"{waiting.directory} is not under runs/: leave --wait out.")
+        outcome = jobs.resume(waiting)
+    else:
+        outcome = jobs.start(settings_of(options))
+    run = get_run(str(outcome.run_id))
+    if not outcome.done or not run:
+        raise ConfigError(outcome.message)
+    print(f"{outcome.message} ({run.id})", file=sys.stderr)
+    echo = sys.stdout if options.json else None
+    state = watch(run, echo, from_now=bool(options.resume))
+    if state in ("failed", "interrupted"):
+        raise RuntimeError(run.error)
+    return _tell_end(state, run, options.json)
+
+
+def _tell_end(reason: str, run: Run, json_only: bool) -> int:
+    """Print how a training ended, and return the exit status."""
+    if not json_only:
+        best = run.best_accuracy
+        reached = "" if best is None else f", best {run.config.tested_on} accuracy {best:.2%}"
+        print(f"{reason.capitalize()}{reached}: {run.directory}")
+    return INTERRUPTED if reason == "stopped" else DONE
 
 
 def _train_here(
@@ -229,12 +272,8 @@ def _train_here(
 
     echo = sys.stdout if options.json else None
     reason = run_training(settings, directory, echo, team)
-    if team.leads and not options.json:
-        best = Run(directory).best_accuracy
-        reached = "" if best is None else f", best {settings.tested_on} accuracy {best:.2%}"
-        print(f"{reason.capitalize()}{reached}: {directory}")
-    # To torchrun, any status but 0 is a breakdown.
-    return INTERRUPTED if reason == "stopped" and team.size == 1 else DONE
+    status = _tell_end(reason, Run(directory), options.json or not team.leads)
+    return status if team.size == 1 else DONE  # to torchrun, any other is a breakdown
 
 
 def _train_in_a_team(options: argparse.Namespace, directory: Path, settings: TrainConfig) -> int:
@@ -266,7 +305,7 @@ def _log_to(path: Path) -> None:
 def _ours(directory: Path) -> bool:
     """Whether the run is registered for this process, or for the one that launched its team."""
     pids = (os.getpid(), int(os.environ.get("ALEXNET_DEMO_LAUNCHER", "0")))
-    return any(registered(directory, pid) for pid in pids if pid)
+    return ours(directory) or any(registered(directory, pid) for pid in pids if pid)
 
 
 def run_lr_find(options: argparse.Namespace) -> int:
@@ -292,21 +331,19 @@ def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
     if restarted and not options.run_dir:
         raise ConfigError("A training that torchrun restarts needs a --run-dir, to find itself.")
-    if (run.events.exists() or run.last.exists()) and not restarted:
+    if (run.events.exists() or run.states) and not restarted:
         raise ConfigError(f"{directory} holds a run already: give it to --resume, or name another.")
     if not (directory / "config.json").exists():
         # Refused before anything is written; a page's run is there already and records it.
-        demand_free(str(device.check(settings)))
+        queue.demand_free(str(device.check(settings)))
         prepare(directory, settings)
     elif run.read_config() != settings:
         raise ConfigError(f"{directory} was made for other settings: name another directory.")
     return directory, settings
 
 
-def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
-    """The directory of a run to go on with, and its settings."""
-    from alexnet_demo import device
-
+def _to_resume(options: argparse.Namespace) -> tuple[Run, TrainConfig]:
+    """The run to go on with, and its settings, changed as asked for."""
     given = {n: v for n in SETTINGS if (v := getattr(options, n)) is not None}
     if options.run_dir or not given.keys() <= set(CHANGEABLE):
         changeable = ", ".join(f"--{name.replace('_', '-')}" for name in CHANGEABLE)
@@ -316,14 +353,21 @@ def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     run = get_run(options.resume) or Run(Path(options.resume).resolve())
     if not (run.directory / "config.json").is_file():
         raise ConfigError(f"{options.resume!r} is no run to go on with: `runs` lists them.")
-    ours = _ours(run.directory)
-    if run.active and not ours:
+    if run.active and not _ours(run.directory):
         raise ConfigError(f"{run.id} is training already.")
     settings = change(run, **given) if given else run.read_config()
     if run.state == "finished" and not run.unfinished:
         raise ConfigError(f"{run.id} is finished: --epochs with a greater number goes on with it.")
-    if not ours:  # a page did this before it started us, and may have asked anew since
-        demand_free(str(device.check(settings)))
+    return run, settings
+
+
+def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
+    """The directory of a run to go on with here and now, and its settings."""
+    from alexnet_demo import device
+
+    run, settings = _to_resume(options)
+    if not _ours(run.directory):  # a page did this before it started us, and may have asked anew
+        queue.demand_free(str(device.check(settings)), run)
         (run.directory / "request").unlink(missing_ok=True)
     return run.directory, settings
 
@@ -334,6 +378,13 @@ def _written_to(log: Path) -> bool:
         return os.path.samestat(os.fstat(sys.stderr.fileno()), log.stat())
     except (OSError, ValueError):
         return False
+
+
+def run_queue(_options: argparse.Namespace) -> int:
+    from alexnet_demo import jobs
+
+    jobs.attend_queue()
+    return DONE
 
 
 def run_probe(options: argparse.Namespace) -> int:

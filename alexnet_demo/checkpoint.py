@@ -9,6 +9,7 @@ pickled or unpickled.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from alexnet_demo.files import write_atomically
 from alexnet_demo.model import AlexNet, folded
 from alexnet_demo.quantize import SCHEME, dequantize, quantize
 
-METADATA_KEY = "alexnet_demo"
+METADATA_KEY, CHECKSUM_KEY = "alexnet_demo", "crc32"
 MODEL_PREFIX = "model."
 NORM = "net.norm1.weight"  # in the state of a training with batch normalisation
 CERTAINTY_PREFIX = "certainty."
@@ -35,14 +36,23 @@ class CheckpointError(ValueError):
     """A file cannot be used as a checkpoint; the message is one sentence that says why."""
 
 
-def save(path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON object as one safetensors file.
+def save(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    info: Mapping[str, Any],
+    keep: Path | None = None,
+) -> None:
+    """Write tensors and a JSON object as one safetensors file, with a checksum of the tensors.
+
+    Args:
+        keep: where to put the file that was there before.
 
     Raises:
         OSError: when the disk is full or not writable; a file already there stays untouched.
     """
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    metadata = {METADATA_KEY: json.dumps(info), "format": "pt"}
+    checksum = str(_checksum(plain))
+    metadata = {METADATA_KEY: json.dumps(info), CHECKSUM_KEY: checksum, "format": "pt"}
 
     def write(temporary: Path) -> None:
         try:
@@ -50,7 +60,16 @@ def save(path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> 
         except SafetensorError as error:
             raise OSError(str(error)) from error
 
-    write_atomically(path, write)
+    write_atomically(path, write, keep)
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> int:
+    """CRC-32 of all values, by name; a gigabyte takes about a second."""
+    value = 0
+    for name in sorted(tensors):
+        values = tensors[name].reshape(-1).view(torch.uint8).numpy()
+        value = zlib.crc32(values.data, value)
+    return value
 
 
 def save_weights(path: Path, model: AlexNet, info: Mapping[str, Any]) -> None:
@@ -97,6 +116,9 @@ def load(path: Path, prefix: str = "") -> tuple[dict[str, Tensor], dict[str, Any
             names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
             tensors = {name: file.get_tensor(name) for name in names}
         info = json.loads(metadata.get(METADATA_KEY, "{}"))
+        whole = not prefix and CHECKSUM_KEY in metadata
+        if whole and metadata[CHECKSUM_KEY] != str(_checksum(tensors)):
+            raise ValueError("its checksum is wrong")
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
             f"{path.name} is not a readable safetensors file: it is damaged, cut short, or of "

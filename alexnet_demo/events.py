@@ -11,6 +11,7 @@ Imports no torch. The kinds, besides ``event`` and ``time`` (seconds since 1970)
 ``epoch``       step, epoch (whole, from 1), train_loss, train_accuracy, test_loss, test_accuracy,
                 width, seconds (training), test_seconds, images_per_s, peak_memory (bytes)
 ``checkpoint``  step, epoch, file
+``fallback``    message: the newest checkpoint was damaged, and the run went on from the one before
 ``end``         reason: finished, paused or stopped; step
 ``error``       message: one sentence; the traceback is in the log
 """
@@ -41,6 +42,7 @@ NUMBERS = {
         *("seconds", "test_seconds", "images_per_s", "peak_memory"),
     ),
     "checkpoint": ("step", "epoch"),
+    "fallback": (),
     "end": (),
     "error": (),
 }
@@ -83,18 +85,18 @@ class EventReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._offset = 0
+        self.offset = 0
 
     def read(self) -> list[Event]:
         """New events in order; none while the file does not exist."""
         try:
             with self.path.open("rb") as file:
-                file.seek(self._offset)
+                file.seek(self.offset)
                 block = file.read()
         except FileNotFoundError:
             return []
         complete = block[: block.rfind(b"\n") + 1]
-        self._offset += len(complete)
+        self.offset += len(complete)
         return [event for line in complete.splitlines() if (event := _parse(line))]
 
 
@@ -131,6 +133,7 @@ class History:
     grown: list[Event] = field(default_factory=list)
     test: Event | None = None
     checkpoint: Event | None = None
+    fallback: Event | None = None
     end: Event | None = None
     seconds: float = 0.0
     """Wall-clock seconds that the trainer was at work, without pauses."""
@@ -162,6 +165,8 @@ class History:
             self.test = event
         elif kind == "checkpoint":
             self.checkpoint = event
+        elif kind == "fallback":
+            self.fallback = event
         elif kind in ("end", "error"):
             self.end, self.test = event, None
             self.marks += 1
@@ -204,6 +209,10 @@ class _Follower(Generic[F]):
     def __init__(self, path: Path, folded: F) -> None:
         self._reader, self._folded, self._lock = EventReader(path), folded, threading.Lock()
 
+    @property
+    def read_to(self) -> int:
+        return self._reader.offset
+
     def update(self) -> F:
         with self._lock:
             for event in self._reader.read():
@@ -226,11 +235,14 @@ class Followers(Generic[F]):
     def follow(self, path: Path) -> F:
         """What a file holds by now, folded; reads only what is new since the last call."""
         try:
-            key = (path, path.stat().st_ino)
+            found = path.stat()
         except FileNotFoundError:
             return self._make()
+        key = (path, found.st_ino)
         with self._lock:
-            follower = self._followers.pop(key, None) or _Follower(path, self._make())
+            follower = self._followers.pop(key, None)
+            if follower is None or follower.read_to > found.st_size:  # cut short meanwhile
+                follower = _Follower(path, self._make())
             self._followers[key] = follower
             while len(self._followers) > self._most:
                 self._followers.popitem(last=False)

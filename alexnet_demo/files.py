@@ -15,10 +15,13 @@ from typing import Any
 REPLACE_SECONDS = 1.0
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | None = None) -> None:
     """Call ``write(temporary_path)``, flush it to disk, then put it in ``path``'s place.
 
     Whatever happens before the last step, the file that was there stays whole.
+
+    Args:
+        keep: where to put the file that was there; killed between the two, only this one is there.
 
     Raises:
         OSError: what ``write`` or the system raised, such as a full disk.
@@ -28,6 +31,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        if keep and path.exists():
+            _replace(path, keep)
         _replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -7,20 +7,25 @@ A run is a directory under ``runs/``, and nothing else is shared between trainer
 ``moments.jsonl``  what the network was like on the way, see `moments`
 ``pins.json``      the pictures that are watched, see `pins`
 ``train.log``      the trainer's own words, tracebacks among them
-``job.json``       the process: pid and start time
+``job.json``       the process: pid and start time; on a cluster its job
+``trainer.lock``   held by the one process that trains it
 ``request``        "pause" or "stop", once somebody asked for it
+``ticket.json``    its number in the queue, while it waits for a device, see `queue`
 ``wanted``         there once somebody asked for the weights as they are now
 ``label.json``     a name and a note given by the user
-``checkpoints/``   ``last.safetensors`` (whole training state); weights: ``best.safetensors``,
+``checkpoints/``   ``last.safetensors`` (whole training state) and ``previous.safetensors`` (the
+                   one before it, for when that is damaged); weights: ``best.safetensors``,
                    ``now.safetensors``, and ``epoch-001.safetensors`` … of some epochs
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import secrets
+import shutil
 import subprocess
 from contextlib import suppress
 from dataclasses import replace
@@ -33,12 +38,13 @@ from typing import Any, Literal
 import psutil
 from filelock import FileLock
 
-from alexnet_demo import __version__, config, pins
+from alexnet_demo import __version__, config, pins, ray_jobs
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.events import Event, History, follow
 from alexnet_demo.files import read_json, write_json
 
 State = Literal[
+    "queued",
     "starting",
     "running",
     "pausing",
@@ -50,6 +56,12 @@ State = Literal[
     "interrupted",
 ]
 ACTIVE = ("starting", "running", "pausing", "stopping")
+LIVE = ("queued", *ACTIVE)
+"""What changes by itself."""
+FAILURE = "alexnet_demo train: "
+"""What the command puts before the one sentence that says why it failed."""
+FULL = 2**20
+"""Free bytes below which a disk is called full."""
 RESUMABLE = ("paused", "stopped", "failed", "interrupted", "finished")
 
 
@@ -69,6 +81,16 @@ class Run:
     def last(self) -> Path:
         """The newest whole training state; may not exist yet."""
         return self.directory / "checkpoints" / "last.safetensors"
+
+    @property
+    def previous(self) -> Path:
+        """The training state before `last`, for when that is damaged; may not exist yet."""
+        return self.directory / "checkpoints" / "previous.safetensors"
+
+    @property
+    def states(self) -> list[Path]:
+        """The training states that are there, newest first."""
+        return [path for path in (self.last, self.previous) if path.is_file()]
 
     @property
     def best_accuracy(self) -> float | None:
@@ -106,6 +128,11 @@ class Run:
     def log(self) -> Path:
         return self.directory / "train.log"
 
+    @property
+    def ticket(self) -> Path:
+        """There while the run waits in the queue."""
+        return self.directory / "ticket.json"
+
     @cached_property
     def config(self) -> TrainConfig:
         """The run's settings; the article's where the file is damaged, to show something."""
@@ -115,14 +142,16 @@ class Run:
             return TrainConfig()
 
     def read_config(self) -> TrainConfig:
-        """The run's settings.
+        """The run's settings; where the file is damaged, those that it was last started with.
 
         Raises:
-            ConfigError: when the file is damaged.
+            ConfigError: when they are nowhere to be read.
         """
         try:
             return TrainConfig.from_json(json.loads((self.directory / "config.json").read_text()))
         except (OSError, TypeError, ValueError, AttributeError) as error:
+            with suppress(KeyError, TypeError, ValueError, AttributeError):
+                return TrainConfig.from_json((self.history.start or {})["config"])
             raise ConfigError(f"The settings of {self.id} cannot be read: {error}.") from error
 
     @property
@@ -159,18 +188,40 @@ class Run:
     @property
     def state(self) -> State:
         """From the last event, and from whether the process lives."""
-        job = read_json(self.directory / "job.json")
+        job = self._job
+        if "ray" in job and self._over(job) and not self.ticket.exists():
+            return _ended(self.history.end or {})  # without a question to the cluster
         # Looked at before the events: a process that ends in between has then written its last.
         alive = _alive(job)
-        history = self.history
-        spoken = history.marks > job.get("marks", 0)
-        if spoken and history.end:
-            return _ended(history.end)
+        over, spoken = self._over(job), self._spoken(job)
+        if (over or not alive) and self.ticket.exists():
+            return "queued"
+        if over:  # though its process may not have left yet
+            return _ended(self.history.end or {})
         if not alive:
             return "interrupted" if spoken or not job else "failed"
+        if self.on_ray and "pid" not in job:
+            return "queued"
         if request := self.requested:
             return "pausing" if request == "pause" else "stopping"
         return "running" if spoken else "starting"
+
+    @property
+    def _job(self) -> dict[str, Any]:
+        return read_json(self.directory / "job.json")
+
+    def _spoken(self, job: dict[str, Any]) -> bool:
+        """Whether the newest launch has told an event."""
+        return self.history.marks > job.get("marks", 0)
+
+    def _over(self, job: dict[str, Any]) -> bool:
+        """Whether the newest launch has told its end."""
+        return self._spoken(job) and self.history.end is not None
+
+    @property
+    def on_ray(self) -> bool:
+        """Whether a cluster trains it, see `ray_jobs`, or trained it last."""
+        return "ray" in self._job
 
     @property
     def active(self) -> bool:
@@ -186,7 +237,7 @@ class Run:
         """Whether `adjust` can give it other settings to go on with."""
         # One that was killed before its first checkpoint begins again, to the same result.
         state = self.state
-        return state in RESUMABLE and (self.last.is_file() or state == "interrupted")
+        return state in RESUMABLE and (bool(self.states) or state == "interrupted")
 
     @property
     def unfinished(self) -> bool:
@@ -215,10 +266,33 @@ class Run:
         if state == "failed":
             if end and end["event"] == "error":
                 return str(end.get("message", ""))
-            return "The trainer ended before it could begin: the log says why."
+            return self._last_words() or "The trainer ended before it could begin: see the log."
         if state == "interrupted":
-            kept = "Resume goes on from its last checkpoint." if self.last.is_file() else ""
-            return f"The trainer was killed from outside or ran out of memory. {kept}".strip()
+            kept = "Resume goes on from its last checkpoint." if self.states else ""
+            return f"{self._cause()} {kept}".strip()
+        return ""
+
+    def _last_words(self) -> str:
+        """What the command said of its failure, before it could tell an event."""
+        said = [line for line in self.log_tail().splitlines() if line.startswith(FAILURE)]
+        return said[-1].removeprefix(FAILURE) if said else ""
+
+    def _cause(self) -> str:
+        """Why a trainer ended without a word."""
+        if self.on_ray:
+            return "The cluster ended this training, or does not answer any more."
+        with suppress(OSError):
+            if shutil.disk_usage(self.directory).free < FULL:
+                return "The disk is full, so the trainer could not go on: free some space."
+        return "The trainer was killed from outside or ran out of memory."
+
+    @property
+    def warning(self) -> str:
+        """What is wrong with it though it goes on, in one sentence; empty where all is well."""
+        if not read_json(self.directory / "config.json"):
+            return "The file with this run's settings is damaged; its records tell them, too."
+        if fallback := self.history.fallback:
+            return str(fallback.get("message", ""))
         return ""
 
     def log_tail(self, lines: int = 12) -> str:
@@ -270,6 +344,8 @@ def alive(directory: Path) -> bool:
 
 def _alive(job: dict[str, Any]) -> bool:
     """Whether the recorded process runs: same pid and same start time, and not a zombie."""
+    if "ray" in job:
+        return ray_jobs.alive(job)
     try:
         process = psutil.Process(int(job["pid"]))
         same = abs(_started(process) - float(job["started"])) < 1.0
@@ -316,11 +392,16 @@ def recorded_runs() -> list[Run]:
     return [Run(path.parent) for path in sorted(config.RECORDED_DIR.glob("*/config.json"))]
 
 
+def active_runs() -> list[Run]:
+    """The runs that train now; of those here, reads no history but theirs."""
+    return [run for run in list_runs() if (run.on_ray or alive(run.directory)) and run.active]
+
+
 def current_run() -> Run | None:
     """The run that trains now, else the newest that came anywhere, else the newest."""
+    if active := active_runs():
+        return active[0]
     runs = list_runs()
-    if active := next((run for run in runs if run.active), None):
-        return active
     began = (run for run in runs if run.state != "failed" or run.history.epochs)
     return next(began, runs[0] if runs else None)
 
@@ -367,7 +448,7 @@ def _commit() -> str:
 
 
 def register(directory: Path, pid: int) -> None:
-    """Write which process trains this run.
+    """Write which process of this machine trains this run.
 
     Raises:
         psutil.Error: when there is no such process any more.
@@ -375,23 +456,65 @@ def register(directory: Path, pid: int) -> None:
     record = {
         "pid": pid,
         "started": _started(psutil.Process(pid)),
-        "marks": follow(directory / "events.jsonl").marks,
+        "host": platform.node(),
     }
-    write_json(directory / "job.json", record)
+    register_job(directory, record | ray_jobs.own())
+
+
+def register_job(directory: Path, job: dict[str, Any]) -> None:
+    """Write which job trains this run; what it tells counts from here on."""
+    marks = follow(directory / "events.jsonl").marks
+    write_json(directory / "job.json", {**job, "marks": marks})
 
 
 def registered(directory: Path, pid: int) -> bool:
     """Whether `register` was already called for this process."""
     job = read_json(directory / "job.json")
-    return job.get("pid") == pid and _alive(job)
+    return job.get("pid") == pid and job.get("host") == platform.node() and _alive(job)
+
+
+def ours(directory: Path) -> bool:
+    """Whether the cluster's job that this process belongs to is to train this run."""
+    job = ray_jobs.own().get("ray")
+    return job is not None and read_json(directory / "job.json").get("ray") == job
 
 
 def device_lock(device: str) -> FileLock:
     """The lock that a trainer holds on a device; the system frees it when its holder dies."""
     folder = config.RUNS_DIR / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{platform.node()}-{device}".replace(":", "-")  # several machines may share the folder
+    # Several machines may share the folder.
+    name = f"{platform.node()}-{_as_numbered_by_the_system(device)}".replace(":", "-")
     return FileLock(folder / f"{name}.lock")
+
+
+def _as_numbered_by_the_system(device: str) -> str:
+    """The GPU that ``cuda:N`` means where ``CUDA_VISIBLE_DEVICES`` hides or reorders some."""
+    kind, _, index = device.partition(":")
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    if kind != "cuda" or not index.isdecimal() or int(index) >= len(visible):
+        return device
+    return f"{kind}:{visible[int(index)] or index}"
+
+
+def locked(device: str) -> bool:
+    """Whether a training holds this device; any, for a name that several may answer to.
+
+    It need not be one of ``runs/``: ``--run-dir`` may name another place.
+    """
+    locks = [device_lock(device)]
+    if device in ("auto", "cuda"):
+        folder = Path(locks[0].lock_file).parent
+        locks = [FileLock(path) for path in folder.glob(f"{platform.node()}-*.lock")]
+    return any(map(_held, locks))
+
+
+def _held(lock: FileLock) -> bool:
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except TimeoutError:
+        return True
 
 
 def change(run: Run, **settings: Any) -> TrainConfig:
@@ -426,21 +549,8 @@ def as_trained(run: Run) -> TrainConfig:
     return replace(run.config, **settled)
 
 
-def demand_free(device: str) -> None:
-    """Refuse a device that another training has, before anything is written for a new one.
-
-    Raises:
-        ConfigError: with the name of the run that has it.
-    """
-    try:
-        with device_lock(device).acquire(timeout=0):
-            pass
-    except TimeoutError:
-        raise ConfigError(taken(device)) from None
-
-
 def taken(device: str, by_other_than: str = "") -> str:
     """The refusal of a device that another run trains on, but not the one of that id."""
-    others = (run for run in list_runs() if run.active and run.id != by_other_than)
+    others = (run for run in active_runs() if run.id != by_other_than)
     holder = next((f"“{run.name}”" for run in others), "another run")
     return f"{device} is training {holder}: pause or stop it first, or choose another device."

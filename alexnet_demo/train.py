@@ -132,12 +132,14 @@ class Trainer:
             self.test_data = load_split(train=False, device=device).head(config.test_samples)
         if self.team.leads:
             sweep(self.files.last.parent)
-        if self.team.agree(int(self.files.last.exists())):
-            self.restore(self.files.last)
+        fallback = self._restore_newest()
         self.watch = (
             Watch(self.files, self.engine, self.test_data, self.step) if self.team.leads else None
         )
         self._announce()
+        if fallback:
+            log.warning("%s", fallback)
+            self.events.write("fallback", message=fallback)
         if self.watch and self.step == 0:
             self.watch.record(0, 0.0)
         try:
@@ -297,7 +299,7 @@ class Trainer:
 
     def _demand_finite(self, *losses: float) -> None:
         if not all(math.isfinite(loss) for loss in losses):
-            kept = self.files.last.exists()
+            kept = bool(self.files.states)
             raise TrainError(
                 f"The loss became NaN or infinite at step {self.step}: the learning rate is too "
                 "high for these settings. Start again with a lower one; "
@@ -361,7 +363,7 @@ class Trainer:
         }
         with self._told_when_full(self.files.last):
             info = {**state, **checkpoint.describe(engine.model)}
-            checkpoint.save(self.files.last, tensors, info)
+            checkpoint.save(self.files.last, tensors, info, keep=self.files.previous)
 
     def _save_weights(self, path: Path, about: Mapping[str, Any], small: bool = False) -> None:
         """Write the network alone, without normalisations; in 8 bits where ``small``.
@@ -394,6 +396,28 @@ class Trainer:
                 "make the folder writable, then resume; the checkpoint before it is kept."
             ) from error
         self.events.write("checkpoint", step=self.step, epoch=self.epoch, file=path.name)
+
+    def _restore_newest(self) -> str:
+        """Take up the newest state that is whole, where there is any.
+
+        Returns:
+            What to tell where the newest was not; else nothing.
+
+        Raises:
+            CheckpointError: when none is; of the newest.
+        """
+        states = "\n".join(map(str, self.files.states if self.team.leads else ()))
+        broken: list[checkpoint.CheckpointError] = []
+        for path in self.team.agree_text(states).splitlines():
+            try:
+                self.restore(Path(path))
+            except checkpoint.CheckpointError as error:
+                broken.append(error)
+            else:
+                return f"{broken[0]} The run went on from the one before it." if broken else ""
+        if broken:
+            raise broken[0]
+        return ""
 
     def restore(self, path: Path) -> None:
         """Take up the state that `save` wrote, to go on as if nothing had happened.

@@ -17,7 +17,7 @@ CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
 TORCH_FREE = (
-    *("config", "cost", "events", "files", "runs", "jobs", "charts", "diagrams"),
+    *("config", "cost", "events", "files", "runs", "queue", "jobs", "charts", "diagrams"),
     *("moments", "pins", "published", "source", "script"),
     *("tsne", "plots", "pictures", "wording", "findings"),
 )
@@ -107,8 +107,11 @@ def test_home_never_comes_to_torch() -> None:
     ("module", "known"),
     [
         ("events", set()),
-        ("runs", {"config", "events", "files", "pins"}),
-        ("jobs", {"config", "files", "pins", "runs"}),
+        ("ray_jobs", {"config"}),
+        ("runs", {"config", "events", "files", "pins", "ray_jobs"}),
+        ("queue", {"config", "files", "runs"}),
+        ("local_jobs", {"config", "runs"}),
+        ("jobs", {"config", "files", "pins", "ray_jobs", "runs", "queue", "local_jobs"}),
     ],
 )
 def test_what_records_and_jobs_may_know(module: str, known: set[str]) -> None:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,21 +89,6 @@ def test_start_pause_resume_stop():
     assert jobs.request(run, "stop").done
     reach(run, "stopped")
     assert not jobs.request(run, "stop").done
-
-
-def test_a_second_start_on_the_device_is_told_so():
-    first = started()
-    outcome = jobs.start(LONG)
-    assert not outcome.done
-    assert first.name in outcome.message
-    assert len(list_runs()) == 1
-
-
-def test_two_browsers_pressing_start_at_once_start_one():
-    with ThreadPoolExecutor(4) as pool:
-        outcomes = list(pool.map(jobs.start, [LONG] * 4))
-    assert sum(outcome.done for outcome in outcomes) == 1
-    assert len(list_runs()) == 1
 
 
 def test_a_killed_trainer_is_seen_and_can_go_on():

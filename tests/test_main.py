@@ -101,11 +101,32 @@ def test_a_busy_device_is_refused_before_anything_is_written(runs_dir: Path, cap
         assert main([*TRAIN, "--json"]) == 2
         assert main(["train", "--resume", paused.id]) == 2
     told = capsys.readouterr()
-    line = "alexnet_demo train: cpu is training another run: pause or stop it first, "
-    assert told.err == 2 * f"{line}or choose another device.\n"
+    line = "alexnet_demo train: another run trains on cpu: pause or stop it first, choose "
+    assert told.err == 2 * f"{line}another device, or queue behind it with --wait.\n"
     assert not told.out
     assert [run.id for run in list_runs()] == [paused.id]
     assert not paused.events.exists()
+
+
+def test_wait_has_no_use_where_there_is_no_queue(runs_dir: Path, tmp_path: Path, capsys):
+    assert main([*TRAIN, "--wait", "--lr-find"]) == 2
+    assert main([*TRAIN, "--wait", "--run-dir", str(tmp_path / "a")]) == 2
+    prepare(tmp_path / "b", config.TrainConfig())
+    assert main(["train", "--wait", "--resume", str(tmp_path / "b")]) == 2
+    assert capsys.readouterr().err.count("leave") == 3
+    assert list_runs() == []
+
+
+def test_a_training_waits_until_the_device_is_free(runs_dir: Path, capsys):
+    with device_lock("cpu"):
+        options = ["--epochs", "1", "--wait", "--json"]
+        command = [sys.executable, "-m", "alexnet_demo", *TRAIN, *options]
+        terminal = subprocess.Popen(command, cwd=config.ROOT, stdout=subprocess.PIPE, text=True)
+        wait_for(lambda: [run.state for run in list_runs()] == ["queued"], 60, "not queued")
+    out, _ = terminal.communicate(timeout=120)
+    assert terminal.returncode == 0
+    assert [e["epoch"] for e in lines(out) if e["event"] == "epoch"] == [1]
+    assert lines(out)[-1]["reason"] == "finished"
 
 
 def test_ctrl_c_stops_with_a_checkpoint_and_resume_finishes(runs_dir: Path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from functools import partial
@@ -14,15 +15,16 @@ import streamlit as st
 from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import config, jobs, report
+from alexnet_demo import config, jobs, local_jobs, queue, report
 from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig, stages
 from alexnet_demo.events import NUMBERS, EventWriter, History
-from alexnet_demo.files import write_json
+from alexnet_demo.files import read_json, write_json
 from alexnet_demo.jobs import LrTest, Outcome
-from alexnet_demo.runs import Run, list_runs, prepare
+from alexnet_demo.runs import Run, list_runs, prepare, register
 from alexnet_demo.script import training_script
 from alexnet_demo.ui import draft, exports, live, probes, runs_table
+from alexnet_demo.ui import queue as waits
 from alexnet_demo.ui.draft import problems
 from alexnet_demo.ui.trained_on import plain_words
 from alexnet_demo.ui.wording import plain
@@ -203,7 +205,7 @@ def test_the_widths_of_a_growing_training_are_measured_apart(monkeypatch):
 def test_start_hands_over_exactly_the_form(runs_dir, measured, monkeypatch):
     given: list[TrainConfig] = []
 
-    def refuse(settings: TrainConfig) -> Outcome:
+    def refuse(settings: TrainConfig, _seconds: float | None) -> Outcome:
         given.append(settings)
         return Outcome(False, "The device is busy.")
 
@@ -374,30 +376,63 @@ def test_a_finished_run_leads_to_predict(runs_dir, measured):
     assert "try run" in [button.key for button in page(run=run.id).button]
 
 
-def test_a_start_in_vain_is_told_and_stays_told(runs_dir, measured, monkeypatch):
-    canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that would be started."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(local_jobs, "launch", lambda arguments, *_: commands.append(arguments))
+    return commands
+
+
+def held(runs_dir: Path, name: str = "20260101-000000-quick-aa") -> Run:
+    """A run that trains, as far as its files tell: its process is this one."""
+    run = canned_run(runs_dir, name, [0.5], None)
+    register(run.directory, os.getpid())
+    write_json(run.directory / "job.json", {**read_json(run.directory / "job.json"), "marks": 0})
+    return run
+
+
+def test_a_start_while_another_trains_is_queued(runs_dir, measured, launched):
+    first = held(runs_dir)
     at = page()
-    monkeypatch.setattr(jobs, "start", lambda _: pytest.fail("the device is taken"))
-    monkeypatch.setattr(Run, "state", "running")  # as another tab has started it
+    assert "start" not in [button.key for button in at.button]
+    at.button(key="new training").click().run()
+    assert plain(first.name) in at.info[0].value
     at.button(key="start").click().run()
     assert not at.exception
-    for _ in range(2):
-        assert at.warning[0].value.startswith("Another training began meanwhile")
-        at.run()
-    monkeypatch.setattr(Run, "state", "finished")
-    at.run()
-    assert not at.warning and at.button(key="start")
+    (waiting,) = queue.waiting()
+    assert waiting.id in at.query_params["run"]
+    assert launched[0] == ["queue"]
+    assert [toast.value for toast in at.toast] == ["In the queue, place 1."]
+    assert plain(waiting.name) in words(at)
+    assert "starts next" in words(at)  # one record tells no pace
+    at.button(key=f"watch {first.id}").click().run()
+    assert first.id in at.query_params["run"]
+    at.button(key=f"cancel {waiting.id}").click().run()
+    assert not at.exception
+    assert [toast.value for toast in at.toast] == ["Taken out of the queue."]
+    assert queue.waiting() == [] and [run.id for run in list_runs()] == [first.id]
 
 
-def test_a_refusal_outlasts_the_page_that_asked(runs_dir, measured, monkeypatch):
+def test_a_click_on_start_is_not_lost_when_another_began_meanwhile(runs_dir, measured, launched):
     canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
-    monkeypatch.setattr(jobs, "start", lambda _: Outcome(False, "It is busy."))
     at = page()
+    held(runs_dir, "20260102-000000-quick-bb")  # as another tab has started it
     at.button(key="start").click().run()
-    assert at.error[0].value == "It is busy."
-    monkeypatch.setattr(Run, "state", "running")
-    at.run()
-    assert at.warning[0].value == "It is busy."
+    assert not at.exception
+    assert len(queue.waiting()) == 1
+
+
+def test_the_wait_is_the_sum_of_those_before_it(runs_dir, monkeypatch):
+    monkeypatch.setattr(waits, "seconds_left", lambda *_: 100.0)
+    trained = [held(runs_dir)]
+    for number, seconds in enumerate((20.0, None, 5.0), 2):
+        run = Run(runs_dir / f"2026010{number}-000000-quick-aa")
+        prepare(run.directory, TrainConfig.from_recipe("quick", device="cpu"))
+        queue.enter(run, seconds)
+    line = queue.waiting()
+    found = [waits.waits_seconds(run, trained, line) for run in line]
+    assert found == [100.0, 120.0, None]
 
 
 def test_deleting_leaves_no_other_run_ticked(runs_dir, measured):
@@ -677,11 +712,11 @@ def test_the_time_left_follows_the_pace_without_the_warm_up(runs_dir):
         history.add({"event": "batch", **numbers, "images_per_s": images_per_s})
 
     batch(1, 0.5)  # the first batch also plans and allocates
-    assert live._seconds_left(run, history) is None
+    assert live.seconds_left(run, history) is None
     batch(11, 100.0)
-    assert live._seconds_left(run, history) == pytest.approx(8.9, abs=0.01)
+    assert live.seconds_left(run, history) == pytest.approx(8.9, abs=0.01)
     batch(41, 300.0)  # in all 40 steps of ten images in two seconds
-    assert live._seconds_left(run, history) == pytest.approx(590 / 200, abs=0.01)
+    assert live.seconds_left(run, history) == pytest.approx(590 / 200, abs=0.01)
 
 
 def test_the_time_left_counts_on_slower_steps_once_the_network_is_widened(runs_dir):
@@ -695,4 +730,4 @@ def test_the_time_left_counts_on_slower_steps_once_the_network_is_widened(runs_d
         numbers = dict.fromkeys(NUMBERS["batch"], 1.0) | {"step": step, "images_per_s": 100.0}
         history.add({"event": "batch", **numbers, "time": step})
     left = 4.9 + 10 * 4**live.WORK_BY_WIDTH  # seconds at a quarter of the width, then at the whole
-    assert live._seconds_left(run, history) == pytest.approx(left, abs=0.01)
+    assert live.seconds_left(run, history) == pytest.approx(left, abs=0.01)

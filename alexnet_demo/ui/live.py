@@ -15,12 +15,12 @@ from alexnet_demo import charts, jobs
 from alexnet_demo.charts import Axis, width_name
 from alexnet_demo.config import LIMITS, stages
 from alexnet_demo.events import Event, History
-from alexnet_demo.runs import ACTIVE, Run, State, as_trained, get_run
+from alexnet_demo.runs import LIVE, Run, State, as_trained, get_run
 from alexnet_demo.ui import exports, models
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import Curves, axis_choice, compare_with
 from alexnet_demo.ui.shell import run_line, state_badge, toast_next
-from alexnet_demo.ui.training_form import HELP
+from alexnet_demo.ui.training_form import HELP, WANTED
 from alexnet_demo.ui.wording import duration, memory, percent, plain
 
 POLL_SECONDS = 1.0
@@ -44,7 +44,7 @@ PACE = 120
 def live_view(run: Run) -> None:
     """Show a run, brought up to date about once a second while it trains."""
     state, epochs = run.state, len(run.history.epochs)
-    st.fragment(_view, run_every=POLL_SECONDS if state in ACTIVE else None)(run.id, state, epochs)
+    st.fragment(_view, run_every=POLL_SECONDS if state in LIVE else None)(run.id, state, epochs)
 
 
 def waiting_run(run: Run) -> None:
@@ -64,7 +64,9 @@ def _view(run_id: str, last_state: State, last_epochs: int) -> None:
     _head(run)
     history = run.history
     if error := run.error:
-        st.error(error, icon=":material/error:")
+        st.error(plain(error), icon=":material/error:")
+    if warning := run.warning:
+        st.warning(plain(warning), icon=":material/warning:")
     _progress(run, history)
     _figures(run, history)
     _curves(run, history)
@@ -89,12 +91,14 @@ def _head(run: Run) -> None:
             _control("Resume", "play_arrow", run)
         if not run.active and run.best.is_file():
             _try(run)
-        if not run.active and "run" in st.query_params:
+        if run.active or "run" in st.query_params:
+            asked = st.session_state.get(WANTED) and "run" not in st.query_params
             st.button(
-                "New training",
-                icon=":material/add:",
+                "Hide the form" if asked else "New training",
+                icon=":material/remove:" if asked else ":material/add:",
                 key="new training",
-                on_click=_leave_run,
+                on_click=_new_training,
+                args=(not asked,),
             )
         if run.changeable:
             with st.popover("Change", icon=":material/tune:"):
@@ -149,8 +153,9 @@ def _change(run: Run) -> None:
     st.error(plain(outcome.message), icon=":material/error:")
 
 
-def _leave_run() -> None:
-    del st.query_params["run"]
+def _new_training(wanted: bool) -> None:
+    st.query_params.pop("run", None)
+    st.session_state[WANTED] = wanted
 
 
 def _try(run: Run) -> None:
@@ -201,7 +206,7 @@ def _progress(run: Run, history: History) -> None:
         st.progress(min(max(share, 0.0), 1.0), words)
     share = min(step / run.config.total_steps, 1.0)
     words = f"Whole run: {percent(share, 0)}, {min(done, epochs)} of {epochs} epochs done"
-    left = _seconds_left(run, history)
+    left = seconds_left(run, history)
     if run.active and left is not None:
         words += f", about {duration(left)} left"
     st.progress(share, words)
@@ -213,7 +218,7 @@ def _step(history: History) -> int:
     return max(last, (history.start or {}).get("step", 0))
 
 
-def _seconds_left(run: Run, history: History) -> float | None:
+def seconds_left(run: Run, history: History) -> float | None:
     """Steps and tests still to come, at the pace of the last minute; None until there is one.
 
     The first record is left out: its batch also plans and allocates, which takes far longer. A

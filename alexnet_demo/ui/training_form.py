@@ -6,20 +6,22 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo import charts, jobs
+from alexnet_demo import charts, jobs, queue
 from alexnet_demo.config import CHOICES, LIMITS, RECIPES, TrainConfig
+from alexnet_demo.runs import Run
 from alexnet_demo.ui import draft, exports, probes
 from alexnet_demo.ui.cost_line import cost_line, offers, seconds
-from alexnet_demo.ui.elsewhere import REFUSED
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.lr_finder import lr_finder
 from alexnet_demo.ui.recorded import expectation
+from alexnet_demo.ui.shell import toast_next
 from alexnet_demo.ui.teaching import explain
 from alexnet_demo.ui.trained_on import trained_on
 from alexnet_demo.ui.wording import duration, plain
 
 CONFIRM_SECONDS = 3600
 """A training that takes longer is asked about before it starts."""
+WANTED = "form wanted"  # session state: also while another run trains
 GROUPS = {
     "Optimiser": (
         *("momentum", "nesterov", "weight_decay", "label_smoothing", "schedule", "warmup"),
@@ -109,6 +111,13 @@ STEPS = {
 }
 
 
+def form_wanted(run: Run | None) -> bool:
+    """Whether there is room for the form beside this run, or it was asked for."""
+    # A click on Start may meet a run that began meanwhile elsewhere.
+    asked = st.session_state.get(WANTED) or st.session_state.get("start")
+    return bool(asked) or run is None or not run.active
+
+
 def training_form() -> None:
     """Recipe, settings, cost and the Start button."""
     draft.begin()
@@ -136,10 +145,18 @@ def training_form() -> None:
     lr_finder(settings)
     for sentence in wrong:
         st.error(plain(sentence), icon=":material/error:")  # a link's own words may be in it
+    other = queue.ahead(settings.device) if settings else None
+    if other:
+        st.info(
+            f"“{plain(other.name)}” has this device: a training started now waits its turn.",
+            icon=":material/hourglass_top:",
+        )
     if _start_clicked(settings) and settings:
         _start(settings)
     if settings:
         cost_line(settings)
+        if other:
+            st.caption("Measured beside the training that goes on: alone it will be faster.")
         exports.script_button(settings, "As code", key="script of form")
 
 
@@ -223,10 +240,11 @@ def _start_clicked(settings: TrainConfig | None) -> bool:
 
 
 def _start(settings: TrainConfig) -> None:
-    outcome = jobs.start(settings)
+    outcome = jobs.start(settings, seconds(settings))
     if outcome.done and outcome.run_id:
         draft.leave_address()
         st.query_params["run"] = outcome.run_id
+        st.session_state[WANTED] = False
+        toast_next(outcome.message)
         st.rerun()
-    st.session_state[REFUSED] = outcome.message  # lest the page, run anew, forget it
     st.error(plain(outcome.message), icon=":material/error:")

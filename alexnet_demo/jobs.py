@@ -2,7 +2,8 @@
 
 Imports no torch, and never `train`.
 
-A trainer is the command that a person would type, started as a process of its own.
+A trainer is the command that a person would type, started as a process of its own. On a closed
+server (see `access`) whoever asks for anything here must have the permit to control.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import psutil
 from filelock import FileLock
 
 from alexnet_demo import config
+from alexnet_demo.access import VISITOR, Permit, refusal
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.files import read_json, write_json
 from alexnet_demo.runs import Run, alive, change, list_runs, new_run_directory, prepare, register
@@ -42,13 +44,15 @@ class Outcome:
     run_id: str | None = None
 
 
-def start(settings: TrainConfig) -> Outcome:
+def start(settings: TrainConfig, *, permit: Permit = VISITOR) -> Outcome:
     """Start ``python -m alexnet_demo train`` as a process of its own."""
+    if closed := refusal(permit):
+        return Outcome(False, closed)
     try:
         with _launch_lock():
             if busy := _busy(settings.device):
                 return busy
-            stop_lr_test()  # together they would both crawl
+            stop_lr_test(permit=permit)  # together they would both crawl
             directory = new_run_directory(settings.recipe)
             try:
                 prepare(directory, settings)
@@ -61,8 +65,10 @@ def start(settings: TrainConfig) -> Outcome:
     return Outcome(True, "Training is starting.", directory.name)
 
 
-def resume(run: Run) -> Outcome:
+def resume(run: Run, *, permit: Permit = VISITOR) -> Outcome:
     """Go on from the run's last checkpoint, in a new process."""
+    if closed := refusal(permit):
+        return Outcome(False, closed, run.id)
     try:
         with _launch_lock():
             if busy := _busy(run.config.device):
@@ -71,7 +77,7 @@ def resume(run: Run) -> Outcome:
                 done = "Nothing is left to do with this run: change its epochs first."
                 kept = "This run has no checkpoint to go on from."
                 return Outcome(False, done if run.changeable else kept, run.id)
-            stop_lr_test()
+            stop_lr_test(permit=permit)
             (run.directory / "request").unlink(missing_ok=True)
             _spawn(["train", "--resume", str(run.directory)], run.directory)
     except OSError as error:
@@ -79,8 +85,10 @@ def resume(run: Run) -> Outcome:
     return Outcome(True, "Training goes on.", run.id)
 
 
-def request(run: Run, what: Literal["pause", "stop"]) -> Outcome:
+def request(run: Run, what: Literal["pause", "stop"], *, permit: Permit = VISITOR) -> Outcome:
     """Ask the trainer to pause or stop at the end of its step, with a checkpoint written."""
+    if closed := refusal(permit):
+        return Outcome(False, closed, run.id)
     if not run.active:
         return Outcome(False, "This run is not training.", run.id)
     try:
@@ -96,11 +104,14 @@ def adjust(
     epochs: int | None = None,
     lr_scale: float | None = None,
     patience: int | None = None,
+    permit: Permit = VISITOR,
 ) -> Outcome:
     """Change settings that a run will go on with, those that are given.
 
     Versions and commit in its file stay those that it was begun with.
     """
+    if closed := refusal(permit):
+        return Outcome(False, closed, run.id)
     given = {"epochs": epochs, "lr_scale": lr_scale, "patience": patience}
     changed: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
     try:
@@ -116,8 +127,10 @@ def adjust(
     return Outcome(True, f"Saved. {left}", run.id)
 
 
-def delete(run: Run) -> Outcome:
+def delete(run: Run, *, permit: Permit = VISITOR) -> Outcome:
     """Delete a run with its checkpoints; one that trains is refused."""
+    if closed := refusal(permit):
+        return Outcome(False, closed, run.id)
     if run.directory.parent == config.RECORDED_DIR:
         return Outcome(False, "This run comes with the program and stays.", run.id)
     name = run.name
@@ -134,8 +147,10 @@ def delete(run: Run) -> Outcome:
     return Outcome(True, f"Deleted {name}.", run.id)
 
 
-def label(run: Run, name: str, note: str) -> Outcome:
+def label(run: Run, name: str, note: str, *, permit: Permit = VISITOR) -> Outcome:
     """Give a run a name and a note; an empty name brings back the automatic one."""
+    if closed := refusal(permit):
+        return Outcome(False, closed, run.id)
     record = {"name": " ".join(name.split())[:MAX_NAME], "note": note.strip()[:MAX_NOTE]}
     try:
         write_json(run.directory / "label.json", record)
@@ -195,12 +210,16 @@ def _spawn(arguments: list[str], directory: Path, output: str = "train.log") -> 
     threading.Thread(target=process.wait, daemon=True).start()
 
 
-def probe(settings: TrainConfig, timeout: float = 180.0) -> dict[str, Any]:
+def probe(
+    settings: TrainConfig, timeout: float = 180.0, *, permit: Permit = VISITOR
+) -> dict[str, Any]:
     """Measure this machine in a process of its own, see `device.probe`.
 
     Returns:
         ``{"devices": [...], "speeds": [{...}, ...]}``, or ``{"error": sentence}``.
     """
+    if closed := refusal(permit):
+        return {"error": closed}
     command = [sys.executable, "-m", "alexnet_demo", "probe", *settings.command()[1:], "--json"]
     try:
         done = subprocess.run(
@@ -240,8 +259,10 @@ class LrTest:
     error: str
 
 
-def find_lr(settings: TrainConfig) -> Outcome:
+def find_lr(settings: TrainConfig, *, permit: Permit = VISITOR) -> Outcome:
     """Start ``train --lr-find`` for these settings; the outcome's ``run_id`` is for `lr_trials`."""
+    if closed := refusal(permit):
+        return Outcome(False, closed)
     folder = config.RUNS_DIR / LR_TESTS
     try:
         with _launch_lock():
@@ -283,8 +304,10 @@ def running_lr_test() -> str | None:
     return next((job.parent.name for job in jobs if alive(job.parent)), None)
 
 
-def stop_lr_test(test_id: str | None = None) -> None:
+def stop_lr_test(test_id: str | None = None, *, permit: Permit = VISITOR) -> None:
     """End the test that runs, or only the one of that id; nothing of it is kept."""
+    if refusal(permit):
+        return
     running = running_lr_test()
     if running is None or test_id not in (None, running):
         return

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from alexnet_demo.runs import current_run, get_run, list_runs
-from alexnet_demo.ui import elsewhere
+from alexnet_demo.ui import access, elsewhere
 from alexnet_demo.ui.live import live_view, waiting_run
 from alexnet_demo.ui.runs_table import runs_table
 from alexnet_demo.ui.shell import page
@@ -16,7 +16,9 @@ asked_for = get_run(st.query_params.get("run", ""))
 shown = asked_for or current_run()
 
 elsewhere.tell_refusal(active)
-if asked_for is None and not active:
+if not access.controls():
+    access.explain()
+elif asked_for is None and not active:
     if shown and shown.resumable:
         waiting_run(shown)
     training_form()

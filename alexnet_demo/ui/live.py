@@ -17,7 +17,7 @@ from alexnet_demo.charts import Axis, width_name
 from alexnet_demo.config import CHOICES, LIMITS, TrainConfig, stages
 from alexnet_demo.events import Event, History
 from alexnet_demo.runs import ACTIVE, Run, State, get_run
-from alexnet_demo.ui import models
+from alexnet_demo.ui import access, models
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import Curves, axis_choice, compare_with
 from alexnet_demo.ui.shell import run_line, state_badge, toast_next
@@ -80,24 +80,24 @@ def _head(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(run.name), anchor=False, width="content")
         state_badge(run)
-    state = run.state
+    state, controls = run.state, access.controls()
     with st.container(horizontal=True):
-        if run.active:
+        if controls and run.active:
             waiting = state in ("pausing", "stopping")
             _control("Pause", "pause", run, disabled=waiting)
             _control("Stop", "stop", run, disabled=waiting)
-        elif run.resumable:
+        elif controls and run.resumable:
             _control("Resume", "play_arrow", run)
         if not run.active and run.best.is_file():
             _try(run)
-        if not run.active and "run" in st.query_params:
+        if controls and not run.active and "run" in st.query_params:
             st.button(
                 "New training",
                 icon=":material/add:",
                 key="new training",
                 on_click=_leave_run,
             )
-        if run.changeable:
+        if controls and run.changeable:
             with st.popover("Change", icon=":material/tune:"):
                 _change(run)
         with st.popover("Command", icon=":material/terminal:"):
@@ -106,9 +106,9 @@ def _head(run: Run) -> None:
             st.code(shlex.join(command), language="bash", wrap_lines=True)
     if run.stopped_early:
         st.caption(_why_early(run))
-    elif state == "finished" and run.resumable:
+    elif controls and state == "finished" and run.resumable:
         st.caption("More epochs are planned now: Resume goes on with them.")
-    if state in ("paused", "stopped") and run.resumable:
+    if controls and state in ("paused", "stopped") and run.resumable:
         st.caption(f"{state.capitalize()} with all of it saved: Resume goes on from there.")
     if message := st.session_state.pop("control message", None):
         st.error(message, icon=":material/error:")
@@ -155,7 +155,7 @@ def _change(run: Run) -> None:
         saved = st.form_submit_button("Save", icon=":material/save:", key=f"save change {run.id}")
     if not saved:
         return
-    outcome = jobs.adjust(run, **values)
+    outcome = jobs.adjust(run, **values, permit=access.permit())
     if outcome.done:
         toast_next(outcome.message)
         st.rerun()
@@ -188,10 +188,12 @@ def _control(label: str, icon: str, run: Run, disabled: bool = False, key: str =
 
 def _act(label: str, run: Run) -> None:
     """Carry out a click; the run's state, read right after, shows that it was heard."""
+    permit = access.permit()
     if label == "Resume":
-        outcome = jobs.resume(run)
+        outcome = jobs.resume(run, permit=permit)
     else:
-        outcome = jobs.request(run, "pause" if label == "Pause" else "stop")
+        what: Literal["pause", "stop"] = "pause" if label == "Pause" else "stop"
+        outcome = jobs.request(run, what, permit=permit)
     if not outcome.done:
         st.session_state["control message"] = outcome.message
 

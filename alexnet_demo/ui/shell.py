@@ -10,6 +10,7 @@ from streamlit.errors import StreamlitAPIException
 
 from alexnet_demo.config import ROOT
 from alexnet_demo.runs import Run, current_run, get_run
+from alexnet_demo.ui import access
 from alexnet_demo.ui.wording import percent, plain
 
 NAME = "AlexNet Demo"
@@ -54,6 +55,7 @@ def page(title: str, lead: str = "", *, wide: bool = True, heading: str | None =
     st.html(_FRONTEND / "style.css")
     with st.sidebar:
         _menu()
+        access.lock()
         _current_run()
     if message := st.session_state.pop(_TOAST, None):
         st.toast(plain(message))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from alexnet_demo import charts, jobs
 from alexnet_demo.config import CHOICES, LIMITS, RECIPES, TrainConfig
-from alexnet_demo.ui import draft, probes
+from alexnet_demo.ui import access, draft, probes
 from alexnet_demo.ui.cost_line import cost_line, offers, seconds
 from alexnet_demo.ui.elsewhere import REFUSED
 from alexnet_demo.ui.lr_finder import lr_finder
@@ -210,7 +210,7 @@ def _start_clicked(settings: TrainConfig | None) -> bool:
 
 
 def _start(settings: TrainConfig) -> None:
-    outcome = jobs.start(settings)
+    outcome = jobs.start(settings, permit=access.permit())
     if outcome.done and outcome.run_id:
         st.query_params["run"] = outcome.run_id
         st.rerun()

@@ -16,7 +16,7 @@ PACKAGE = "alexnet_demo"
 CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init__")
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
-TORCH_FREE = ("access", "config", "cost", "events", "files", "runs", "jobs", "charts")
+TORCH_FREE = ("access", "broker", "config", "cost", "events", "files", "runs", "jobs", "charts")
 HEAVY = ("torch", "torchvision")
 
 

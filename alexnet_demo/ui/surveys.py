@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -13,6 +14,7 @@ import numpy as np
 import streamlit as st
 
 from alexnet_demo import results
+from alexnet_demo.broker import BROKER
 from alexnet_demo.config import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.results import Results
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from alexnet_demo.predict import Classifier
 
 T = TypeVar("T")
-CHUNK = 250  # pictures between two looks at the progress
+CHUNK = 16  # pictures at a time: whoever asks about one meanwhile waits for no more
 MOST = 16  # surveys held in memory; what is on disk is read again
 
 
@@ -109,7 +111,8 @@ def of_test_set(classifier: Classifier, *, again: bool = False) -> Survey[tuple[
 
         split, parts, features = load_split(train=False), [], []
         for images in split.images.split(CHUNK):
-            logits, own = classifier.outputs(images.numpy())
+            ask_now = partial(classifier.outputs, images.numpy())
+            logits, own = BROKER.unhurried(ask_now)
             parts.append(classifier.certainty.probabilities(logits).numpy())
             features.append(own)
             progress.done += len(images)
@@ -140,7 +143,8 @@ def of_training_set(
 
         parts = []
         for images in load_split(train=True).images.split(CHUNK):
-            parts.append(places.place(classifier.outputs(images.numpy())[1]).astype(np.float16))
+            ask_now = partial(classifier.outputs, images.numpy())
+            parts.append(places.place(BROKER.unhurried(ask_now)[1]).astype(np.float16))
             progress.done += len(images)
         points = np.concatenate(parts)
         with suppress(OSError):

@@ -135,6 +135,12 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--width", type=float, default=1.0, help=LIMITS["width"].range)
     bench.add_argument("--rounds", type=int, default=7, help="turns of each side")
 
+    load = command("load", run_load, "send visitors to a running app and check their answers")
+    load.add_argument("--url", default="http://localhost:8501", help="where the app is")
+    load.add_argument("--users", type=int, default=50, help="sessions at once")
+    load.add_argument("--seconds", type=float, default=300.0, help="for so long")
+    load.add_argument("--weights", type=Path, help="the app's network, to know the right answers")
+
     command("runs", run_runs, "list the runs and their states")
     return parser
 
@@ -421,6 +427,16 @@ def run_bench(options: argparse.Namespace) -> int:
     report = bench.bench(options.device, options.precision, options.rounds, options.width)
     print(json.dumps(report) if options.json else bench.format_report(report))
     return DONE
+
+
+def run_load(options: argparse.Namespace) -> int:
+    from alexnet_demo.load import crowd
+
+    if options.users < 1 or options.seconds <= 0:
+        raise ConfigError("--users and --seconds must be above 0.")
+    report = crowd.load(options.url, options.users, options.seconds, weights_of(options))
+    print(json.dumps(report) if options.json else crowd.in_words(report))
+    return DONE if not report["wrong"] and not report["lost"] else FAILED
 
 
 def run_runs(options: argparse.Namespace) -> int:

@@ -141,17 +141,17 @@ def test_many_pictures_let_others_in_between(slow: Slow) -> None:
 
 
 def test_work_without_hurry_comes_last(slow: Slow) -> None:
-    desk, order = Broker(), []
+    desk = Broker()
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(ask, desk, slow, ["first"])
         assert slow.began.wait(5)
-        survey = pool.submit(desk.unhurried, lambda: order.append(len(slow.batches)) or "done")
+        survey = pool.submit(desk.unhurried, lambda: [len(slow.batches)])
         wait_for(lambda: desk._patient, 5, "it does not wait")
         others = [pool.submit(ask, desk, slow, [n]) for n in range(2)]
         wait_for(lambda: waiting(desk) == 2, 5, "they do not wait")
         slow.free.set()
-        assert survey.result() == "done" and first.result() and all(o.result() for o in others)
-    assert order == [2], "after both batches"
+        assert survey.result() == [2], "after both batches"
+        assert first.result() and all(other.result() for other in others)
 
 
 def test_errors_reach_those_who_asked_and_nobody_else(slow: Slow) -> None:

@@ -78,11 +78,23 @@ def roots(modules: frozenset[str] | set[str]) -> set[str]:
     return {module.split(".")[0] for module in modules}
 
 
-@pytest.mark.parametrize("module", CORE)
+LOAD = f"{PACKAGE}.load"  # visitors without browsers, who speak Streamlit's protocol
+
+
+@pytest.mark.parametrize("module", [m for m in CORE if m != "__main__"])
 def test_no_core_module_reaches_streamlit_or_the_widgets(module: str) -> None:
     seen = reached(ROOT / PACKAGE / f"{module}.py", late=True)
     assert "streamlit" not in roots(seen)
+    assert not {m for m in seen if m.startswith(LOAD)}
     assert not {m for m in seen if m.startswith(f"{PACKAGE}.ui")}
+
+
+def test_only_the_command_that_loads_a_server_reaches_streamlit() -> None:
+    main = ROOT / PACKAGE / "__main__.py"
+    assert not roots(reached(main)) & {"streamlit", *HEAVY}
+    for module in imports(main, late=True):
+        if module.startswith(PACKAGE) and not module.startswith(LOAD) and (file := source(module)):
+            assert "streamlit" not in roots(reached(file, late=True)), module
 
 
 @pytest.mark.parametrize("module", TORCH_FREE)

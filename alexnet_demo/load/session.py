@@ -54,6 +54,7 @@ class Session:
         self.elements: list[Element] = []  # of the last run
         self._page = ""
         self._states: dict[str, WidgetState] = {}
+        self._files: dict[str, str] = {}  # widget's key → where its file is deleted
         self._http = requests.Session()
         self._socket: ClientConnection
 
@@ -116,7 +117,8 @@ class Session:
         await self._send(ask)
         urls = [m async for m in self._until("file_urls_response")][-1].file_urls_response
         place = urls.file_urls[0]
-        await asyncio.to_thread(self._put, place, name, data)
+        await asyncio.to_thread(self._put, place, name, data, self._files.get(key, ""))
+        self._files[key] = place.delete_url
         state = WidgetState(id=widget.id)
         info = UploadedFileInfo(file_id=place.file_id, name=name, size=len(data), file_urls=place)
         state.file_uploader_state_value.uploaded_file_info.append(info)
@@ -128,16 +130,15 @@ class Session:
 
     # -------------------------------------------------------------- what goes over the wire
 
-    def _put(self, place: FileURLs, name: str, data: bytes) -> None:
-        token = self._http.cookies.get("_streamlit_xsrf") or ""
+    def _put(self, place: FileURLs, name: str, data: bytes, old: str) -> None:
+        guard = {"X-Xsrftoken": self._http.cookies.get("_streamlit_xsrf") or ""}
+        put, wait = self.url + place.upload_url, self.patience
         try:
-            answer = self._http.put(
-                self.url + place.upload_url,
-                files={"file": (name, data)},
-                headers={"X-Xsrftoken": token},
-                timeout=self.patience,
-            )
-            answer.raise_for_status()
+            self._http.put(
+                put, files={"file": (name, data)}, headers=guard, timeout=wait
+            ).raise_for_status()
+            if old:
+                self._http.delete(self.url + old, headers=guard, timeout=wait).raise_for_status()
         except requests.RequestException as error:
             raise LostError(f"The upload failed: {error}.") from error
 

@@ -148,6 +148,12 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--width", type=float, default=1.0, help=LIMITS["width"].range)
     bench.add_argument("--rounds", type=int, default=7, help="turns of each side")
 
+    load = command("load", run_load, "send visitors to a running app and check their answers")
+    load.add_argument("--url", default="http://localhost:8501", help="where the app is")
+    load.add_argument("--users", type=int, default=50, help="sessions at once")
+    load.add_argument("--seconds", type=float, default=300.0, help="for so long")
+    load.add_argument("--weights", type=Path, help="the app's network, to know the right answers")
+
     command("runs", run_runs, "list the runs and their states")
     command("queue", run_queue, "start queued runs as their device becomes free")
     return parser
@@ -233,6 +239,7 @@ def run_train(options: argparse.Namespace) -> int:
 def _train_in_turn(options: argparse.Namespace) -> int:
     """Have a run started when its turn comes, by whoever attends the queue, and watch it."""
     from alexnet_demo import jobs
+    from alexnet_demo.access import CONTROLLER
     from alexnet_demo.terminal import watch
 
     if options.run_dir or "RANK" in os.environ:
@@ -241,9 +248,9 @@ def _train_in_turn(options: argparse.Namespace) -> int:
         waiting, _ = _to_resume(options)
         if waiting.directory.parent != config.RUNS_DIR:
             raise ConfigError(f"{waiting.directory} is not under runs/: leave --wait out.")
-        outcome = jobs.resume(waiting)
+        outcome = jobs.resume(waiting, permit=CONTROLLER)
     else:
-        outcome = jobs.start(settings_of(options))
+        outcome = jobs.start(settings_of(options), permit=CONTROLLER)
     run = get_run(str(outcome.run_id))
     if not outcome.done or not run:
         raise ConfigError(outcome.message)
@@ -527,6 +534,16 @@ def run_bench(options: argparse.Namespace) -> int:
     report = bench.bench(options.device, options.precision, options.rounds, options.width)
     print(json.dumps(report) if options.json else bench.format_report(report))
     return DONE
+
+
+def run_load(options: argparse.Namespace) -> int:
+    from alexnet_demo.load import crowd
+
+    if options.users < 1 or options.seconds <= 0:
+        raise ConfigError("--users and --seconds must be above 0.")
+    report = crowd.load(options.url, options.users, options.seconds, weights_of(options))
+    print(json.dumps(report) if options.json else crowd.in_words(report))
+    return DONE if not report["wrong"] and not report["lost"] else FAILED
 
 
 def run_runs(options: argparse.Namespace) -> int:

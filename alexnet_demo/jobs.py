@@ -2,7 +2,8 @@
 
 Imports no torch, and never `train`.
 
-A trainer is the command that a person would type, started as a process of its own.
+A trainer is the command that a person would type, started as a process of its own. On a closed
+server (see `access`) whoever asks for anything here must have the permit to control.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import psutil
 from filelock import FileLock
 
 from alexnet_demo import config, local_jobs, pins, queue, ray_jobs
+from alexnet_demo.access import CONTROLLER, VISITOR, Permit, refusal
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.files import read_json, write_atomically, write_json
 from alexnet_demo.pins import Pin
@@ -61,12 +63,17 @@ class Outcome:
     run_id: str | None = None
 
 
-def start(settings: TrainConfig, seconds: float | None = None) -> Outcome:
+def start(
+    settings: TrainConfig, seconds: float | None = None, *, permit: Permit = VISITOR
+) -> Outcome:
     """Start ``python -m alexnet_demo train`` as a process of its own, or queue it.
 
     Args:
         seconds: what it is expected to take, for those who will wait for it.
+        permit: what who asks is trusted with, here and below.
     """
+    if closed := refusal(permit):
+        return Outcome(False, closed)
     try:
         with _launch_lock():
             directory = new_run_directory(settings.recipe)
@@ -80,8 +87,10 @@ def start(settings: TrainConfig, seconds: float | None = None) -> Outcome:
         return Outcome(False, f"The training could not be started: {error}.")
 
 
-def resume(run: Run) -> Outcome:
+def resume(run: Run, *, permit: Permit = VISITOR) -> Outcome:
     """Go on from the run's last checkpoint, in a new process, or queue it."""
+    if closed := refusal(permit):
+        return Outcome(False, closed, run.id)
     try:
         with _launch_lock():
             if run.state in LIVE:
@@ -130,7 +139,7 @@ def _hand_over(run: Run) -> Outcome:
 
 
 def _launch(run: Run) -> None:
-    stop_lr_test()  # together they would both crawl
+    stop_lr_test(permit=CONTROLLER)  # together they would both crawl
     begun = run.events.exists() or run.states
     place = str(run.directory)
     fresh = [*run.config.command(), "--run-dir", place]
@@ -143,8 +152,10 @@ def _seconds_to_come(run: Run) -> float | None:
     return run.history.seconds / done * (run.config.epochs - done) if done else None
 
 
-def cancel(run: Run) -> Outcome:
+def cancel(run: Run, *, permit: Permit = VISITOR) -> Outcome:
     """Take a run out of the queue; one that never began is gone with that."""
+    if closed := refusal(permit):
+        return Outcome(False, closed, run.id)
     try:
         with _launch_lock():
             if run.state != "queued":
@@ -206,8 +217,10 @@ def _demand_attendant() -> None:
 # --------------------------------------------------------- while it trains, and after
 
 
-def request(run: Run, what: Literal["pause", "stop"]) -> Outcome:
+def request(run: Run, what: Literal["pause", "stop"], *, permit: Permit = VISITOR) -> Outcome:
     """Ask the trainer to pause or stop at the end of its step, with a checkpoint written."""
+    if closed := refusal(permit):
+        return Outcome(False, closed, run.id)
     if not run.active:
         return Outcome(False, "This run is not training.", run.id)
     try:
@@ -224,11 +237,14 @@ def adjust(
     epochs: int | None = None,
     lr_scale: float | None = None,
     patience: int | None = None,
+    permit: Permit = VISITOR,
 ) -> Outcome:
     """Change settings that a run will go on with, those that are given.
 
     Versions and commit in its file stay those that it was begun with.
     """
+    if closed := refusal(permit):
+        return Outcome(False, closed, run.id)
     given = {"epochs": epochs, "lr_scale": lr_scale, "patience": patience}
     changed: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
     try:
@@ -244,8 +260,10 @@ def adjust(
     return Outcome(True, f"Saved. {left}", run.id)
 
 
-def delete(run: Run) -> Outcome:
+def delete(run: Run, *, permit: Permit = VISITOR) -> Outcome:
     """Delete a run with its checkpoints; one that trains is refused."""
+    if closed := refusal(permit):
+        return Outcome(False, closed, run.id)
     if run.directory.parent == config.RECORDED_DIR:
         return Outcome(False, "This run comes with the program and stays.", run.id)
     try:
@@ -268,8 +286,10 @@ def _remove(run: Run) -> None:
     shutil.rmtree(trash)
 
 
-def label(run: Run, name: str, note: str) -> Outcome:
+def label(run: Run, name: str, note: str, *, permit: Permit = VISITOR) -> Outcome:
     """Give a run a name and a note; an empty name brings back the automatic one."""
+    if closed := refusal(permit):
+        return Outcome(False, closed, run.id)
     record = {"name": " ".join(name.split())[:MAX_NAME], "note": note.strip()[:MAX_NOTE]}
     try:
         write_json(run.directory / "label.json", record)
@@ -282,13 +302,17 @@ def label(run: Run, name: str, note: str) -> Outcome:
 # ------------------------------------------------------------------ pins
 
 
-def pin(picture: Pin) -> Outcome:
+def pin(picture: Pin, *, permit: Permit = VISITOR) -> Outcome:
     """Pin a picture for the next run, and for those that train now."""
+    if closed := refusal(permit):
+        return Outcome(False, closed)
     return _pinned(lambda pinned: (*pinned, picture), f"{picture.name} is pinned.")
 
 
-def unpin(pin_id: str) -> Outcome:
+def unpin(pin_id: str, *, permit: Permit = VISITOR) -> Outcome:
     """Take a pin off the board, and off the runs that train now."""
+    if closed := refusal(permit):
+        return Outcome(False, closed)
     return _pinned(lambda pinned: tuple(p for p in pinned if p.id != pin_id), "No longer pinned.")
 
 
@@ -334,12 +358,16 @@ def _launch_lock() -> FileLock:
     return FileLock(config.RUNS_DIR / ".launch.lock", timeout=10)
 
 
-def probe(settings: TrainConfig, timeout: float = 180.0) -> dict[str, Any]:
+def probe(
+    settings: TrainConfig, timeout: float = 180.0, *, permit: Permit = VISITOR
+) -> dict[str, Any]:
     """Measure this machine in a process of its own, see `device.probe`.
 
     Returns:
         ``{"devices": [...], "speeds": [{...}, ...]}``, or ``{"error": sentence}``.
     """
+    if closed := refusal(permit):
+        return {"error": closed}
     command = [sys.executable, "-m", "alexnet_demo", "probe", *settings.command()[1:], "--json"]
     try:
         done = subprocess.run(
@@ -379,8 +407,10 @@ class LrTest:
     error: str
 
 
-def find_lr(settings: TrainConfig) -> Outcome:
+def find_lr(settings: TrainConfig, *, permit: Permit = VISITOR) -> Outcome:
     """Start ``train --lr-find`` for these settings; the outcome's ``run_id`` is for `lr_trials`."""
+    if closed := refusal(permit):
+        return Outcome(False, closed)
     folder = config.RUNS_DIR / LR_TESTS
     try:
         with _launch_lock():
@@ -424,8 +454,10 @@ def running_lr_test() -> str | None:
     return next((job.parent.name for job in jobs if alive(job.parent)), None)
 
 
-def stop_lr_test(test_id: str | None = None) -> None:
+def stop_lr_test(test_id: str | None = None, *, permit: Permit = VISITOR) -> None:
     """End the test that runs, or only the one of that id; nothing of it is kept."""
+    if refusal(permit):
+        return
     running = running_lr_test()
     if running is None or test_id not in (None, running):
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from alexnet_demo import checkpoint, device
+from alexnet_demo.access import VISITOR, Permit, demand
 from alexnet_demo.certainty import SURE_FROM, Certainty
 from alexnet_demo.config import CLASSES, channels
 from alexnet_demo.device import DTYPES, choose_precision
@@ -145,6 +147,28 @@ class Classifier:
             )
         classifier.digest = digest
         return classifier
+
+    @classmethod
+    def from_upload(cls, name: str, data: bytes, permit: Permit = VISITOR) -> Classifier:
+        """Read a checkpoint that somebody handed in; nothing of it stays on the disk.
+
+        Args:
+            name: the file's, for messages.
+            data: its bytes.
+            permit: of who handed it in.
+
+        Raises:
+            AccessError: when they may not, see `access`.
+            CheckpointError: as `load`.
+        """
+        demand(permit)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "weights.safetensors"  # its own name may be none for a disk
+            path.write_bytes(data)
+            try:
+                return cls.load(path)
+            except checkpoint.CheckpointError as error:
+                raise checkpoint.CheckpointError(str(error).replace(path.name, name)) from error
 
     def outputs(self, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
         """Logits and what they were made from.

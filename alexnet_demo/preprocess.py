@@ -14,7 +14,6 @@ from typing import Literal, get_args
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -516,6 +515,8 @@ def cut(picture: np.ndarray, box: Box) -> np.ndarray:
 
 
 def input_pixels(view: np.ndarray) -> np.ndarray:
-    """What `to_input` makes of one view, to look at: uint8 (224, 224)."""
-    x = to_input(torch.from_numpy(view.copy())[None])[0, 0]
-    return (x * 255).round().to(torch.uint8).numpy()
+    """What `to_input` makes of one view, to look at: uint8 (224, 224), within a grey level."""
+    # Not by torch, which would begin threads of its own in every session's thread.
+    size = (IMAGE_SIZE, IMAGE_SIZE)
+    smooth = cv2.resize(view.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    return np.rint(smooth).astype(np.uint8)

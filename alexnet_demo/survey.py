@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from alexnet_demo.predict import Classifier
 
 CHUNK = 250  # pictures between two words of progress
+Outputs = Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]]
+"""`Classifier.outputs`, or something that asks it when others do not wait."""
 Tell = Callable[[int], object]
 """Told how many pictures more have been asked about."""
 
@@ -28,15 +30,20 @@ def kept(digest: str) -> tuple[Results, Atlas] | None:
     return None if answers is None or places is None else (answers, places)
 
 
-def of_test_set(classifier: Classifier, tell: Tell = lambda more: None) -> tuple[Results, Atlas]:
+def of_test_set(
+    classifier: Classifier, tell: Tell = lambda more: None, outputs: Outputs | None = None
+) -> tuple[Results, Atlas]:
     """What a network says of the test pictures, and where they lie for it; kept on disk.
+
+    Args:
+        outputs: asks the network in another way than directly.
 
     Raises:
         DataError: when the test set cannot be read.
     """
     split, parts, features = load_split(train=False), [], []
     for images in split.images.split(CHUNK):
-        logits, own = classifier.outputs(images.numpy())
+        logits, own = (outputs or classifier.outputs)(images.numpy())
         parts.append(classifier.certainty.probabilities(logits).numpy())
         features.append(own)
         tell(len(images))
@@ -48,7 +55,9 @@ def of_test_set(classifier: Classifier, tell: Tell = lambda more: None) -> tuple
     return answers, places
 
 
-def of_training_set(classifier: Classifier, places: Atlas, tell: Tell) -> np.ndarray:
+def of_training_set(
+    classifier: Classifier, places: Atlas, tell: Tell, outputs: Outputs
+) -> np.ndarray:
     """Where the training pictures lie for a network, float16 (60000, D); kept on disk.
 
     Raises:
@@ -56,7 +65,7 @@ def of_training_set(classifier: Classifier, places: Atlas, tell: Tell) -> np.nda
     """
     parts = []
     for images in load_split(train=True).images.split(CHUNK):
-        parts.append(places.place(classifier.outputs(images.numpy())[1]).astype(np.float16))
+        parts.append(places.place(outputs(images.numpy())[1]).astype(np.float16))
         tell(len(images))
     points = np.concatenate(parts)
     with suppress(OSError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from alexnet_demo import jobs, queue
+from alexnet_demo.access import CONTROLLER
 from alexnet_demo.events import EventReader
 from alexnet_demo.runs import LIVE, Run, State
 
@@ -48,8 +49,8 @@ def watch(run: Run, echo: TextIO | None = None, *, from_now: bool = False) -> St
                 log.info("In the queue, place %d", place)
             time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:
-            if not jobs.cancel(run).done:
-                jobs.request(run, "stop")
+            if not jobs.cancel(run, permit=CONTROLLER).done:
+                jobs.request(run, "stop", permit=CONTROLLER)
 
 
 class _Tail:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from alexnet_demo.runs import current_run, get_run, list_runs
-from alexnet_demo.ui import elsewhere, recorded
+from alexnet_demo.ui import access, elsewhere, recorded
 from alexnet_demo.ui.live import live_view, waiting_run
 from alexnet_demo.ui.pinboard import pinboard
 from alexnet_demo.ui.queue import queue_view
@@ -23,7 +23,9 @@ seen = elsewhere.seen()
 asked_for = get_run(st.query_params.get("run", ""))
 shown = asked_for or current_run()
 
-if asked_for is None and form_wanted(shown):
+if not access.controls():
+    access.explain()
+elif asked_for is None and form_wanted(shown):
     if shown and shown.resumable:
         waiting_run(shown)
     training_form()

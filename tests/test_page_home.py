@@ -24,7 +24,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Empty folders for runs and weights, and a start of training that is only noted down."""
     asked: list[TrainConfig] = []
 
-    def start(settings: TrainConfig) -> jobs.Outcome:
+    def start(settings: TrainConfig, **_: object) -> jobs.Outcome:
         asked.append(settings)
         return jobs.Outcome(False, "The device is taken.")
 

@@ -309,7 +309,7 @@ def test_without_a_model_one_click_starts_a_training(
 ) -> None:
     started = []
 
-    def start(settings: config.TrainConfig) -> Outcome:
+    def start(settings: config.TrainConfig, **_: object) -> Outcome:
         started.append(settings.recipe)
         return Outcome(False, "Another training is running.")
 

@@ -190,7 +190,7 @@ def test_a_training_of_hours_is_asked_about_first(runs_dir, measured):
 def test_the_widths_of_a_growing_training_are_measured_apart(monkeypatch):
     asked: list[str] = []
 
-    def probe(settings: TrainConfig) -> dict[str, Any]:
+    def probe(settings: TrainConfig, **_: Any) -> dict[str, Any]:
         asked.append(settings.grow)
         return {"devices": [], "speeds": []}
 
@@ -205,7 +205,7 @@ def test_the_widths_of_a_growing_training_are_measured_apart(monkeypatch):
 def test_start_hands_over_exactly_the_form(runs_dir, measured, monkeypatch):
     given: list[TrainConfig] = []
 
-    def refuse(settings: TrainConfig, _seconds: float | None) -> Outcome:
+    def refuse(settings: TrainConfig, _seconds: float | None, **_: Any) -> Outcome:
         given.append(settings)
         return Outcome(False, "The device is busy.")
 
@@ -221,7 +221,7 @@ def test_start_hands_over_exactly_the_form(runs_dir, measured, monkeypatch):
 def test_a_failed_measurement_is_shown_and_tried_again_later(monkeypatch):
     asked: list[TrainConfig] = []
 
-    def failing(settings: TrainConfig) -> dict[str, Any]:
+    def failing(settings: TrainConfig, **_: Any) -> dict[str, Any]:
         asked.append(settings)
         return {"error": "No such device."}
 
@@ -357,7 +357,7 @@ def test_a_paused_run_stands_above_the_form(runs_dir, measured, monkeypatch):
     run.last.write_bytes(b"state")
     resumed: list[str] = []
 
-    def resume(run: Run) -> Outcome:
+    def resume(run: Run, **_: Any) -> Outcome:
         resumed.append(run.id)
         return Outcome(True, "Training goes on.")
 
@@ -567,7 +567,7 @@ def test_a_found_learning_rate_goes_into_the_form(runs_dir, measured, monkeypatc
     trials = [{"lr": 10.0 ** (n / 9 - 3), "loss": 2.0, "smoothed": 2.1} for n in range(20)]
     asked: list[TrainConfig] = []
 
-    def find(settings: TrainConfig) -> Outcome:
+    def find(settings: TrainConfig, **_: Any) -> Outcome:
         asked.append(settings)
         return Outcome(True, "Trying.", "aa")
 
@@ -584,7 +584,7 @@ def test_a_found_learning_rate_goes_into_the_form(runs_dir, measured, monkeypatc
 
 
 def test_a_refused_look_for_a_learning_rate_says_why(runs_dir, measured, monkeypatch):
-    monkeypatch.setattr(jobs, "find_lr", lambda _: Outcome(False, "The device is taken."))
+    monkeypatch.setattr(jobs, "find_lr", lambda *_, **__: Outcome(False, "The device is taken."))
     at = page()
     at.button(key="find lr").click().run()
     assert at.error[0].value == "The device is taken."

@@ -16,6 +16,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from alexnet_demo.broker import BROKER, BusyError
 from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.config import CLASSES
 from alexnet_demo.pictures import data_url
@@ -44,7 +45,7 @@ class Asked:
 
     content: str
     choices: Choices
-    classifier: Classifier
+    network: str  # its digest: a session must not keep a network in memory
     prepared: Prepared
     answer: Prediction
 
@@ -63,20 +64,24 @@ def ask(picture: Image.Image | bytes, classifier: Classifier, usual: Kind = "aut
 
     content, choices = _digest(picture), sight.choices(usual)
     last: Asked | None = st.session_state.get(_LAST)
-    if (
-        last
-        and last.classifier is classifier
-        and (last.content, last.choices) == (content, choices)
-    ):
+    if last and (last.content, last.choices, last.network) == (content, choices, classifier.digest):
         return last
     try:
         prepared = prepare(picture, choices)
+        answer = BROKER.predict(classifier, [prepared])[0]
     except PictureError as error:
         st.error(str(error), icon=":material/error:")
         return None
-    answer = classifier.predict([prepared])[0]
-    st.session_state[_LAST] = Asked(content, choices, classifier, prepared, answer)
+    except BusyError as error:
+        _busy(error)
+        return None
+    st.session_state[_LAST] = Asked(content, choices, classifier.digest, prepared, answer)
     return st.session_state[_LAST]
+
+
+def _busy(error: BusyError) -> None:
+    st.warning(str(error), icon=":material/hourglass_top:")
+    st.button("Try again", icon=":material/refresh:", key="ask again")
 
 
 def _digest(picture: Image.Image | bytes) -> str:
@@ -215,11 +220,15 @@ def ask_many(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[lis
     Returns:
         Rows in the files' order, and the sentences.
     """
-    asked = (tuple(file.file_id for file in files), sight.choices(), classifier)
+    asked = (tuple(file.file_id for file in files), sight.choices(), classifier.digest)
     last = st.session_state.get(_LAST_FILES)
     if last is None or last[0] != asked:
-        with st.spinner("Looking at the pictures…"):
-            last = st.session_state[_LAST_FILES] = asked, _classify(files, classifier)
+        try:
+            with st.spinner("Looking at the pictures…"):
+                last = st.session_state[_LAST_FILES] = asked, _classify(files, classifier)
+        except BusyError as error:
+            _busy(error)
+            return [], []
     return last[1]
 
 
@@ -234,7 +243,7 @@ def _classify(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[li
             pictures.append(replace(prepared, steps=()))  # which hold large pictures
         except PictureError as error:
             problems.append(f"{plain(file.name)}: {error}")
-    found = classifier.predict(pictures)
+    found = BROKER.predict(classifier, pictures)
     return [Row(*shown, answer) for shown, answer in zip(seen, found, strict=True)], problems
 
 

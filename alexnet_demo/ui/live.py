@@ -16,7 +16,7 @@ from alexnet_demo.charts import Axis, width_name
 from alexnet_demo.config import LIMITS, stages
 from alexnet_demo.events import Event, History
 from alexnet_demo.runs import LIVE, Run, State, as_trained, get_run
-from alexnet_demo.ui import exports, models
+from alexnet_demo.ui import access, exports, models
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import Curves, axis_choice, compare_with
 from alexnet_demo.ui.shell import run_line, state_badge, toast_next
@@ -81,17 +81,17 @@ def _head(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(run.name), anchor=False, width="content")
         state_badge(run)
-    state = run.state
+    state, controls = run.state, access.controls()
     with st.container(horizontal=True):
-        if run.active:
+        if controls and run.active:
             waiting = state in ("pausing", "stopping")
             _control("Pause", "pause", run, disabled=waiting)
             _control("Stop", "stop", run, disabled=waiting)
-        elif run.resumable:
+        elif controls and run.resumable:
             _control("Resume", "play_arrow", run)
         if not run.active and run.best.is_file():
             _try(run)
-        if run.active or "run" in st.query_params:
+        if controls and (run.active or "run" in st.query_params):
             asked = st.session_state.get(WANTED) and "run" not in st.query_params
             st.button(
                 "Hide the form" if asked else "New training",
@@ -100,7 +100,7 @@ def _head(run: Run) -> None:
                 on_click=_new_training,
                 args=(not asked,),
             )
-        if run.changeable:
+        if controls and run.changeable:
             with st.popover("Change", icon=":material/tune:"):
                 _change(run)
         with st.popover("Command", icon=":material/terminal:"):
@@ -110,9 +110,9 @@ def _head(run: Run) -> None:
             exports.script_button(as_trained(run), "As a script", key="script of run")
     if run.stopped_early:
         st.caption(_why_early(run))
-    elif state == "finished" and run.resumable:
+    elif controls and state == "finished" and run.resumable:
         st.caption("More epochs are planned now: Resume goes on with them.")
-    if state in ("paused", "stopped") and run.resumable:
+    if controls and state in ("paused", "stopped") and run.resumable:
         st.caption(f"{state.capitalize()} with all of it saved: Resume goes on from there.")
     if message := st.session_state.pop("control message", None):
         st.error(message, icon=":material/error:")
@@ -146,7 +146,7 @@ def _change(run: Run) -> None:
         saved = st.form_submit_button("Save", icon=":material/save:", key=f"save change {run.id}")
     if not saved:
         return
-    outcome = jobs.adjust(run, **values)
+    outcome = jobs.adjust(run, **values, permit=access.permit())
     if outcome.done:
         toast_next(outcome.message)
         st.rerun()
@@ -180,10 +180,12 @@ def _control(label: str, icon: str, run: Run, disabled: bool = False, key: str =
 
 def _act(label: str, run: Run) -> None:
     """Carry out a click; the run's state, read right after, shows that it was heard."""
+    permit = access.permit()
     if label == "Resume":
-        outcome = jobs.resume(run)
+        outcome = jobs.resume(run, permit=permit)
     else:
-        outcome = jobs.request(run, "pause" if label == "Pause" else "stop")
+        what: Literal["pause", "stop"] = "pause" if label == "Pause" else "stop"
+        outcome = jobs.request(run, what, permit=permit)
     if not outcome.done:
         st.session_state["control message"] = outcome.message
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import streamlit as st
 
 from alexnet_demo import config, jobs
+from alexnet_demo.access import Permit
 from alexnet_demo.runs import Run, list_runs
+from alexnet_demo.ui import access
 from alexnet_demo.ui.quick import quick_training
 from alexnet_demo.ui.wording import percent, plain
 
@@ -30,7 +31,6 @@ HARDLY_LEARNED = 0.3
 _UPLOAD = "uploaded model"  # session state: name and digest of the uploaded file
 _LINK = "model link"  # session state: the link's model that was taken over already
 _WIDGET = "model picker"
-_TEMPORARY = "weights.safetensors"  # an upload's own name may be none that a disk takes
 
 
 @dataclass(frozen=True)
@@ -249,23 +249,22 @@ def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the file…")
-def _uploaded(digest: str, _file: tuple[str, bytes] | None) -> Classifier:
+def _uploaded(digest: str, _file: tuple[str, bytes, Permit] | None) -> Classifier:
     """The network of an uploaded file, found again by its digest alone."""
     from alexnet_demo.predict import Classifier
 
     if _file is None:
         raise ValueError("The uploaded model is no longer in memory: upload it again.")
-    name, data = _file
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
-        path.write_bytes(data)
-        classifier = Classifier.load(path)
+    classifier = Classifier.from_upload(*_file)
     classifier.digest = digest
     return classifier
 
 
 def _upload_form() -> None:
     """Take a weights file; what does not fit is refused with one sentence."""
+    if not access.controls():
+        access.explain()
+        return
     file = st.file_uploader(
         "Or a file of your own",
         type=["safetensors"],
@@ -289,10 +288,7 @@ def _upload_form() -> None:
 def _check_and_keep(name: str, data: bytes, digest: str) -> None:
     if len(data) > MAX_UPLOAD_BYTES:
         raise ValueError(f"{name} is too large: at most {MAX_UPLOAD_BYTES // 10**6} MB.")
-    try:
-        _uploaded(digest, (_TEMPORARY, data))
-    except ValueError as error:
-        raise ValueError(str(error).replace(_TEMPORARY, name)) from error
+    _uploaded(digest, (name, data, access.permit()))
     record: dict[str, Any] = {"name": name, "digest": digest}
     st.session_state[_UPLOAD] = record
     st.session_state[CHOICE] = UPLOADED
@@ -303,6 +299,10 @@ def _check_and_keep(name: str, data: bytes, digest: str) -> None:
 
 def invite() -> None:
     """Where there is no network yet: one click to train one."""
+    if not access.controls():
+        st.info("There is no model here yet.", icon=":material/hourglass_empty:")
+        access.explain()
+        return
     with st.container(border=True):
         st.subheader("No model yet: train one now", anchor=False)
         st.write(

@@ -7,6 +7,7 @@ import streamlit as st
 
 from alexnet_demo import jobs, pins
 from alexnet_demo.pins import Pin
+from alexnet_demo.ui import access
 from alexnet_demo.ui.wording import plain
 
 HELP = (
@@ -16,13 +17,15 @@ HELP = (
 
 
 def pin_button(pixels: np.ndarray, name: str, label: int | None = None) -> None:
-    """Pin a picture on a click.
+    """Pin a picture on a click; nothing for visitors of a closed server.
 
     Args:
         pixels: as the network sees it, uint8 (side, side).
         name: what it is called; a number is added where another pin is called so.
         label: its class where that is known, 0 to 9.
     """
+    if not access.controls():
+        return
     found = pins.of_next_run()
     picture = Pin(_unused(name, found), np.asarray(pixels), label)
     known = picture.id in {pin.id for pin in found}
@@ -44,6 +47,6 @@ def _unused(name: str, found: tuple[Pin, ...]) -> str:
 
 
 def _pin(picture: Pin) -> None:
-    outcome = jobs.pin(picture)
+    outcome = jobs.pin(picture, permit=access.permit())
     icon = ":material/push_pin:" if outcome.done else ":material/error:"
     st.toast(plain(outcome.message), icon=icon)

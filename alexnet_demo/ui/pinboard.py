@@ -7,14 +7,16 @@ import streamlit as st
 from alexnet_demo import jobs, pins
 from alexnet_demo.config import CLASSES, TEST_SAMPLES
 from alexnet_demo.pins import Pin
-from alexnet_demo.ui import shell, sources
+from alexnet_demo.ui import access, shell, sources
 from alexnet_demo.ui.wording import plain
 
 _CHOSEN = "pins chosen"
 
 
 def pinboard() -> None:
-    """The pins of the next training, and of one that runs."""
+    """The pins of the next training, and of one that runs; nothing for visitors."""
+    if not access.controls():
+        return
     found = {pin.id: pin for pin in pins.of_next_run()}
     with st.expander(f"Pinned pictures: {len(found)}", icon=":material/push_pin:"):
         st.caption(
@@ -37,7 +39,9 @@ def pinboard() -> None:
             if st.button("Pin it", icon=":material/push_pin:", key="pin test picture"):
                 split, place = sources.test_set(), int(number)
                 pixels, label = split.images[place].numpy(), int(split.labels[place])
-                outcome = jobs.pin(Pin(f"Test picture {place}", pixels, label))
+                outcome = jobs.pin(
+                    Pin(f"Test picture {place}", pixels, label), permit=access.permit()
+                )
                 if outcome.done:
                     shell.toast_next(outcome.message)
                     st.rerun()
@@ -50,6 +54,6 @@ def _name(pin: Pin) -> str:
 
 def _take_off(before: frozenset[str]) -> None:
     for gone in before - set(st.session_state[_CHOSEN]):
-        outcome = jobs.unpin(gone)
+        outcome = jobs.unpin(gone, permit=access.permit())
         if not outcome.done:
             st.toast(plain(outcome.message), icon=":material/error:")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from alexnet_demo import jobs, queue
 from alexnet_demo.runs import Run, active_runs, get_run
-from alexnet_demo.ui import shell
+from alexnet_demo.ui import access, shell
 from alexnet_demo.ui.live import seconds_left
 from alexnet_demo.ui.wording import duration, plain
 
@@ -70,6 +70,7 @@ def _row(place: str, run: Run, words: str, marked: bool) -> None:
             "Cancel",
             icon=":material/close:",
             key=f"cancel {run.id}",
+            disabled=not access.controls(),
             on_click=_cancel,
             args=(run.id,),
         )
@@ -85,7 +86,7 @@ def _cancel(run_id: str) -> None:
     run = get_run(run_id)
     if run is None:
         return
-    shell.toast_next(jobs.cancel(run).message)
+    shell.toast_next(jobs.cancel(run, permit=access.permit()).message)
     if not run.directory.exists() and st.query_params.get("run") == run_id:
         del st.query_params["run"]
 

@@ -12,7 +12,7 @@ import streamlit as st
 from alexnet_demo import charts, jobs
 from alexnet_demo.jobs import MAX_NAME, MAX_NOTE
 from alexnet_demo.runs import Run
-from alexnet_demo.ui import models, report, shell
+from alexnet_demo.ui import access, models, report, shell
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import axis_choice, compare_with
 from alexnet_demo.ui.wording import duration, plain
@@ -27,7 +27,8 @@ METRICS = (
 def runs_table(runs: list[Run]) -> None:
     """The runs, newest first; ticked ones are compared, or looked after if it is one."""
     st.subheader("Runs", anchor=False)
-    st.caption("Tick one run to name, download, use or delete it, several to compare them.")
+    can = "name, download, use or delete it" if access.controls() else "download or use it"
+    st.caption(f"Tick one run to {can}, several to compare them.")
     # Ticks are kept by row number under a key: another list of runs must not inherit them.
     key = f"runs {hash(tuple(run.id for run in runs))}"
     rows = _ticks(key)
@@ -113,25 +114,33 @@ def _one(run: Run) -> None:
                 models.use(run)
             _downloads(run)
             report.offer(run)
-            if st.button("Delete", icon=":material/delete:", key="delete run", disabled=run.active):
+            if access.controls() and st.button(
+                "Delete", icon=":material/delete:", key="delete run", disabled=run.active
+            ):
                 _confirm_delete(run)
         report.wait(run)
-        with st.form(f"label {run.id}", border=False):
-            name = st.text_input(
-                "Name", run.name, max_chars=MAX_NAME, help="Empty: the automatic name."
-            )
-            note = st.text_area("Note", run.note, max_chars=MAX_NOTE, height=80)
-            if st.form_submit_button("Save name and note", icon=":material/save:"):
-                given = "" if name == run.default_name else name
-                outcome = jobs.label(run, given, note)
-                if outcome.done:
-                    shell.toast_next(outcome.message)
-                    st.rerun()
-                st.error(plain(outcome.message), icon=":material/error:")
+        if access.controls():
+            _label(run)
+
+
+def _label(run: Run) -> None:
+    with st.form(f"label {run.id}", border=False):
+        name = st.text_input(
+            "Name", run.name, max_chars=MAX_NAME, help="Empty: the automatic name."
+        )
+        note = st.text_area("Note", run.note, max_chars=MAX_NOTE, height=80)
+        if st.form_submit_button("Save name and note", icon=":material/save:"):
+            given = "" if name == run.default_name else name
+            outcome = jobs.label(run, given, note, permit=access.permit())
+            if outcome.done:
+                shell.toast_next(outcome.message)
+                st.rerun()
+            st.error(plain(outcome.message), icon=":material/error:")
 
 
 def _downloads(run: Run) -> None:
-    if run.best.is_file():
+    # Not for visitors: each click holds the whole file in the server's memory.
+    if run.best.is_file() and access.controls():
         st.download_button(
             "Weights",
             run.best.read_bytes,  # read when clicked: the full network has 187 MB
@@ -185,7 +194,7 @@ def _confirm_delete(run: Run) -> None:
     st.caption(run.id)
     with st.container(horizontal=True):
         if st.button("Delete for good", icon=":material/delete_forever:", key="confirm delete"):
-            outcome = jobs.delete(run)
+            outcome = jobs.delete(run, permit=access.permit())
             if outcome.done:
                 if st.query_params.get("run") == run.id:
                     del st.query_params["run"]

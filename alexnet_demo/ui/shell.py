@@ -8,7 +8,7 @@ import streamlit as st
 
 from alexnet_demo import jobs
 from alexnet_demo.runs import LIVE, Run, current_run, get_run
-from alexnet_demo.ui import tour
+from alexnet_demo.ui import access, tour
 from alexnet_demo.ui.navigation import ARCHITECTURE, HOME, PREDICT, RESULTS, TOUR, TRAIN, link
 from alexnet_demo.ui.wording import percent, plain
 
@@ -55,6 +55,7 @@ def page(title: str, lead: str = "", *, wide: bool = True, heading: str | None =
     st.html(_FRONTEND / "style.css")
     with st.sidebar:
         _menu()
+        access.lock()
         _current_run()
     if message := st.session_state.pop(_TOAST, None):
         st.toast(plain(message))

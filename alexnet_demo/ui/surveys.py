@@ -15,16 +15,20 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 import streamlit as st
 
+from alexnet_demo.broker import BROKER
 from alexnet_demo.config import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.results import Results
 from alexnet_demo.ui.wording import duration, plain
 
 if TYPE_CHECKING:  # torch takes seconds to import
+    from torch import Tensor
+
     from alexnet_demo.atlas import Atlas
     from alexnet_demo.predict import Classifier
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Survey[Any]")
+PIECE = 16  # pictures at a time: whoever asks about one meanwhile waits for no more
 MOST = 16  # surveys held in memory; what is on disk is read again
 _ONCE = "This is done once, then kept."
 
@@ -153,6 +157,20 @@ def _office() -> _Office:
     return _Office()
 
 
+def _unhurried(classifier: Classifier) -> Callable[[np.ndarray], tuple[Tensor, Tensor]]:
+    """Ask a network about many pictures while nobody else waits for an answer."""
+
+    def outputs(pixels: np.ndarray) -> tuple[Tensor, Tensor]:
+        import torch
+
+        pieces = [pixels[first : first + PIECE] for first in range(0, len(pixels), PIECE)]
+        found = [BROKER.unhurried(partial(classifier.outputs, piece)) for piece in pieces]
+        logits, features = zip(*found, strict=True)
+        return torch.cat(logits), torch.cat(features)
+
+    return outputs
+
+
 def of_test_set(classifier: Classifier, *, again: bool = False) -> Survey[tuple[Results, Atlas]]:
     """What a network says of the test pictures, and where they lie for it.
 
@@ -169,7 +187,7 @@ def of_test_set(classifier: Classifier, *, again: bool = False) -> Survey[tuple[
     def ask(progress: Survey[tuple[Results, Atlas]]) -> tuple[Results, Atlas]:
         from alexnet_demo import survey
 
-        return survey.of_test_set(classifier, progress.tell)
+        return survey.of_test_set(classifier, progress.tell, _unhurried(classifier))
 
     new: Survey[tuple[Results, Atlas]] = Survey(TEST_SAMPLES)
     return _office().survey((classifier.digest, "test"), new, kept, ask, again)
@@ -188,7 +206,7 @@ def of_training_set(
     def ask(progress: Survey[np.ndarray]) -> np.ndarray:
         from alexnet_demo import survey
 
-        return survey.of_training_set(classifier, places, progress.tell)
+        return survey.of_training_set(classifier, places, progress.tell, _unhurried(classifier))
 
     new: Survey[np.ndarray] = Survey(TRAIN_SAMPLES)
     return _office().survey((classifier.digest, "training"), new, kept, ask, again)

@@ -9,7 +9,7 @@ import streamlit as st
 from alexnet_demo import charts, jobs, queue
 from alexnet_demo.config import CHOICES, LIMITS, RECIPES, TrainConfig
 from alexnet_demo.runs import Run
-from alexnet_demo.ui import draft, exports, probes
+from alexnet_demo.ui import access, draft, exports, probes
 from alexnet_demo.ui.cost_line import cost_line, offers, seconds
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.lr_finder import lr_finder
@@ -240,7 +240,7 @@ def _start_clicked(settings: TrainConfig | None) -> bool:
 
 
 def _start(settings: TrainConfig) -> None:
-    outcome = jobs.start(settings, seconds(settings))
+    outcome = jobs.start(settings, seconds(settings), permit=access.permit())
     if outcome.done and outcome.run_id:
         draft.leave_address()
         st.query_params["run"] = outcome.run_id

@@ -6,6 +6,7 @@ import io
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import settle
 from PIL import Image
@@ -83,7 +84,7 @@ def test_figures_are_saved_as_files_that_stand_alone(page: Page, app_url: str):
     with Image.open(io.BytesIO(picture)) as image:
         assert image.size == (2 * int(root.attrib["width"]), 2 * int(root.attrib["height"]))
         assert image.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
-        assert min(image.convert("L").tobytes()) < 60  # the names are dark on it
+        assert np.asarray(image.convert("L"))[-92:].min() < 60  # the names are dark on it
 
     plot = page.locator(".live-plot").first
     plot.scroll_into_view_if_needed()

@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -191,22 +192,35 @@ def test_an_ended_run_asks_the_cluster_nothing(dashboard: Dashboard, monkeypatch
 # ---------------------------------------------------------------------------- Ray itself
 
 
+def agents() -> dict[str, int]:
+    """Ports of a node's helpers, chosen here: Ray gives them no more than 15 s to choose some."""
+    names = (
+        *("metrics_agent_port", "metrics_export_port"),
+        *("runtime_env_agent_port", "dashboard_agent_listen_port"),
+    )
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in names]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return {n: each.getsockname()[1] for n, each in zip(names, sockets, strict=True)}
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head without devices, and two nodes of one CPU."""
     if not sys.platform.startswith("linux"):
         pytest.skip("several nodes on one machine: only on Linux")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_DASHBOARD_STARTUP_TIMEOUT_S", "300")
+        patch.setenv("RAY_DASHBOARD_STARTUP_TIMEOUT_S", "600")
         patch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         patch.setenv("OMP_NUM_THREADS", "1")
         pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-ray.txt")
         from ray.cluster_utils import Cluster
 
-        head = {"num_cpus": 0, "include_dashboard": True, "dashboard_port": 0}
+        head = {"num_cpus": 0, "include_dashboard": True, "dashboard_port": 0, **agents()}
         made = Cluster(initialize_head=True, head_node_args=head)
         for _ in range(2):
-            made.add_node(num_cpus=1)
+            made.add_node(num_cpus=1, **agents())
         yield made
         made.shutdown()
 

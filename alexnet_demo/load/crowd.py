@@ -143,8 +143,11 @@ async def _visit(
         except LostError as error:
             tally.lost += 1
             tally.problems.append(str(error))
+            with suppress(LostError):  # as people do: what is still on its way answers nothing
+                await session.close()
+                await session.open("Predict")
         last = picture
-        due += PAUSE * dice.uniform(0.8, 1.2)
+        due = max(due + PAUSE * dice.uniform(0.8, 1.2), time.monotonic())
 
 
 async def _look_around(session: Session, path: str, tally: Tally) -> None:

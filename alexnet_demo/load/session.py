@@ -59,11 +59,12 @@ class Session:
         self._socket: ClientConnection
 
     async def open(self, path: str = "") -> None:
-        """Connect and show the page of that path; the app's first one without.
+        """Connect anew and show the page of that path; the app's first one without.
 
         Raises:
             LostError: when the server does not answer.
         """
+        self._page, self._states, self._files = "", {}, {}
         try:
             await asyncio.to_thread(self._http.get, f"{self.url}/_stcore/health", timeout=30)
             split = urlsplit(self.url)

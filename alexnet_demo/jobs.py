@@ -24,10 +24,20 @@ from filelock import FileLock
 
 from alexnet_demo import config
 from alexnet_demo.config import ConfigError, TrainConfig
-from alexnet_demo.files import read_json, write_json
-from alexnet_demo.runs import Run, alive, change, list_runs, new_run_directory, prepare, register
+from alexnet_demo.files import parse_json, read_json, write_json
+from alexnet_demo.runs import (
+    MAX_NAME,
+    MAX_NOTE,
+    Run,
+    alive,
+    change,
+    list_runs,
+    new_run_directory,
+    prepare,
+    register,
+)
+from alexnet_demo.text import one_line, readable
 
-MAX_NAME, MAX_NOTE = 80, 2_000
 LR_TESTS = ".lr-find"  # folder under runs/
 LR_ERROR = "alexnet_demo train: "
 """What the command puts before the one sentence that says why it failed."""
@@ -136,7 +146,7 @@ def delete(run: Run) -> Outcome:
 
 def label(run: Run, name: str, note: str) -> Outcome:
     """Give a run a name and a note; an empty name brings back the automatic one."""
-    record = {"name": " ".join(name.split())[:MAX_NAME], "note": note.strip()[:MAX_NOTE]}
+    record = {"name": one_line(name)[:MAX_NAME], "note": readable(note)[:MAX_NOTE]}
     try:
         write_json(run.directory / "label.json", record)
     except OSError as error:
@@ -267,7 +277,7 @@ def lr_trials(test_id: str) -> LrTest | None:
         words = (directory / "train.log").read_text(errors="replace").strip().splitlines()
     except OSError:
         return None
-    records = [json.loads(line) for line in lines if line.endswith("\n")]
+    records = [_parsed(line) for line in lines if line.endswith("\n")]
     trials = [record for record in records if "lr" in record]
     suggestion = next((r["suggested_lr"] for r in records if "suggested_lr" in r), None)
     if running or suggestion is not None:
@@ -275,6 +285,15 @@ def lr_trials(test_id: str) -> LrTest | None:
     said = [word for word in words if word.startswith(LR_ERROR)]
     killed = "The test was killed from outside or ran out of memory."
     return LrTest(trials, None, False, said[-1].removeprefix(LR_ERROR) if said else killed)
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """The object in a line; empty where it is damaged."""
+    try:
+        record = parse_json(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def running_lr_test() -> str | None:

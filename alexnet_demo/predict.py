@@ -23,6 +23,7 @@ from alexnet_demo.config import CLASSES, channels
 from alexnet_demo.device import DTYPES, choose_precision
 from alexnet_demo.model import AlexNet
 from alexnet_demo.preprocess import (
+    SIDE,
     SUFFIXES,
     Choices,
     Kind,
@@ -133,7 +134,14 @@ class Classifier:
             raise checkpoint.CheckpointError(
                 f"{Path(weights).name} cannot be used: {error}."
             ) from error
-        return cls(model, info, target, certainty)
+        found = cls(model, info, target, certainty)
+        grounds = np.stack([np.full((SIDE, SIDE), level, np.uint8) for level in (0, 255)])
+        if not np.isfinite(found.probabilities(grounds)).all():
+            raise checkpoint.CheckpointError(
+                f"{Path(weights).name} cannot be used: its weights are so large that its answers "
+                "are no numbers."
+            )
+        return found
 
     def outputs(self, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
         """Logits and what they were made from.

@@ -16,7 +16,7 @@ PACKAGE = "alexnet_demo"
 CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init__")
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
-TORCH_FREE = ("config", "cost", "events", "files", "runs", "jobs", "charts")
+TORCH_FREE = ("config", "cost", "events", "files", "text", "runs", "jobs", "charts")
 HEAVY = ("torch", "torchvision")
 
 
@@ -102,9 +102,11 @@ def test_home_never_comes_to_torch() -> None:
 @pytest.mark.parametrize(
     ("module", "known"),
     [
-        ("events", set()),
-        ("runs", {"config", "events", "files"}),
-        ("jobs", {"config", "files", "runs"}),
+        ("text", set()),
+        ("files", set()),
+        ("events", {"files"}),
+        ("runs", {"config", "events", "files", "text"}),
+        ("jobs", {"config", "files", "runs", "text"}),
     ],
 )
 def test_what_records_and_jobs_may_know(module: str, known: set[str]) -> None:

@@ -156,7 +156,7 @@ def explore(summary: Summary, *, trained: bool) -> None:
         trained: whether trained networks have these layers, to look inside them.
     """
     state = st.session_state.get("arch_diagram") or {}
-    chosen = state.get("layer") or FIRST_CHOICE
+    chosen = _known(state.get("layer"), summary) or FIRST_CHOICE
     result = _diagram()(
         data={"svg": _drawing(summary), "layer": chosen},
         default={"layer": chosen},
@@ -169,7 +169,7 @@ def explore(summary: Summary, *, trained: bool) -> None:
         "upright. Choose a block by click or arrow key."
     )
     with st.container(border=True, key="arch-layer"):
-        name = result.layer or chosen
+        name = _known(result.layer, summary) or chosen
         if name == "input":
             _explain_input(summary.input_shape)
         else:
@@ -179,6 +179,12 @@ def explore(summary: Summary, *, trained: bool) -> None:
                 _explain(layer, summary)
             else:
                 inside.show(view, layer)
+
+
+def _known(sent: object, summary: Summary) -> str | None:
+    """The chosen block's name; a browser can send anything."""
+    names = ["input", *(layer.name for layer in summary.layers)]
+    return sent if isinstance(sent, str) and sent in names else None
 
 
 def _explain_input(shape: Shape) -> None:

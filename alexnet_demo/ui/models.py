@@ -161,9 +161,9 @@ def describe(classifier: Classifier) -> str:
     width = classifier.model.width
     facts = ["The article's AlexNet" if width == 1 else f"AlexNet at {width:g} of its width"]
     epoch, accuracy = classifier.info.get("epoch"), classifier.info.get("test_accuracy")
-    if isinstance(epoch, int):
+    if isinstance(epoch, int) and 0 <= epoch < 10**6:
         facts.append(f"epoch {epoch}")
-    if isinstance(accuracy, (int, float)):
+    if isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1:
         facts.append(f"test accuracy {accuracy * 100:.1f} %")
     return " · ".join(facts)
 

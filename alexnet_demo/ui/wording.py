@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from alexnet_demo.text import one_line
+
 
 def duration(seconds: float) -> str:
     """Such as ``45 s``, ``2 min 05 s`` or ``7 h 24 min``."""
@@ -26,5 +28,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is, such as a file's name."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-|<>~$:])", r"\\\1", text)
+    """Text that Markdown shows as it is, in one line, such as a file's name."""
+    line = one_line(text)
+    escaped = re.sub(r"([\\`*_{}\[\]()#+\-|<>~$:&@!]|(?<=www)\.)", r"\\\1", line)
+    return re.sub(r"^(\d+)\.", r"\1\\.", escaped)  # which would begin a list

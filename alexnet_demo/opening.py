@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from threading import Lock
@@ -20,6 +21,8 @@ _UNREADABLE = "This is not a picture that can be read: use PNG, JPEG, WebP, GIF,
 _LARGE = 4_000_000  # pixels; of larger pictures only one is decoded at a time
 _large_ones = Lock()
 _STRIP = 1_000_000  # pixels that are converted at a time
+# One picture could fill the log: Pillow warns of every entry of damaged metadata.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

@@ -195,6 +195,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
         segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + bytes(65_000)) * 280
     ),
     "GIF of 50 million pixels": lambda: gif(10_000, 5_000),
+    "GIF of 50 million pixels, whole": lambda: encode(Image.new("P", (10_000, 5_000)), "GIF"),
     "GIF with an endless comment": lambda: gif_comment(75_000),
     "GIF of 10,000 frames": lambda: frames(10_000, "GIF"),
     "WebP of 10,000 frames": lambda: frames(10_000, "WEBP"),

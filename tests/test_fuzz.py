@@ -183,15 +183,17 @@ def test_any_pixels_in_any_shape(tier: str) -> None:
     def check(case: tuple[int, int, int, str]) -> None:
         width, height, seed, mode = case
         rng = np.random.default_rng(seed)
-        pixels = rng.choice([0, 40, 128, 250, 255], (height, width, 4), p=rng.dirichlet([0.3] * 5))
+        # Mostly one tone, or stripes and noise of several.
+        tones = rng.choice(np.array([0, 40, 128, 250, 255], np.uint8), rng.integers(1, 9))
+        pixels = tones[rng.integers(0, len(tones), (height, width, 4), np.uint8)]
         try:
-            prepared = prepare(Image.fromarray(pixels.astype(np.uint8)).convert(mode))
+            prepared = prepare(Image.fromarray(pixels).convert(mode))
         except PictureError as error:
             assert str(error).endswith(".")
         else:
             assert all(view.dtype == np.uint8 and view.ndim == 2 for view in prepared.views)
 
-    side = st.one_of(st.integers(1, 40), st.sampled_from([1, 2, 28, 600, 3_000]))
+    side = st.one_of(st.integers(1, 40), st.sampled_from([1, 2, 28, 600, 1_200]))
     modes = st.sampled_from(["RGBA", "RGB", "L", "1", "LA", "P", "CMYK", "F", "I"])
     fuzz(tier, 300, st.tuples(side, side, st.integers(0, 2**31), modes), check)
 

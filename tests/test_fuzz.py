@@ -366,7 +366,7 @@ def test_weight_files_with_lying_headers(tier: str, narrow: bytes) -> None:
 
 # ------------------------------------------------------------------ names and what a browser sends
 
-MARKDOWN = set("\\`*_{}[]()#+-|<>~$:&@!")
+MARKDOWN = set("\\`*_{}[]()#+-|<>~$:&!")
 
 
 @TIERS

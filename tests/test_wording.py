@@ -8,8 +8,8 @@ from alexnet_demo.ui.wording import plain
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("[a](http://b.c)", r"\[a\]\(http\://b.c\)"),
-        ("www.a.b or a@b.c", r"www\.a.b or a\@b.c"),
+        ("[a](HTTP://b.c)", "\\[a\\]\\(HTTP\\:\u2060//b.c\\)"),
+        ("www.a.b or a@b.c", "www\u2060.a.b or a@\u2060b.c"),
         ("&lt;b&gt; ![x]", r"\&lt;b\&gt; \!\[x\]"),
         ("1. first", r"1\. first"),
         ("# a\n# b\x00", r"\# a \# b"),

@@ -29,6 +29,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 def plain(text: str) -> str:
     """Text that Markdown shows as it is, in one line, such as a file's name."""
-    line = one_line(text)
-    escaped = re.sub(r"([\\`*_{}\[\]()#+\-|<>~$:&@!]|(?<=www)\.)", r"\\\1", line)
+    # Addresses become links even where they are escaped: an unseen joiner parts them.
+    line = re.sub(r"(?i)(https?:|www(?=\.)|@)", "\\1\u2060", one_line(text))
+    escaped = re.sub(r"([\\`*_{}\[\]()#+\-|<>~$:&!])", r"\\\1", line)
     return re.sub(r"^(\d+)\.", r"\1\\.", escaped)  # which would begin a list

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
@@ -420,7 +421,7 @@ def _add_tests(
         figure.add_scatter(
             x=_along(axis, points),
             y=[e[f"test_{metric}"] for e in points],
-            name=name,
+            name=html.escape(name, quote=False),  # Plotly takes it for HTML
             mode="lines+markers",
             line={"color": colors[place % len(colors)], "width": 2.5},
             hovertemplate=f"{number}<extra>%{{fullData.name}}, {_AT[axis]}</extra>",

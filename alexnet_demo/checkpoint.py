@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from alexnet_demo.config import CLASSES
-from alexnet_demo.files import write_atomically
+from alexnet_demo.files import parse_json, write_atomically
 from alexnet_demo.model import AlexNet, folded
 from alexnet_demo.quantize import SCHEME, dequantize, quantize
 
@@ -29,6 +29,7 @@ MODEL_PREFIX = "model."
 NORM = "net.norm1.weight"  # in the state of a training with batch normalisation
 CERTAINTY_PREFIX = "certainty."
 MAX_WIDTH = 4.0
+MAX_HEADER = 2**20  # bytes of what stands before the tensors; that of a whole training has 20,000
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
@@ -111,11 +112,12 @@ def load(path: Path, prefix: str = "") -> tuple[dict[str, Tensor], dict[str, Any
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint at {path}.")
     try:
+        _check_header(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
             tensors = {name: file.get_tensor(name) for name in names}
-        info = json.loads(metadata.get(METADATA_KEY, "{}"))
+        info = parse_json(metadata.get(METADATA_KEY, "{}"))
         whole = not prefix and CHECKSUM_KEY in metadata
         if whole and metadata[CHECKSUM_KEY] != str(_checksum(tensors)):
             raise ValueError("its checksum is wrong")
@@ -125,6 +127,13 @@ def load(path: Path, prefix: str = "") -> tuple[dict[str, Tensor], dict[str, Any
             "another kind. Nothing else is opened, since other kinds can run code."
         ) from error
     return tensors, info if isinstance(info, dict) else {}
+
+
+def _check_header(path: Path) -> None:
+    """Refuse a header that would take gigabytes to read: its length are the first eight bytes."""
+    with path.open("rb") as file:
+        if int.from_bytes(file.read(8), "little") > MAX_HEADER:
+            raise ValueError("the header is too long")
 
 
 def load_part(path: Path, prefix: str) -> dict[str, Tensor]:
@@ -199,12 +208,12 @@ def join_state(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[
 def _name_article_keys(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename ``net.0.weight``, as the article's class calls it, to ``net.conv1.weight``."""
     with torch.device("meta"):
-        names = [name for name, _ in AlexNet().net.named_children()]
+        names = {str(i): name for i, (name, _) in enumerate(AlexNet().net.named_children())}
     renamed = {}
     for key, tensor in tensors.items():
         parts = key.split(".")
-        if len(parts) == 3 and parts[1].isdecimal() and int(parts[1]) < len(names):
-            parts[1] = names[int(parts[1])]
+        if len(parts) == 3 and (name := names.get(parts[1])):
+            parts[1] = name
         renamed[".".join(parts)] = tensor
     return renamed
 

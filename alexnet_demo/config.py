@@ -247,9 +247,18 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrainConfig:
-        """Read a config that `to_json` wrote, also an older one with fewer or other fields."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{name: value for name, value in record.items() if name in known})
+        """Read a config that `to_json` wrote, also an older one with fewer or other fields.
+
+        Raises:
+            ConfigError: when a value is of another kind than it should be, or out of range.
+        """
+        plain = cls()
+        known = {f.name: getattr(plain, f.name) for f in fields(cls) if f.name in record}
+        for name, usual in known.items():
+            kinds = (int, float) if type(usual) is float else (type(usual),)
+            if type(record[name]) not in kinds:
+                raise ConfigError(f"The setting {name} must be of the kind of {usual!r}.")
+        return cls(**{name: record[name] for name in known})
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -19,7 +19,6 @@ Imports no torch. The kinds, besides ``event`` and ``time`` (seconds since 1970)
 from __future__ import annotations
 
 import json
-import math
 import os
 import threading
 import time
@@ -28,6 +27,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TextIO, TypeVar
+
+from alexnet_demo.files import parse_json
 
 Event = dict[str, Any]
 
@@ -46,6 +47,11 @@ NUMBERS = {
     "end": (),
     "error": (),
 }
+MAX_NUMBER = 1e15
+"""Beyond it lies no number that an event can mean; sums and dates of them would overflow."""
+# What else an event may hold, and must hold as such.
+MORE_NUMBERS = ("width", "lr", "parameters", "processes", "epochs_done")
+MORE_TEXTS = ("device", "device_name", "precision", "memory_format", "commit", "message", "reason")
 
 
 class EventWriter:
@@ -102,19 +108,27 @@ class EventReader:
 
 def _parse(line: bytes) -> Event | None:
     try:
-        event = json.loads(line)
+        event = parse_json(line)
     except ValueError:
         return None
     return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def _complete(event: Event) -> bool:
-    """Whether an event is of a known kind and holds the numbers that belong to it."""
+    """Whether an event is of a known kind and holds what belongs to it, as it should be."""
     names = NUMBERS.get(event["event"])
-    return names is not None and all(
-        isinstance(value, int | float) and math.isfinite(value)
-        for value in (event.get(name) for name in (*names, "time"))
+    return (
+        names is not None
+        and all(_is_number(event.get(name)) for name in (*names, "time"))
+        and all(_is_number(event.get(name, 0)) for name in MORE_NUMBERS)
+        and all(isinstance(event.get(name, ""), str) for name in MORE_TEXTS)
+        and isinstance(event.get("config", {}), dict)
     )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that can be worked with; NaN is none."""
+    return isinstance(value, int | float) and abs(value) <= MAX_NUMBER
 
 
 @dataclass

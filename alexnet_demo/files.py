@@ -67,10 +67,26 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The value in a JSON text that somebody else may have written.
+
+    Raises:
+        ValueError: when it is damaged, nested too deep, or holds half a character (a lone
+            surrogate), which can be neither shown nor written.
+    """
+    try:
+        value = json.loads(text)
+        if (b"\\ud" if isinstance(text, bytes) else "\\ud") in text.lower():  # type: ignore[operator]
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deep") from error
+    return value
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; empty where it is missing or damaged."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

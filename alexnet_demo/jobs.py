@@ -28,11 +28,13 @@ from filelock import FileLock
 from alexnet_demo import config, local_jobs, pins, queue, ray_jobs
 from alexnet_demo.access import CONTROLLER, VISITOR, Permit, refusal
 from alexnet_demo.config import ConfigError, TrainConfig
-from alexnet_demo.files import read_json, write_atomically, write_json
+from alexnet_demo.files import parse_json, read_json, write_atomically, write_json
 from alexnet_demo.pins import Pin
 from alexnet_demo.runs import (
     FAILURE,
     LIVE,
+    MAX_NAME,
+    MAX_NOTE,
     Run,
     active_runs,
     alive,
@@ -44,9 +46,9 @@ from alexnet_demo.runs import (
     register_job,
     registered,
 )
+from alexnet_demo.text import one_line, readable
 
 Pins = tuple[Pin, ...]
-MAX_NAME, MAX_NOTE = 80, 2_000
 LR_TESTS = ".lr-find"  # folder under runs/
 ATTENDANT = ".queue"  # likewise, of the process that attends the queue
 QUEUE_SECONDS = 1.0
@@ -290,7 +292,7 @@ def label(run: Run, name: str, note: str, *, permit: Permit = VISITOR) -> Outcom
     """Give a run a name and a note; an empty name brings back the automatic one."""
     if closed := refusal(permit):
         return Outcome(False, closed, run.id)
-    record = {"name": " ".join(name.split())[:MAX_NAME], "note": note.strip()[:MAX_NOTE]}
+    record = {"name": one_line(name)[:MAX_NAME], "note": readable(note)[:MAX_NOTE]}
     try:
         write_json(run.directory / "label.json", record)
     except OSError as error:
@@ -438,7 +440,7 @@ def lr_trials(test_id: str) -> LrTest | None:
         words = (directory / "train.log").read_text(errors="replace").strip().splitlines()
     except OSError:
         return None
-    records = [json.loads(line) for line in lines if line.endswith("\n")]
+    records = [_parsed(line) for line in lines if line.endswith("\n")]
     trials = [record for record in records if "lr" in record]
     suggestion = next((r["suggested_lr"] for r in records if "suggested_lr" in r), None)
     if running or suggestion is not None:
@@ -446,6 +448,15 @@ def lr_trials(test_id: str) -> LrTest | None:
     said = [word for word in words if word.startswith(FAILURE)]
     killed = "The test was killed from outside or ran out of memory."
     return LrTest(trials, None, False, said[-1].removeprefix(FAILURE) if said else killed)
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """The object in a line; empty where it is damaged."""
+    try:
+        record = parse_json(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def running_lr_test() -> str | None:

@@ -26,6 +26,7 @@ from alexnet_demo.device import DTYPES, choose_precision
 from alexnet_demo.files import sha256
 from alexnet_demo.model import AlexNet
 from alexnet_demo.preprocess import (
+    SIDE,
     SUFFIXES,
     Choices,
     Kind,
@@ -129,7 +130,14 @@ class Classifier:
         """
         target = device.resolve(device_name)
         model, info = checkpoint.load_weights(weights)
-        return cls(model, info, target, certainty_of(weights, model, info))
+        found = cls(model, info, target, certainty_of(weights, model, info))
+        grounds = np.stack([np.full((SIDE, SIDE), level, np.uint8) for level in (0, 255)])
+        if not np.isfinite(found.probabilities(grounds)).all():
+            raise checkpoint.CheckpointError(
+                f"{Path(weights).name} cannot be used: its weights are so large that its answers "
+                "are no numbers."
+            )
+        return found
 
     @classmethod
     def load_noted(cls, weights: Path, device_name: str = "cpu") -> Classifier:

@@ -20,7 +20,6 @@ A run is a directory under ``runs/``, and nothing else is shared between trainer
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -41,7 +40,8 @@ from filelock import FileLock
 from alexnet_demo import __version__, config, pins, ray_jobs
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.events import Event, History, follow
-from alexnet_demo.files import read_json, write_json
+from alexnet_demo.files import parse_json, read_json, write_json
+from alexnet_demo.text import one_line, readable
 
 State = Literal[
     "queued",
@@ -62,6 +62,8 @@ FAILURE = "alexnet_demo train: "
 """What the command puts before the one sentence that says why it failed."""
 FULL = 2**20
 """Free bytes below which a disk is called full."""
+MAX_NAME, MAX_NOTE = 80, 2_000  # characters of a run's name and of its note
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 RESUMABLE = ("paused", "stopped", "failed", "interrupted", "finished")
 
 
@@ -148,7 +150,8 @@ class Run:
             ConfigError: when they are nowhere to be read.
         """
         try:
-            return TrainConfig.from_json(json.loads((self.directory / "config.json").read_text()))
+            text = (self.directory / "config.json").read_text(encoding="utf-8")
+            return TrainConfig.from_json(parse_json(text))
         except (OSError, TypeError, ValueError, AttributeError) as error:
             with suppress(KeyError, TypeError, ValueError, AttributeError):
                 return TrainConfig.from_json((self.history.start or {})["config"])
@@ -165,7 +168,7 @@ class Run:
     @property
     def name(self) -> str:
         """The name a user gave, else recipe and start time."""
-        return str(self._label.get("name") or self.default_name)
+        return one_line(self._label.get("name"))[:MAX_NAME] or self.default_name
 
     @property
     def default_name(self) -> str:
@@ -176,14 +179,16 @@ class Run:
 
     @property
     def note(self) -> str:
-        return str(self._label.get("note") or "")
+        return readable(self._label.get("note"))[:MAX_NOTE]
 
     @property
     def started(self) -> datetime:
         """Local time at which the run was first started, from its id."""
         with suppress(ValueError):
             return datetime.strptime(self.id[:15], "%Y%m%d-%H%M%S")
-        return datetime.fromtimestamp(self.history.began or self.directory.stat().st_mtime)
+        with suppress(ValueError, OverflowError, OSError):  # a time that no calendar has
+            return datetime.fromtimestamp(self.history.began or 0.0)
+        return datetime.fromtimestamp(self.directory.stat().st_mtime)
 
     @property
     def state(self) -> State:
@@ -212,7 +217,8 @@ class Run:
 
     def _spoken(self, job: dict[str, Any]) -> bool:
         """Whether the newest launch has told an event."""
-        return self.history.marks > job.get("marks", 0)
+        marks = job.get("marks", 0)
+        return self.history.marks > (marks if isinstance(marks, int) else 0)
 
     def _over(self, job: dict[str, Any]) -> bool:
         """Whether the newest launch has told its end."""
@@ -249,14 +255,16 @@ class Run:
     @property
     def stopped_early(self) -> bool:
         """Whether early stopping ended it before its planned epochs."""
-        planned = (self.history.start or {}).get("config", {}).get("epochs", self.config.epochs)
+        planned = (self.history.start or {}).get("config", {}).get("epochs")
+        if not isinstance(planned, int):
+            planned = self.config.epochs
         return self.state == "finished" and len(self.history.epochs) < planned
 
     @property
     def requested(self) -> str:
         """ "pause", "stop" or "" ."""
-        with suppress(OSError):
-            return (self.directory / "request").read_text()
+        with suppress(OSError, ValueError):
+            return (self.directory / "request").read_text(encoding="utf-8")
         return ""
 
     @property
@@ -265,7 +273,7 @@ class Run:
         state, end = self.state, self.history.end
         if state == "failed":
             if end and end["event"] == "error":
-                return str(end.get("message", ""))
+                return one_line(end.get("message"))
             return self._last_words() or "The trainer ended before it could begin: see the log."
         if state == "interrupted":
             kept = "Resume goes on from its last checkpoint." if self.states else ""
@@ -350,7 +358,7 @@ def _alive(job: dict[str, Any]) -> bool:
         process = psutil.Process(int(job["pid"]))
         same = abs(_started(process) - float(job["started"])) < 1.0
         return same and process.status() != psutil.STATUS_ZOMBIE
-    except (KeyError, TypeError, ValueError, psutil.Error):
+    except (KeyError, TypeError, ValueError, OverflowError, psutil.Error):
         return False
 
 
@@ -358,17 +366,17 @@ def _alive(job: dict[str, Any]) -> bool:
 
 
 def list_runs() -> list[Run]:
-    """All runs, newest first."""
+    """All runs, newest first; a directory whose name could be no run's id is none."""
     if not config.RUNS_DIR.is_dir():
         return []
-    directories = [d for d in config.RUNS_DIR.iterdir() if (d / "config.json").is_file()]
-    visible = [d for d in directories if not d.name.startswith(".")]
-    return sorted(map(Run, visible), key=lambda run: (run.started, run.id), reverse=True)
+    names = [d for d in config.RUNS_DIR.iterdir() if _ID.fullmatch(d.name)]
+    found = [d for d in names if (d / "config.json").is_file()]
+    return sorted(map(Run, found), key=lambda run: (run.started, run.id), reverse=True)
 
 
 def get_run(run_id: str) -> Run | None:
     """The run of that id, or None; an id that could leave ``runs/`` is none."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", run_id):
+    if not _ID.fullmatch(run_id):
         return None
     directory = config.RUNS_DIR / run_id
     return Run(directory) if (directory / "config.json").is_file() else None

@@ -17,7 +17,7 @@ CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
 TORCH_FREE = (
-    *("config", "cost", "events", "files", "runs", "queue", "jobs", "charts", "diagrams"),
+    *("config", "cost", "events", "files", "text", "runs", "queue", "jobs", "charts", "diagrams"),
     *("moments", "pins", "published", "source", "script", "access", "broker"),
     *("tsne", "plots", "pictures", "wording", "findings"),
 )
@@ -118,12 +118,20 @@ def test_home_never_comes_to_torch() -> None:
 @pytest.mark.parametrize(
     ("module", "known"),
     [
-        ("events", set()),
+        ("text", set()),
+        ("files", set()),
+        ("events", {"files"}),
         ("ray_jobs", {"config"}),
-        ("runs", {"config", "events", "files", "pins", "ray_jobs"}),
+        ("runs", {"config", "events", "files", "pins", "ray_jobs", "text"}),
         ("queue", {"config", "files", "runs"}),
         ("local_jobs", {"config", "runs"}),
-        ("jobs", {"access", "config", "files", "pins", "ray_jobs", "runs", "queue", "local_jobs"}),
+        (
+            "jobs",
+            {
+                *("access", "config", "files", "local_jobs", "pins", "queue"),
+                *("ray_jobs", "runs", "text"),
+            },
+        ),
     ],
 )
 def test_what_records_and_jobs_may_know(module: str, known: set[str]) -> None:

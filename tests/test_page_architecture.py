@@ -357,3 +357,10 @@ def test_the_markdown_table_holds_every_layer() -> None:
     lines = layer_table.to_markdown(records).splitlines()
     assert len(lines) == len(records) + 2
     assert len({line.count(" | ") for line in lines}) == 1
+
+
+@pytest.mark.parametrize("layer", ["conv9", 7, ["conv1"], {"a": 1}])
+def test_a_layer_that_is_none_does_no_harm(opened: AppTest, layer: object) -> None:
+    opened.session_state["arch_diagram"] = {"layer": layer}
+    opened.run()
+    assert not opened.exception

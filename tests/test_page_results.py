@@ -130,7 +130,7 @@ def test_the_greatest_mistake_is_open_at_first_and_a_chosen_cell_afterwards(
     assert f"{found.confusion[9, 9]:,} test pictures: Ankle boot, and known" in text(app)
 
 
-@pytest.mark.parametrize("cell", [[10, 0], ["a", 1], 7, [1], {"x": 1}])
+@pytest.mark.parametrize("cell", [[10, 0], ["a", 1], 7, [1], {"x": 1}, [float("inf"), 0]])
 def test_a_cell_that_is_none_does_no_harm(app: AppTest, cell: object):
     app.session_state["results cell"] = {"cell": cell}
     app.run()
@@ -303,3 +303,13 @@ def test_a_failed_survey_says_why_and_can_be_tried_again(
     keep(shipped, made_up(1))
     app.button[[b.label for b in app.button].index("Try again")].click().run()
     assert app.metric
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "-1", "1e3", "<b>", "10000"])
+def test_a_link_to_no_picture_opens_none(app: AppTest, number: str):
+    app.query_params["picture"] = number
+    app.query_params["show"] = number
+    app.query_params["model"] = number
+    app.run()
+    assert not app.exception and not app.error
+    assert "results open" not in app.session_state

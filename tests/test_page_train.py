@@ -591,7 +591,8 @@ def test_a_refused_look_for_a_learning_rate_says_why(runs_dir, measured, monkeyp
 
 
 def test_unknown_run_in_the_link_shows_the_form(runs_dir, measured):
-    assert page(run="../../etc").button(key="start")
+    for run in ("../../etc", "a" * 5_000, "\0", "=1", ""):
+        assert page(run=run, recipe=run).button(key="start")
 
 
 def test_downloads_hold_every_epoch(runs_dir):
@@ -731,3 +732,14 @@ def test_the_time_left_counts_on_slower_steps_once_the_network_is_widened(runs_d
         history.add({"event": "batch", **numbers, "time": step})
     left = 4.9 + 10 * 4**live.WORK_BY_WIDTH  # seconds at a quarter of the width, then at the whole
     assert live.seconds_left(run, history) == pytest.approx(left, abs=0.01)
+
+
+def test_a_name_and_note_of_markup_are_shown_as_they_are(runs_dir, measured):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5, 0.81], "finished")
+    jobs.label(run, "=<b>[x](javascript:1)", "=1+1")
+    at = page(run=run.id)
+    assert r"=\<b\>\[x\]\(javascript\:1\)" in [e.value for e in at.subheader]
+    row = at.dataframe[0].value.iloc[0]
+    assert (row["Name"], row["Note"]) == ("'=<b>[x](javascript:1)", "'=1+1")
+    figure = overlay([(Run(run.directory).name, run.history)], "accuracy")
+    assert figure.data[0].name == "=&lt;b&gt;[x](javascript:1)"  # which Plotly shows as it is

@@ -20,6 +20,7 @@ from alexnet_demo.broker import BROKER, BusyError
 from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.config import CLASSES
 from alexnet_demo.pictures import data_url
+from alexnet_demo.text import no_formula
 from alexnet_demo.ui import sight
 from alexnet_demo.ui.pin_button import pin_button
 from alexnet_demo.ui.wording import percent, plain
@@ -290,8 +291,3 @@ def as_csv(rows: list[tuple[str, Prediction]]) -> str:
         shares = [f"{found[c]:.6f}" for c in CLASSES]
         writer.writerow([no_formula(name), answer.label, answer.sure, answer.clothing, *shares])
     return text.getvalue()
-
-
-def no_formula(cell: str) -> str:
-    """Text that a spreadsheet will not run: a file may be called ``=HYPERLINK(…)``."""
-    return f"'{cell}" if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in "\t\r" else cell

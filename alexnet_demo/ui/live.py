@@ -115,7 +115,7 @@ def _head(run: Run) -> None:
     if controls and state in ("paused", "stopped") and run.resumable:
         st.caption(f"{state.capitalize()} with all of it saved: Resume goes on from there.")
     if message := st.session_state.pop("control message", None):
-        st.error(message, icon=":material/error:")
+        st.error(plain(message), icon=":material/error:")
 
 
 def _why_early(run: Run) -> str:
@@ -281,7 +281,8 @@ def _figures(run: Run, history: History) -> None:
             st.metric(label, value, width="content")
     if history.start:
         st.caption(
-            f"{history.start.get('device_name', '')} in {history.start.get('precision', '')}, "
+            f"{plain(history.start.get('device_name', ''))} in "
+            f"{plain(history.start.get('precision', ''))}, "
             f"{width_name(_width(run, history))}, {_parameters(history):,} parameters, "
             f"{run.config.train_images:,} training and {run.config.tested_images:,} "
             f"{run.config.tested_on} images, "

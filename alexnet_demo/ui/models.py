@@ -208,11 +208,11 @@ def describe(classifier: Classifier) -> str:
     facts = ["The article's AlexNet" if width == 1 else f"AlexNet at {width:g} of its width"]
     info = classifier.info
     epoch, accuracy, step = (info.get(name) for name in ("epoch", "test_accuracy", "step"))
-    if isinstance(epoch, int):
+    if isinstance(epoch, int) and 0 <= epoch < 10**6:
         facts.append(f"epoch {epoch}")
-    if isinstance(step, int):
+    if isinstance(step, int) and 0 <= step < 10**9:
         facts.append(f"step {step:,}")
-    if isinstance(accuracy, (int, float)):
+    if isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1:
         facts.append(f"test accuracy {accuracy * 100:.1f} %")
     return " · ".join(facts)
 

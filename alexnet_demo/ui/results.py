@@ -182,7 +182,7 @@ def _cell(sent: Any, found: Results) -> tuple[int, int]:
         true, guess = (int(place) for place in sent)
         if true in range(len(CLASSES)) and guess in range(len(CLASSES)):
             return true, guess
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     wrong = found.confusion - np.diag(np.diag(found.confusion))
     true, guess = divmod(int(wrong.argmax()), len(CLASSES))
@@ -445,7 +445,8 @@ def _opened(sent: Any, count: int) -> int | None:
     if isinstance(sent, (int, float)) and 0 <= sent < count:
         return int(sent)
     link = st.query_params.get("picture", "")
-    if link.isdecimal() and int(link) < count and st.session_state.get(_LINKED) != link:
+    short = link.isdecimal() and len(link) <= len(str(count))
+    if short and int(link) < count and st.session_state.get(_LINKED) != link:
         st.session_state[_LINKED] = link
         return int(link)
     return None

@@ -9,6 +9,8 @@ from alexnet_demo.wording import duration, memory, percent
 
 __all__ = ["duration", "memory", "percent", "plain"]
 
+from alexnet_demo.text import one_line
+
 
 def dimensions(shape: Iterable[int]) -> str:
     """Such as ``96×54×54``."""
@@ -16,5 +18,8 @@ def dimensions(shape: Iterable[int]) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is, such as a file's name."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-|<>~$:])", r"\\\1", text)
+    """Text that Markdown shows as it is, in one line, such as a file's name."""
+    # Addresses become links even where they are escaped: an unseen joiner parts them.
+    line = re.sub(r"(?i)(https?:|www(?=\.)|@)", "\\1\u2060", one_line(text))
+    escaped = re.sub(r"([\\`*_{}\[\]()#+\-|<>~$:&!])", r"\\\1", line)
+    return re.sub(r"^(\d+)\.", r"\1\\.", escaped)  # which would begin a list

@@ -37,7 +37,7 @@ def one_unit(layer: Layer, network: Network, picture: np.ndarray, key: str) -> N
     _begin(output, (network.id, picture.tobytes()), key)
     with st.container(horizontal=True):
         for name, most in zip(_PLACE, output.shape, strict=True):
-            st.number_input(name, 0, most - 1, key=f"{name} {key}", width=118)
+            st.number_input(name, 0, most - 1, key=f"{name} {key}", width=122)
     channel, row, column = _place(key)
     if _leads(key):
         links.keep("unit", f"{channel}.{row}.{column}")

@@ -93,13 +93,11 @@ def _head(run: Run) -> None:
             _try(run)
         if controls and (run.active or "run" in st.query_params):
             asked = st.session_state.get(WANTED) and "run" not in st.query_params
-            st.button(
-                "Hide the form" if asked else "New training",
-                icon=":material/remove:" if asked else ":material/add:",
-                key="new training",
-                on_click=_new_training,
-                args=(not asked,),
-            )
+            label, icon = ("Hide the form", "remove") if asked else ("New training", "add")
+            if st.button(label, icon=f":material/{icon}:", key="new training"):
+                st.query_params.pop("run", None)
+                st.session_state[WANTED] = not asked
+                st.rerun()  # the form stands outside of this part of the page
         if controls and run.changeable:
             with st.popover("Change", icon=":material/tune:"):
                 _change(run)
@@ -151,11 +149,6 @@ def _change(run: Run) -> None:
         toast_next(outcome.message)
         st.rerun()
     st.error(plain(outcome.message), icon=":material/error:")
-
-
-def _new_training(wanted: bool) -> None:
-    st.query_params.pop("run", None)
-    st.session_state[WANTED] = wanted
 
 
 def _try(run: Run) -> None:

@@ -155,7 +155,7 @@ def training_form() -> None:
         _start(settings)
     if settings:
         cost_line(settings)
-        if other:
+        if other and seconds(settings) is not None:
             st.caption("Measured beside the training that goes on: alone it will be faster.")
         exports.script_button(settings, "As code", key="script of form")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -198,10 +200,22 @@ def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
 
     digest = _sha256(path)
     classifier = Classifier.load(Path(path))
+    _settle()
     if _sha256(path) != digest:  # a training has written it anew
         raise ValueError("The weights changed while they were read: choose the model again.")
     classifier.digest = digest
     return classifier
+
+
+@cache
+def _settle() -> None:
+    """Leave what is loaded by now, PyTorch above all, out of later garbage collections.
+
+    Streamlit collects after every run of a page, over all that there is: a tenth of a second and
+    more for PyTorch's objects, in which no other session moves on.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _sha256(path: str) -> str:

@@ -211,8 +211,7 @@ def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
 def _settle() -> None:
     """Leave what is loaded by now, PyTorch above all, out of later garbage collections.
 
-    Streamlit collects after every run of a page, over all that there is: a tenth of a second and
-    more for PyTorch's objects, in which no other session moves on.
+    To go through PyTorch's objects takes a tenth of a second, in which no session moves on.
     """
     gc.collect()
     gc.freeze()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from alexnet_demo.raster import disc, padded, shrink, slopes, smooth_surface
+from alexnet_demo.raster import disc, lowest, padded, shrink, slopes, smooth_surface
 
 LOOK_SIDE = 256  # longest side at which a drawing is told from a photo, pixels
 
@@ -179,7 +179,7 @@ def contrast(picture: np.ndarray, ground: np.ndarray) -> np.ndarray:
     Returns:
         float32 (H, W), 0 paper to 1 black; noise goes below 0.
     """
-    return 1 - (picture / ground).min(2)
+    return 1 - lowest(picture / ground)
 
 
 def lit_evenly(picture: np.ndarray) -> np.ndarray:

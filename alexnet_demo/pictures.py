@@ -62,5 +62,6 @@ def data_url(image: Image.Image, side: int) -> str:
 
 def _file(image: Image.Image, kind: str) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind)
+    # Level 1 of PNG takes a quarter of the time of the usual 6, and a tenth more room.
+    image.save(buffer, kind, **({"compress_level": 1} if kind == "PNG" else {}))
     return buffer.getvalue()

@@ -22,7 +22,7 @@ from alexnet_demo import linework, paper, segment
 from alexnet_demo.config import IMAGE_SIZE
 from alexnet_demo.guard import PictureError
 from alexnet_demo.opening import SUFFIXES, alpha_mask, flatten, open_picture, to_rgb
-from alexnet_demo.raster import shrink
+from alexnet_demo.raster import highest, lowest, shrink
 
 __all__ = [
     "GROUNDS",
@@ -409,8 +409,8 @@ def read_kind(picture: np.ndarray, wanted: Kind = "auto") -> tuple[Kind, np.ndar
     """
     if wanted in ("dataset", "photo"):
         return wanted, picture
-    grey_levels = np.ptp(picture.astype(np.int16), axis=2).max() <= 8
-    if wanted == "auto" and picture.shape[:2] == (SIDE, SIDE) and grey_levels:
+    small = picture.shape[:2] == (SIDE, SIDE)
+    if wanted == "auto" and small and (highest(picture) - lowest(picture)).max() <= 8:
         return "dataset", picture
     if paper.is_drawing(to_grey(picture)):
         return "sketch", picture

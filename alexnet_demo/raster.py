@@ -32,6 +32,19 @@ def slopes(grey: np.ndarray, blur: float = 2.0) -> np.ndarray:
     return np.hypot(cv2.Sobel(soft, -1, 1, 0), cv2.Sobel(soft, -1, 0, 1)) / 8
 
 
+def lowest(channels: np.ndarray) -> np.ndarray:
+    """The least of a picture's three channels, (H, W, 3) to (H, W).
+
+    Channel by channel: NumPy's own reductions take ten times as long over so short an axis.
+    """
+    return np.minimum(np.minimum(channels[..., 0], channels[..., 1]), channels[..., 2])
+
+
+def highest(channels: np.ndarray) -> np.ndarray:
+    """The greatest of a picture's three channels, as `lowest`."""
+    return np.maximum(np.maximum(channels[..., 0], channels[..., 1]), channels[..., 2])
+
+
 def smooth_surface(picture: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
     """A quadratic surface through most of a picture's pixels; what deviates is passed over.
 
@@ -58,7 +71,7 @@ def smooth_surface(picture: np.ndarray, where: np.ndarray | None = None) -> np.n
         off = np.abs(values - sample @ factors).max(1)
         good = off <= 3 + 2.5 * np.median(off[good])
     else:
-        return (terms @ factors).astype(np.float32).reshape(picture.shape)
+        return (terms @ factors.astype(np.float32)).reshape(picture.shape)
     return np.broadcast_to(np.median(values, 0), picture.shape).astype(np.float32)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from alexnet_demo.raster import disc, slopes, smooth_surface
+from alexnet_demo.raster import disc, highest, lowest, slopes, smooth_surface
 
 PLAIN_SIDE, CUT_SIDE = 256, 144  # longest side that masks are found at, pixels
 MARGIN = 0.04  # of the centred rectangle that a cluttered photo's object is looked for in
@@ -67,7 +67,7 @@ def plain_mask(picture: np.ndarray, ground: Ground) -> np.ndarray:
         ground: what `find_ground` gives for it.
     """
     difference = picture - ground.surface
-    off = np.abs(difference).max(2)
+    off = highest(np.abs(difference))
     least = max(7.0, 4 * ground.noise)
     marked = off > least
     if not marked.any():
@@ -84,7 +84,7 @@ def soft_shadow(picture: np.ndarray, ground: Ground, off: np.ndarray, least: flo
     """
     ratio = picture / np.maximum(ground.surface, 1)
     grey = ratio.mean(2)
-    spread = ratio.max(2) - ratio.min(2)
+    spread = highest(ratio) - lowest(ratio)
     gentle = slopes(picture.mean(2), blur=1) < 3.5
     passable = (spread < 0.06) & (grey > 0.55) & (grey < 1.02) & gentle
     bare = off <= least

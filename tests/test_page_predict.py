@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import checkpoint, config, jobs
+from alexnet_demo.broker import BUSY, Broker
 from alexnet_demo.config import CLASSES
 from alexnet_demo.drawing import parse, render
 from alexnet_demo.events import NUMBERS, EventWriter
@@ -118,6 +119,32 @@ def test_the_drawing_is_kept_outside_the_widget(app: AppTest) -> None:
     app.session_state["canvas"] = {"strokes": [STROKE]}
     app.run()
     assert app.session_state["drawing"] == [STROKE]
+
+
+def test_who_comes_at_a_busy_moment_may_try_again(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Broker(waiting=0)
+    with monkeypatch.context() as patched:
+        patched.setattr(answers, "BROKER", full)
+        app.session_state["drawing"] = [STROKE]
+        app.run()
+        assert not app.exception
+        assert [warning.value for warning in app.warning] == [BUSY]
+        assert "percent" not in page_text(app)
+    app.button(key="ask again").click().run()
+    assert not app.warning and page_text(app).count('class="percent"') == answers.TOP
+
+
+def test_many_files_at_a_busy_moment_may_be_tried_again(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(answers, "BROKER", Broker(waiting=0))
+        uploaded(app, picture(), picture("black"))
+        assert [warning.value for warning in app.warning] == [BUSY] and not app.dataframe
+    app.button(key="ask again").click().run()
+    assert not app.warning and len(app.dataframe[0].value) == 2
 
 
 @pytest.mark.parametrize("forged", ["nonsense", [{"tool": "pen"}], [1, 2], {"a": 1}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -75,7 +76,7 @@ def test_a_sent_link_opens_the_same_sample_and_follows_the_reader(page: Page, ap
     page.get_by_role("spinbutton", name="Number").fill("3")
     page.keyboard.press("Enter")
     expect(page.get_by_alt_text("Test picture 3: Trouser")).to_be_visible(timeout=30_000)
-    expect(page).to_have_url(f"{app_url}/Predict?source=Samples&sample=3")
+    expect(page).to_have_url(re.compile(r"/Predict\?(?=.*source=Samples)(?=.*sample=3)"))
 
 
 def test_a_sent_recipe_fills_the_form(page: Page, app_url: str):
@@ -87,3 +88,10 @@ def test_a_sent_recipe_fills_the_form(page: Page, app_url: str):
     page.get_by_role("spinbutton", name="Batch size").fill("32")
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{app_url}/Train?recipe=fast&epochs=3&batch_size=32")
+
+
+def test_the_view_on_results_stands_in_its_address(page: Page, app_url: str):
+    page.goto(f"{app_url}/Results?show=Classes")
+    expect(page.get_by_role("radio", name="Classes")).to_be_checked(timeout=60_000)
+    page.get_by_role("radio", name="Narrow hits").click()
+    expect(page).to_have_url(re.compile(r"show=Narrow(\+|%20)hits"))

@@ -23,6 +23,7 @@ from alexnet_demo.data import load_split
 from alexnet_demo.results import Results
 from alexnet_demo.runs import Run
 from alexnet_demo.ui import results as page
+from alexnet_demo.ui.teaching import TOPICS
 from alexnet_demo.ui.wording import percent
 
 PAGE = str(config.ROOT / "pages" / "4_Results.py")
@@ -112,9 +113,13 @@ def test_the_totals_are_the_records(app: AppTest, found: Results):
 
 
 @pytest.mark.parametrize("view", page.VIEWS)
-def test_every_view_shows(app: AppTest, view: str):
-    look_at(app, view)
-    assert app.session_state["show"] == view
+def test_a_link_opens_every_view(app: AppTest, view: str):
+    app.query_params["show"] = view
+    app.run()
+    assert not app.exception
+    assert app.segmented_control(key="show").value == view
+    asked = page.EXPLAINED.get(view)
+    assert [e.label for e in app.expander if e.label in TOPICS] == ([asked] if asked else [])
 
 
 def test_the_greatest_mistake_is_open_at_first_and_a_chosen_cell_afterwards(

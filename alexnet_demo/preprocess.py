@@ -14,28 +14,19 @@ from typing import Literal, get_args
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from alexnet_demo import linework, paper, segment
 from alexnet_demo.config import IMAGE_SIZE
-from alexnet_demo.opening import (
-    MAX_PIXELS,
-    SUFFIXES,
-    PictureError,
-    alpha_mask,
-    flatten,
-    open_picture,
-    to_rgb,
-)
+from alexnet_demo.guard import PictureError
+from alexnet_demo.opening import SUFFIXES, alpha_mask, flatten, open_picture, to_rgb
 from alexnet_demo.raster import shrink
 
 __all__ = [
     "GROUNDS",
     "KINDS",
-    "MAX_PIXELS",
     "POLARITIES",
     "SIDE",
     "SUFFIXES",
@@ -516,6 +507,8 @@ def cut(picture: np.ndarray, box: Box) -> np.ndarray:
 
 
 def input_pixels(view: np.ndarray) -> np.ndarray:
-    """What `to_input` makes of one view, to look at: uint8 (224, 224)."""
-    x = to_input(torch.from_numpy(view.copy())[None])[0, 0]
-    return (x * 255).round().to(torch.uint8).numpy()
+    """What `to_input` makes of one view, to look at: uint8 (224, 224), within a grey level."""
+    # Not by torch, which would begin threads of its own in every session's thread.
+    size = (IMAGE_SIZE, IMAGE_SIZE)
+    smooth = cv2.resize(view.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    return np.rint(smooth).astype(np.uint8)

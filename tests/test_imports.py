@@ -16,7 +16,11 @@ PACKAGE = "alexnet_demo"
 CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init__")
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
-TORCH_FREE = ("config", "cost", "events", "files", "runs", "jobs", "charts")
+TORCH_FREE = (
+    *("config", "cost", "events", "files", "text", "runs", "queue", "jobs", "charts", "diagrams"),
+    *("moments", "pins", "published", "source", "script", "access", "broker"),
+    *("tsne", "plots", "pictures", "wording", "findings"),
+)
 HEAVY = ("torch", "torchvision")
 
 
@@ -78,11 +82,23 @@ def roots(modules: frozenset[str] | set[str]) -> set[str]:
     return {module.split(".")[0] for module in modules}
 
 
-@pytest.mark.parametrize("module", CORE)
+LOAD = f"{PACKAGE}.load"  # visitors without browsers, who speak Streamlit's protocol
+
+
+@pytest.mark.parametrize("module", [m for m in CORE if m != "__main__"])
 def test_no_core_module_reaches_streamlit_or_the_widgets(module: str) -> None:
     seen = reached(ROOT / PACKAGE / f"{module}.py", late=True)
     assert "streamlit" not in roots(seen)
+    assert not {m for m in seen if m.startswith(LOAD)}
     assert not {m for m in seen if m.startswith(f"{PACKAGE}.ui")}
+
+
+def test_only_the_command_that_loads_a_server_reaches_streamlit() -> None:
+    main = ROOT / PACKAGE / "__main__.py"
+    assert not roots(reached(main)) & {"streamlit", *HEAVY}
+    for module in imports(main, late=True):
+        if module.startswith(PACKAGE) and not module.startswith(LOAD) and (file := source(module)):
+            assert "streamlit" not in roots(reached(file, late=True)), module
 
 
 @pytest.mark.parametrize("module", TORCH_FREE)
@@ -102,9 +118,20 @@ def test_home_never_comes_to_torch() -> None:
 @pytest.mark.parametrize(
     ("module", "known"),
     [
-        ("events", set()),
-        ("runs", {"config", "events", "files"}),
-        ("jobs", {"config", "files", "runs"}),
+        ("text", set()),
+        ("files", set()),
+        ("events", {"files"}),
+        ("ray_jobs", {"config"}),
+        ("runs", {"config", "events", "files", "pins", "ray_jobs", "text"}),
+        ("queue", {"config", "files", "runs"}),
+        ("local_jobs", {"config", "runs"}),
+        (
+            "jobs",
+            {
+                *("access", "config", "files", "local_jobs", "pins", "queue"),
+                *("ray_jobs", "runs", "text"),
+            },
+        ),
     ],
 )
 def test_what_records_and_jobs_may_know(module: str, known: set[str]) -> None:

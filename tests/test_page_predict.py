@@ -299,6 +299,9 @@ def test_a_link_opens_a_source_and_a_sample(
     assert app.segmented_control(key="source").value == source
     if number is not None:
         assert app.number_input(key="sample").value == number
+        app.segmented_control(key="source").set_value("Draw").run()
+        app.segmented_control(key="source").set_value("Samples").run()
+        assert app.number_input(key="sample").value == number  # as it was left
 
 
 # ------------------------------------------------------------------ models
@@ -309,7 +312,7 @@ def test_without_a_model_one_click_starts_a_training(
 ) -> None:
     started = []
 
-    def start(settings: config.TrainConfig) -> Outcome:
+    def start(settings: config.TrainConfig, **_: object) -> Outcome:
         started.append(settings.recipe)
         return Outcome(False, "Another training is running.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +21,7 @@ from alexnet_demo.ui.navigation import ARCHITECTURE, PREDICT, RESULTS, TRAIN
 PAGE = str(ROOT / tour.TOUR)
 
 LAYERS = [layer.name for layer in architecture.measure(architecture.DEMO).layers]
-KNOWN = {
+KNOWN: dict[str, dict[str, Collection[str]]] = {
     TRAIN: {"recipe": RECIPES},
     ARCHITECTURE: {"layer": LAYERS, "view": ("In numbers", "Weights", "Output", "One unit")},
     PREDICT: {"source": sources.SOURCES},

@@ -12,7 +12,15 @@ from PIL import Image, ImageDraw
 
 from alexnet_demo import data
 from alexnet_demo.linework import SKETCH_SIDE
-from alexnet_demo.preprocess import Box, Choices, PictureError, Prepared, prepare, to_input
+from alexnet_demo.preprocess import (
+    Box,
+    Choices,
+    PictureError,
+    Prepared,
+    input_pixels,
+    prepare,
+    to_input,
+)
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -353,6 +361,13 @@ def test_the_last_step_is_the_networks_input() -> None:
 
 
 # ------------------------------------------------------------------ time
+
+
+@pytest.mark.parametrize("side", [28, 112])
+def test_the_last_step_shows_what_the_network_gets(side: int) -> None:
+    view = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
+    truth = to_input(torch.from_numpy(view)[None])[0, 0] * 255
+    assert np.abs(truth.numpy() - input_pixels(view)).max() <= 1
 
 
 @pytest.mark.parametrize(

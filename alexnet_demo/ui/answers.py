@@ -16,10 +16,13 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from alexnet_demo.broker import BROKER, BusyError
 from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.config import CLASSES
+from alexnet_demo.pictures import data_url
+from alexnet_demo.text import no_formula
 from alexnet_demo.ui import sight
-from alexnet_demo.ui.pictures import data_url
+from alexnet_demo.ui.pin_button import pin_button
 from alexnet_demo.ui.wording import percent, plain
 
 if TYPE_CHECKING:  # both import torch
@@ -43,7 +46,7 @@ class Asked:
 
     content: str
     choices: Choices
-    classifier: Classifier
+    network: str  # its digest: a session must not keep a network in memory
     prepared: Prepared
     answer: Prediction
 
@@ -62,20 +65,24 @@ def ask(picture: Image.Image | bytes, classifier: Classifier, usual: Kind = "aut
 
     content, choices = _digest(picture), sight.choices(usual)
     last: Asked | None = st.session_state.get(_LAST)
-    if (
-        last
-        and last.classifier is classifier
-        and (last.content, last.choices) == (content, choices)
-    ):
+    if last and (last.content, last.choices, last.network) == (content, choices, classifier.digest):
         return last
     try:
         prepared = prepare(picture, choices)
+        answer = BROKER.predict(classifier, [prepared])[0]
     except PictureError as error:
         st.error(str(error), icon=":material/error:")
         return None
-    answer = classifier.predict([prepared])[0]
-    st.session_state[_LAST] = Asked(content, choices, classifier, prepared, answer)
+    except BusyError as error:
+        _busy(error)
+        return None
+    st.session_state[_LAST] = Asked(content, choices, classifier.digest, prepared, answer)
     return st.session_state[_LAST]
+
+
+def _busy(error: BusyError) -> None:
+    st.warning(str(error), icon=":material/hourglass_top:")
+    st.button("Try again", icon=":material/refresh:", key="ask again")
 
 
 def _digest(picture: Image.Image | bytes) -> str:
@@ -89,7 +96,11 @@ def _digest(picture: Image.Image | bytes) -> str:
 
 
 def show(
-    picture: Image.Image | bytes, classifier: Classifier, usual: Kind = "auto", truth: str = ""
+    picture: Image.Image | bytes,
+    classifier: Classifier,
+    usual: Kind = "auto",
+    truth: str = "",
+    name: str = "",
 ) -> Prepared | None:
     """Classify one picture and show answer and bars; arguments as for `ask` and `bars`.
 
@@ -98,23 +109,28 @@ def show(
     """
     asked = ask(picture, classifier, usual)
     if asked:
-        bars(asked, truth)
+        bars(asked, truth, name)
     return asked.prepared if asked else None
 
 
-def bars(asked: Asked, truth: str = "") -> None:
+def bars(asked: Asked, truth: str = "", name: str = "") -> None:
     """The answer in words, and a bar for each of the likeliest classes.
 
     Args:
         asked: what the network says.
         truth: the picture's true class where that is known.
+        name: what the picture is called once it is pinned.
     """
     answer = asked.answer
     everything = st.session_state.get("all classes", False)
     rows = answer.ranked if everything else answer.ranked[:TOP]
     says, label = in_words(answer)
     _answer(says, label, _note(asked, truth), rows)
-    st.toggle(f"All {len(CLASSES)} classes", key="all classes")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.toggle(f"All {len(CLASSES)} classes", key="all classes", width="content")
+        usual = "Drawing" if answer.kind == "sketch" else "Photo"
+        known = CLASSES.index(truth) if truth else None
+        pin_button(asked.prepared.views[0], name or usual, known)
 
 
 def verdict(probabilities: np.ndarray, truth: str) -> None:
@@ -205,11 +221,15 @@ def ask_many(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[lis
     Returns:
         Rows in the files' order, and the sentences.
     """
-    asked = (tuple(file.file_id for file in files), sight.choices(), classifier)
+    asked = (tuple(file.file_id for file in files), sight.choices(), classifier.digest)
     last = st.session_state.get(_LAST_FILES)
     if last is None or last[0] != asked:
-        with st.spinner("Looking at the pictures…"):
-            last = st.session_state[_LAST_FILES] = asked, _classify(files, classifier)
+        try:
+            with st.spinner("Looking at the pictures…"):
+                last = st.session_state[_LAST_FILES] = asked, _classify(files, classifier)
+        except BusyError as error:
+            _busy(error)
+            return [], []
     return last[1]
 
 
@@ -224,7 +244,7 @@ def _classify(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[li
             pictures.append(replace(prepared, steps=()))  # which hold large pictures
         except PictureError as error:
             problems.append(f"{plain(file.name)}: {error}")
-    found = classifier.predict(pictures)
+    found = BROKER.predict(classifier, pictures)
     return [Row(*shown, answer) for shown, answer in zip(seen, found, strict=True)], problems
 
 
@@ -271,8 +291,3 @@ def as_csv(rows: list[tuple[str, Prediction]]) -> str:
         shares = [f"{found[c]:.6f}" for c in CLASSES]
         writer.writerow([no_formula(name), answer.label, answer.sure, answer.clothing, *shares])
     return text.getvalue()
-
-
-def no_formula(cell: str) -> str:
-    """Text that a spreadsheet will not run: a file may be called ``=HYPERLINK(…)``."""
-    return f"'{cell}" if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in "\t\r" else cell

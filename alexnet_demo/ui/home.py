@@ -8,7 +8,7 @@ import streamlit as st
 
 from alexnet_demo import config
 from alexnet_demo.runs import Run, best_run, current_run
-from alexnet_demo.ui import garments, shell
+from alexnet_demo.ui import access, garments, recorded, shell
 from alexnet_demo.ui.navigation import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN, link
 from alexnet_demo.ui.quick import quick_training
 from alexnet_demo.ui.wording import percent, plain
@@ -62,20 +62,26 @@ def _ready(trained: Run | None, training: bool) -> None:
     if trained and trained.best_accuracy is not None:
         where = f"You trained it yourself: {percent(trained.best_accuracy)} in its test."
     st.markdown(f"**A trained model is ready** · {where}")
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         _go(PREDICT, "Try it on a picture", ":material/draw:")
         if not training:
             quick_training("secondary")
+        recorded.link_to_watch()
 
 
 def _nothing_yet(emphasis: Literal["primary", "secondary"]) -> None:
     st.markdown("**There is no trained model yet**")
+    if not access.controls():
+        access.explain()
+        return
     st.markdown(
         "No weights came with this copy, and no run on it has finished an epoch so far. A quick "
         "training takes a narrower AlexNet and part of the pictures: its curves show within "
         "minutes, also without a GPU."
     )
-    quick_training(emphasis)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        quick_training(emphasis)
+        recorded.link_to_watch()
 
 
 def _last_run(run: Run) -> None:
@@ -83,7 +89,7 @@ def _last_run(run: Run) -> None:
     shell.run_line(run)
     if run.error:
         st.markdown(plain(run.error))
-    if run.resumable:
+    if run.resumable and access.controls():
         st.markdown(f"{run.state.capitalize()}: go on with it on Train.")
         _go(TRAIN, "Go on with it", ":material/play_arrow:")
 

@@ -7,7 +7,7 @@ import streamlit as st
 from alexnet_demo import charts, jobs
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.jobs import LrTest
-from alexnet_demo.ui import draft
+from alexnet_demo.ui import access, draft
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.teaching import explain
 from alexnet_demo.ui.wording import plain
@@ -34,6 +34,7 @@ def lr_finder(settings: TrainConfig | None) -> None:
                 key="stop lr",
                 on_click=jobs.stop_lr_test,
                 args=(test_id,),
+                kwargs={"permit": access.permit()},
             )
         elif st.button(
             "Find a learning rate",
@@ -50,7 +51,7 @@ def lr_finder(settings: TrainConfig | None) -> None:
 def _start(settings: TrainConfig | None) -> None:
     if settings is None:
         return
-    outcome = jobs.find_lr(settings)
+    outcome = jobs.find_lr(settings, permit=access.permit())
     if outcome.done:
         st.session_state[TEST] = outcome.run_id
         st.rerun()

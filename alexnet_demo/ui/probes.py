@@ -10,7 +10,9 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo import jobs
+from alexnet_demo.access import VISITOR, Permit
 from alexnet_demo.config import TrainConfig, stages
+from alexnet_demo.ui import access
 from alexnet_demo.ui.wording import memory
 
 RETRY_SECONDS = 30
@@ -24,18 +26,18 @@ class Probes:
         self._found: dict[tuple[object, ...], Future[dict[str, Any]]] = {}
         self._lock = Lock()
 
-    def ask(self, settings: TrainConfig) -> dict[str, Any] | None:
+    def ask(self, settings: TrainConfig, permit: Permit = VISITOR) -> dict[str, Any] | None:
         """What `jobs.probe` found for such settings; None while it still measures.
 
         A failure is kept for `RETRY_SECONDS`, then tried again.
         """
         s = settings
         widths = tuple(dict.fromkeys(stage.width for stage in stages(s)))
-        key = (s.device, s.precision, widths, min(s.batch_size, 1024), s.momentum > 0)
+        key = (permit, s.device, s.precision, widths, min(s.batch_size, 1024), s.momentum > 0)
         with self._lock:
             future = self._found.get(key)
             if future is None or _outdated(future):
-                future = self._found[key] = self._pool.submit(_timed_probe, settings)
+                future = self._found[key] = self._pool.submit(_timed_probe, settings, permit)
             while len(self._found) > 64:
                 self._found.pop(next(iter(self._found)))
         return future.result() if future.done() else None
@@ -51,8 +53,8 @@ class Probes:
         }
 
 
-def _timed_probe(settings: TrainConfig) -> dict[str, Any]:
-    return {**jobs.probe(settings), "at": time.monotonic()}
+def _timed_probe(settings: TrainConfig, permit: Permit) -> dict[str, Any]:
+    return {**jobs.probe(settings, permit=permit), "at": time.monotonic()}
 
 
 def _outdated(future: Future[dict[str, Any]]) -> bool:
@@ -70,7 +72,7 @@ def _shared() -> Probes:
 
 def ask(settings: TrainConfig) -> dict[str, Any] | None:
     """See `Probes.ask`."""
-    return _shared().ask(settings)
+    return _shared().ask(settings, access.permit())
 
 
 def devices() -> dict[str, str]:

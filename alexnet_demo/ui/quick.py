@@ -8,14 +8,17 @@ import streamlit as st
 
 from alexnet_demo import jobs
 from alexnet_demo.config import TrainConfig
+from alexnet_demo.ui import access
 from alexnet_demo.ui.navigation import TRAIN
 from alexnet_demo.ui.wording import plain
 
 
 def quick_training(emphasis: Literal["primary", "secondary"]) -> None:
-    """A click starts the quick recipe and leads to its curves."""
+    """A click starts the quick recipe and leads to its curves; nothing for visitors."""
+    if not access.controls():
+        return
     if st.button("Start a quick training", icon=":material/play_arrow:", type=emphasis):
-        outcome = jobs.start(TrainConfig.from_recipe("quick"))
+        outcome = jobs.start(TrainConfig.from_recipe("quick"), permit=access.permit())
         if outcome.done:
             st.switch_page(TRAIN)
         st.warning(plain(outcome.message), icon=":material/error:")

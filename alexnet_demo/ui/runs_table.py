@@ -10,9 +10,9 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo import charts, jobs
-from alexnet_demo.jobs import MAX_NAME, MAX_NOTE
-from alexnet_demo.runs import Run
-from alexnet_demo.ui import models, shell
+from alexnet_demo.runs import MAX_NAME, MAX_NOTE, Run
+from alexnet_demo.text import no_formula
+from alexnet_demo.ui import access, models, report, shell
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import axis_choice, compare_with
 from alexnet_demo.ui.wording import duration, plain
@@ -27,7 +27,8 @@ METRICS = (
 def runs_table(runs: list[Run]) -> None:
     """The runs, newest first; ticked ones are compared, or looked after if it is one."""
     st.subheader("Runs", anchor=False)
-    st.caption("Tick one run to name, download, use or delete it, several to compare them.")
+    can = "name, download, use or delete it" if access.controls() else "download or use it"
+    st.caption(f"Tick one run to {can}, several to compare them.")
     # Ticks are kept by row number under a key: another list of runs must not inherit them.
     key = f"runs {hash(tuple(run.id for run in runs))}"
     rows = _ticks(key)
@@ -41,7 +42,8 @@ def runs_table(runs: list[Run]) -> None:
 
 
 def _ticks(key: str) -> list[int]:
-    return list(st.session_state.get(key, {}).get("selection", {}).get("rows", ()))
+    rows = st.session_state.get(key, {}).get("selection", {}).get("rows", ())
+    return [row for row in rows if isinstance(row, int) and row >= 0]  # a browser sends anything
 
 
 def _table(runs: list[Run], key: str, rows: list[int]) -> None:
@@ -87,15 +89,15 @@ def _row(run: Run) -> dict[str, Any]:
     record = run.to_json()
     best, last = record["best_test_accuracy"], record["last_test_accuracy"]
     return {
-        "Name": record["name"],
+        "Name": no_formula(record["name"]),  # the table has a CSV download of its own
         "State": "finished early" if run.stopped_early else record["state"],
         "Recipe": record["recipe"],
-        "Device": record["device"],
+        "Device": no_formula(record["device"]),
         "Epochs": f"{record['epochs']} of {record['epochs_planned']}",
         "Best": None if best is None else 100 * best,
         "Last": None if last is None else 100 * last,
         "Time": duration(record["seconds"]),
-        "Note": record["note"],
+        "Note": no_formula(record["note"]),
     }
 
 
@@ -112,24 +114,34 @@ def _one(run: Run) -> None:
             ):
                 models.use(run)
             _downloads(run)
-            if st.button("Delete", icon=":material/delete:", key="delete run", disabled=run.active):
+            report.offer(run)
+            if access.controls() and st.button(
+                "Delete", icon=":material/delete:", key="delete run", disabled=run.active
+            ):
                 _confirm_delete(run)
-        with st.form(f"label {run.id}", border=False):
-            name = st.text_input(
-                "Name", run.name, max_chars=MAX_NAME, help="Empty: the automatic name."
-            )
-            note = st.text_area("Note", run.note, max_chars=MAX_NOTE, height=80)
-            if st.form_submit_button("Save name and note", icon=":material/save:"):
-                given = "" if name == run.default_name else name
-                outcome = jobs.label(run, given, note)
-                if outcome.done:
-                    shell.toast_next(outcome.message)
-                    st.rerun()
-                st.error(plain(outcome.message), icon=":material/error:")
+        report.wait(run)
+        if access.controls():
+            _label(run)
+
+
+def _label(run: Run) -> None:
+    with st.form(f"label {run.id}", border=False):
+        name = st.text_input(
+            "Name", run.name, max_chars=MAX_NAME, help="Empty: the automatic name."
+        )
+        note = st.text_area("Note", run.note, max_chars=MAX_NOTE, height=80)
+        if st.form_submit_button("Save name and note", icon=":material/save:"):
+            given = "" if name == run.default_name else name
+            outcome = jobs.label(run, given, note, permit=access.permit())
+            if outcome.done:
+                shell.toast_next(outcome.message)
+                st.rerun()
+            st.error(plain(outcome.message), icon=":material/error:")
 
 
 def _downloads(run: Run) -> None:
-    if run.best.is_file():
+    # Not for visitors: each click holds the whole file in the server's memory.
+    if run.best.is_file() and access.controls():
         st.download_button(
             "Weights",
             run.best.read_bytes,  # read when clicked: the full network has 187 MB
@@ -183,12 +195,12 @@ def _confirm_delete(run: Run) -> None:
     st.caption(run.id)
     with st.container(horizontal=True):
         if st.button("Delete for good", icon=":material/delete_forever:", key="confirm delete"):
-            outcome = jobs.delete(run)
+            outcome = jobs.delete(run, permit=access.permit())
             if outcome.done:
                 if st.query_params.get("run") == run.id:
                     del st.query_params["run"]
                 shell.toast_next(outcome.message)
                 st.rerun()
-            st.error(outcome.message)
+            st.error(plain(outcome.message))
         if st.button("Keep it", key="keep run"):
             st.rerun()

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from alexnet_demo.runs import Run, current_run, get_run
-from alexnet_demo.ui import tour
+from alexnet_demo import jobs
+from alexnet_demo.runs import LIVE, Run, current_run, get_run
+from alexnet_demo.ui import access, tour
 from alexnet_demo.ui.navigation import ARCHITECTURE, HOME, PREDICT, RESULTS, TOUR, TRAIN, link
 from alexnet_demo.ui.wording import percent, plain
 
@@ -22,6 +23,7 @@ PAGES = (
     (RESULTS, "Results", ":material/fact_check:"),
 )
 STATE_COLORS = {
+    "queued": "violet",
     "starting": "blue",
     "running": "green",
     "pausing": "orange",
@@ -53,6 +55,7 @@ def page(title: str, lead: str = "", *, wide: bool = True, heading: str | None =
     st.html(_FRONTEND / "style.css")
     with st.sidebar:
         _menu()
+        access.lock()
         _current_run()
     if message := st.session_state.pop(_TOAST, None):
         st.toast(plain(message))
@@ -108,15 +111,16 @@ def _menu() -> None:
 
 def _current_run() -> None:
     """The run that trains now, else the newest, kept up to date while it trains."""
+    jobs.keep_queue_moving()
     run = current_run()
     if run is None:
         return
     st.divider()
-    active = run.active
-    st.fragment(_run_state, run_every=2.0 if active else None)(run.id, active)
+    live = run.state in LIVE
+    st.fragment(_run_state, run_every=2.0 if live else None)(run.id, live)
 
 
-def _run_state(run_id: str, was_active: bool) -> None:
+def _run_state(run_id: str, was_live: bool) -> None:
     run = get_run(run_id)
     if run is None:  # deleted meanwhile, perhaps in another tab
         return
@@ -124,5 +128,5 @@ def _run_state(run_id: str, was_active: bool) -> None:
         state_badge(run)
         st.markdown(f"**{plain(run.name)}**")
         st.caption(progress_line(run))
-    if was_active and not run.active:
+    if was_live and run.state not in LIVE:
         st.rerun()  # polling stops, and pages offer what the run has given

@@ -116,7 +116,7 @@ STOPS = (
         "Because the learning rate falls. Large steps find the way fast but keep overshooting, so "
         "that each epoch ends somewhere else. As the steps get smaller the weights settle, and the "
         "last few percent are won there.",
-        {"watch": "best"},
+        {"watch": "best-watched"},
     ),
     Stop(
         "Its mistakes",

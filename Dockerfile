@@ -1,0 +1,27 @@
+# AlexNet Demo as an image: see docs/deploy.md.
+#   docker build -t alexnet-demo .                                     PyTorch for CPUs
+#   docker build -t alexnet-demo --build-arg PIP_EXTRA_INDEX_URL= .    with CUDA
+FROM python:3.12-slim-bookworm
+
+# PyPI has PyTorch with CUDA; this index the same versions for CPUs, which pip prefers.
+ARG PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+ENV PYTHONUNBUFFERED=1
+
+WORKDIR /app
+COPY requirements.txt ./
+RUN pip install --no-cache-dir -r requirements.txt
+
+COPY . .
+# What the app writes: runs and results, the unpacked data set, one sheet of pictures.
+RUN useradd --create-home --uid 1000 demo \
+    && mkdir -p runs \
+    && chown -R demo:demo runs data/FashionMNIST/raw static
+USER 1000
+
+# Whoever reaches the port is a visitor, until you say otherwise.
+ENV ALEXNET_DEMO_PUBLIC=1 STREAMLIT_SERVER_ADDRESS=0.0.0.0 STREAMLIT_SERVER_HEADLESS=true
+EXPOSE 8501
+VOLUME /app/runs
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+CMD ["streamlit", "run", "app.py"]

@@ -1,0 +1,186 @@
+"""Who may train, change and delete, in the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from alexnet_demo import access, config, jobs, local_jobs, pins
+from alexnet_demo.access import CLOSED, CONTROLLER, VISITOR, AccessError, Gate, Permit
+from alexnet_demo.config import TrainConfig
+from alexnet_demo.files import read_json
+from alexnet_demo.predict import Classifier
+from alexnet_demo.runs import Run, prepare
+
+TINY = TrainConfig(width=0.0625, batch_size=2, train_samples=8, test_samples=8, device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def _open(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PUBLIC", "PASSWORD", "CONTROLLERS"):
+        monkeypatch.delenv(f"ALEXNET_DEMO_{name}", raising=False)
+
+
+@pytest.fixture
+def run(runs_dir: Path) -> Run:
+    """A run that was never started."""
+    prepare(runs_dir / "20260101-120000-article-aa", TINY)
+    return Run(runs_dir / "20260101-120000-article-aa")
+
+
+@pytest.mark.parametrize("value", ["1", "true", "yes", "public", " 1 "])
+def test_public_closes_the_controls(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", value)
+    assert access.refusal(VISITOR) == CLOSED
+    assert not access.refusal(CONTROLLER)
+    with pytest.raises(AccessError, match="open to visitors"):
+        access.demand(VISITOR)
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", "No", "off"])
+def test_without_it_everybody_controls(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", value)
+    assert not access.closed() and not access.refusal(VISITOR)
+    access.demand(VISITOR)
+
+
+@pytest.mark.parametrize("name", ["ALEXNET_DEMO_PASSWORD", "ALEXNET_DEMO_CONTROLLERS"])
+def test_a_key_makes_a_lock(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "ada@school.example")
+    assert access.refusal(VISITOR) == CLOSED
+
+
+# ------------------------------------------------------------------ what is refused
+
+REQUESTS: dict[str, Callable[[Run, Permit], jobs.Outcome]] = {
+    "start": lambda run, permit: jobs.start(TINY, permit=permit),
+    "resume": lambda run, permit: jobs.resume(run, permit=permit),
+    "pause": lambda run, permit: jobs.request(run, "pause", permit=permit),
+    "stop": lambda run, permit: jobs.request(run, "stop", permit=permit),
+    "adjust": lambda run, permit: jobs.adjust(run, epochs=99, permit=permit),
+    "label": lambda run, permit: jobs.label(run, "Mine", "", permit=permit),
+    "delete": lambda run, permit: jobs.delete(run, permit=permit),
+    "find_lr": lambda run, permit: jobs.find_lr(TINY, permit=permit),
+    "cancel": lambda run, permit: jobs.cancel(run, permit=permit),
+    "pin": lambda run, permit: jobs.pin(pins.usual()[0], permit=permit),
+    "unpin": lambda run, permit: jobs.unpin("an id", permit=permit),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_visitors_change_nothing(
+    name: str, run: Run, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
+    monkeypatch.setattr(local_jobs, "launch", lambda *_: pytest.fail("a process was started"))
+    before = {path: path.read_bytes() for path in runs_dir.rglob("*") if path.is_file()}
+    outcome = REQUESTS[name](run, VISITOR)
+    assert not outcome.done and outcome.message == CLOSED
+    assert {path: path.read_bytes() for path in runs_dir.rglob("*") if path.is_file()} == before
+
+
+def test_who_may_control_does(run: Run, runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
+    assert jobs.label(run, "Mine", "", permit=CONTROLLER).done
+    assert read_json(run.directory / "label.json")["name"] == "Mine"
+    assert jobs.delete(run, permit=CONTROLLER).done and not run.directory.exists()
+
+
+def test_visitors_measure_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
+    monkeypatch.setattr(jobs.subprocess, "run", lambda *_, **__: pytest.fail("it was measured"))
+    assert jobs.probe(TINY) == {"error": CLOSED}
+
+
+def test_visitors_do_not_stop_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
+    monkeypatch.setattr(jobs, "running_lr_test", lambda: pytest.fail("it was looked for"))
+    jobs.stop_lr_test()
+
+
+def test_visitors_upload_no_weights(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tiny_weights.read_bytes()
+    monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
+    with pytest.raises(AccessError):
+        Classifier.from_upload("mine.safetensors", data)
+    assert Classifier.from_upload("mine.safetensors", data, CONTROLLER).info["epoch"] == 1
+
+
+def test_a_bad_upload_is_called_by_its_own_name() -> None:
+    with pytest.raises(ValueError, match=r"^mine\.safetensors is not a readable"):
+        Classifier.from_upload("mine.safetensors", b"nothing")
+
+
+def test_the_command_line_may_train_anyway(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from alexnet_demo.__main__ import main
+
+    monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
+    tiny = ["--width", "0.0625", "--epochs", "1", "--train-samples", "16", "--test-samples", "16"]
+    assert main(["train", *tiny, "--batch-size", "16", "--device", "cpu"]) == 0
+    assert len(list(config.RUNS_DIR.glob("*/checkpoints/best.safetensors"))) == 1
+
+
+# ------------------------------------------------------------------ keys
+
+
+def test_the_password_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "zwölf Äpfel")
+    assert Gate().enter("zwölf Äpfel") is CONTROLLER
+    for wrong in ("", "zwölf", "ZWÖLF ÄPFEL", "\udc80"):
+        with pytest.raises(AccessError, match="not the password"):
+            Gate().enter(wrong)
+
+
+def test_no_password_opens_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
+    for guess in ("", "1", "password"):
+        with pytest.raises(AccessError):
+            Gate().enter(guess)
+
+
+def test_guessing_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "right")
+    now = 0.0
+    gate = Gate(lambda: now)
+    for _ in range(access.TRIES):
+        with pytest.raises(AccessError, match="not the password"):
+            gate.enter("wrong")
+    with pytest.raises(AccessError, match="wait a few seconds"):
+        gate.enter("right")
+    now += access.SECONDS_A_TRY
+    assert gate.enter("right") is CONTROLLER
+    now += 10 * access.SECONDS_A_TRY
+    for _ in range(access.TRIES):  # no more than that are ever saved up
+        with pytest.raises(AccessError, match="not the password"):
+            gate.enter("wrong")
+    with pytest.raises(AccessError, match="wait"):
+        gate.enter("wrong")
+
+
+@pytest.mark.parametrize(
+    ("email", "verified", "may"),
+    [
+        ("ada@school.example", True, True),
+        ("Ada@School.example", True, True),
+        ("ada@school.example", False, False),
+        ("bob@school.example", True, False),
+        ("bob@lab.example", True, True),
+        ("bob@evil-lab.example", True, False),
+        ("lab.example", True, False),
+        ("", True, False),
+    ],
+)
+def test_only_listed_people_control(
+    email: str, verified: bool, may: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALEXNET_DEMO_CONTROLLERS", "ada@school.example, @lab.example,")
+    assert access.may_control(email, verified=verified) is may
+
+
+def test_an_empty_list_lets_nobody_control() -> None:
+    assert not access.may_control("ada@school.example", verified=True)
+    assert not access.may_control("@", verified=True)

@@ -326,6 +326,9 @@ def test_a_link_opens_a_source_and_a_sample(
     assert app.segmented_control(key="source").value == source
     if number is not None:
         assert app.number_input(key="sample").value == number
+        app.segmented_control(key="source").set_value("Draw").run()
+        app.segmented_control(key="source").set_value("Samples").run()
+        assert app.number_input(key="sample").value == number  # as it was left
 
 
 # ------------------------------------------------------------------ models

@@ -6,6 +6,8 @@ address, so whoever asks for a value checks it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 _KEPT = "kept "  # session state: each value by its name in the address
@@ -39,3 +41,21 @@ def keep(name: str, value: str) -> None:
             st.query_params[name] = value
         else:
             del st.query_params[name]
+
+
+def choice(label: str, options: Iterable[str], name: str) -> str:
+    """Some words to choose one of, which the address holds under a name; the first goes unsaid.
+
+    Streamlit's own binding of widgets to the address is not used: a page that has one cannot be
+    left by `st.switch_page`, and a link that names the first option changes nothing.
+    """
+    words = list(options)
+    if name not in st.session_state:  # the page was opened just now
+        read(name)
+        st.session_state[name] = kept(name) if kept(name) in words else words[0]
+    chosen = (
+        st.segmented_control(label, words, key=name, label_visibility="collapsed", required=True)
+        or words[0]
+    )
+    keep(name, "" if chosen == words[0] else chosen)
+    return chosen

@@ -46,13 +46,3 @@ def link(
                 width="stretch" if stretch else "content",
                 query_params=dict(state or {}),
             )
-
-
-def heed_default(key: str, default: object) -> None:
-    """Let a link that names a bound widget's default have it. Called before the widget is shown.
-
-    Streamlit passes over a default in an address, also where the session still holds another
-    value; it never writes one there, so that it can only have come by a link.
-    """
-    if st.query_params.get(key) == str(default):
-        st.session_state[key] = default

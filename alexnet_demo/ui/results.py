@@ -16,10 +16,10 @@ from alexnet_demo import charts
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.pictures import data_url, enlarge, heated, png
 from alexnet_demo.results import Results, by_class
-from alexnet_demo.ui import answers, models, sheet, sources, surveys
+from alexnet_demo.ui import answers, links, models, sheet, sources, surveys
 from alexnet_demo.ui.gallery import Tile, gallery
 from alexnet_demo.ui.live_plot import live_plot
-from alexnet_demo.ui.navigation import heed_default
+from alexnet_demo.ui.navigation import PREDICT
 from alexnet_demo.ui.pin_button import pin_button
 from alexnet_demo.ui.teaching import explain
 from alexnet_demo.ui.wording import percent, plain
@@ -135,18 +135,7 @@ def totals(seen: Surveyed) -> None:
 
 def choose() -> str:
     """Let the reader choose what to look at; only that is computed and shown."""
-    first = next(iter(VIEWS))
-    heed_default(_VIEW, first)
-    view: str | None = st.segmented_control(
-        "What to look at",
-        list(VIEWS),
-        default=first,
-        key=_VIEW,
-        label_visibility="collapsed",
-        required=True,
-        bind="query-params",
-    )
-    return view or first
+    return links.choice("What to look at", VIEWS, _VIEW)
 
 
 def _confusion(seen: Surveyed) -> None:
@@ -253,17 +242,7 @@ def _map(seen: Surveyed) -> None:
 
 def _layout() -> str:
     """Let the reader choose which map."""
-    heed_default(_LAYOUT, PCA)
-    layout: str | None = st.segmented_control(
-        "Kind of map",
-        list(_LAYOUTS),
-        default=PCA,
-        key=_LAYOUT,
-        label_visibility="collapsed",
-        required=True,
-        bind="query-params",
-    )
-    return layout or PCA
+    return links.choice("Kind of map", _LAYOUTS, _LAYOUT)
 
 
 def _places(seen: Surveyed, layout: str) -> np.ndarray | None:
@@ -479,8 +458,7 @@ def _panel(seen: Surveyed, numbers: Sequence[int]) -> None:
     _its_like(seen, number)
     with st.container(horizontal=True):
         if st.button("Open on Predict", icon=":material/draw:"):
-            st.session_state["source"], st.session_state["sample"] = "Samples", number
-            st.switch_page("pages/3_Predict.py")
+            st.switch_page(PREDICT, query_params={"source": "Samples", "sample": str(number)})
         pin_button(np.asarray(image), f"Test picture {number}", int(found.labels[number]))
 
 

@@ -16,9 +16,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from alexnet_demo import drawing
 from alexnet_demo.config import CLASSES, TEST_SAMPLES
 from alexnet_demo.pictures import enlarge, png
-from alexnet_demo.ui import answers, sight
+from alexnet_demo.ui import answers, links, sight
 from alexnet_demo.ui.canvas import canvas
-from alexnet_demo.ui.navigation import heed_default
 from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # all import torch
@@ -28,6 +27,7 @@ if TYPE_CHECKING:  # all import torch
 MAX_FILE_MB, MAX_FILES = 20, 200
 FORMATS = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
 _ANY = "Any class"
+_SAMPLE = "sample"  # the number of a test picture, as the address names it
 
 
 @st.fragment
@@ -97,15 +97,12 @@ def samples(classifier: Classifier) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             names = [_ANY, *CLASSES]
             st.selectbox("Class", names, key="sample class", on_change=_another, width=180)
+            number = links.whole(links.kept(_SAMPLE), TEST_SAMPLES) or 0
+            st.session_state.setdefault(_SAMPLE, number)
             index = st.number_input(
-                "Number",
-                *(0, TEST_SAMPLES - 1, 0),
-                key="sample",
-                on_change=sight.automatic,
-                width=140,
-                bind="query-params",
-                persist_state="session",
+                "Number", 0, TEST_SAMPLES - 1, key=_SAMPLE, on_change=sight.automatic, width=140
             )
+            links.keep(_SAMPLE, str(index))
             st.button("Another", icon=":material/casino:", on_click=_another)
         image, truth = Image.fromarray(split.images[index].numpy()), CLASSES[split.labels[index]]
         alt = f"Test picture {index}: {truth}"
@@ -129,18 +126,9 @@ def choose() -> Callable[[Classifier], None]:
 
     The address keeps it, and a sample's number: ``?source=Samples&sample=17``.
     """
-    heed_default("source", "Draw")
-    heed_default("sample", 0)
-    name = st.segmented_control(
-        "Where the picture comes from",
-        list(SOURCES),
-        default="Draw",
-        key="source",
-        label_visibility="collapsed",
-        required=True,
-        bind="query-params",
-    )
-    return SOURCES[name or "Draw"]
+    if _SAMPLE not in st.session_state:  # its source is not shown, or not yet
+        links.read(_SAMPLE)
+    return SOURCES[links.choice("Where the picture comes from", SOURCES, "source")]
 
 
 # ------------------------------------------------------------------ files
@@ -206,4 +194,4 @@ def _another() -> None:
     numbers: Sequence[int] = range(len(labels))
     if name != _ANY:
         numbers = (labels == CLASSES.index(name)).nonzero().flatten().tolist()
-    st.session_state["sample"] = random.choice(numbers)
+    st.session_state[_SAMPLE] = random.choice(numbers)

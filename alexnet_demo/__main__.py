@@ -225,13 +225,13 @@ def run_train(options: argparse.Namespace) -> int:
         place, record = json.loads(team.agree_text(told))
         directory, settings = Path(place), TrainConfig.from_json(record)
         if team.leads:
-            if not registered(directory, os.getpid()):
-                register(directory, os.getpid())
             queue.leave(Run(directory))  # who started this may have been killed before it did so
             _log_to(directory / "train.log")
         else:
             logging.getLogger("alexnet_demo").setLevel(logging.ERROR)  # one speaks for all
         if settings.devices > team.size == 1:
+            if not registered(directory, os.getpid()):
+                register(directory, os.getpid())
             return _train_in_a_team(options, directory, settings)
         return _train_here(options, directory, settings, team)
 

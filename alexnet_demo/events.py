@@ -146,7 +146,6 @@ class History:
     epochs: list[Event] = field(default_factory=list)
     grown: list[Event] = field(default_factory=list)
     test: Event | None = None
-    checkpoint: Event | None = None
     fallback: Event | None = None
     end: Event | None = None
     seconds: float = 0.0
@@ -177,8 +176,6 @@ class History:
             self.grown.append(event)
         elif kind == "test":
             self.test = event
-        elif kind == "checkpoint":
-            self.checkpoint = event
         elif kind == "fallback":
             self.fallback = event
         elif kind in ("end", "error"):

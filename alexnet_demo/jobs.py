@@ -186,9 +186,7 @@ def attend_queue(poll: float = QUEUE_SECONDS) -> None:
         try:
             with _launch_lock():
                 for run in queue.due():
-                    log.info("Starting %s", run.id)
-                    _launch(run)
-                    queue.leave(run)
+                    _launch_in_turn(run)
                 if not queue.waiting():
                     # Within the lock: whoever queues a run next sees that nobody attends.
                     (folder / "job.json").unlink(missing_ok=True)
@@ -196,6 +194,16 @@ def attend_queue(poll: float = QUEUE_SECONDS) -> None:
         except OSError as error:  # a full disk, say: it may be mended while they wait
             log.error("The queue stands still: %s", error)
         time.sleep(poll)
+
+
+def _launch_in_turn(run: Run) -> None:
+    """Start a run whose turn has come; one that cannot be started holds up no other."""
+    log.info("Starting %s", run.id)
+    try:
+        _launch(run)
+        queue.leave(run)
+    except OSError as error:  # a full disk, say: it may be mended while the run waits
+        log.error("%s cannot be started: %s", run.id, error)
 
 
 def keep_queue_moving() -> None:
@@ -273,6 +281,9 @@ def delete(run: Run, *, permit: Permit = VISITOR) -> Outcome:
             name = run.name
             if run.active:
                 return Outcome(False, "This run is training: stop it before deleting.", run.id)
+            if run.on_ray and run.state == "queued":
+                waits = "The cluster has this run: take it out of the queue first."
+                return Outcome(False, waits, run.id)
             _remove(run)
     except FileNotFoundError:
         return Outcome(False, "This run was deleted already.", run.id)
@@ -305,30 +316,31 @@ def label(run: Run, name: str, note: str, *, permit: Permit = VISITOR) -> Outcom
 
 
 def pin(picture: Pin, *, permit: Permit = VISITOR) -> Outcome:
-    """Pin a picture for the next run, and for those that train now."""
+    """Pin a picture for the next run, and for those that train or wait now."""
     if closed := refusal(permit):
         return Outcome(False, closed)
     return _pinned(lambda pinned: (*pinned, picture), f"{picture.name} is pinned.")
 
 
 def unpin(pin_id: str, *, permit: Permit = VISITOR) -> Outcome:
-    """Take a pin off the board, and off the runs that train now."""
+    """Take a pin off the board, and off the runs that train or wait now."""
     if closed := refusal(permit):
         return Outcome(False, closed)
     return _pinned(lambda pinned: tuple(p for p in pinned if p.id != pin_id), "No longer pinned.")
 
 
 def _pinned(change: Callable[[Pins], Pins], message: str) -> Outcome:
-    """Change the pins on the board and of every run that trains now."""
+    """Change the pins on the board and of every run that trains or waits, or of none."""
     try:
         with _launch_lock():
             places = [(pins.board(), pins.of_next_run())]
-            places += [(run.pins, pins.read(run.pins)) for run in active_runs()]
-            for path, before in places:
-                after = tuple({p.id: p for p in change(before)}.values())
-                if len(after) > pins.MAX_PINS:
-                    full = f"{pins.MAX_PINS} pictures are pinned already: take one off first."
-                    return Outcome(False, full)
+            runs = [*active_runs(), *queue.waiting(), *queue.on_cluster()]
+            places += [(run.pins, pins.read(run.pins)) for run in runs]
+            changed = {path: tuple({p.id: p for p in change(old)}.values()) for path, old in places}
+            if max(map(len, changed.values())) > pins.MAX_PINS:
+                full = f"{pins.MAX_PINS} pictures are pinned already: take one off first."
+                return Outcome(False, full)
+            for path, after in changed.items():
                 pins.write(path, after)
     except OSError as error:
         return Outcome(False, f"The pins could not be saved: {error}.")
@@ -337,19 +349,21 @@ def _pinned(change: Callable[[Pins], Pins], message: str) -> Outcome:
 
 # ------------------------------------------------------------------ weights on their way
 
-FRESH_SECONDS = 8.0
+FRESH_SECONDS, FRESH_FOR_VISITORS = 8.0, 60.0
 """Weights of a run that trains are looked at for so long before newer ones are asked for."""
 
 
-def ask_for_weights(run: Run) -> bool:
+def ask_for_weights(run: Run, *, permit: Permit = VISITOR) -> bool:
     """Ask a trainer for its weights as they are, unless it wrote some just now.
+
+    Visitors of a closed server may, too, but seldom: to write them takes the trainer half a second.
 
     Returns:
         Whether there are any yet, in `Run.now`.
     """
     with suppress(OSError):
         age = time.time() - run.now.stat().st_mtime if run.now.exists() else math.inf
-        if run.active and age > FRESH_SECONDS:
+        if run.active and age > (FRESH_FOR_VISITORS if refusal(permit) else FRESH_SECONDS):
             run.wanted.touch()
     return run.now.is_file()
 

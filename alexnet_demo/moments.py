@@ -213,7 +213,7 @@ _replays = Followers(Replay)
 
 def follow(path: Path) -> list[Moment]:
     """The moments that a file holds by now; reads only what is new since the last call."""
-    return _replays.follow(path).moments
+    return list(_replays.follow(path).moments)  # which another thread may be reading on
 
 
 # ------------------------------------------------------------------ how a network fares

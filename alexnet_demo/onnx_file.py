@@ -7,12 +7,14 @@ how a picture becomes an input, and the temperature that calibrates the probabil
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,8 @@ OUTPUT = "Logits; softmax(logits / temperature) gives the probabilities of the c
 TESTED = 64  # test pictures that the file is checked on
 TOLERANCE = 1e-3  # greatest difference between two probabilities
 KEPT_INFO = ("run", "epoch", "test_accuracy")
+
+_ONE_AT_A_TIME = Lock()
 
 
 class OnnxError(RuntimeError):
@@ -108,15 +112,17 @@ def write(model: AlexNet, path: Path, about: Mapping[str, Any] | None = None) ->
     """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     sample = torch.rand(2, model.in_channels, model.image_size, model.image_size)
-    program = torch.onnx.export(
-        model,
-        (sample,),
-        input_names=[PICTURES],
-        output_names=[LOGITS],
-        dynamic_shapes=({0: "batch"},),
-        dynamo=True,
-        verbose=False,
-    )
+    with _ONE_AT_A_TIME:
+        # Of a copy: while a network is traced its weights are no numbers, and others may ask it.
+        program = torch.onnx.export(
+            copy.deepcopy(model),
+            (sample,),
+            input_names=[PICTURES],
+            output_names=[LOGITS],
+            dynamic_shapes=({0: "batch"},),
+            dynamo=True,
+            verbose=False,
+        )
     assert program is not None  # there is one with `dynamo`
     facts = {"input": INPUT, "output": OUTPUT, "classes": list(CLASSES), **(about or {})}
     program.model.doc_string = f"AlexNet for Fashion-MNIST. {INPUT} {OUTPUT}"

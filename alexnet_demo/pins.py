@@ -7,7 +7,6 @@ A run's pins lie in its ``pins.json``; those that the next run begins with on th
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import io
 from collections.abc import Sequence
@@ -26,6 +25,11 @@ from alexnet_demo.published import one_of_each
 
 MAX_PINS = 16
 MAX_NAME = 40
+UNREADABLE = (
+    *(KeyError, TypeError, AttributeError, ValueError, OSError, SyntaxError),
+    Image.DecompressionBombError,
+)
+"""What Pillow and the standard library raise where something is no picture."""
 
 
 class PinError(ValueError):
@@ -77,7 +81,9 @@ class Pin:
             label = record.get("label")
             known = isinstance(label, int) and 0 <= label < len(CLASSES)
             return cls(str(record["name"])[:MAX_NAME], pixels, label if known else None)
-        except (KeyError, TypeError, AttributeError, OSError, binascii.Error) as error:
+        except PinError:
+            raise
+        except UNREADABLE as error:
             raise PinError("A pinned picture cannot be read.") from error
 
 

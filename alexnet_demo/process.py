@@ -21,7 +21,7 @@ from alexnet_demo.checkpoint import CheckpointError
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.data import DataError
 from alexnet_demo.events import EventWriter
-from alexnet_demo.runs import device_lock, taken
+from alexnet_demo.runs import device_lock, register, registered, taken
 from alexnet_demo.team import PROCESS_LOST, Team
 from alexnet_demo.train import Trainer, TrainError
 
@@ -54,7 +54,12 @@ def run_training(
         ConfigError, DataError, CheckpointError, TrainError: with that sentence.
     """
     team = team or Team()
-    with _alone(directory) if team.leads else nullcontext():
+    if not team.leads:
+        return _run(config, directory, echo, team)
+    with _alone(directory):
+        # Only now: one that came too late must not take the place of the one that trains.
+        if not registered(directory, os.getpid()):
+            register(directory, os.getpid())
         return _run(config, directory, echo, team)
 
 

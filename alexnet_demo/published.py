@@ -29,19 +29,22 @@ class Sample:
     pixels: np.ndarray
 
 
-@cache
 def one_of_each() -> tuple[Sample, ...]:
     """The first test picture of each class; none where the files cannot be read.
 
     Whether the data is whole is checked where it is used for training, not here.
     """
     try:
-        labels = _published("t10k-labels-idx1-ubyte.gz", _LABEL_HEADER)
-        images = _images()
-        first = [int(np.argmax(labels == label)) for label in range(len(CLASSES))]
-        return tuple(Sample(n, label, images[n].copy()) for label, n in enumerate(first))
+        return _one_of_each()
     except (OSError, EOFError, ValueError, IndexError):
-        return ()
+        return ()  # not kept: a training may download them
+
+
+@cache
+def _one_of_each() -> tuple[Sample, ...]:
+    labels, images = _published("t10k-labels-idx1-ubyte.gz", _LABEL_HEADER), _images()
+    first = [int(np.argmax(labels == label)) for label in range(len(CLASSES))]
+    return tuple(Sample(n, label, images[n].copy()) for label, n in enumerate(first))
 
 
 def test_pictures() -> np.ndarray | None:

@@ -22,7 +22,7 @@ from urllib.request import Request, urlopen
 
 from alexnet_demo import config
 
-START_SECONDS, ASK_SECONDS = 30.0, 3.0  # to wait for an answer
+START_SECONDS, ASK_SECONDS = 8.0, 3.0  # to wait for an answer; less than for a lock of `jobs`
 FRESH_SECONDS = 2.0
 """An answer is good for so long."""
 SILENCE_SECONDS = 60.0
@@ -81,16 +81,17 @@ def stop(job: Job) -> None:
     """
     _call(f"{job['address']}/api/jobs/{job['ray']}/stop", {}, START_SECONDS)
     with _lock:
-        _answers[job["ray"]] = _Answer(False, time.monotonic())
+        _answers[job["ray"]] = _Answer(False, time.monotonic(), ended=True)
 
 
 @dataclass
 class _Answer:
-    """Whether a job was alive, and when that was asked."""
+    """Whether a job was alive, and when that was asked; ``ended`` once the cluster said so."""
 
     alive: bool
     answered: float
     asked: float = 0.0
+    ended: bool = False
 
 
 _answers: dict[str, _Answer] = {}
@@ -103,16 +104,18 @@ def alive(job: Job) -> bool:
         return True
     with _lock:
         now, known = time.monotonic(), _answers.get(job["ray"])
-        if known and (not known.alive or now - known.asked < FRESH_SECONDS):
-            return known.alive  # one that ended stays so
+        if known and (known.ended or now - known.asked < FRESH_SECONDS):
+            return known.alive
         known = known or _Answer(True, now)
         known.asked = now
         _answers[job["ray"]] = known
     try:
         told = _call(f"{job['address']}/api/jobs/{job['ray']}", None, ASK_SECONDS)
         known.alive, known.answered = told.get("status") in NOT_ENDED, time.monotonic()
+        known.ended = not known.alive
     except HTTPError as error:
-        known.alive = error.code != 404  # else the cluster was begun anew, and knows nothing of it
+        known.ended = error.code == 404  # the cluster was begun anew, and knows nothing of it
+        known.alive = not known.ended
     except (OSError, ValueError):
         known.alive = now - known.answered < SILENCE_SECONDS
     return known.alive

@@ -150,6 +150,9 @@ class Trainer:
         except Interrupted as interrupted:
             reason = str(interrupted)
             self.save()
+        finally:
+            if self.watch:
+                self.watch.close()
         self.events.write("end", reason=reason, step=self.step)
         return reason
 
@@ -371,19 +374,24 @@ class Trainer:
         Args:
             about: an epoch's event.
         """
-        if not self.team.leads:
-            return
+        if self.team.leads:
+            with self._told_when_full(path):
+                self._write_weights(path, about, small)
+
+    def _write_weights(self, path: Path, about: Mapping[str, Any], small: bool) -> None:
         info = {key: about[key] for key in ("epoch", "test_accuracy", "test_loss") if key in about}
         info |= {"run": self.files.id, "step": self.step, "config": self.config.to_json()}
-        model, save = folded(self.engine.model), checkpoint.save_weights
-        with self._told_when_full(path):
-            (checkpoint.save_small if small else save)(path, model, info)
+        save = checkpoint.save_small if small else checkpoint.save_weights
+        save(path, folded(self.engine.model), info)
 
     def _save_if_wanted(self) -> None:
         """Write the weights as they are, where somebody waits for them."""
         if self.team.leads and self.files.wanted.exists():
-            self.files.wanted.unlink(missing_ok=True)
-            self._save_weights(self.files.now, {"epoch": self.epoch}, small=True)
+            try:
+                self.files.wanted.unlink(missing_ok=True)
+                self._write_weights(self.files.now, {"epoch": self.epoch}, small=True)
+            except OSError as error:  # whoever only looks does not end a training
+                log.warning("The weights of now could not be written: %s", error)
 
     @contextmanager
     def _told_when_full(self, path: Path) -> Iterator[None]:

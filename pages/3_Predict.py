@@ -7,7 +7,7 @@ from alexnet_demo.ui.shell import page
 from alexnet_demo.ui.teaching import explain
 
 page("Predict", "Draw a piece of clothing, or show a picture of one, and see what it is taken for.")
-if chosen := models.beside(sources.choose):
+if chosen := models.beside(sources.choose, now=True):
     classifier, show = chosen
     show(classifier)
     explain(

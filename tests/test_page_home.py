@@ -157,11 +157,11 @@ def test_without_the_data_the_page_does_without_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(published, "_RAW", tmp_path)
-    published.one_of_each.cache_clear()
+    published._one_of_each.cache_clear()
     garments.strip.clear()
     try:
         assert garments.strip() == ""
         home()
     finally:
-        published.one_of_each.cache_clear()
+        published._one_of_each.cache_clear()
         garments.strip.clear()

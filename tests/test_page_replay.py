@@ -126,6 +126,6 @@ def test_pins_are_put_up_and_taken_off(runs_dir: Path):
 def test_moments_are_made_ready_once(runs_dir: Path, monkeypatch: pytest.MonkeyPatch):
     run = finished(runs_dir / "20260101-000000-article-aa", 0, 100)
     found = replay.moments.follow(run.moments)
-    first = replay._records(str(run.directory), 2, 100, run, found)
-    assert replay._records(str(run.directory), 2, 100, run, found) is first
+    first = replay._records(str(run.directory), (2, 100, 1), run, found)
+    assert replay._records(str(run.directory), (2, 100, 1), run, found) is first
     shutil.rmtree(run.directory)

@@ -12,7 +12,7 @@ import streamlit as st
 
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.script import file_name, training_script
-from alexnet_demo.ui import models
+from alexnet_demo.ui import access, models
 from alexnet_demo.ui.wording import memory, percent, plain
 
 if TYPE_CHECKING:  # it imports torch
@@ -56,10 +56,15 @@ def _made(digest: str, _classifier: Classifier) -> _Made:
 
 @st.fragment
 def network_as_onnx() -> None:
-    """The chosen trained network as an ONNX file: made and checked once that is asked for."""
+    """The chosen trained network as an ONNX file: made and checked once that is asked for.
+
+    Visitors of a closed server get the shipped one alone.
+    """
     if not models.options():
         return
     option = models.chosen()
+    if not (access.controls() or option.id == models.SHIPPED):
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
         asked = st.button(
             "Network as ONNX",

@@ -65,7 +65,7 @@ def choose(layer: Layer) -> str:
 def show(view: str, layer: Layer) -> None:
     """A view of a layer, in the chosen network, and beside it in another one."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        classifier = models.picker()
+        classifier = models.picker(now=True)
         if classifier is None:
             return
         options = {option.id: option for option in models.options()}

@@ -70,8 +70,9 @@ def _view(run_id: str, last_state: State, last_epochs: int) -> None:
     _progress(run, history)
     _figures(run, history)
     _curves(run, history)
-    with st.expander("Log", icon=":material/terminal:"):
-        st.code(run.log_tail() or "Nothing yet.", language=None, wrap_lines=True)
+    if access.controls():  # it may name places on the server
+        with st.expander("Log", icon=":material/terminal:"):
+            st.code(run.log_tail() or "Nothing yet.", language=None, wrap_lines=True)
     if run.state != last_state or len(history.epochs) != last_epochs:
         st.rerun()  # polling begins or stops, and the rest of the page follows
 

@@ -52,11 +52,15 @@ class Option:
     training: Run | None = None
 
 
-def options() -> list[Option]:
+def options(now: bool = False) -> list[Option]:
     """The networks that are there, the likeliest wanted first.
 
-    Shipped, uploaded, those that train now, then the runs' best weights by test accuracy, then
-    their last ones, then those of their epochs.
+    Shipped, uploaded, then the runs' best weights by test accuracy, then their last ones, then
+    those of their epochs.
+
+    Args:
+        now: behind the uploaded one also those that train now, as they are at each moment: for
+            what answers at once.
     """
     found = []
     shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
@@ -68,7 +72,7 @@ def options() -> list[Option]:
     found += [
         Option(f"{run.id}/now", f"{run.name} · as it is now", run.now, run)
         for run in runs
-        if run.state == "running"
+        if now and run.state == "running"
     ]
     found += [best_of(run) for run in runs]
     for run in runs:
@@ -114,9 +118,13 @@ def chosen() -> Option:
     return next(option for option in found if option.id == wanted(found))
 
 
-def picker() -> Classifier | None:
-    """Show the choice and return the network, loaded; None after saying why there is none."""
-    found = options()
+def picker(now: bool = False) -> Classifier | None:
+    """Show the choice and return the network, loaded; None after saying why there is none.
+
+    Args:
+        now: as for `options`.
+    """
+    found = options(now)
     if not found:
         invite()
         return None
@@ -153,7 +161,7 @@ def picker() -> Classifier | None:
 
 def _on_its_way(run: Run) -> bool:
     """Whether weights of a run that trains are there; they are kept up to date meanwhile."""
-    there = jobs.ask_for_weights(run)
+    there = jobs.ask_for_weights(run, permit=access.permit())
     stamp = run.now.stat().st_mtime_ns if there else 0
     st.fragment(_keep_fresh, run_every=WATCH_SECONDS)(run, stamp)
     return there
@@ -161,22 +169,23 @@ def _on_its_way(run: Run) -> bool:
 
 def _keep_fresh(run: Run, stamp: int) -> None:
     """Run the page anew with newer weights as soon as the trainer has written them."""
-    there = jobs.ask_for_weights(run)
+    there = jobs.ask_for_weights(run, permit=access.permit())
     if not there:
         st.info("The trainer writes its weights at the end of its step…", icon=":material/sync:")
     if (run.now.stat().st_mtime_ns if there else 0) != stamp or run.state != "running":
         st.rerun()
 
 
-def beside(choose: Callable[[], T]) -> tuple[Classifier, T] | None:
+def beside(choose: Callable[[], T], now: bool = False) -> tuple[Classifier, T] | None:
     """A choice on the left, the model on the right, and a caution about it where one is due.
 
     Args:
         choose: shows the choice and returns what was chosen; not asked where there is no network.
+        now: as for `options`.
     """
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         left = st.container(width="content")
-        classifier = picker()
+        classifier = picker(now)
     if classifier is None:
         return None
     with left:

@@ -16,6 +16,7 @@ from alexnet_demo.runs import Run
 
 POLL_SECONDS = 2.0
 MOMENT = "moment"  # query parameter: the step of the moment that is shown
+_OF = "replay of"  # session state: the run that the moment in the address belongs to
 _FRONTEND = Path(__file__).parent / "frontend"
 
 
@@ -47,12 +48,12 @@ def _view(run: Run) -> None:
     _mount(
         data={
             "key": run.id,
-            "step": _asked_for(),
+            "step": _asked_for(run),
             "epochs": run.config.epochs,
             "classes": list(CLASSES),
             "colors": list(charts.CLASS_COLORS.values()),
             "pins": [_pin(pin) for pin in pins.read(run.pins)],
-            **_records(str(run.directory), len(found), found[-1].step, run, found),
+            **_records(str(run.directory), _recorded(run, found), run, found),
         },
         default={"step": None},
         key=key,
@@ -75,8 +76,11 @@ def _remember(key: str) -> None:
         st.query_params[MOMENT] = str(step)
 
 
-def _asked_for() -> int | None:
-    """The step that the address names; None for the newest."""
+def _asked_for(run: Run) -> int | None:
+    """The step that the address names for this run; None for the newest."""
+    if st.session_state.setdefault(_OF, run.id) != run.id:  # it was of the run shown before
+        st.session_state[_OF] = run.id
+        st.query_params.pop(MOMENT, None)
     text = st.query_params.get(MOMENT, "")
     return int(text) if text.isdecimal() and len(text) < 12 else None
 
@@ -87,11 +91,16 @@ def _pin(pin: Pin) -> dict[str, str]:
     return {"id": pin.id, "name": pin.name, "label": label, "src": src}
 
 
+def _recorded(run: Run, found: list[Moment]) -> tuple[int, ...]:
+    """Changes whenever a moment or an epoch was recorded."""
+    return len(found), found[-1].step, len(run.history.epochs)
+
+
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _records(
-    directory: str, count: int, last: int, _run: Run, _found: list[Moment]
+    directory: str, recorded: tuple[int, ...], _run: Run, _found: list[Moment]
 ) -> dict[str, Any]:
-    """Moments and curves as the browser takes them, made anew only where a moment came in."""
+    """Moments and curves as the browser takes them, made anew only where records came in."""
     records = [
         {
             **moment.to_json(),

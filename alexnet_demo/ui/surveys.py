@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # torch takes seconds to import
 T = TypeVar("T")
 S = TypeVar("S", bound="Survey[Any]")
 PIECE = 16  # pictures at a time: whoever asks about one meanwhile waits for no more
+WAITING = 4  # surveys of a kind, the one at work included
+MANY = "Several other networks are being asked at this moment: try again in a few minutes."
 MOST = 16  # surveys held in memory; what is on disk is read again
 _ONCE = "This is done once, then kept."
 
@@ -143,6 +145,9 @@ class _Office:
                 found = new
                 if (old := kept()) is not None:
                     found.work.set_result(old)
+                elif self._waiting(key[1]) >= WAITING:
+                    found.work.set_exception(RuntimeError(MANY))
+                    return found
                 else:
                     found.work = self.workers[key[1]].submit(partial(ask, found))
                 self.surveys[key] = found
@@ -150,6 +155,11 @@ class _Office:
                     if self.surveys[other].work.done():
                         del self.surveys[other]
             return found
+
+    def _waiting(self, kind: str) -> int:
+        """Surveys of a kind that are not done; each holds a network in memory."""
+        own = (survey for key, survey in self.surveys.items() if key[1] == kind)
+        return sum(not survey.work.done() for survey in own)
 
 
 @st.cache_resource(show_spinner=False)

@@ -97,8 +97,10 @@ TOPICS = {
     "coarse: it says which part of a garment counts, not which pixel (Selvaraju and others, 2017).",
     "The map": "In fc7 a picture becomes 4,096 numbers, or fewer in a narrower network. Principal "
     "component analysis looks for the directions in which these differ most from picture to "
-    "picture; the map shows the first two. What lies far apart here differs; what lies close "
-    "together may still differ in a direction that is not shown.",
+    "picture; the map by PCA shows the first two. What lies far apart there differs; what lies "
+    "close together may still differ in a direction that is not shown. The map by t-SNE keeps "
+    "neighbours together instead (van der Maaten and Hinton, 2008): who lies beside whom says "
+    "something, how far clumps lie apart says little.",
     "Two networks": "Two networks of equal accuracy can make different mistakes. Where they "
     "agree, they are usually right more often than either is by itself; where they differ, at "
     "least one is wrong, and a look at the picture often says why.",

@@ -112,10 +112,12 @@ STOPS = (
         TRAIN,
         "A training on record. Move the time slider from the first moment to the last, and watch "
         "the curves, and how the answers for single pictures change with them.",
-        "At first the test accuracy goes up and down; towards the end it hardly does. Why?",
-        "Because the learning rate falls. Large steps find the way fast but keep overshooting, so "
-        "that each epoch ends somewhere else. As the steps get smaller the weights settle, and the "
-        "last few percent are won there.",
+        "How many filters has conv1 at the first moment, and how many at the last? What do the "
+        "test pictures lose when the network is widened?",
+        "12 at first and 96 in the end: the network is widened three times, each time to twice as "
+        "much. Every filter is copied and what the next layer takes from it is divided among the "
+        "copies, so that nothing is lost: the wider network gives the same answers and goes on "
+        "learning from there.",
         {"watch": "best-watched"},
     ),
     Stop(
@@ -239,7 +241,7 @@ def _opening() -> None:
             "- **Each at their own pace, or together.** Everyone who opens this server has a "
             "drawing and a place in the tour of their own. The training is shared: one at a time "
             "runs on this machine, so let one person start it at stop 6; it shows on everyone's "
-            "Train page, and anyone can pause or stop it.\n"
+            "Train page, and whoever may start one can pause or stop it.\n"
             "- **Send a state.** The address in the browser holds what you see: the stop, the "
             "layer, the test picture, the settings of a training. Copy it from there.\n"
             "- **Before the lesson**, open Results once. The network is then asked about all "

@@ -42,7 +42,8 @@ class Replay {
       this.at = last; // whoever looks at the newest moment goes along with the training
     }
     this.slider.max = last;
-    if (!before || before.key !== data.key || before.pins.length !== data.pins.length) {
+    const ids = (shown) => shown.pins.map((pin) => pin.id).join();
+    if (!before || before.key !== data.key || ids(before) !== ids(data)) {
       this.cards = data.pins.map((pin) => new Card(pin, data));
       this.find(".cards").replaceChildren(...this.cards.map((card) => card.element));
     }

@@ -18,6 +18,8 @@ shown = asked_for or current_run()
 elsewhere.tell_refusal(active)
 if not access.controls():
     access.explain()
+    if not shown:
+        st.write("Nothing has been trained here yet. Predict has the network that comes along.")
 elif asked_for is None and not active:
     if shown and shown.resumable:
         waiting_run(shown)

@@ -13,4 +13,5 @@ page(
 )
 home.hero()
 home.next_step()
+home.guide()
 home.cards()

@@ -19,17 +19,18 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alexnet_demo import __version__, config
+from alexnet_demo import __version__, config, queue
 from alexnet_demo.config import CHANGEABLE, CHOICES, LIMITS, RECIPES, ConfigError, TrainConfig
 from alexnet_demo.events import EventWriter
 from alexnet_demo.runs import (
     Run,
     best_run,
     change,
-    demand_free,
+    find_run,
     get_run,
     list_runs,
     new_run_directory,
+    ours,
     prepare,
     register,
     registered,
@@ -86,6 +87,9 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--run-dir", type=Path, help="directory of the run (default: a new one)")
     train.add_argument("--resume", metavar="RUN", help="id or directory of a run to go on with")
     train.add_argument(
+        "--wait", action="store_true", help="queue behind the trainings that have the device"
+    )
+    train.add_argument(
         "--lr-find", action="store_true", help="try rising learning rates and suggest one"
     )
 
@@ -108,9 +112,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_weights_options(evaluate)
 
-    export = command("export", run_export, "write a trained network for others to use")
+    export = command("export", run_export, "write a network, or a training's code, for others")
+    export.add_argument("--out", type=Path, help="safetensors file to write: 8 bits, calibrated")
+    export.add_argument("--onnx", type=Path, help="ONNX file to write, checked in ONNX Runtime")
     export.add_argument(
-        "--out", type=Path, required=True, help="safetensors file to write: 8 bits, calibrated"
+        "--script", type=Path, help="Python file to write: this training in plain PyTorch"
     )
     export.add_argument(
         "--score",
@@ -121,7 +127,14 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--samples", type=int, default=5_000, help="pictures of each kind to calibrate on"
     )
-    add_weights_options(export)
+    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    export.add_argument("--weights", type=Path, help=f"a .safetensors file (default: {shipped})")
+    add_training_options(export.add_argument_group("the training of --script"))
+
+    report = command("report", run_report, "write a run as one HTML file that opens anywhere")
+    report.add_argument("name", metavar="RUN", help="id or directory of a run")
+    report.add_argument("--html", type=Path, required=True, help="file to write")
+    report.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N")
 
     summary = command("summary", run_summary, "print the layer table")
     summary.add_argument("--in-channels", type=int, default=1)
@@ -142,10 +155,11 @@ def build_parser() -> argparse.ArgumentParser:
     load.add_argument("--weights", type=Path, help="the app's network, to know the right answers")
 
     command("runs", run_runs, "list the runs and their states")
+    command("queue", run_queue, "start queued runs as their device becomes free")
     return parser
 
 
-def add_training_options(parser: argparse.ArgumentParser) -> None:
+def add_training_options(parser: argparse._ActionsContainer) -> None:
     """One option for each setting; what is not given comes from the recipe."""
     plain = TrainConfig()
     for setting in fields(TrainConfig):
@@ -196,7 +210,11 @@ def run_train(options: argparse.Namespace) -> int:
     if options.lr_find:
         if options.resume or options.run_dir:
             raise ConfigError("--lr-find trains a fresh network: leave --resume and --run-dir out.")
+        if options.wait:
+            raise ConfigError("--lr-find has no place in the queue: leave --wait out.")
         return run_lr_find(options)
+    if options.wait:
+        return _train_in_turn(options)
     from alexnet_demo.team import assembled
 
     with assembled() as team:
@@ -209,12 +227,48 @@ def run_train(options: argparse.Namespace) -> int:
         if team.leads:
             if not registered(directory, os.getpid()):
                 register(directory, os.getpid())
+            queue.leave(Run(directory))  # who started this may have been killed before it did so
             _log_to(directory / "train.log")
         else:
             logging.getLogger("alexnet_demo").setLevel(logging.ERROR)  # one speaks for all
         if settings.devices > team.size == 1:
             return _train_in_a_team(options, directory, settings)
         return _train_here(options, directory, settings, team)
+
+
+def _train_in_turn(options: argparse.Namespace) -> int:
+    """Have a run started when its turn comes, by whoever attends the queue, and watch it."""
+    from alexnet_demo import jobs
+    from alexnet_demo.access import CONTROLLER
+    from alexnet_demo.terminal import watch
+
+    if options.run_dir or "RANK" in os.environ:
+        raise ConfigError("The queue is of the runs under runs/: leave --run-dir and torchrun out.")
+    if options.resume:
+        waiting, _ = _to_resume(options)
+        if waiting.directory.parent != config.RUNS_DIR:
+            raise ConfigError(f"{waiting.directory} is not under runs/: leave --wait out.")
+        outcome = jobs.resume(waiting, permit=CONTROLLER)
+    else:
+        outcome = jobs.start(settings_of(options), permit=CONTROLLER)
+    run = get_run(str(outcome.run_id))
+    if not outcome.done or not run:
+        raise ConfigError(outcome.message)
+    print(f"{outcome.message} ({run.id})", file=sys.stderr)
+    echo = sys.stdout if options.json else None
+    state = watch(run, echo, from_now=bool(options.resume))
+    if state in ("failed", "interrupted"):
+        raise RuntimeError(run.error)
+    return _tell_end(state, run, options.json)
+
+
+def _tell_end(reason: str, run: Run, json_only: bool) -> int:
+    """Print how a training ended, and return the exit status."""
+    if not json_only:
+        best = run.best_accuracy
+        reached = "" if best is None else f", best {run.config.tested_on} accuracy {best:.2%}"
+        print(f"{reason.capitalize()}{reached}: {run.directory}")
+    return INTERRUPTED if reason == "stopped" else DONE
 
 
 def _train_here(
@@ -225,12 +279,8 @@ def _train_here(
 
     echo = sys.stdout if options.json else None
     reason = run_training(settings, directory, echo, team)
-    if team.leads and not options.json:
-        best = Run(directory).best_accuracy
-        reached = "" if best is None else f", best {settings.tested_on} accuracy {best:.2%}"
-        print(f"{reason.capitalize()}{reached}: {directory}")
-    # To torchrun, any status but 0 is a breakdown.
-    return INTERRUPTED if reason == "stopped" and team.size == 1 else DONE
+    status = _tell_end(reason, Run(directory), options.json or not team.leads)
+    return status if team.size == 1 else DONE  # to torchrun, any other is a breakdown
 
 
 def _train_in_a_team(options: argparse.Namespace, directory: Path, settings: TrainConfig) -> int:
@@ -262,7 +312,7 @@ def _log_to(path: Path) -> None:
 def _ours(directory: Path) -> bool:
     """Whether the run is registered for this process, or for the one that launched its team."""
     pids = (os.getpid(), int(os.environ.get("ALEXNET_DEMO_LAUNCHER", "0")))
-    return any(registered(directory, pid) for pid in pids if pid)
+    return ours(directory) or any(registered(directory, pid) for pid in pids if pid)
 
 
 def run_lr_find(options: argparse.Namespace) -> int:
@@ -288,21 +338,19 @@ def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
     if restarted and not options.run_dir:
         raise ConfigError("A training that torchrun restarts needs a --run-dir, to find itself.")
-    if (run.events.exists() or run.last.exists()) and not restarted:
+    if (run.events.exists() or run.states) and not restarted:
         raise ConfigError(f"{directory} holds a run already: give it to --resume, or name another.")
     if not (directory / "config.json").exists():
         # Refused before anything is written; a page's run is there already and records it.
-        demand_free(str(device.check(settings)))
+        queue.demand_free(str(device.check(settings)))
         prepare(directory, settings)
     elif run.read_config() != settings:
         raise ConfigError(f"{directory} was made for other settings: name another directory.")
     return directory, settings
 
 
-def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
-    """The directory of a run to go on with, and its settings."""
-    from alexnet_demo import device
-
+def _to_resume(options: argparse.Namespace) -> tuple[Run, TrainConfig]:
+    """The run to go on with, and its settings, changed as asked for."""
     given = {n: v for n in SETTINGS if (v := getattr(options, n)) is not None}
     if options.run_dir or not given.keys() <= set(CHANGEABLE):
         changeable = ", ".join(f"--{name.replace('_', '-')}" for name in CHANGEABLE)
@@ -312,14 +360,21 @@ def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     run = get_run(options.resume) or Run(Path(options.resume).resolve())
     if not (run.directory / "config.json").is_file():
         raise ConfigError(f"{options.resume!r} is no run to go on with: `runs` lists them.")
-    ours = _ours(run.directory)
-    if run.active and not ours:
+    if run.active and not _ours(run.directory):
         raise ConfigError(f"{run.id} is training already.")
     settings = change(run, **given) if given else run.read_config()
     if run.state == "finished" and not run.unfinished:
         raise ConfigError(f"{run.id} is finished: --epochs with a greater number goes on with it.")
-    if not ours:  # a page did this before it started us, and may have asked anew since
-        demand_free(str(device.check(settings)))
+    return run, settings
+
+
+def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
+    """The directory of a run to go on with here and now, and its settings."""
+    from alexnet_demo import device
+
+    run, settings = _to_resume(options)
+    if not _ours(run.directory):  # a page did this before it started us, and may have asked anew
+        queue.demand_free(str(device.check(settings)), run)
         (run.directory / "request").unlink(missing_ok=True)
     return run.directory, settings
 
@@ -330,6 +385,13 @@ def _written_to(log: Path) -> bool:
         return os.path.samestat(os.fstat(sys.stderr.fileno()), log.stat())
     except (OSError, ValueError):
         return False
+
+
+def run_queue(_options: argparse.Namespace) -> int:
+    from alexnet_demo import jobs
+
+    jobs.attend_queue()
+    return DONE
 
 
 def run_probe(options: argparse.Namespace) -> int:
@@ -387,21 +449,66 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 
 def run_export(options: argparse.Namespace) -> int:
+    kinds = {"out": _export_small, "onnx": _export_onnx, "script": _export_script}
+    given = [name for name in kinds if getattr(options, name)]
+    if len(given) != 1:
+        raise ConfigError("Give one of --out, --onnx and --script: the file to write.")
+    settings = [n for n in SETTINGS if getattr(options, n) is not None and n != "device"]
+    if settings and given != ["script"]:
+        raise ConfigError("Settings of a training go with --script alone: leave them out.")
+    report, line = kinds[given[0]](options)
+    print(json.dumps(report) if options.json else line)
+    return DONE
+
+
+def _export_small(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from alexnet_demo import export
 
     if not 100 <= options.samples <= config.TRAIN_SAMPLES:
         raise ConfigError(f"--samples must be between 100 and {config.TRAIN_SAMPLES:,}.")
-    report = export.export(
-        weights_of(options), options.out, options.device, options.score, options.samples
-    )
-    if options.json:
-        print(json.dumps(report))
-        return DONE
+    device, score = options.device or "auto", options.score
+    report = export.export(weights_of(options), options.out, device, score, options.samples)
     found = report["certainty"]
-    print(
+    return report, (
         f"{report['out']}: {report['bytes'] / 1e6:.1f} MB, temperature {found['temperature']:.3f}, "
         f"fitted on {found['notes']['images']:,} pictures"
     )
+
+
+def _export_onnx(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from alexnet_demo import onnx_file
+
+    report = onnx_file.export(weights_of(options), options.onnx)
+    return report, (
+        f"{report['out']}: {report['bytes'] / 1e6:.1f} MB, in ONNX Runtime the same label on "
+        f"{report['same_labels']:.1%} of {report['pictures']} test pictures, probabilities within "
+        f"{report['greatest_difference']:.1g}"
+    )
+
+
+def _export_script(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from alexnet_demo.files import write_text
+    from alexnet_demo.script import training_script
+
+    if options.weights:
+        raise ConfigError("--script writes a training's code, which needs no --weights.")
+    settings = settings_of(options)
+    text = training_script(settings)
+    options.script.parent.mkdir(parents=True, exist_ok=True)
+    write_text(options.script, text)
+    lines = text.count("\n")
+    report = {"out": str(options.script), "lines": lines, "config": settings.to_json()}
+    return report, f"{options.script}: {lines} lines"
+
+
+def run_report(options: argparse.Namespace) -> int:
+    from alexnet_demo import report
+
+    done = report.write(find_run(options.name), options.html, options.device)
+    if options.json:
+        print(json.dumps(done))
+    else:
+        print(f"{done['path']}: {done['bytes'] / 1000:.0f} kB in {done['seconds']:.1f} s")
     return DONE
 
 

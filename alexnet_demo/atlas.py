@@ -83,7 +83,7 @@ def nearest(points: np.ndarray, place: np.ndarray, count: int) -> tuple[np.ndarr
 
 
 def kept_at(digest: str, what: str) -> Path:
-    """Where the ``atlas`` or the ``training`` pictures' places of a weights file are kept."""
+    """Where the ``atlas``, the ``map`` or the ``training`` pictures' places of a file are kept."""
     return results.kept_at(digest).with_suffix(f".{what}.safetensors")
 
 
@@ -115,7 +115,25 @@ def keep_training(digest: str, points: np.ndarray) -> None:
 
 def read_training(digest: str) -> np.ndarray | None:
     """The training pictures' places, float16 (M, D); None where none that can be read are kept."""
+    return _points(kept_at(digest, "training"))
+
+
+def keep_map(digest: str, points: np.ndarray) -> None:
+    """Write the test pictures' places on the map that `tsne` makes, float32 (N, 2).
+
+    Raises:
+        OSError: when the disk does not take them.
+    """
+    results.write(kept_at(digest, "map"), {"points": points})
+
+
+def read_map(digest: str) -> np.ndarray | None:
+    """The test pictures' places on the map; None where none that can be read are kept."""
+    return _points(kept_at(digest, "map"))
+
+
+def _points(path: Path) -> np.ndarray | None:
     try:
-        return load_file(kept_at(digest, "training"))["points"]
+        return load_file(path)["points"]
     except (OSError, SafetensorError, KeyError):
         return None

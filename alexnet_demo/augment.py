@@ -48,15 +48,15 @@ def augment(
     return [*groups, plain] if len(plain) or not groups else groups
 
 
-def seldom_drawn_last(labels: Tensor, config: TrainConfig, generator: torch.Generator) -> Tensor:
+def seldom_drawn_last(labels: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """An order (N,) of a batch by which `augment` draws classes about as often as people do.
 
     What people call a jacket or a shoe is drawn all the time, a shirt hardly ever, and outlines
     alone do not tell a shirt from a coat, or a boot or a closed sandal from a sneaker. So most
     shirts and some boots and sandals go to the end of the batch, where pictures stay as they are.
-    Where none or all are to be drawn, the order stays.
+    The order stays where none or all are to be drawn, a ``share`` of 0 or 1.
     """
-    if not 0 < config.drawings < 1:
+    if not 0 < share < 1:
         return torch.arange(len(labels), device=labels.device)
     shares = torch.tensor([SELDOM.get(label, 0.0) for label in range(len(CLASSES))])
     late = _uniform(len(labels), generator) < shares.to(labels.device)[labels]

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
-from alexnet_demo import config
+from alexnet_demo import config, onnx_file
 from alexnet_demo import device as devices
 from alexnet_demo.config import DATA_DIR, TrainConfig
 from alexnet_demo.data import epoch_order, load_split, unpack
@@ -243,8 +244,8 @@ def inference(device: str = "auto", width: float = 1.0) -> Record:
     """Single-image latency and batch throughput of one network in three programs.
 
     Beside this program's `Classifier`: plain eager PyTorch in float32, and ONNX Runtime on the
-    same weights where the package ``onnxruntime`` is installed (and ``onnx``, to export). The
-    answers are compared on 64 pictures of the test set.
+    same weights where `onnx_file.PACKAGES` are installed. The answers are compared on 64 pictures
+    of the test set.
     """
     target = devices.resolve(device)
     torch.manual_seed(0)
@@ -302,29 +303,13 @@ def _medians(
 def _onnx_runtime(model: AlexNet) -> Callable[[torch.Tensor], np.ndarray] | None:
     """The model in ONNX Runtime on the CPU; None where that is not installed."""
     try:
-        import onnxruntime  # type: ignore[import-untyped]
-    except ImportError:
+        onnx_file.demand_packages()
+    except onnx_file.OnnxError:
         return None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "alexnet.onnx"
-        torch.onnx.export(
-            model,
-            (torch.rand(2, 1, model.image_size, model.image_size),),
-            path,
-            input_names=["pictures"],
-            dynamic_shapes=({0: "batch"},),
-            dynamo=True,
-            verbose=False,
-        )
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-    def run(images: torch.Tensor) -> np.ndarray:
-        (logits,) = session.run(None, {"pictures": to_input(images).numpy()})
-        return torch.from_numpy(logits).softmax(1).numpy()
-
-    return run
+        onnx_file.write(model, path)
+        return partial(onnx_file.probabilities, onnx_file.open_session(path))
 
 
 def format_report(report: Record) -> str:

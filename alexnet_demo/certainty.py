@@ -241,7 +241,7 @@ class Certainty:
                 thresholds={str(k): float(v) for k, v in record["thresholds"].items()},
                 notes=dict(record["notes"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise ValueError("its record of certainty is damaged") from error
         if not found._sound(units):
             raise ValueError("its record of certainty does not fit the network")
@@ -253,7 +253,7 @@ class Certainty:
         numbers = [*self.thresholds.values(), *(mean for mean, _ in self.scales.values())]
         return (
             self.score in SCORES
-            and self.temperature > 0
+            and 1e-3 < self.temperature < 1e3
             and all(spread > 0 for spread in spreads)
             and all(map(math.isfinite, [self.temperature, self.level, *spreads, *numbers]))
             and (self.score == "energy" if self.basis is None else _fits(self.basis, units))

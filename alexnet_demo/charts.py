@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
@@ -22,7 +23,7 @@ from alexnet_demo.results import Bin
 
 if TYPE_CHECKING:  # both import torch, which this module must not
     from alexnet_demo.inside import Spread
-    from alexnet_demo.summary import Layer, Shape, Summary
+    from alexnet_demo.summary import Summary
 
 # Ten colours told apart with any colour vision, light or dark background
 # (M. A. Petroff, "Accessible Color Sequences for Data Visualization", 2021).
@@ -56,109 +57,6 @@ def style(figure: go.Figure, height: int) -> go.Figure:
 
 
 # ------------------------------------------------------------------ architecture
-
-# One scale for the whole diagram: a pixel of a feature map's side, or this many channels or
-# units, is as long as one unit of the drawing.
-CHANNELS_PER_UNIT = 16
-# Receding edges are drawn at an angle and shortened, as in the 2012 paper's figure.
-RECEDE_X, RECEDE_Y = 0.30, 0.22
-_PITCH, _LABEL_HEIGHT, _EDGE = 74, 46, 8
-_COLUMN, _THINNEST = 7, 2
-
-
-def block_diagram(summary: Summary, picture: str = "") -> str:
-    """Feature maps as blocks, to scale, as an SVG drawing.
-
-    A block's height and depth are the sides of its feature map in pixels, its width the number
-    of channels; a fully connected layer stands upright as a column of its units. Each block is
-    a group ``<g class="block" data-layer="conv1">`` with a title, so that a page can let its
-    reader choose one. Text takes the colour of its surroundings.
-
-    Args:
-        summary: the measured network.
-        picture: URL of an image to show on the input's side face.
-    """
-    blocks = [("input", "input", summary.input_shape, "The picture")]
-    blocks += [(b.name, b.kind, b.output_shape, _title(b)) for b in summary.layers if b.kind]
-    boxes = [_box(shape) for _, _, shape, _ in blocks]
-    top = max(height + depth * RECEDE_Y for _, height, depth in boxes) + _EDGE
-    parts, x = [], float(_EDGE)
-    for (name, kind, shape, title), (width, height, depth) in zip(blocks, boxes, strict=True):
-        span = width + depth * RECEDE_X
-        cell = max(_PITCH, span + 14)
-        # Blocks stand on one line, which their labels hang from.
-        faces = _faces(x + (cell - span) / 2, top, width, height, depth, KIND_COLORS[kind])
-        if kind == "input" and picture:
-            faces += _on_side(picture, x + (cell - span) / 2 + width, top, height, depth)
-        label = _label(x + cell / 2, top, name, shape)
-        frame = f'<rect class="frame" x="{x:.1f}" y="2" width="{cell:.1f}" '
-        frame += f'height="{top + _LABEL_HEIGHT - 4:.1f}" rx="8" fill="none"/>'
-        parts.append(
-            f'<g class="block" data-layer="{name}"><title>{title}</title>{frame}{faces}{label}</g>'
-        )
-        x += cell
-    size = f"{x + _EDGE:.0f} {top + _LABEL_HEIGHT:.0f}"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" role="group" '
-        f'aria-label="Feature maps of the network, to scale">{"".join(parts)}</svg>'
-    )
-
-
-def _title(layer: Layer) -> str:
-    shape = "×".join(map(str, layer.output_shape))
-    return f"{layer.name}: {shape}, {layer.params:,} parameters, {layer.macs:,} MACs"
-
-
-def _box(shape: Shape) -> tuple[float, float, float]:
-    """Width, height and depth of a block in units of the drawing; the thinnest can be seen."""
-    if len(shape) == 1:
-        return _COLUMN, max(_THINNEST, shape[0] / CHANNELS_PER_UNIT), _COLUMN
-    channels, height, depth = shape
-    return max(_THINNEST, channels / CHANNELS_PER_UNIT), height, depth
-
-
-def _faces(x: float, base: float, width: float, height: float, depth: float, color: str) -> str:
-    """Front, top and right side of a block whose front stands at x on the line ``base``."""
-    dx, dy, top = depth * RECEDE_X, depth * RECEDE_Y, base - height
-    right = x + width
-    front = [(x, top), (right, top), (right, base), (x, base)]
-    lid = [(x, top), (x + dx, top - dy), (right + dx, top - dy), (right, top)]
-    side = [(right, top), (right + dx, top - dy), (right + dx, base - dy), (right, base)]
-    drawn = ""
-    # Light falls from above: the lid is the palest face.
-    for corners, shade in ((side, 1.0), (front, 0.75), (lid, 1.25)):
-        points = " ".join(f"{px:.1f},{py:.1f}" for px, py in corners)
-        drawn += f'<polygon points="{points}" fill="{_shade(color, shade)}" class="face"/>'
-    return drawn
-
-
-def _on_side(url: str, x: float, base: float, height: float, depth: float) -> str:
-    """A picture laid on the side face that begins at x, slanted as the face is."""
-    dx, dy = depth * RECEDE_X, depth * RECEDE_Y
-    # Maps the unit square onto the face: x to the right and up, y down.
-    matrix = f"{dx:.2f} {-dy:.2f} 0 {height:.2f} {x:.2f} {base - height:.2f}"
-    return (
-        f'<image href="{url}" width="1" height="1" preserveAspectRatio="none" '
-        f'transform="matrix({matrix})" style="image-rendering: pixelated"/>'
-    )
-
-
-def _shade(color: str, factor: float) -> str:
-    """Darker below 1, paler above."""
-    channels = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
-    if factor <= 1:
-        mixed = [c * factor for c in channels]
-    else:
-        mixed = [c + (255 - c) * (factor - 1) for c in channels]
-    return "#" + "".join(f"{round(c):02x}" for c in mixed)
-
-
-def _label(x: float, base: float, name: str, shape: Shape) -> str:
-    size = "×".join(map(str, shape))
-    return (
-        f'<text x="{x:.1f}" y="{base + 18:.1f}" text-anchor="middle" class="name">{name}</text>'
-        f'<text x="{x:.1f}" y="{base + 34:.1f}" text-anchor="middle" class="shape">{size}</text>'
-    )
 
 
 def parameters_beside_macs(summary: Summary) -> go.Figure:
@@ -523,7 +421,7 @@ def _add_tests(
         figure.add_scatter(
             x=_along(axis, points),
             y=[e[f"test_{metric}"] for e in points],
-            name=name,
+            name=html.escape(name, quote=False),  # Plotly takes it for HTML
             mode="lines+markers",
             line={"color": colors[place % len(colors)], "width": 2.5},
             hovertemplate=f"{number}<extra>%{{fullData.name}}, {_AT[axis]}</extra>",

@@ -9,6 +9,7 @@ pickled or unpickled.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from alexnet_demo.config import CLASSES
-from alexnet_demo.files import write_atomically
+from alexnet_demo.files import parse_json, write_atomically
 from alexnet_demo.model import AlexNet, folded
 from alexnet_demo.quantize import SCHEME, dequantize, quantize
 
-METADATA_KEY = "alexnet_demo"
+METADATA_KEY, CHECKSUM_KEY = "alexnet_demo", "crc32"
 MODEL_PREFIX = "model."
 NORM = "net.norm1.weight"  # in the state of a training with batch normalisation
 CERTAINTY_PREFIX = "certainty."
 MAX_WIDTH = 4.0
+MAX_HEADER = 2**20  # bytes of what stands before the tensors; that of a whole training has 20,000
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
@@ -35,14 +37,23 @@ class CheckpointError(ValueError):
     """A file cannot be used as a checkpoint; the message is one sentence that says why."""
 
 
-def save(path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON object as one safetensors file.
+def save(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    info: Mapping[str, Any],
+    keep: Path | None = None,
+) -> None:
+    """Write tensors and a JSON object as one safetensors file, with a checksum of the tensors.
+
+    Args:
+        keep: where to put the file that was there before.
 
     Raises:
         OSError: when the disk is full or not writable; a file already there stays untouched.
     """
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    metadata = {METADATA_KEY: json.dumps(info), "format": "pt"}
+    checksum = str(_checksum(plain))
+    metadata = {METADATA_KEY: json.dumps(info), CHECKSUM_KEY: checksum, "format": "pt"}
 
     def write(temporary: Path) -> None:
         try:
@@ -50,7 +61,16 @@ def save(path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> 
         except SafetensorError as error:
             raise OSError(str(error)) from error
 
-    write_atomically(path, write)
+    write_atomically(path, write, keep)
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> int:
+    """CRC-32 of all values, by name; a gigabyte takes about a second."""
+    value = 0
+    for name in sorted(tensors):
+        values = tensors[name].reshape(-1).view(torch.uint8).numpy()
+        value = zlib.crc32(values.data, value)
+    return value
 
 
 def save_weights(path: Path, model: AlexNet, info: Mapping[str, Any]) -> None:
@@ -92,17 +112,28 @@ def load(path: Path, prefix: str = "") -> tuple[dict[str, Tensor], dict[str, Any
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint at {path}.")
     try:
+        _check_header(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
             tensors = {name: file.get_tensor(name) for name in names}
-        info = json.loads(metadata.get(METADATA_KEY, "{}"))
+        info = parse_json(metadata.get(METADATA_KEY, "{}"))
+        whole = not prefix and CHECKSUM_KEY in metadata
+        if whole and metadata[CHECKSUM_KEY] != str(_checksum(tensors)):
+            raise ValueError("its checksum is wrong")
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
             f"{path.name} is not a readable safetensors file: it is damaged, cut short, or of "
             "another kind. Nothing else is opened, since other kinds can run code."
         ) from error
     return tensors, info if isinstance(info, dict) else {}
+
+
+def _check_header(path: Path) -> None:
+    """Refuse a header that would take gigabytes to read: its length are the first eight bytes."""
+    with path.open("rb") as file:
+        if int.from_bytes(file.read(8), "little") > MAX_HEADER:
+            raise ValueError("the header is too long")
 
 
 def load_part(path: Path, prefix: str) -> dict[str, Tensor]:
@@ -177,12 +208,12 @@ def join_state(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[
 def _name_article_keys(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename ``net.0.weight``, as the article's class calls it, to ``net.conv1.weight``."""
     with torch.device("meta"):
-        names = [name for name, _ in AlexNet().net.named_children()]
+        names = {str(i): name for i, (name, _) in enumerate(AlexNet().net.named_children())}
     renamed = {}
     for key, tensor in tensors.items():
         parts = key.split(".")
-        if len(parts) == 3 and parts[1].isdecimal() and int(parts[1]) < len(names):
-            parts[1] = names[int(parts[1])]
+        if len(parts) == 3 and (name := names.get(parts[1])):
+            parts[1] = name
         renamed[".".join(parts)] = tensor
     return renamed
 

@@ -109,6 +109,7 @@ LIMITS: Mapping[str, Limit] = {
     "photos": Limit("Share of photos", 0.0, 1.0),
     "validation": Limit("Validation images", 0, TEST_SAMPLES),
     "patience": Limit("Epochs without progress before stopping", 0, 1000),
+    "keep_epochs": Limit("Epochs to keep", 0, 1000),
     "devices": Limit("Devices", 1, 64),
 }
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -120,7 +121,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 CHANGEABLE = (
     *("epochs", "lr_scale", "patience"),
     *("drawings", "photos"),
-    *("devices", "checkpoint_minutes"),
+    *("devices", "checkpoint_minutes", "keep_epochs"),
 )
 """Settings that a paused run may go on with changed."""
 
@@ -149,6 +150,7 @@ class TrainConfig:
         validation: training images held back, on which the epochs are tested instead of the test
             set; settings are chosen on them.
         patience: stop after so many epochs without a better test accuracy; 0 for never.
+        keep_epochs: keep the weights of so many epochs, evenly spread, to look back at.
         devices: processes that share the training, one a GPU.
 
     Raises:
@@ -186,6 +188,7 @@ class TrainConfig:
     precision: str = "fp32"
     memory_format: str = "auto"
     checkpoint_minutes: float = 5.0
+    keep_epochs: int = 10
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
@@ -229,6 +232,11 @@ class TrainConfig:
     def total_steps(self) -> int:
         return self.steps_per_epoch * self.epochs
 
+    def keeps(self, epoch: int) -> bool:
+        """Whether the weights at the end of this epoch, counted from 1, are kept; the last are."""
+        share = min(self.keep_epochs / self.epochs, 1.0)
+        return int(epoch * share + 1e-9) > int((epoch - 1) * share + 1e-9)
+
     @classmethod
     def from_recipe(cls, recipe: str, **overrides: Any) -> TrainConfig:
         """The recipe's settings with ``overrides`` (those that are None are left out)."""
@@ -239,9 +247,18 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrainConfig:
-        """Read a config that `to_json` wrote, also an older one with fewer or other fields."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{name: value for name, value in record.items() if name in known})
+        """Read a config that `to_json` wrote, also an older one with fewer or other fields.
+
+        Raises:
+            ConfigError: when a value is of another kind than it should be, or out of range.
+        """
+        plain = cls()
+        known = {f.name: getattr(plain, f.name) for f in fields(cls) if f.name in record}
+        for name, usual in known.items():
+            kinds = (int, float) if type(usual) is float else (type(usual),)
+            if type(record[name]) not in kinds:
+                raise ConfigError(f"The setting {name} must be of the kind of {usual!r}.")
+        return cls(**{name: record[name] for name in known})
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

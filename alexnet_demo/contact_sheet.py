@@ -49,7 +49,7 @@ def some_garments(split: Split, each: int, turn: int = 0) -> Split:
 def as_trained_on(garments: Split, config: TrainConfig, seed: int) -> list[Group]:
     """The pictures exactly as a batch of them goes into training, in groups that are not empty."""
     generator = torch.Generator().manual_seed(seed)
-    order = seldom_drawn_last(garments.labels, config, generator)
+    order = seldom_drawn_last(garments.labels, config.drawings, generator)
     garments = Split(garments.images[order], garments.labels[order])
     shown = augment(garments.images, garments.labels, config, generator)
     ways: list[Way] = ["drawings"] * bool(round(config.drawings * len(garments)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import shutil
@@ -107,9 +108,15 @@ def _download(root: Path, packed: Path) -> None:
         with contextlib.redirect_stdout(sys.stderr):  # standard output is for answers
             FashionMNIST(root, download=True)
     except (RuntimeError, OSError) as error:
+        for name, md5 in FashionMNIST.resources:  # no half a file may stay
+            file = packed.with_name(name)
+            if file.is_file() and not check_md5(file, md5):
+                file.unlink()
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        mend = "free some space on the disk, which is full," if full else "connect to the network"
         raise DataError(
             f"{packed} is missing and could not be downloaded: copy it from a fresh clone, or "
-            "connect to the network and start again."
+            f"{mend} and start again."
         ) from error
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from PIL import Image, ImageDraw
 
 SIDE = 256  # side of the canvas in its own units; strokes and pen widths are measured in them
-MAX_STROKES, MAX_POINTS = 2_000, 100_000
+MAX_STROKES, MAX_POINTS = 2_000, 50_000  # so many take a second to draw
 MAX_WIDTH = 64.0
 _OVERSAMPLING = 4  # drawn so many times larger, then averaged: smooth edges
 
@@ -42,17 +42,18 @@ def parse(record: Any) -> tuple[Stroke, ...]:
     if not isinstance(record, list) or len(record) > MAX_STROKES:
         raise DrawingError("The drawing could not be read: clear it and draw again.")
     try:
-        strokes = tuple(_parse_stroke(item) for item in record)
+        if sum(len(item["points"]) for item in record) > MAX_POINTS:
+            raise DrawingError("The drawing has too many points: clear it and draw again.")
+        return tuple(_parse_stroke(item) for item in record)
+    except DrawingError:
+        raise
     except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise DrawingError("The drawing could not be read: clear it and draw again.") from error
-    if sum(len(stroke.points) for stroke in strokes) > MAX_POINTS:
-        raise DrawingError("The drawing has too many points: clear it and draw again.")
-    return strokes
 
 
 def _parse_stroke(item: Any) -> Stroke:
-    if item["tool"] not in ("pen", "eraser") or len(item["points"]) > MAX_POINTS:
-        raise ValueError("unknown tool or too many points")
+    if item["tool"] not in ("pen", "eraser"):
+        raise ValueError("unknown tool")
     points = tuple((_number(x), _number(y)) for x, y in item["points"])
     width = _number(item["width"])
     if not points or not 0 < width <= MAX_WIDTH:

@@ -117,7 +117,7 @@ class Engine:
             group["lr"] = lr
         # Every process changes the whole batch alike, so that their number changes nothing.
         generator = torch.Generator(self.device).manual_seed(self._seed("pictures", number))
-        chosen = chosen[seldom_drawn_last(data.labels[chosen], self.config, generator)]
+        chosen = chosen[seldom_drawn_last(data.labels[chosen], self.config.drawings, generator)]
         labels = data.labels[chosen]
         parts = augment(data.images[chosen], labels, self.config, generator)
         part, weight = self.team.share(len(chosen))
@@ -131,15 +131,24 @@ class Engine:
         return self._result(loss, logits, y, weight, len(chosen))
 
     @torch.no_grad()
-    def test(self, data: Split, chosen: slice) -> BatchResult:
-        """Loss and hits of a batch of pictures, without dropout."""
+    def test(self, data: Split, chosen: slice) -> tuple[BatchResult, Tensor]:
+        """What the network says of a batch of pictures, without dropout.
+
+        Returns:
+            Loss and hits, and this process's confusion matrix, float (10, 10): how many of each
+            true class, a row, were taken for each class.
+        """
         images, labels = data.images[chosen], data.labels[chosen]
         part, weight = self.team.share(len(labels))
         y = labels[part]
         self.model.eval()
         with autocast(self.device, self.precision):
             logits = self.model(to_input(images[part])).float()
-        return self._result(cross_entropy(logits, y), logits, y, weight, len(labels))
+        result = self._result(cross_entropy(logits, y), logits, y, weight, len(labels))
+        size = logits.shape[1]
+        confusion = torch.bincount(y * size + logits.argmax(1), minlength=size**2)
+        # Whole numbers, which float32 holds exactly up to 16 million; MPS has no float64.
+        return result, confusion.view(size, size).float() * (weight > 0)
 
     def _result(
         self, loss: Tensor, logits: Tensor, labels: Tensor, weight: float, count: int

@@ -11,6 +11,7 @@ Imports no torch. The kinds, besides ``event`` and ``time`` (seconds since 1970)
 ``epoch``       step, epoch (whole, from 1), train_loss, train_accuracy, test_loss, test_accuracy,
                 width, seconds (training), test_seconds, images_per_s, peak_memory (bytes)
 ``checkpoint``  step, epoch, file
+``fallback``    message: the newest checkpoint was damaged, and the run went on from the one before
 ``end``         reason: finished, paused or stopped; step
 ``error``       message: one sentence; the traceback is in the log
 """
@@ -18,14 +19,16 @@ Imports no torch. The kinds, besides ``event`` and ``time`` (seconds since 1970)
 from __future__ import annotations
 
 import json
-import math
 import os
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Generic, Protocol, TextIO, TypeVar
+
+from alexnet_demo.files import parse_json
 
 Event = dict[str, Any]
 
@@ -40,9 +43,15 @@ NUMBERS = {
         *("seconds", "test_seconds", "images_per_s", "peak_memory"),
     ),
     "checkpoint": ("step", "epoch"),
+    "fallback": (),
     "end": (),
     "error": (),
 }
+MAX_NUMBER = 1e15
+"""Beyond it lies no number that an event can mean; sums and dates of them would overflow."""
+# What else an event may hold, and must hold as such.
+MORE_NUMBERS = ("width", "lr", "parameters", "processes", "epochs_done")
+MORE_TEXTS = ("device", "device_name", "precision", "memory_format", "commit", "message", "reason")
 
 
 class EventWriter:
@@ -82,36 +91,44 @@ class EventReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._offset = 0
+        self.offset = 0
 
     def read(self) -> list[Event]:
         """New events in order; none while the file does not exist."""
         try:
             with self.path.open("rb") as file:
-                file.seek(self._offset)
+                file.seek(self.offset)
                 block = file.read()
         except FileNotFoundError:
             return []
         complete = block[: block.rfind(b"\n") + 1]
-        self._offset += len(complete)
+        self.offset += len(complete)
         return [event for line in complete.splitlines() if (event := _parse(line))]
 
 
 def _parse(line: bytes) -> Event | None:
     try:
-        event = json.loads(line)
+        event = parse_json(line)
     except ValueError:
         return None
     return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def _complete(event: Event) -> bool:
-    """Whether an event is of a known kind and holds the numbers that belong to it."""
+    """Whether an event is of a known kind and holds what belongs to it, as it should be."""
     names = NUMBERS.get(event["event"])
-    return names is not None and all(
-        isinstance(value, int | float) and math.isfinite(value)
-        for value in (event.get(name) for name in (*names, "time"))
+    return (
+        names is not None
+        and all(_is_number(event.get(name)) for name in (*names, "time"))
+        and all(_is_number(event.get(name, 0)) for name in MORE_NUMBERS)
+        and all(isinstance(event.get(name, ""), str) for name in MORE_TEXTS)
+        and isinstance(event.get("config", {}), dict)
     )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that can be worked with; NaN is none."""
+    return isinstance(value, int | float) and abs(value) <= MAX_NUMBER
 
 
 @dataclass
@@ -130,6 +147,7 @@ class History:
     grown: list[Event] = field(default_factory=list)
     test: Event | None = None
     checkpoint: Event | None = None
+    fallback: Event | None = None
     end: Event | None = None
     seconds: float = 0.0
     """Wall-clock seconds that the trainer was at work, without pauses."""
@@ -161,6 +179,8 @@ class History:
             self.test = event
         elif kind == "checkpoint":
             self.checkpoint = event
+        elif kind == "fallback":
+            self.fallback = event
         elif kind in ("end", "error"):
             self.end, self.test = event, None
             self.marks += 1
@@ -188,33 +208,64 @@ def _redone(epoch: Event, start: Event) -> bool:
     return epoch["step"] == start.get("step") and epoch["epoch"] > start.get("epochs_done", 0)
 
 
-class _Follower:
-    """One file's reader and its history, shared by all threads of this process."""
+class Foldable(Protocol):
+    """What events are folded into, one after the other."""
 
-    def __init__(self, path: Path) -> None:
-        self._reader, self._history, self._lock = EventReader(path), History(), threading.Lock()
+    def add(self, event: Event, /) -> None: ...
 
-    def update(self) -> History:
+
+F = TypeVar("F", bound=Foldable)
+
+
+class _Follower(Generic[F]):
+    """One file's reader and what it was folded into, shared by all threads of this process."""
+
+    def __init__(self, path: Path, folded: F) -> None:
+        self._reader, self._folded, self._lock = EventReader(path), folded, threading.Lock()
+
+    @property
+    def read_to(self) -> int:
+        return self._reader.offset
+
+    def update(self) -> F:
         with self._lock:
             for event in self._reader.read():
-                self._history.add(event)
-            return self._history
+                self._folded.add(event)
+            return self._folded
 
 
-_followers: OrderedDict[tuple[Path, int], _Follower] = OrderedDict()
-_followers_lock = threading.Lock()
-MAX_FOLLOWED = 2_000
+class Followers(Generic[F]):
+    """Files that are read on as they grow, the least recently asked for forgotten first.
+
+    Args:
+        make: an empty fold.
+        most: how many files to remember.
+    """
+
+    def __init__(self, make: Callable[[], F], most: int = 64) -> None:
+        self._make, self._most, self._lock = make, most, threading.Lock()
+        self._followers: OrderedDict[tuple[Path, int], _Follower[F]] = OrderedDict()
+
+    def follow(self, path: Path) -> F:
+        """What a file holds by now, folded; reads only what is new since the last call."""
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return self._make()
+        key = (path, found.st_ino)
+        with self._lock:
+            follower = self._followers.pop(key, None)
+            if follower is None or follower.read_to > found.st_size:  # cut short meanwhile
+                follower = _Follower(path, self._make())
+            self._followers[key] = follower
+            while len(self._followers) > self._most:
+                self._followers.popitem(last=False)
+        return follower.update()
+
+
+_histories = Followers(History, most=2_000)
 
 
 def follow(path: Path) -> History:
-    """The history that a file holds by now; reads only what is new since the last call."""
-    try:
-        key = (path, path.stat().st_ino)
-    except FileNotFoundError:
-        return History()
-    with _followers_lock:
-        follower = _followers.pop(key, None) or _Follower(path)
-        _followers[key] = follower
-        while len(_followers) > MAX_FOLLOWED:
-            _followers.popitem(last=False)
-    return follower.update()
+    """The history that a file holds by now; see `Followers.follow`."""
+    return _histories.follow(path)

@@ -2,88 +2,177 @@
 
 from __future__ import annotations
 
-import io
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from threading import Lock
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from alexnet_demo import guard
+from alexnet_demo.guard import PictureError
 
 WORKING_SIDE = 512  # longest side that the steps work on, pixels: all that they can use
-MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
-
-
-class PictureError(ValueError):
-    """A picture cannot be used; the message is one sentence that says why."""
+_UNREADABLE = "This is not a picture that can be read: use PNG, JPEG, WebP, GIF, BMP or TIFF."
+_LARGE = 4_000_000  # pixels; of larger pictures only one is decoded at a time
+_large_ones = Lock()
+_STRIP = 1_000_000  # pixels that are converted at a time
+# One picture could fill the log: Pillow warns of every entry of damaged metadata.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What an EXIF orientation asks for."""
 
 
 def open_picture(data: bytes) -> Image.Image:
     """Decode an image file, upright, RGB or RGBA; of several frames the first.
 
-    The size is checked before anything is decoded. The result's longest side is at most 512
-    pixels, and exactly the file's where that is smaller.
+    What it may ask for is checked before anything is decoded, see `guard`. The result's longest
+    side is at most 512 pixels, and exactly the file's where that is smaller.
 
     Raises:
-        PictureError: when it is empty, no picture, damaged, or above 50 million pixels.
+        PictureError: when it is empty, no picture, damaged, too large, or made to do harm.
     """
     if not data:
         raise PictureError("The file is empty.")
+    exif = b""
+    if data.startswith(b"\xff\xd8"):
+        data, exif = guard.bare_jpeg(data)
+    elif data.startswith((b"II", b"MM")):
+        guard.check_tiff(data)
+    image = _identify(data)
+    guard.check_size(image)
+    image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode no more than is needed
+    if image.width * image.height <= _LARGE:
+        return _decode(image, exif)
+    with _large_ones:
+        return _decode(image, exif)
+
+
+def _identify(data: bytes) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
-        if isinstance(error, Image.DecompressionBombError):
-            raise _too_large() from error
-        raise PictureError(
-            "This is not a picture that can be read: use PNG, JPEG, WebP, GIF, BMP or TIFF."
-        ) from error
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_large(image)
+        return Image.open(guard.Counted(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        most = guard.MAX_PIXELS // 10**6
+        raise PictureError(f"The picture is too large: at most {most} million pixels.") from error
+    except PictureError:
+        raise
+    except (UnidentifiedImageError, OSError, ValueError) as error:
+        raise PictureError(_UNREADABLE) from error
+
+
+def _decode(image: Image.Image, exif: bytes) -> Image.Image:
+    """Pixels, upright, with as few copies of the whole as can be."""
     try:
-        image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode no more than is needed
         image.load()
-        return to_rgb(ImageOps.exif_transpose(image))
+        turn = _TURNS.get(_orientation(image, exif))
+        small = to_rgb(image)
+        return small.transpose(turn) if turn is not None else small
+    except PictureError:
+        raise
     except Exception as error:  # Pillow's decoders raise errors of many types on damaged files
         raise PictureError("The picture is damaged or cut short.") from error
 
 
-def _too_large(image: Image.Image | None = None) -> PictureError:
-    size = f" ({image.width:,} × {image.height:,})" if image else ""
-    limit = MAX_PIXELS // 1_000_000
-    return PictureError(f"The picture is too large{size}: at most {limit} million pixels.")
+def _orientation(image: Image.Image, exif: bytes) -> int:
+    """EXIF's number for how the picture is to be turned; 1, upright, where that is unreadable."""
+    with suppress(Exception):  # damaged metadata is no reason to refuse a whole picture
+        if exif:
+            found = Image.Exif()
+            found.load(exif)
+        else:
+            found = image.getexif()
+        return int(found.get(ExifTags.Base.Orientation, 1))
+    return 1
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """RGB, or RGBA where there is transparency, from any PIL mode; longest side at most 512.
 
-    More than 8 bits a pixel are scaled, not clipped.
+    More than 8 bits a pixel are scaled, not clipped. Large pictures are converted and reduced in
+    strips, so that no second one of their size is made.
     """
-    if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(scale_levels(np.asarray(image), image.mode))
     transparent = image.mode in _ALPHA_MODES or "transparency" in image.info
-    image = image.convert("RGBA" if transparent else "RGB")
-    if max(image.size) > WORKING_SIDE:
-        image.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=2.0)
-    return image
+    mode = "RGBA" if transparent else "RGB"
+    deep = image.mode.startswith("I") or image.mode == "F"  # more than 8 bits
+    levels = _levels(image) if image.mode in ("I", "F") else None
+    width, height = image.size
+
+    def convert(part: Image.Image) -> Image.Image:
+        if deep:
+            part = Image.fromarray(scale_levels(np.asarray(part), image.mode, levels))
+        return part.convert(mode)
+
+    scale = WORKING_SIDE / max(width, height)
+    if scale >= 1:
+        return convert(image)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    # Averaged over whole pixels first, as far as twice the size, then resampled.
+    across, down = max(1, width // size[0] // 2), max(1, height // size[1] // 2)
+    # Colours count by their opacity, lest hidden ones shine through.
+    small = Image.new("RGBa" if transparent else "RGB", (-(-width // across), -(-height // down)))
+    for top, part in _strips(image, down):
+        small.paste(convert(part).convert(small.mode).reduce((across, down)), (0, top // down))
+    box = (0, 0, width / across, height / down)
+    return small.resize(size, Image.Resampling.BICUBIC, box).convert(mode)
 
 
-def scale_levels(values: np.ndarray, mode: str) -> np.ndarray:
+def _strips(image: Image.Image, step: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    """A picture in strips of about a million pixels, each with the row where it begins.
+
+    Args:
+        step: their heights are multiples of this, but for the last.
+    """
+    rows = step * max(1, _STRIP // (step * image.width))
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _levels(image: Image.Image) -> tuple[float, float]:
+    """The least and the greatest pixel of one of PIL's integer and float modes."""
+    ends = [(found.min(), found.max()) for _, part in _strips(image) for found in [_finite(part)]]
+    return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+
+
+def scale_levels(
+    values: np.ndarray, mode: str, levels: tuple[float, float] | None = None
+) -> np.ndarray:
     """Pixels of PIL's integer and float modes as uint8 of the same shape.
 
     16 bits become 8 by dividing; 32 bits and floats have no fixed range, so those that fit 8 or
     16 bits (or [0, 1]) are taken for that, and others are scaled from their least to their most.
+
+    Args:
+        levels: the least and the most, where ``values`` are only a part of the picture.
     """
-    values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
     if mode.startswith("I;16"):
-        scaled = values / 257
-    elif low < 0 or high > 65_535:
-        scaled = (values - low) * (255 / (high - low or 1))
+        return np.rint(values / np.float32(257)).astype(np.uint8)
+    values = _finite(values)
+    low, high = levels or (float(values.min()), float(values.max()))
+    if low < 0 or high > 65_535:
+        # Halved first: the distance between the ends may be more than a float can hold.
+        scaled = (values / 2 - low / 2) * (255 / ((high / 2 - low / 2) or 1))
     elif mode == "F" and high <= 1:
         scaled = values * 255
     else:
         scaled = values / 257 if high > 255 else values
     return np.rint(scaled).astype(np.uint8)
+
+
+def _finite(pixels: Image.Image | np.ndarray) -> np.ndarray:
+    """As float64, with 0 for what is NaN or infinite."""
+    return np.nan_to_num(np.asarray(pixels, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def flatten(image: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,8 +23,10 @@ from alexnet_demo.access import VISITOR, Permit, demand
 from alexnet_demo.certainty import SURE_FROM, Certainty
 from alexnet_demo.config import CLASSES, channels
 from alexnet_demo.device import DTYPES, choose_precision
+from alexnet_demo.files import sha256
 from alexnet_demo.model import AlexNet
 from alexnet_demo.preprocess import (
+    SIDE,
     SUFFIXES,
     Choices,
     Kind,
@@ -128,14 +130,31 @@ class Classifier:
         """
         target = device.resolve(device_name)
         model, info = checkpoint.load_weights(weights)
-        tensors = checkpoint.load_part(weights, checkpoint.CERTAINTY_PREFIX)
-        try:
-            certainty = Certainty.from_file(info.get("certainty"), tensors, units_of(model))
-        except ValueError as error:
+        found = cls(model, info, target, certainty_of(weights, model, info))
+        grounds = np.stack([np.full((SIDE, SIDE), level, np.uint8) for level in (0, 255)])
+        if not np.isfinite(found.probabilities(grounds)).all():
             raise checkpoint.CheckpointError(
-                f"{Path(weights).name} cannot be used: {error}."
-            ) from error
-        return cls(model, info, target, certainty)
+                f"{Path(weights).name} cannot be used: its weights are so large that its answers "
+                "are no numbers."
+            )
+        return found
+
+    @classmethod
+    def load_noted(cls, weights: Path, device_name: str = "cpu") -> Classifier:
+        """Read a checkpoint and note its file's digest.
+
+        Raises:
+            CheckpointError: as `load` does, and when a training writes the file meanwhile.
+            ConfigError: when the device is not there.
+        """
+        digest = sha256(weights)
+        classifier = cls.load(weights, device_name)
+        if sha256(weights) != digest:
+            raise checkpoint.CheckpointError(
+                "The weights changed while they were read: try it again."
+            )
+        classifier.digest = digest
+        return classifier
 
     @classmethod
     def from_upload(cls, name: str, data: bytes, permit: Permit = VISITOR) -> Classifier:
@@ -226,6 +245,21 @@ def digest(
     rows = np.split(certainty.probabilities(logits).numpy(), ends)
     scores = np.split(certainty.likeness(logits, features).numpy(), ends)
     return np.stack([own.mean(0) for own in rows]), np.stack([own.mean() for own in scores])
+
+
+def certainty_of(weights: Path, model: AlexNet, info: Mapping[str, Any]) -> Certainty:
+    """How to read the outputs of a checkpoint's network, as it says itself.
+
+    Raises:
+        CheckpointError: when what it says does not fit the network.
+    """
+    tensors = checkpoint.load_part(weights, checkpoint.CERTAINTY_PREFIX)
+    try:
+        return Certainty.from_file(info.get("certainty"), tensors, units_of(model))
+    except ValueError as error:
+        raise checkpoint.CheckpointError(
+            f"{Path(weights).name} cannot be used: {error}."
+        ) from error
 
 
 def units_of(model: AlexNet) -> int:

@@ -20,21 +20,13 @@ from torch.nn.functional import interpolate
 
 from alexnet_demo import linework, paper, segment
 from alexnet_demo.config import IMAGE_SIZE
-from alexnet_demo.opening import (
-    MAX_PIXELS,
-    SUFFIXES,
-    PictureError,
-    alpha_mask,
-    flatten,
-    open_picture,
-    to_rgb,
-)
+from alexnet_demo.guard import PictureError
+from alexnet_demo.opening import SUFFIXES, alpha_mask, flatten, open_picture, to_rgb
 from alexnet_demo.raster import highest, lowest, shrink
 
 __all__ = [
     "GROUNDS",
     "KINDS",
-    "MAX_PIXELS",
     "POLARITIES",
     "SIDE",
     "SUFFIXES",

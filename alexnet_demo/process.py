@@ -13,8 +13,10 @@ from typing import TextIO
 
 import psutil
 import torch
+from filelock import FileLock
 
 from alexnet_demo import device as devices
+from alexnet_demo import ray_jobs
 from alexnet_demo.checkpoint import CheckpointError
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.data import DataError
@@ -25,6 +27,12 @@ from alexnet_demo.train import Trainer, TrainError
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 """How CUDA, its libraries, Linux and Windows say it, in small letters."""
+DEVICE_LOST = ("cuda error", "cuda driver error", "mps backend error")
+"""How PyTorch begins to tell that a GPU failed, in small letters."""
+LOOK_SECONDS = 1.0
+"""For so long a device may be held by one who only looks whether it is free."""
+CLUSTER_SECONDS = 120.0
+"""For so long a trainer on a node that a cluster gave up may hold its run."""
 NICE = 10
 """The trainer's priority on Unix; 0 is the usual one, 19 the lowest."""
 
@@ -46,6 +54,11 @@ def run_training(
         ConfigError, DataError, CheckpointError, TrainError: with that sentence.
     """
     team = team or Team()
+    with _alone(directory) if team.leads else nullcontext():
+        return _run(config, directory, echo, team)
+
+
+def _run(config: TrainConfig, directory: Path, echo: TextIO | None, team: Team) -> str:
     # Of a team, one process writes.
     events = EventWriter(directory / "events.jsonl", echo) if team.leads else EventWriter.silent()
     try:
@@ -86,6 +99,11 @@ def _translated_errors(config: TrainConfig, team: Team) -> Iterator[None]:
             raise TrainError(
                 "The disk is full: free some space, then resume; the last checkpoint is kept."
             ) from error
+        if any(words in str(error).lower() for words in DEVICE_LOST):
+            raise TrainError(
+                f"The GPU stopped answering ({str(error).splitlines()[0]}): resume goes on from "
+                "the last checkpoint once it is back, on this machine or another."
+            ) from error
         if team.lost(error):
             raise TrainError(PROCESS_LOST.format(size=team.size)) from error
         raise TrainError(
@@ -108,11 +126,26 @@ def _memory(name: str) -> str:
 
 
 @contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Hold the run's lock: on storage that machines share, two might go on with one run."""
+    lock = FileLock(directory / "trainer.lock")
+    try:
+        lock.acquire(timeout=CLUSTER_SECONDS if ray_jobs.own() else LOOK_SECONDS)
+    except TimeoutError:
+        raise ConfigError(f"{directory.name} is trained by another process already.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def _holding(device: str, run_id: str) -> Iterator[None]:
     """Hold the device's lock, so that one training at a time has it."""
     lock = device_lock(device)
     try:
-        lock.acquire(timeout=0)
+        # What a cluster places waits rather than fails: nodes may share a machine.
+        lock.acquire(timeout=-1 if ray_jobs.own() else LOOK_SECONDS)
     except TimeoutError:
         raise ConfigError(taken(device, by_other_than=run_id)) from None
     try:

@@ -4,19 +4,27 @@ A run is a directory under ``runs/``, and nothing else is shared between trainer
 
 ``config.json``    its `TrainConfig`
 ``events.jsonl``   what happened, see `events`
+``moments.jsonl``  what the network was like on the way, see `moments`
+``pins.json``      the pictures that are watched, see `pins`
 ``train.log``      the trainer's own words, tracebacks among them
-``job.json``       the process: pid and start time
+``job.json``       the process: pid and start time; on a cluster its job
+``trainer.lock``   held by the one process that trains it
 ``request``        "pause" or "stop", once somebody asked for it
+``ticket.json``    its number in the queue, while it waits for a device, see `queue`
+``wanted``         there once somebody asked for the weights as they are now
 ``label.json``     a name and a note given by the user
-``checkpoints/``   ``last.safetensors`` (whole training state), ``best.safetensors`` (weights)
+``checkpoints/``   ``last.safetensors`` (whole training state) and ``previous.safetensors`` (the
+                   one before it, for when that is damaged); weights: ``best.safetensors``,
+                   ``now.safetensors``, and ``epoch-001.safetensors`` … of some epochs
 """
 
 from __future__ import annotations
 
-import json
+import os
 import platform
 import re
 import secrets
+import shutil
 import subprocess
 from contextlib import suppress
 from dataclasses import replace
@@ -29,12 +37,14 @@ from typing import Any, Literal
 import psutil
 from filelock import FileLock
 
-from alexnet_demo import __version__, config
+from alexnet_demo import __version__, config, pins, ray_jobs
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.events import Event, History, follow
-from alexnet_demo.files import read_json, write_json
+from alexnet_demo.files import parse_json, read_json, write_json
+from alexnet_demo.text import one_line, readable
 
 State = Literal[
+    "queued",
     "starting",
     "running",
     "pausing",
@@ -46,6 +56,14 @@ State = Literal[
     "interrupted",
 ]
 ACTIVE = ("starting", "running", "pausing", "stopping")
+LIVE = ("queued", *ACTIVE)
+"""What changes by itself."""
+FAILURE = "alexnet_demo train: "
+"""What the command puts before the one sentence that says why it failed."""
+FULL = 2**20
+"""Free bytes below which a disk is called full."""
+MAX_NAME, MAX_NOTE = 80, 2_000  # characters of a run's name and of its note
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 RESUMABLE = ("paused", "stopped", "failed", "interrupted", "finished")
 
 
@@ -67,6 +85,16 @@ class Run:
         return self.directory / "checkpoints" / "last.safetensors"
 
     @property
+    def previous(self) -> Path:
+        """The training state before `last`, for when that is damaged; may not exist yet."""
+        return self.directory / "checkpoints" / "previous.safetensors"
+
+    @property
+    def states(self) -> list[Path]:
+        """The training states that are there, newest first."""
+        return [path for path in (self.last, self.previous) if path.is_file()]
+
+    @property
     def best_accuracy(self) -> float | None:
         """The highest test accuracy of an epoch, 0 to 1; None before the first is tested."""
         best = self.history.best
@@ -77,8 +105,35 @@ class Run:
         return self.directory / "events.jsonl"
 
     @property
+    def moments(self) -> Path:
+        return self.directory / "moments.jsonl"
+
+    @property
+    def pins(self) -> Path:
+        return self.directory / "pins.json"
+
+    @property
+    def now(self) -> Path:
+        """Weights as they were when somebody last asked for them; may not exist yet."""
+        return self.directory / "checkpoints" / "now.safetensors"
+
+    @property
+    def wanted(self) -> Path:
+        """There while somebody waits for `now`."""
+        return self.directory / "wanted"
+
+    def of_epoch(self, epoch: int) -> Path:
+        """Weights at the end of an epoch, counted from 1; of some epochs only."""
+        return self.directory / "checkpoints" / f"epoch-{epoch:03}.safetensors"
+
+    @property
     def log(self) -> Path:
         return self.directory / "train.log"
+
+    @property
+    def ticket(self) -> Path:
+        """There while the run waits in the queue."""
+        return self.directory / "ticket.json"
 
     @cached_property
     def config(self) -> TrainConfig:
@@ -89,14 +144,17 @@ class Run:
             return TrainConfig()
 
     def read_config(self) -> TrainConfig:
-        """The run's settings.
+        """The run's settings; where the file is damaged, those that it was last started with.
 
         Raises:
-            ConfigError: when the file is damaged.
+            ConfigError: when they are nowhere to be read.
         """
         try:
-            return TrainConfig.from_json(json.loads((self.directory / "config.json").read_text()))
+            text = (self.directory / "config.json").read_text(encoding="utf-8")
+            return TrainConfig.from_json(parse_json(text))
         except (OSError, TypeError, ValueError, AttributeError) as error:
+            with suppress(KeyError, TypeError, ValueError, AttributeError):
+                return TrainConfig.from_json((self.history.start or {})["config"])
             raise ConfigError(f"The settings of {self.id} cannot be read: {error}.") from error
 
     @property
@@ -110,7 +168,7 @@ class Run:
     @property
     def name(self) -> str:
         """The name a user gave, else recipe and start time."""
-        return str(self._label.get("name") or self.default_name)
+        return one_line(self._label.get("name"))[:MAX_NAME] or self.default_name
 
     @property
     def default_name(self) -> str:
@@ -121,30 +179,55 @@ class Run:
 
     @property
     def note(self) -> str:
-        return str(self._label.get("note") or "")
+        return readable(self._label.get("note"))[:MAX_NOTE]
 
     @property
     def started(self) -> datetime:
         """Local time at which the run was first started, from its id."""
         with suppress(ValueError):
             return datetime.strptime(self.id[:15], "%Y%m%d-%H%M%S")
-        return datetime.fromtimestamp(self.history.began or self.directory.stat().st_mtime)
+        with suppress(ValueError, OverflowError, OSError):  # a time that no calendar has
+            return datetime.fromtimestamp(self.history.began or 0.0)
+        return datetime.fromtimestamp(self.directory.stat().st_mtime)
 
     @property
     def state(self) -> State:
         """From the last event, and from whether the process lives."""
-        job = read_json(self.directory / "job.json")
+        job = self._job
+        if "ray" in job and self._over(job) and not self.ticket.exists():
+            return _ended(self.history.end or {})  # without a question to the cluster
         # Looked at before the events: a process that ends in between has then written its last.
         alive = _alive(job)
-        history = self.history
-        spoken = history.marks > job.get("marks", 0)
-        if spoken and history.end:
-            return _ended(history.end)
+        over, spoken = self._over(job), self._spoken(job)
+        if (over or not alive) and self.ticket.exists():
+            return "queued"
+        if over:  # though its process may not have left yet
+            return _ended(self.history.end or {})
         if not alive:
             return "interrupted" if spoken or not job else "failed"
+        if self.on_ray and "pid" not in job:
+            return "queued"
         if request := self.requested:
             return "pausing" if request == "pause" else "stopping"
         return "running" if spoken else "starting"
+
+    @property
+    def _job(self) -> dict[str, Any]:
+        return read_json(self.directory / "job.json")
+
+    def _spoken(self, job: dict[str, Any]) -> bool:
+        """Whether the newest launch has told an event."""
+        marks = job.get("marks", 0)
+        return self.history.marks > (marks if isinstance(marks, int) else 0)
+
+    def _over(self, job: dict[str, Any]) -> bool:
+        """Whether the newest launch has told its end."""
+        return self._spoken(job) and self.history.end is not None
+
+    @property
+    def on_ray(self) -> bool:
+        """Whether a cluster trains it, see `ray_jobs`, or trained it last."""
+        return "ray" in self._job
 
     @property
     def active(self) -> bool:
@@ -160,7 +243,7 @@ class Run:
         """Whether `adjust` can give it other settings to go on with."""
         # One that was killed before its first checkpoint begins again, to the same result.
         state = self.state
-        return state in RESUMABLE and (self.last.is_file() or state == "interrupted")
+        return state in RESUMABLE and (bool(self.states) or state == "interrupted")
 
     @property
     def unfinished(self) -> bool:
@@ -172,14 +255,16 @@ class Run:
     @property
     def stopped_early(self) -> bool:
         """Whether early stopping ended it before its planned epochs."""
-        planned = (self.history.start or {}).get("config", {}).get("epochs", self.config.epochs)
+        planned = (self.history.start or {}).get("config", {}).get("epochs")
+        if not isinstance(planned, int):
+            planned = self.config.epochs
         return self.state == "finished" and len(self.history.epochs) < planned
 
     @property
     def requested(self) -> str:
         """ "pause", "stop" or "" ."""
-        with suppress(OSError):
-            return (self.directory / "request").read_text()
+        with suppress(OSError, ValueError):
+            return (self.directory / "request").read_text(encoding="utf-8")
         return ""
 
     @property
@@ -188,11 +273,34 @@ class Run:
         state, end = self.state, self.history.end
         if state == "failed":
             if end and end["event"] == "error":
-                return str(end.get("message", ""))
-            return "The trainer ended before it could begin: the log says why."
+                return one_line(end.get("message"))
+            return self._last_words() or "The trainer ended before it could begin: see the log."
         if state == "interrupted":
-            kept = "Resume goes on from its last checkpoint." if self.last.is_file() else ""
-            return f"The trainer was killed from outside or ran out of memory. {kept}".strip()
+            kept = "Resume goes on from its last checkpoint." if self.states else ""
+            return f"{self._cause()} {kept}".strip()
+        return ""
+
+    def _last_words(self) -> str:
+        """What the command said of its failure, before it could tell an event."""
+        said = [line for line in self.log_tail().splitlines() if line.startswith(FAILURE)]
+        return said[-1].removeprefix(FAILURE) if said else ""
+
+    def _cause(self) -> str:
+        """Why a trainer ended without a word."""
+        if self.on_ray:
+            return "The cluster ended this training, or does not answer any more."
+        with suppress(OSError):
+            if shutil.disk_usage(self.directory).free < FULL:
+                return "The disk is full, so the trainer could not go on: free some space."
+        return "The trainer was killed from outside or ran out of memory."
+
+    @property
+    def warning(self) -> str:
+        """What is wrong with it though it goes on, in one sentence; empty where all is well."""
+        if not read_json(self.directory / "config.json"):
+            return "The file with this run's settings is damaged; its records tell them, too."
+        if fallback := self.history.fallback:
+            return str(fallback.get("message", ""))
         return ""
 
     def log_tail(self, lines: int = 12) -> str:
@@ -244,11 +352,13 @@ def alive(directory: Path) -> bool:
 
 def _alive(job: dict[str, Any]) -> bool:
     """Whether the recorded process runs: same pid and same start time, and not a zombie."""
+    if "ray" in job:
+        return ray_jobs.alive(job)
     try:
         process = psutil.Process(int(job["pid"]))
         same = abs(_started(process) - float(job["started"])) < 1.0
         return same and process.status() != psutil.STATUS_ZOMBIE
-    except (KeyError, TypeError, ValueError, psutil.Error):
+    except (KeyError, TypeError, ValueError, OverflowError, psutil.Error):
         return False
 
 
@@ -256,20 +366,33 @@ def _alive(job: dict[str, Any]) -> bool:
 
 
 def list_runs() -> list[Run]:
-    """All runs, newest first."""
+    """All runs, newest first; a directory whose name could be no run's id is none."""
     if not config.RUNS_DIR.is_dir():
         return []
-    directories = [d for d in config.RUNS_DIR.iterdir() if (d / "config.json").is_file()]
-    visible = [d for d in directories if not d.name.startswith(".")]
-    return sorted(map(Run, visible), key=lambda run: (run.started, run.id), reverse=True)
+    names = [d for d in config.RUNS_DIR.iterdir() if _ID.fullmatch(d.name)]
+    found = [d for d in names if (d / "config.json").is_file()]
+    return sorted(map(Run, found), key=lambda run: (run.started, run.id), reverse=True)
 
 
 def get_run(run_id: str) -> Run | None:
     """The run of that id, or None; an id that could leave ``runs/`` is none."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", run_id):
+    if not _ID.fullmatch(run_id):
         return None
     directory = config.RUNS_DIR / run_id
     return Run(directory) if (directory / "config.json").is_file() else None
+
+
+def find_run(name: str) -> Run:
+    """The run that a command names: by its id, also of a recorded one, or by its directory.
+
+    Raises:
+        ConfigError: when there is none.
+    """
+    recorded = {run.id: run for run in recorded_runs()}
+    run = get_run(name) or recorded.get(name) or Run(Path(name).resolve())
+    if not (run.directory / "config.json").is_file():
+        raise ConfigError(f"{name!r} is no run: `python -m alexnet_demo runs` lists them.")
+    return run
 
 
 def recorded_runs() -> list[Run]:
@@ -277,11 +400,16 @@ def recorded_runs() -> list[Run]:
     return [Run(path.parent) for path in sorted(config.RECORDED_DIR.glob("*/config.json"))]
 
 
+def active_runs() -> list[Run]:
+    """The runs that train now; of those here, reads no history but theirs."""
+    return [run for run in list_runs() if (run.on_ray or alive(run.directory)) and run.active]
+
+
 def current_run() -> Run | None:
     """The run that trains now, else the newest that came anywhere, else the newest."""
+    if active := active_runs():
+        return active[0]
     runs = list_runs()
-    if active := next((run for run in runs if run.active), None):
-        return active
     began = (run for run in runs if run.state != "failed" or run.history.epochs)
     return next(began, runs[0] if runs else None)
 
@@ -304,6 +432,7 @@ def new_run_directory(recipe: str) -> Path:
 def prepare(directory: Path, settings: TrainConfig) -> None:
     """Make a run directory."""
     (directory / "checkpoints").mkdir(parents=True, exist_ok=True)
+    pins.write(directory / "pins.json", pins.of_next_run())
     write_json(directory / "config.json", {**settings.to_json(), **provenance()})
 
 
@@ -327,7 +456,7 @@ def _commit() -> str:
 
 
 def register(directory: Path, pid: int) -> None:
-    """Write which process trains this run.
+    """Write which process of this machine trains this run.
 
     Raises:
         psutil.Error: when there is no such process any more.
@@ -335,23 +464,65 @@ def register(directory: Path, pid: int) -> None:
     record = {
         "pid": pid,
         "started": _started(psutil.Process(pid)),
-        "marks": follow(directory / "events.jsonl").marks,
+        "host": platform.node(),
     }
-    write_json(directory / "job.json", record)
+    register_job(directory, record | ray_jobs.own())
+
+
+def register_job(directory: Path, job: dict[str, Any]) -> None:
+    """Write which job trains this run; what it tells counts from here on."""
+    marks = follow(directory / "events.jsonl").marks
+    write_json(directory / "job.json", {**job, "marks": marks})
 
 
 def registered(directory: Path, pid: int) -> bool:
     """Whether `register` was already called for this process."""
     job = read_json(directory / "job.json")
-    return job.get("pid") == pid and _alive(job)
+    return job.get("pid") == pid and job.get("host") == platform.node() and _alive(job)
+
+
+def ours(directory: Path) -> bool:
+    """Whether the cluster's job that this process belongs to is to train this run."""
+    job = ray_jobs.own().get("ray")
+    return job is not None and read_json(directory / "job.json").get("ray") == job
 
 
 def device_lock(device: str) -> FileLock:
     """The lock that a trainer holds on a device; the system frees it when its holder dies."""
     folder = config.RUNS_DIR / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{platform.node()}-{device}".replace(":", "-")  # several machines may share the folder
+    # Several machines may share the folder.
+    name = f"{platform.node()}-{_as_numbered_by_the_system(device)}".replace(":", "-")
     return FileLock(folder / f"{name}.lock")
+
+
+def _as_numbered_by_the_system(device: str) -> str:
+    """The GPU that ``cuda:N`` means where ``CUDA_VISIBLE_DEVICES`` hides or reorders some."""
+    kind, _, index = device.partition(":")
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    if kind != "cuda" or not index.isdecimal() or int(index) >= len(visible):
+        return device
+    return f"{kind}:{visible[int(index)] or index}"
+
+
+def locked(device: str) -> bool:
+    """Whether a training holds this device; any, for a name that several may answer to.
+
+    It need not be one of ``runs/``: ``--run-dir`` may name another place.
+    """
+    locks = [device_lock(device)]
+    if device in ("auto", "cuda"):
+        folder = Path(locks[0].lock_file).parent
+        locks = [FileLock(path) for path in folder.glob(f"{platform.node()}-*.lock")]
+    return any(map(_held, locks))
+
+
+def _held(lock: FileLock) -> bool:
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except TimeoutError:
+        return True
 
 
 def change(run: Run, **settings: Any) -> TrainConfig:
@@ -373,21 +544,21 @@ def change(run: Run, **settings: Any) -> TrainConfig:
     return changed
 
 
-def demand_free(device: str) -> None:
-    """Refuse a device that another training has, before anything is written for a new one.
-
-    Raises:
-        ConfigError: with the name of the run that has it.
-    """
-    try:
-        with device_lock(device).acquire(timeout=0):
-            pass
-    except TimeoutError:
-        raise ConfigError(taken(device)) from None
+def as_trained(run: Run) -> TrainConfig:
+    """The run's settings, with what was automatic as it was settled when the training began."""
+    start = run.history.start or {}
+    settled = {
+        name: start[name]
+        for name in ("precision", "memory_format")
+        if start.get(name) in config.CHOICES[name]
+    }
+    if "device" in start and run.config.devices == 1:  # several are taken by number
+        settled["device"] = start["device"]
+    return replace(run.config, **settled)
 
 
 def taken(device: str, by_other_than: str = "") -> str:
     """The refusal of a device that another run trains on, but not the one of that id."""
-    others = (run for run in list_runs() if run.active and run.id != by_other_than)
+    others = (run for run in active_runs() if run.id != by_other_than)
     holder = next((f"“{run.name}”" for run in others), "another run")
     return f"{device} is training {holder}: pause or stop it first, or choose another device."

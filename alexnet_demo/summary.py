@@ -122,6 +122,31 @@ class Summary:
         part = sum(getattr(layer, what) for layer in self.layers if layer.kind == kind)
         return part / sum(getattr(layer, what) for layer in self.layers)
 
+    def sight(self, name: str) -> list[tuple[str, tuple[int, int]]]:
+        """How a layer comes to see what it sees: nested parts of the picture, smallest first.
+
+        The last is what the layer's middle unit sees, the one before it what the unit in the
+        middle of that one's window sees in the layer below, and so on up to the first window.
+
+        Returns:
+            For each layer with a window up to the one named, and for that one itself, its name and
+            the first and last pixel seen along a side.
+
+        Raises:
+            KeyError: when there is no layer of that name.
+        """
+        frames: list[tuple[str, tuple[int, int]]] = []
+        place: int | None = None  # along a side of the feature map
+        for layer in reversed(self.layers[: self.layers.index(self[name]) + 1]):
+            if place is None and len(layer.output_shape) == 3:
+                place = len(layer.spans) // 2
+            if layer.name == name or layer.kernel is not None:
+                frames.append((layer.name, layer.spans[place or 0]))
+            if layer.kernel is not None and layer.stride and place is not None:
+                middle = place * layer.stride - (layer.padding or 0) + layer.kernel // 2
+                place = min(max(0, middle), layer.input_shape[-1] - 1)
+        return frames[::-1]
+
     def __getitem__(self, name: str) -> Layer:
         """The layer of that name.
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from alexnet_demo import checkpoint
 from alexnet_demo import device as devices
-from alexnet_demo.config import TrainConfig, lr_at, width_at
+from alexnet_demo.config import CLASSES, TrainConfig, lr_at, width_at
 from alexnet_demo.data import epoch_order, load_split
 from alexnet_demo.engine import BatchResult, Engine
 from alexnet_demo.events import EventWriter
@@ -23,6 +23,7 @@ from alexnet_demo.files import sweep
 from alexnet_demo.model import AlexNet, count_parameters, folded
 from alexnet_demo.runs import Run, provenance
 from alexnet_demo.team import Team
+from alexnet_demo.watch import Watch
 
 EVENT_SECONDS = 0.5
 """Least time between two events of a kind; on a GPU, reading metrics makes the host wait."""
@@ -131,9 +132,16 @@ class Trainer:
             self.test_data = load_split(train=False, device=device).head(config.test_samples)
         if self.team.leads:
             sweep(self.files.last.parent)
-        if self.team.agree(int(self.files.last.exists())):
-            self.restore(self.files.last)
+        fallback = self._restore_newest()
+        self.watch = (
+            Watch(self.files, self.engine, self.test_data, self.step) if self.team.leads else None
+        )
         self._announce()
+        if fallback:
+            log.warning("%s", fallback)
+            self.events.write("fallback", message=fallback)
+        if self.watch and self.step == 0:
+            self.watch.record(0, 0.0)
         try:
             while self.epoch < config.epochs and not self._out_of_patience():
                 self._train_epoch()
@@ -153,9 +161,16 @@ class Trainer:
         for chosen in order.split(config.batch_size)[self.batch :]:
             self._widen_when_due()
             lr = lr_at(config, self.step)
+            watch = self.watch if self.watch and self.watch.due(self.step + 1) else None
+            before = watch.before_step() if watch else {}
             self.tally.add(self.engine.step(self.train_data, chosen, self.step, lr))
             self.batch += 1
             self.step += 1
+            if watch:
+                watch.after_step(before)
+                if self.batch < config.steps_per_epoch:  # else once the epoch is tested
+                    watch.record(self.step, self.epoch + self.batch / config.steps_per_epoch)
+            self._save_if_wanted()
             action = self.team.agree(self._next_action())
             # A checkpoint begins a new window, so that a resumed curve has no gap.
             if action != GO_ON:
@@ -214,11 +229,13 @@ class Trainer:
     def _finish_epoch(self) -> None:
         """Test, record the epoch, write checkpoints."""
         begin = time.monotonic()
-        test_loss, test_accuracy = self.evaluate()
+        test_loss, test_accuracy, confusion = self.evaluate()
         total = self.tally.total
         self._demand_finite(total.loss, test_loss)
         self.epoch += 1
         self.batch = 0
+        if self.watch:
+            self.watch.record(self.step, self.epoch, test_accuracy, confusion)
         event = self.events.write(
             "epoch",
             step=self.step,
@@ -232,6 +249,7 @@ class Trainer:
             test_seconds=round(time.monotonic() - begin, 3),
             images_per_s=round(total.count / self.epoch_seconds, 1),
             peak_memory=devices.peak_memory(self.engine.device),
+            watch_seconds=round(self.watch.seconds, 3) if self.watch else 0.0,
         )
         log.info(
             "Epoch %d/%d: Train => Loss: %.4f, Acc: %.4f | %s => Loss: %.4f, Acc: %.4f",
@@ -242,22 +260,29 @@ class Trainer:
         # The best first: killed between the two, the run repeats this epoch and writes both.
         if test_accuracy > self.best_accuracy:
             self.best_accuracy, self.best_epoch = test_accuracy, self.epoch
-            self._save_best(event)
+            self._save_weights(self.files.best, event)
+        if self.config.keeps(self.epoch):
+            self._save_weights(self.files.of_epoch(self.epoch), event, small=True)
         self.save()
 
-    def evaluate(self) -> tuple[float, float]:
-        """Mean loss and accuracy on the test images, without dropout."""
+    def evaluate(self) -> tuple[float, float, list[list[int]]]:
+        """Mean loss, accuracy and confusion matrix on the test images, without dropout."""
         tally, told = Tally(self.engine), time.monotonic()
+        confusion = torch.zeros(len(CLASSES), len(CLASSES), device=self.engine.device)
         total, size = len(self.test_data), self.config.batch_size
         for start in range(0, total, size):
-            tally.add(self.engine.test(self.test_data, slice(start, start + size)))
+            result, counts = self.engine.test(self.test_data, slice(start, start + size))
+            tally.add(result)
+            confusion += counts
             if time.monotonic() - told >= EVENT_SECONDS:
                 self.events.write("test", epoch=self.epoch + 1, done=tally.count, total=total)
                 told = time.monotonic()
+            self._save_if_wanted()
             if request := self.team.agree(self._request()):
                 raise Interrupted(INTERRUPTIONS[request])
         tally.drain()
-        return tally.total.mean_loss, tally.total.accuracy
+        matrix = self.team.sum(confusion).long().tolist()
+        return tally.total.mean_loss, tally.total.accuracy, matrix
 
     def _out_of_patience(self) -> bool:
         """Whether the test accuracy has not risen for as many epochs as early stopping allows.
@@ -274,7 +299,7 @@ class Trainer:
 
     def _demand_finite(self, *losses: float) -> None:
         if not all(math.isfinite(loss) for loss in losses):
-            kept = self.files.last.exists()
+            kept = bool(self.files.states)
             raise TrainError(
                 f"The loss became NaN or infinite at step {self.step}: the learning rate is too "
                 "high for these settings. Start again with a lower one; "
@@ -336,26 +361,63 @@ class Trainer:
             "optimizer": optimizer,
             "scaler": engine.scaler.state_dict(),
         }
-        self._write(self.files.last, tensors, {**state, **checkpoint.describe(engine.model)})
+        with self._told_when_full(self.files.last):
+            info = {**state, **checkpoint.describe(engine.model)}
+            checkpoint.save(self.files.last, tensors, info, keep=self.files.previous)
 
-    def _save_best(self, epoch: Mapping[str, Any]) -> None:
+    def _save_weights(self, path: Path, about: Mapping[str, Any], small: bool = False) -> None:
+        """Write the network alone, without normalisations; in 8 bits where ``small``.
+
+        Args:
+            about: an epoch's event.
+        """
         if not self.team.leads:
             return
-        about = {key: epoch[key] for key in ("epoch", "test_accuracy", "test_loss")}
-        about |= {"run": self.files.id, "config": self.config.to_json()}
-        model = folded(self.engine.model)
-        about |= checkpoint.describe(model)
-        self._write(self.files.best, model.state_dict(), about)
+        info = {key: about[key] for key in ("epoch", "test_accuracy", "test_loss") if key in about}
+        info |= {"run": self.files.id, "step": self.step, "config": self.config.to_json()}
+        model, save = folded(self.engine.model), checkpoint.save_weights
+        with self._told_when_full(path):
+            (checkpoint.save_small if small else save)(path, model, info)
 
-    def _write(self, path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
+    def _save_if_wanted(self) -> None:
+        """Write the weights as they are, where somebody waits for them."""
+        if self.team.leads and self.files.wanted.exists():
+            self.files.wanted.unlink(missing_ok=True)
+            self._save_weights(self.files.now, {"epoch": self.epoch}, small=True)
+
+    @contextmanager
+    def _told_when_full(self, path: Path) -> Iterator[None]:
+        """Record a checkpoint once it is written; say in a sentence why it was not."""
         try:
-            checkpoint.save(path, tensors, info)
+            yield
         except OSError as error:
             raise TrainError(
                 f"The checkpoint {path.name} could not be written ({error}): free disk space or "
                 "make the folder writable, then resume; the checkpoint before it is kept."
             ) from error
         self.events.write("checkpoint", step=self.step, epoch=self.epoch, file=path.name)
+
+    def _restore_newest(self) -> str:
+        """Take up the newest state that is whole, where there is any.
+
+        Returns:
+            What to tell where the newest was not; else nothing.
+
+        Raises:
+            CheckpointError: when none is; of the newest.
+        """
+        states = "\n".join(map(str, self.files.states if self.team.leads else ()))
+        broken: list[checkpoint.CheckpointError] = []
+        for path in self.team.agree_text(states).splitlines():
+            try:
+                self.restore(Path(path))
+            except checkpoint.CheckpointError as error:
+                broken.append(error)
+            else:
+                return f"{broken[0]} The run went on from the one before it." if broken else ""
+        if broken:
+            raise broken[0]
+        return ""
 
     def restore(self, path: Path) -> None:
         """Take up the state that `save` wrote, to go on as if nothing had happened.

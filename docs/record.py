@@ -1,7 +1,7 @@
 """Put a run on record: ``python docs/record.py RUN NAME "What it is"``.
 
-Copies its settings and events, without those of single batches, to ``recorded/NAME``, where the
-Train page finds it.
+Copies its settings, its events without those of single batches, its moments and its pins to
+``recorded/NAME``, where the Train page finds it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def main() -> None:
     options = parser.parse_args()
     source, target = Run(options.run), Run(RECORDED_DIR / options.name)
     target.directory.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source.directory / "config.json", target.directory)
+    for path in (source.directory / "config.json", source.moments, source.pins):
+        if path.exists():
+            shutil.copy(path, target.directory)
     lines = source.events.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if json.loads(line)["event"] in KEPT]
     target.events.write_text("\n".join(kept) + "\n", encoding="utf-8")

@@ -17,6 +17,7 @@ SHOTS = (
     ("home-light", "", "light", 1280, 720),
     ("train-light", "Train", "light", 1280, 1620),
     ("train-dark", "Train", "dark", 1280, 1620),
+    ("watch-light", "Train?watch=best-watched&moment=312", "light", 1280, 1700),
     ("architecture-light", "Architecture", "light", 1280, 1480),
     ("predict-light", "Predict", "light", 1280, 1360),
     ("results-light", "Results", "light", 1280, 1300),

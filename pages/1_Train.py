@@ -3,30 +3,43 @@
 import streamlit as st
 
 from alexnet_demo.runs import current_run, get_run, list_runs
-from alexnet_demo.ui import access, elsewhere
+from alexnet_demo.ui import access, elsewhere, recorded
 from alexnet_demo.ui.live import live_view, waiting_run
+from alexnet_demo.ui.pinboard import pinboard
+from alexnet_demo.ui.queue import queue_view
+from alexnet_demo.ui.replay import replay
 from alexnet_demo.ui.runs_table import runs_table
 from alexnet_demo.ui.shell import page
-from alexnet_demo.ui.training_form import training_form
+from alexnet_demo.ui.teaching import explain
+from alexnet_demo.ui.training_form import form_wanted, training_form
 
 page("Train", lead="Teach AlexNet ten kinds of clothing and watch it learn.")
 
-runs, active = list_runs(), elsewhere.active_runs()
+if watched := recorded.watched():
+    recorded.watch(watched)
+    st.stop()
+
+seen = elsewhere.seen()
 asked_for = get_run(st.query_params.get("run", ""))
 shown = asked_for or current_run()
 
-elsewhere.tell_refusal(active)
 if not access.controls():
     access.explain()
     if not shown:
         st.write("Nothing has been trained here yet. Predict has the network that comes along.")
-elif asked_for is None and not active:
+elif asked_for is None and form_wanted(shown):
     if shown and shown.resumable:
         waiting_run(shown)
     training_form()
     st.divider()
+queue_view(shown)
+pinboard()
+recorded.offer_to_watch()
 if shown:
-    live_view(shown)
-    st.divider()
-    runs_table(runs)
-elsewhere.watch(active)
+    if shown.state != "queued" or shown.history.batches:
+        live_view(shown)
+        explain("What the curves say", "Loss", "Training and test curve")
+        replay(shown)
+        st.divider()
+    runs_table(list_runs())
+elsewhere.watch(seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo.ui import architecture, comparison
+from alexnet_demo.ui import architecture, comparison, exports, layer_table
 from alexnet_demo.ui.shell import page
 
 page(
@@ -21,10 +21,11 @@ except ValueError as error:
     st.error(str(error), icon=":material/error:")
     st.stop()
 
-architecture.totals(summary)
+layer_table.totals(summary)
 architecture.explore(summary, trained=choice == architecture.DEMO)
 architecture.shares(summary)
-architecture.table(summary)
+layer_table.table(summary)
 if choice == architecture.DEMO:
-    architecture.slip(summary)
+    exports.network_as_onnx()
+    layer_table.slip(summary)
 comparison.show()

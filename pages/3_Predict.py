@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from alexnet_demo.ui import models, sources
 from alexnet_demo.ui.shell import page
+from alexnet_demo.ui.teaching import explain
 
 page("Predict", "Draw a piece of clothing, or show a picture of one, and see what it is taken for.")
 if chosen := models.beside(sources.choose):
     classifier, show = chosen
     show(classifier)
+    explain(
+        "How to read the answer",
+        *("Why the picture is prepared", "What the percentages mean", "When to believe them"),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alexnet_demo.ui import models, results
 from alexnet_demo.ui.shell import page
+from alexnet_demo.ui.teaching import explain
 
 page(
     "Results",
@@ -14,4 +15,6 @@ if chosen := models.beside(results.choose):
     classifier, view = chosen
     if seen := results.surveyed(classifier):
         results.totals(seen)
+        if view in results.EXPLAINED:
+            explain(results.EXPLAINED[view])
         results.VIEWS[view](seen)

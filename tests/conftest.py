@@ -32,7 +32,9 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out what an older Streamlit, the newest for Python 3.10, cannot test."""
     version = tuple(int(part) for part in st.__version__.split(".")[:2])
-    pages = {f"test_page_{name}.py" for name in ("train", "architecture", "predict", "results")}
+    pages = {
+        f"test_page_{name}.py" for name in ("train", "architecture", "predict", "results", "tour")
+    }
     if version < (1, 67):
         reason = "AppTest knows components that modules register on import from Streamlit 1.67 on"
         for item in items:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo import access, config, jobs
+from alexnet_demo import access, config, jobs, local_jobs, pins
 from alexnet_demo.access import CLOSED, CONTROLLER, VISITOR, AccessError, Gate, Permit
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.files import read_json
@@ -63,6 +63,9 @@ REQUESTS: dict[str, Callable[[Run, Permit], jobs.Outcome]] = {
     "label": lambda run, permit: jobs.label(run, "Mine", "", permit=permit),
     "delete": lambda run, permit: jobs.delete(run, permit=permit),
     "find_lr": lambda run, permit: jobs.find_lr(TINY, permit=permit),
+    "cancel": lambda run, permit: jobs.cancel(run, permit=permit),
+    "pin": lambda run, permit: jobs.pin(pins.usual()[0], permit=permit),
+    "unpin": lambda run, permit: jobs.unpin("an id", permit=permit),
 }
 
 
@@ -71,7 +74,7 @@ def test_visitors_change_nothing(
     name: str, run: Run, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
-    monkeypatch.setattr(jobs, "_spawn", lambda *_: pytest.fail("a process was started"))
+    monkeypatch.setattr(local_jobs, "launch", lambda *_: pytest.fail("a process was started"))
     before = {path: path.read_bytes() for path in runs_dir.rglob("*") if path.is_file()}
     outcome = REQUESTS[name](run, VISITOR)
     assert not outcome.done and outcome.message == CLOSED

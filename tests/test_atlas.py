@@ -64,12 +64,18 @@ def test_what_is_kept_is_read_again(features: torch.Tensor, runs_dir):
     places = atlas.read_training("a" * 64)
     assert places is not None
     np.testing.assert_allclose(places, found.points, rtol=1e-3, atol=1e-3)
+    assert atlas.read_map("a" * 64) is None
+    atlas.keep_map("a" * 64, found.points[:, :2])
+    drawn = atlas.read_map("a" * 64)
+    assert drawn is not None
+    np.testing.assert_array_equal(drawn, found.points[:, :2])
 
 
 def test_damaged_files_count_as_none(runs_dir):
-    for what in ("atlas", "training"):
+    for what in ("atlas", "training", "map"):
         path = atlas.kept_at("b" * 64, what)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"no such format")
     assert atlas.read("b" * 64) is None
     assert atlas.read_training("b" * 64) is None
+    assert atlas.read_map("b" * 64) is None

@@ -91,7 +91,7 @@ def test_erasing_hides_one_rectangle_under_one_grey(pictures: Tensor):
 
 def test_shirts_mostly_come_last_and_the_rest_keep_their_order():
     labels = torch.arange(10).repeat(200)
-    order = seldom_drawn_last(labels, TrainConfig(drawings=0.25), generator())
+    order = seldom_drawn_last(labels, 0.25, generator())
     assert order.sort().values.tolist() == list(range(2_000))
     ordered = labels[order]
     shirts, boots, bags = ((ordered[:1_600] == label).sum() for label in (SHIRT, ANKLE_BOOT, BAG))

@@ -12,6 +12,7 @@ PAGES = {
     "Train": ("Train", "Start training"),
     "Predict": ("Predict", "Start a quick training"),
     "Results": ("Results", "Start a quick training"),
+    "Tour": ("Tour", "Draw a shirt"),
     "": ("Teach a network to tell clothes apart", "There is no trained model yet"),
 }
 
@@ -35,7 +36,7 @@ def test_a_deep_link_shows_the_page_whole(page: Page, server: Server, path: str,
 
 def test_the_menu_leads_to_every_page(page: Page, server: Server):
     page.goto(server.url)
-    for name in ("Train", "Architecture", "Predict", "Results", "Home"):
+    for name in ("Tour", "Train", "Architecture", "Predict", "Results", "Home"):
         page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
         heading = PAGES["" if name == "Home" else name][0]
         expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible(timeout=30_000)

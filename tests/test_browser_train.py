@@ -101,6 +101,27 @@ def test_zoom_stays_while_data_comes_in(page: Page, server: Server):
     expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
 
 
+def test_the_network_answers_as_it_is_now_and_pins_follow(page: Page, server: Server):
+    run = start(page, server)
+    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    when = page.locator(".replay .when")
+    expect(when).to_contain_text("Epoch", timeout=60_000)
+    moment = when.text_content()
+    wait_for(lambda: when.text_content() != moment, 60, "the newest moment is not followed")
+    expect(page.locator(".replay .row .share").first).to_be_visible()
+
+    page.goto(f"{server.url}/Predict?model={run.id}/now&source=Samples")
+    settle(page)
+    expect(page.locator(".bars .percent").first).to_be_visible(timeout=60_000)
+    wait_for(run.now.exists, 10, "no weights were written")
+    written = run.now.stat().st_mtime_ns
+    wait_for(lambda: run.now.stat().st_mtime_ns > written, 60, "they are not kept up to date")
+
+    open_train(page, server)
+    page.get_by_role("button", name="Stop").click()
+    expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
+
+
 def test_reload_second_tab_and_killed_server_show_the_same_run(page: Page, server: Server):
     run = start(page, server)
     expect(badge(page, "Running")).to_be_visible(timeout=60_000)

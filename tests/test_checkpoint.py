@@ -177,3 +177,21 @@ def test_what_does_not_fit_is_refused_in_a_sentence(tmp_path, tiny_weights, chan
     save_file(tensors, tmp_path / "other.safetensors")
     with pytest.raises(CheckpointError, match=message):
         checkpoint.load_weights(tmp_path / "other.safetensors")
+
+
+def test_a_header_that_is_too_long_or_nested_without_end_is_refused(tmp_path: Path, tiny_weights):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes((2**40).to_bytes(8, "little") + b" " * 100)
+    with pytest.raises(CheckpointError, match="not a readable"):
+        checkpoint.load_weights(path)
+    for told in ("[" * 100_000, '{"a": "\\ud800"}'):
+        save_file(load_file(tiny_weights), path, {checkpoint.METADATA_KEY: told})
+        with pytest.raises(CheckpointError, match="not a readable"):
+            checkpoint.load_weights(path)
+
+
+def test_a_layer_of_a_number_without_end_is_refused(tmp_path: Path, tiny_weights: Path):
+    tensors = load_file(tiny_weights) | {f"net.{'9' * 5_000}.weight": torch.zeros(1)}
+    save_file(tensors, tmp_path / "w.safetensors")
+    with pytest.raises(CheckpointError, match="unknown to AlexNet"):
+        checkpoint.load_weights(tmp_path / "w.safetensors")

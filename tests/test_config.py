@@ -140,3 +140,13 @@ def test_a_switch_that_a_recipe_sets_can_be_turned_off_by_command():
     config = TrainConfig.from_recipe("fast", flip=False)
     assert "--no-flip" in config.command()
     assert settings_of(build_parser().parse_args(config.command())) == config
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"epochs": 2.5}, {"epochs": True}, {"nesterov": "yes"}, {"device": 5}, {"lr": "0.1"}],
+)
+def test_settings_of_another_kind_are_refused(odd: dict):
+    with pytest.raises(ConfigError, match=next(iter(odd))):
+        TrainConfig.from_json({**TrainConfig().to_json(), **odd})
+    assert TrainConfig.from_json({"lr": 1}).lr == 1

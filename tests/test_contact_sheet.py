@@ -56,7 +56,7 @@ def test_the_groups_are_what_augment_gives(
     groups = as_trained_on(garments, config, seed=3)
     assert {group.way: len(group.labels) for group in groups} == counts
     generator = torch.Generator().manual_seed(3)
-    order = seldom_drawn_last(garments.labels, config, generator)
+    order = seldom_drawn_last(garments.labels, config.drawings, generator)
     if config.drawings in (0, 1):
         assert torch.equal(order, torch.arange(len(garments)))
     images, labels = garments.images[order], garments.labels[order]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -56,3 +58,11 @@ def test_a_tap_leaves_a_dot() -> None:
 def test_forged_drawings_are_refused_in_one_sentence(forged: object) -> None:
     with pytest.raises(DrawingError, match="draw again"):
         parse(forged)
+
+
+def test_a_drawing_of_as_many_points_as_may_be_takes_a_second_or_two() -> None:
+    ends = [[0, 0], [SIDE, SIDE], [SIDE, 0], [0, SIDE]]
+    strokes = parse([line(width=64, points=ends * 2_500) for _ in range(5)])
+    begin = time.process_time()
+    render(strokes)
+    assert time.process_time() - begin < 4

@@ -47,12 +47,12 @@ def test_shares_cover_a_batch_and_their_weighted_means_average_to_its_mean(count
 
 
 def test_outcomes_of_the_shares_add_up_to_those_of_the_whole(data: Split):
-    whole = Engine(TINY).test(data, slice(0, 15))
+    whole, _ = Engine(TINY).test(data, slice(0, 15))
     engine = Engine(TINY)
     loss = hits = 0.0
     for rank in range(2):
         engine.team = Team(rank, 2)
-        part = engine.test(data, slice(0, 15))
+        part, _ = engine.test(data, slice(0, 15))
         assert part.count == 15
         loss, hits = loss + float(part.loss), hits + float(part.hits)
     assert loss == pytest.approx(float(whole.loss), rel=1e-5)
@@ -63,9 +63,9 @@ def test_widening_keeps_what_was_learned(data: Split):
     engine = Engine(TINY)
     for number in range(3):
         engine.step(data, torch.arange(32), number, 0.05)
-    before = engine.test(data, slice(0, 64))
+    before, _ = engine.test(data, slice(0, 64))
     engine.widen(0.125, 3)
-    after = engine.test(data, slice(0, 64))
+    after, _ = engine.test(data, slice(0, 64))
     assert engine.model.width == 0.125
     assert float(after.loss) == pytest.approx(float(before.loss), rel=1e-4)
 

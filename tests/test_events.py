@@ -143,3 +143,27 @@ def test_follow_reads_on_and_notices_another_file(tmp_path: Path):
     path.rename(tmp_path / "old")
     EventWriter(path).write("start", step=0)
     assert follow(path).marks == 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"step": 10**400},
+        {"time": 1e300},
+        {"test_accuracy": "0.9"},
+        {"width": "1"},
+        {"config": [1]},
+        {"device": {"a": 1}},
+        {"message": None},
+        {"epochs_done": "all"},
+    ],
+)
+def test_events_that_nobody_can_work_with_are_passed_over(odd: dict):
+    history = folded(epoch(1, 0.5), {**epoch(2, 0.6), **odd})
+    assert history.best and history.best["epoch"] == 1 and history.seconds == 0
+
+
+def test_lines_nested_without_end_are_passed_over(tmp_path: Path):
+    path = tmp_path / "e.jsonl"
+    path.write_text("[" * 100_000 + '\n{"event": "a\\ud800"}\n{"event": "start"}\n')
+    assert EventReader(path).read() == [{"event": "start"}]

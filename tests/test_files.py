@@ -24,7 +24,8 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path):
 
 
 def test_damaged_json_is_empty(tmp_path: Path):
-    for content in (b"", b"[1]", b"{half", b"\xff"):
+    deep, half_a_character = b'{"a":' * 100_000, b'{"a": "\\ud800"}'
+    for content in (b"", b"[1]", b"{half", b"\xff", deep, half_a_character):
         (tmp_path / "a.json").write_bytes(content)
         assert read_json(tmp_path / "a.json") == {}
     assert read_json(tmp_path / "missing.json") == {}
@@ -35,3 +36,8 @@ def test_sweep_removes_leftovers_alone(tmp_path: Path):
     (tmp_path / "last.safetensors").touch()
     sweep(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["last.safetensors"]
+
+
+def test_whole_characters_written_as_pairs_are_read(tmp_path: Path):
+    (tmp_path / "a.json").write_bytes(rb'{"a": "\ud83d\udc5f", "b": "\\ud800"}')
+    assert read_json(tmp_path / "a.json") == {"a": "👟", "b": "\\ud800"}

@@ -16,7 +16,11 @@ PACKAGE = "alexnet_demo"
 CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init__")
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
-TORCH_FREE = ("access", "broker", "config", "cost", "events", "files", "runs", "jobs", "charts")
+TORCH_FREE = (
+    *("config", "cost", "events", "files", "text", "runs", "queue", "jobs", "charts", "diagrams"),
+    *("moments", "pins", "published", "source", "script", "access", "broker"),
+    *("tsne", "plots", "pictures", "wording", "findings"),
+)
 HEAVY = ("torch", "torchvision")
 
 
@@ -114,9 +118,20 @@ def test_home_never_comes_to_torch() -> None:
 @pytest.mark.parametrize(
     ("module", "known"),
     [
-        ("events", set()),
-        ("runs", {"config", "events", "files"}),
-        ("jobs", {"access", "config", "files", "runs"}),
+        ("text", set()),
+        ("files", set()),
+        ("events", {"files"}),
+        ("ray_jobs", {"config"}),
+        ("runs", {"config", "events", "files", "pins", "ray_jobs", "text"}),
+        ("queue", {"config", "files", "runs"}),
+        ("local_jobs", {"config", "runs"}),
+        (
+            "jobs",
+            {
+                *("access", "config", "files", "local_jobs", "pins", "queue"),
+                *("ray_jobs", "runs", "text"),
+            },
+        ),
     ],
 )
 def test_what_records_and_jobs_may_know(module: str, known: set[str]) -> None:

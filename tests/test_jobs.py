@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,21 +89,6 @@ def test_start_pause_resume_stop():
     assert jobs.request(run, "stop").done
     reach(run, "stopped")
     assert not jobs.request(run, "stop").done
-
-
-def test_a_second_start_on_the_device_is_told_so():
-    first = started()
-    outcome = jobs.start(LONG)
-    assert not outcome.done
-    assert first.name in outcome.message
-    assert len(list_runs()) == 1
-
-
-def test_two_browsers_pressing_start_at_once_start_one():
-    with ThreadPoolExecutor(4) as pool:
-        outcomes = list(pool.map(jobs.start, [LONG] * 4))
-    assert sum(outcome.done for outcome in outcomes) == 1
-    assert len(list_runs()) == 1
 
 
 def test_a_killed_trainer_is_seen_and_can_go_on():
@@ -383,3 +367,25 @@ def test_probe_answers_or_says_why():
     assert found["devices"]
     wrong = jobs.probe(TrainConfig(device="cuda:77"))
     assert wrong["error"].startswith("There is no device 'cuda:77' here")
+
+
+def test_a_run_from_elsewhere_is_shown_as_far_as_it_can_be(runs_dir: Path):
+    """Each of these once broke the list of runs, or the page."""
+    run = canned(runs_dir / "a", {"event": "end", "reason": "finished"})
+    event = {"event": "start", "time": 9e14, "step": 0, "config": {"epochs": [1]}}
+    run.events.write_text(json.dumps(event) + "\n")
+    write_json(run.directory / "job.json", {"pid": 10**30, "started": 1, "marks": "x"})
+    write_json(run.directory / "label.json", {"name": "a\n\u202e=b" + "c" * 200, "note": 7})
+    (run.directory / "request").write_bytes(b"\xff")
+    (found,) = list_runs()
+    assert found.state == "interrupted" and not found.stopped_early and found.started
+    assert found.name.startswith("a =bc") and len(found.name) == jobs.MAX_NAME
+    assert found.note == "" and found.requested == ""
+    assert json.dumps(found.to_json())
+
+
+@pytest.mark.parametrize("name", ["=a", "a b", ".hidden", "a\nb", "ä", "a" * 200])
+def test_directories_whose_names_are_no_ids_are_no_runs(runs_dir: Path, name: str):
+    prepare(runs_dir / name, LONG)
+    assert list_runs() == [] and get_run(name) is None
+    assert get_run("a" * 5_000) is None and get_run("../a") is None

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from conftest import wait_for
 
-from alexnet_demo import checkpoint, config
+from alexnet_demo import checkpoint, config, onnx_file
 from alexnet_demo.__main__ import main
 from alexnet_demo.runs import Run, device_lock, list_runs, prepare
+from alexnet_demo.script import training_script
 
 TRAIN = (
     *("train", "--width", "0.0625", "--batch-size", "16", "--device", "cpu"),
@@ -100,11 +101,32 @@ def test_a_busy_device_is_refused_before_anything_is_written(runs_dir: Path, cap
         assert main([*TRAIN, "--json"]) == 2
         assert main(["train", "--resume", paused.id]) == 2
     told = capsys.readouterr()
-    line = "alexnet_demo train: cpu is training another run: pause or stop it first, "
-    assert told.err == 2 * f"{line}or choose another device.\n"
+    line = "alexnet_demo train: another run trains on cpu: pause or stop it first, choose "
+    assert told.err == 2 * f"{line}another device, or queue behind it with --wait.\n"
     assert not told.out
     assert [run.id for run in list_runs()] == [paused.id]
     assert not paused.events.exists()
+
+
+def test_wait_has_no_use_where_there_is_no_queue(runs_dir: Path, tmp_path: Path, capsys):
+    assert main([*TRAIN, "--wait", "--lr-find"]) == 2
+    assert main([*TRAIN, "--wait", "--run-dir", str(tmp_path / "a")]) == 2
+    prepare(tmp_path / "b", config.TrainConfig())
+    assert main(["train", "--wait", "--resume", str(tmp_path / "b")]) == 2
+    assert capsys.readouterr().err.count("leave") == 3
+    assert list_runs() == []
+
+
+def test_a_training_waits_until_the_device_is_free(runs_dir: Path, capsys):
+    with device_lock("cpu"):
+        options = ["--epochs", "1", "--wait", "--json"]
+        command = [sys.executable, "-m", "alexnet_demo", *TRAIN, *options]
+        terminal = subprocess.Popen(command, cwd=config.ROOT, stdout=subprocess.PIPE, text=True)
+        wait_for(lambda: [run.state for run in list_runs()] == ["queued"], 60, "not queued")
+    out, _ = terminal.communicate(timeout=120)
+    assert terminal.returncode == 0
+    assert [e["epoch"] for e in lines(out) if e["event"] == "epoch"] == [1]
+    assert lines(out)[-1]["reason"] == "finished"
 
 
 def test_ctrl_c_stops_with_a_checkpoint_and_resume_finishes(runs_dir: Path, capsys):
@@ -199,6 +221,66 @@ def test_export_makes_a_small_file_that_the_other_commands_take(
     assert json.loads(capsys.readouterr().out)["temperature"] == report["certainty"]["temperature"]
     assert main([*command, "--out", str(out), "--samples", "1"]) == 2
     assert "--samples must be between" in capsys.readouterr().err
+
+
+def test_export_writes_a_training_as_a_script(tmp_path: Path, capsys):
+    out = tmp_path / "new folder" / "train.py"
+    settings = ["--recipe", "quick", "--epochs", "2", "--device", "cpu"]
+    assert main(["export", "--script", str(out), *settings, "--json"]) == 0
+    (report,) = lines(capsys.readouterr().out)
+    expected = config.TrainConfig.from_recipe("quick", epochs=2, device="cpu")
+    assert out.read_text(encoding="utf-8") == training_script(expected)
+    assert report["out"] == str(out) and report["config"] == expected.to_json()
+    assert report["lines"] == len(out.read_text(encoding="utf-8").splitlines())
+    assert main(["export", "--script", str(out), "--epochs", "0"]) == 2
+    assert "Epochs must be between" in capsys.readouterr().err
+
+
+def test_export_writes_a_network_as_onnx(tiny_weights: Path, tmp_path: Path, capsys):
+    for name in onnx_file.PACKAGES:
+        pytest.importorskip(name)
+    out = tmp_path / "net.onnx"
+    command = ["export", "--onnx", str(out), "--weights", str(tiny_weights)]
+    assert main([*command, "--json"]) == 0
+    (report,) = lines(capsys.readouterr().out)
+    assert report["bytes"] == out.stat().st_size
+    assert {"greatest_difference", "same_labels", "pictures"} <= report.keys()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ([], "Give one of --out, --onnx and --script"),
+        (["--out", "a", "--onnx", "b"], "Give one of --out, --onnx and --script"),
+        (["--out", "a", "--epochs", "3"], "go with --script alone"),
+        (["--script", "a", "--weights", "b"], "needs no --weights"),
+    ],
+)
+def test_export_writes_one_file_and_says_so(given: list[str], sentence: str, tmp_path, capsys):
+    files = [str(tmp_path / part) if len(part) == 1 and part.isalpha() else part for part in given]
+    assert main(["export", *files]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_report_of_a_run_is_one_file(runs_dir: Path, tmp_path: Path, capsys):
+    out = tmp_path / "new folder" / "report.html"
+    assert main(["report", "fast", "--html", str(out), "--json"]) == 0
+    (done,) = lines(capsys.readouterr().out)
+    assert done.keys() == {"run", "path", "bytes", "seconds"}
+    assert (done["path"], done["bytes"]) == (str(out), out.stat().st_size)
+    assert "Fast, on two CPU cores" in out.read_text(encoding="utf-8")
+    run = Run(runs_dir / "20260101-000000-quick-aa")
+    prepare(run.directory, config.TrainConfig.from_recipe("quick"))
+    for name in (run.id, str(run.directory)):
+        assert main(["report", name, "--html", str(out)]) == 0
+        assert str(out) in capsys.readouterr().out
+    assert main(["report", "nothing", "--html", str(out)]) == 2
+    assert "'nothing' is no run" in capsys.readouterr().err
+    run.best.write_bytes(b"no weights")
+    assert main(["report", run.id, "--html", str(out)]) == 2
+    assert "best.safetensors" in capsys.readouterr().err
+    assert main(["report", "fast", "--html", str(tmp_path)]) == 2
 
 
 def test_answers_alone_on_standard_output():

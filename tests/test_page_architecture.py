@@ -6,14 +6,18 @@ import csv
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from torch import Tensor
 
-from alexnet_demo import config
+from alexnet_demo import checkpoint, config, onnx_file
+from alexnet_demo.certainty import Certainty
 from alexnet_demo.data import load_split
 from alexnet_demo.inside import activations
 from alexnet_demo.model import AlexNet
-from alexnet_demo.ui import architecture, comparison
+from alexnet_demo.predict import Classifier
+from alexnet_demo.ui import architecture, cells, comparison, exports, layer_table, seen
 
 PAGE = str(config.ROOT / "pages" / "2_Architecture.py")
 IMAGENET = "ImageNet, 3×224×224, 1000 classes"
@@ -42,7 +46,7 @@ def test_opens_with_this_demo_and_tells_of_the_slip(opened: AppTest) -> None:
 def test_the_slip_explains_the_whole_difference() -> None:
     fc1 = architecture.measure(architecture.DEMO)["fc6"].params
     difference = config.ARTICLE_PRINTED_PARAMETERS - config.PARAMETERS
-    assert architecture.ARTICLE_PRINTED_FC1 - fc1 == difference == 921_600
+    assert layer_table.ARTICLE_PRINTED_FC1 - fc1 == difference == 921_600
 
 
 def test_the_imagenet_preset(opened: AppTest) -> None:
@@ -93,8 +97,8 @@ def test_a_chosen_layer_shows_its_own_numbers(opened: AppTest, layer: str, expec
 
 def test_table_and_csv_hold_every_layer() -> None:
     summary = architecture.measure(architecture.DEMO)
-    records = architecture.rows(summary)
-    text = architecture.to_csv(records).decode("utf-8-sig")
+    records = layer_table.rows(summary)
+    text = layer_table.to_csv(records).decode("utf-8-sig")
     read = list(csv.DictReader(io.StringIO(text)))
     assert [row["Layer"] for row in read] == [layer.name for layer in summary.layers]
     assert sum(int(row["Parameters"]) for row in read) == config.PARAMETERS
@@ -154,17 +158,123 @@ def test_every_view_of_a_layer_shows(trained: AppTest, layer: str, view: str, ex
 def test_the_explained_unit_is_that_of_the_feature_map(trained: AppTest, tiny_model: AlexNet):
     text = look(trained, "conv1", "One unit")
     pixels = load_split(train=False).images[0].numpy()
-    seen = activations(tiny_model, pixels)["conv1"]
+    outputs = activations(tiny_model, pixels)["conv1"]
     channel, row, column = (
         next(int(n.value or 0) for n in trained.number_input if n.label == name)
         for name in ("Channel", "Row", "Column")
     )
-    assert f"= **{float(seen[channel, row, column]):.3f}**" in text
+    assert f"= **{float(outputs[channel, row, column]):.3f}**" in text
+
+
+def test_a_unit_chosen_by_its_numbers_is_the_one_explained(trained: AppTest, tiny_model: AlexNet):
+    look(trained, "conv3", "One unit")
+    trained.number_input(key="Channel One unit conv3 0").set_value(5).run()
+    outputs = activations(tiny_model, load_split(train=False).images[0].numpy())["conv3"]
+    for name, value in (("Row", 2), ("Column", 7)):
+        trained.number_input(key=f"{name} One unit conv3 0").set_value(value)
+    trained.run()
+    assert f"= **{float(outputs[5, 2, 7]):.3f}**" in words(trained)
+    assert trained.query_params["unit"] == "5.2.7"
+
+
+def test_outputs_are_worked_out_once_for_a_network_and_a_picture(
+    trained: AppTest, monkeypatch: pytest.MonkeyPatch
+):
+    asked = []
+
+    def counted(model: AlexNet, pixels: np.ndarray) -> dict[str, Tensor]:
+        asked.append(pixels)
+        return activations(model, pixels)
+
+    seen._outputs.clear()
+    monkeypatch.setattr("alexnet_demo.inside.activations", counted)
+    look(trained, "conv1", "Output")
+    look(trained, "conv5", "One unit")
+    assert len(asked) == 1
+    trained.number_input(key="inside number").set_value(3).run()
+    look(trained, "conv2", "Output")
+    assert len(asked) == 2
+    trained.selectbox(key="inside beside").set_value("untrained").run()
+    assert len(asked) == 3
+
+
+def test_the_decision_begins_at_the_temperature_of_predict(
+    trained: AppTest, tiny_model: AlexNet, tmp_path: Path
+):
+    certainty = Certainty(temperature=1.2345)
+    info = {"epoch": 1, "test_accuracy": 0.1, "certainty": certainty.to_json()}
+    checkpoint.save_weights(tmp_path / config.SHIPPED_WEIGHTS, tiny_model, info)
+    assert "It begins at 1.23, which was fitted" in look(trained, "fc8", "Decision")
+    classifier = Classifier.load(tmp_path / config.SHIPPED_WEIGHTS)
+    expected = classifier.probabilities(load_split(train=False).images[:1].numpy())[0]
+    shown = trained.dataframe[0].value["Probability"].to_numpy()
+    np.testing.assert_allclose(shown, expected, atol=0.01)  # Predict may answer in bfloat16
+    exact = certainty.probabilities(
+        activations(tiny_model, load_split(train=False).images[0].numpy())["fc8"][None]
+    )
+    np.testing.assert_allclose(shown, exact[0].numpy(), rtol=1e-5)
+    trained.slider[0].set_value(5.0).run()
+    assert trained.dataframe[0].value["Probability"].max() < shown.max()
+
+
+@pytest.mark.parametrize(
+    ("sent", "cell"),
+    [
+        ([1, 2], (1, 2)),
+        ([1.0, 2.0], (1, 2)),
+        *((bad, None) for bad in (None, [3, 0], [0, -1], [1], "12345", {"a": 1}, [1e400, 0])),
+    ],
+)
+def test_a_browser_can_send_any_cell(sent: object, cell: tuple[int, int] | None) -> None:
+    assert cells._cell(sent, (3, 4)) == cell
+
+
+# ------------------------------------------------------------------ links
+
+
+def test_a_link_opens_what_it_names_and_the_address_keeps_up(trained: AppTest, tiny_model: AlexNet):
+    asked = {"layer": "conv3", "view": "One unit", "picture": "17", "beside": "untrained"}
+    for name, value in {**asked, "unit": "7.3.4"}.items():
+        trained.query_params[name] = value
+    trained.run()
+    assert not trained.exception
+    outputs = activations(tiny_model, load_split(train=False).images[17].numpy())["conv3"]
+    assert f"= **{float(outputs[7, 3, 4]):.3f}**" in words(trained)
+    assert "**The same, untrained**" in words(trained)
+    assert {name: trained.query_params[name] for name in asked} == asked
+    trained.number_input(key="inside number").set_value(18).run()
+    assert trained.query_params["picture"] == "18"
+    assert trained.query_params["unit"] != "7.3.4"  # another picture, its own strongest unit
+    look(trained, "conv4", "In numbers")
+    look(trained, "conv4", "Output")
+    assert trained.number_input(key="inside number").value == 18
+    assert trained.selectbox(key="inside beside").value == "untrained"
+
+
+@pytest.mark.parametrize(
+    ("layer", "view", "picture", "unit"),
+    [
+        ("conv9", "One unit", "-1", "0.0"),
+        ("relu1", "Decision", "10000", "9999.0.0"),
+        ("<b>", "", "x", "1.2.3.4"),
+        ("fc7", "One unit", "9" * 5000, "a.b.c"),
+        ("conv1", "One unit", "٣", "-1.-1.-1"),
+    ],
+)
+def test_anything_can_stand_in_a_link(
+    trained: AppTest, layer: str, view: str, picture: str, unit: str
+):
+    values = {"layer": layer, "view": view, "picture": picture, "unit": unit, "beside": "../x"}
+    for name, value in values.items():
+        trained.query_params[name] = value
+    trained.run()
+    assert not trained.exception
+    assert not trained.error
 
 
 def test_a_trained_network_stands_beside_the_untrained_one(trained: AppTest):
     look(trained, "conv1", "Weights")
-    trained.selectbox(key="inside beside").set_value("The same, untrained").run()
+    trained.selectbox(key="inside beside").set_value("untrained").run()
     assert not trained.exception
     assert "**Trained**" in words(trained)
     assert "**The same, untrained**" in words(trained)
@@ -184,7 +294,53 @@ def test_other_networks_than_the_demos_show_numbers_only(trained: AppTest):
     assert "of 6 channels" not in " ".join(caption.value for caption in trained.caption)
 
 
+# ------------------------------------------------------------------ as a file
+
+
+def labels(at: AppTest) -> list[str]:
+    return [button.proto.label for button in at.get("download_button")]
+
+
+def test_the_network_becomes_an_onnx_file_once_that_is_asked_for(trained: AppTest):
+    for name in onnx_file.PACKAGES:
+        pytest.importorskip(name)
+    trained.run()
+    assert not [label for label in labels(trained) if label.startswith("Save")]
+    trained.button(key="make onnx").click().run()
+    assert not trained.exception and not trained.error
+    assert "Save 1 MB" in labels(trained)
+    told = " ".join(caption.value for caption in trained.caption)
+    assert "the same label on 100 % of 64 test pictures" in told
+
+
+def test_a_missing_package_is_told_in_a_sentence(trained: AppTest, monkeypatch):
+    monkeypatch.setattr(onnx_file, "PACKAGES", ("no_such_package",))
+    exports._made.clear()
+    trained.run()
+    trained.button(key="make onnx").click().run()
+    assert not trained.exception
+    assert "is not installed" in trained.error[0].value
+
+
+def test_other_networks_than_the_demos_are_no_file(trained: AppTest):
+    trained.run()
+    trained.button_group(key="arch_preset").set_value(IMAGENET).run()
+    assert not [button for button in trained.button if button.key == "make onnx"]
+
+
 # ------------------------------------------------------------------ three of them
+
+
+def test_the_reasons_for_the_differences_come_to_them() -> None:
+    demo, article, vision = comparison.summaries().values()
+    found = comparison.difference(article, demo)
+    assert found == comparison.Difference(2 * 11 * 11 * 96, 0, 990 * 4097)
+    assert found.total == 50_844_008 - 46_764_746
+    assert str(found) == "23,232 (convolutions) + 4,056,030 (fc8) = 4,079,262"
+    further = comparison.difference(vision, article)
+    assert further.fc6 == (6 * 6 - 5 * 5) * 256 * 4096
+    assert further.total == 61_100_840 - 50_844_008
+    assert str(further) == "−1,277,504 (convolutions) + 11,534,336 (fc6) = 10,256,832"
 
 
 def test_three_alexnets_have_their_known_numbers_of_parameters() -> None:
@@ -197,7 +353,14 @@ def test_three_alexnets_have_their_known_numbers_of_parameters() -> None:
 
 
 def test_the_markdown_table_holds_every_layer() -> None:
-    records = architecture.rows(architecture.measure(architecture.DEMO))
-    lines = architecture.to_markdown(records).splitlines()
+    records = layer_table.rows(architecture.measure(architecture.DEMO))
+    lines = layer_table.to_markdown(records).splitlines()
     assert len(lines) == len(records) + 2
     assert len({line.count(" | ") for line in lines}) == 1
+
+
+@pytest.mark.parametrize("layer", ["conv9", 7, ["conv1"], {"a": 1}])
+def test_a_layer_that_is_none_does_no_harm(opened: AppTest, layer: object) -> None:
+    opened.session_state["arch_diagram"] = {"layer": layer}
+    opened.run()
+    assert not opened.exception

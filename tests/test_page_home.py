@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import config, jobs
+from alexnet_demo import config, jobs, published
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import NUMBERS
 from alexnet_demo.runs import Run
@@ -146,21 +146,22 @@ def test_pictures_are_of_the_class_they_are_named_for() -> None:
     from alexnet_demo.data import load_split
 
     test = load_split(train=False)
-    for index, (name, image) in enumerate(garments.one_of_each().items()):
-        assert name == config.CLASSES[index]
-        same = (test.images == test.images.new_tensor(image)).flatten(1).all(1)
-        assert test.labels[same].tolist() == [index]
+    samples = published.one_of_each()
+    assert [sample.label for sample in samples] == list(range(10))
+    for sample in samples:
+        assert test.labels[sample.number] == sample.label
+        assert (test.images[sample.number].numpy() == sample.pixels).all()
 
 
 def test_without_the_data_the_page_does_without_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(garments, "_RAW", tmp_path)
-    garments.one_of_each.clear()
+    monkeypatch.setattr(published, "_RAW", tmp_path)
+    published.one_of_each.cache_clear()
     garments.strip.clear()
     try:
         assert garments.strip() == ""
         home()
     finally:
-        garments.one_of_each.clear()
+        published.one_of_each.cache_clear()
         garments.strip.clear()

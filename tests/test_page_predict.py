@@ -107,7 +107,7 @@ def make_run(
 def test_a_blank_canvas_waits_and_a_drawing_gets_its_bars(app: AppTest) -> None:
     app.run()
     assert not app.exception
-    assert "first stroke" in page_text(app) and "percent" not in page_text(app)
+    assert "first stroke" in page_text(app) and 'class="percent"' not in page_text(app)
     app.session_state["canvas"] = {"strokes": [STROKE]}
     app.run()
     assert not app.exception
@@ -304,11 +304,32 @@ def test_many_uploads_make_a_table_and_bad_ones_are_named(app: AppTest) -> None:
 def test_samples_show_the_true_class(app: AppTest) -> None:
     sample(app)
     assert "it is an Ankle boot" in page_text(app) or "Right" in page_text(app)
-    app.number_input(key="sample number").set_value(1).run()
+    app.number_input(key="sample").set_value(1).run()
     assert app.session_state["sample"] == 1
     app.selectbox(key="sample class").set_value("Bag").run()
     assert not app.exception
     assert "Right" in page_text(app) or "it is a Bag" in page_text(app)
+
+
+@pytest.mark.parametrize(
+    ("link", "source", "number"),
+    [
+        ({"source": "Samples", "sample": "17"}, "Samples", 17),
+        ({"source": "Samples", "sample": "10000"}, "Samples", 0),
+        ({"source": "Samples", "sample": "x"}, "Samples", 0),
+        ({"source": "Elsewhere", "sample": "-1"}, "Draw", None),
+    ],
+)
+def test_a_link_opens_a_source_and_a_sample(
+    app: AppTest, link: dict[str, str], source: str, number: int | None
+) -> None:
+    for name, value in link.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    assert app.segmented_control(key="source").value == source
+    if number is not None:
+        assert app.number_input(key="sample").value == number
 
 
 # ------------------------------------------------------------------ models

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -12,14 +14,16 @@ import numpy as np
 import pytest
 import streamlit as st
 import torch
+from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import atlas, checkpoint, config, results
+from alexnet_demo import atlas, checkpoint, config, results, survey, tsne
 from alexnet_demo.config import CLASSES
 from alexnet_demo.data import load_split
 from alexnet_demo.results import Results
 from alexnet_demo.runs import Run
 from alexnet_demo.ui import results as page
+from alexnet_demo.ui.teaching import TOPICS
 from alexnet_demo.ui.wording import percent
 
 PAGE = str(config.ROOT / "pages" / "4_Results.py")
@@ -69,7 +73,7 @@ def app(found: Results) -> AppTest:
 
 def look_at(app: AppTest, view: str) -> None:
     app.run()
-    app.segmented_control(key="results view").set_value(view).run()
+    app.segmented_control(key="show").set_value(view).run()
     assert not app.exception
 
 
@@ -109,9 +113,13 @@ def test_the_totals_are_the_records(app: AppTest, found: Results):
 
 
 @pytest.mark.parametrize("view", page.VIEWS)
-def test_every_view_shows(app: AppTest, view: str):
-    look_at(app, view)
-    assert app.query_params["show"] == view
+def test_a_link_opens_every_view(app: AppTest, view: str):
+    app.query_params["show"] = view
+    app.run()
+    assert not app.exception
+    assert app.segmented_control(key="show").value == view
+    asked = page.EXPLAINED.get(view)
+    assert [e.label for e in app.expander if e.label in TOPICS] == ([asked] if asked else [])
 
 
 def test_the_greatest_mistake_is_open_at_first_and_a_chosen_cell_afterwards(
@@ -127,7 +135,7 @@ def test_the_greatest_mistake_is_open_at_first_and_a_chosen_cell_afterwards(
     assert f"{found.confusion[9, 9]:,} test pictures: Ankle boot, and known" in text(app)
 
 
-@pytest.mark.parametrize("cell", [[10, 0], ["a", 1], 7, [1], {"x": 1}])
+@pytest.mark.parametrize("cell", [[10, 0], ["a", 1], 7, [1], {"x": 1}, [float("inf"), 0]])
 def test_a_cell_that_is_none_does_no_harm(app: AppTest, cell: object):
     app.session_state["results cell"] = {"cell": cell}
     app.run()
@@ -177,6 +185,79 @@ def test_pictures_on_the_map_are_chosen_and_what_is_forged_is_not(app: AppTest, 
     assert "pictures chosen" not in text(app)
 
 
+def shown_map(app: AppTest) -> dict | None:
+    """What the map's component was given."""
+    found = [c for c in app.get("bidi_component") if "results map" in c.proto.id]
+    return json.loads(found[0].proto.json) if found else None
+
+
+def test_a_link_opens_the_map_by_tsne_that_was_kept(app: AppTest, found: Results, shipped: Path):
+    points = np.random.default_rng(0).normal(size=(10_000, 2)).astype(np.float32)
+    atlas.keep_map(digest(shipped), points)
+    app.query_params["show"], app.query_params["map"] = "Map", "t-SNE"
+    app.run()
+    assert not app.exception
+    shown = shown_map(app)
+    assert shown is not None
+    # As they were kept, but for where the map begins and ends; what is high up lies at the top.
+    across, down = (np.corrcoef(shown[axis], points[:, n])[0, 1] for n, axis in enumerate("xy"))
+    assert (across, down) == (pytest.approx(1, abs=1e-4), pytest.approx(-1, abs=1e-4))
+    assert 0 <= min(shown["x"]) < max(shown["x"]) <= 1
+    assert "how far clumps lie apart" in text(app)
+    app.segmented_control(key="map").set_value("PCA").run()
+    other = shown_map(app)
+    assert other is not None and other["x"] != shown["x"]
+    assert "of the variance" in text(app)
+
+
+def test_an_unknown_map_in_a_link_is_the_usual_one(app: AppTest):
+    app.query_params["show"], app.query_params["map"] = "Map", "../etc"
+    app.run()
+    assert not app.exception
+    assert app.session_state["map"] == "PCA"
+
+
+def test_the_map_by_tsne_is_laid_out_in_the_background_and_kept(
+    app: AppTest, shipped: Path, monkeypatch: pytest.MonkeyPatch
+):
+    go_on = threading.Event()
+
+    def embed(points: np.ndarray) -> np.ndarray:
+        go_on.wait(30)
+        return points[:, ::-1][:, :2]
+
+    monkeypatch.setattr(tsne, "expected_seconds", lambda points: 77.0)
+    monkeypatch.setattr(tsne, "embed", embed)
+    look_at(app, "Map")
+    app.segmented_control(key="map").set_value("t-SNE").run()
+    wait_for(lambda: "1 min 17" in progress(app.run()), 10, "no word of how long it takes")
+    assert progress(app).startswith("Laying out the map: about 1 min 17 s on this machine, ")
+    assert shown_map(app) is None
+    go_on.set()
+    wait_for(lambda: shown_map(app.run()), 10, "no map")
+    kept = atlas.read_map(digest(shipped))
+    assert kept is not None and kept.shape == (10_000, 2)
+
+
+def test_a_map_that_failed_says_why(app: AppTest, monkeypatch: pytest.MonkeyPatch):
+    def broken(points: np.ndarray) -> float:
+        raise MemoryError
+
+    monkeypatch.setattr(tsne, "expected_seconds", broken)
+    look_at(app, "Map")
+    app.segmented_control(key="map").set_value("t-SNE").run()
+    wait_for(lambda: app.run().error, 10, "no word of it")
+    assert app.error[0].value == "MemoryError"
+    monkeypatch.undo()
+    assert any(button.label == "Try again" for button in app.button)
+
+
+def progress(app: AppTest) -> str:
+    """The words over the progress bar; empty where there is none."""
+    bars = app.get("progress")
+    return bars[0].proto.text if bars else ""
+
+
 def test_more_pictures_are_shown_on_demand(app: AppTest, found: Results):
     look_at(app, "Mistakes")
     (more,) = (b for b in app.button if b.label.startswith("Show more"))
@@ -213,12 +294,10 @@ def test_without_a_model_the_page_offers_to_train_one(shipped: Path):
 def test_a_failed_survey_says_why_and_can_be_tried_again(
     shipped: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    from alexnet_demo import data
-
     def broken(train: bool) -> None:
         raise RuntimeError("The data set's files are damaged.")
 
-    monkeypatch.setattr(data, "load_split", broken)
+    monkeypatch.setattr(survey, "load_split", broken)
     app = AppTest.from_file(PAGE, default_timeout=60).run()
     time.sleep(1)
     app.run()
@@ -229,3 +308,13 @@ def test_a_failed_survey_says_why_and_can_be_tried_again(
     keep(shipped, made_up(1))
     app.button[[b.label for b in app.button].index("Try again")].click().run()
     assert app.metric
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "-1", "1e3", "<b>", "10000"])
+def test_a_link_to_no_picture_opens_none(app: AppTest, number: str):
+    app.query_params["picture"] = number
+    app.query_params["show"] = number
+    app.query_params["model"] = number
+    app.run()
+    assert not app.exception and not app.error
+    assert "results open" not in app.session_state

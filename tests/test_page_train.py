@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from functools import partial
@@ -10,17 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import config, jobs
+from alexnet_demo import config, jobs, local_jobs, queue, report
 from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig, stages
 from alexnet_demo.events import NUMBERS, EventWriter, History
-from alexnet_demo.files import write_json
+from alexnet_demo.files import read_json, write_json
 from alexnet_demo.jobs import LrTest, Outcome
-from alexnet_demo.runs import Run, list_runs, prepare
-from alexnet_demo.ui import live, probes, runs_table
+from alexnet_demo.runs import Run, list_runs, prepare, register
+from alexnet_demo.script import training_script
+from alexnet_demo.ui import draft, exports, live, probes, runs_table
+from alexnet_demo.ui import queue as waits
 from alexnet_demo.ui.draft import problems
 from alexnet_demo.ui.trained_on import plain_words
 from alexnet_demo.ui.wording import plain
@@ -99,6 +103,12 @@ def page(**query: str) -> AppTest:
     at.run()
     assert not at.exception
     return at
+
+
+def said(at: AppTest, name: str) -> str:
+    """What the address says; a list where the page itself has written it."""
+    value = at.query_params[name]
+    return value if isinstance(value, str) else value[0]
 
 
 def words(at: AppTest) -> str:
@@ -195,7 +205,7 @@ def test_the_widths_of_a_growing_training_are_measured_apart(monkeypatch):
 def test_start_hands_over_exactly_the_form(runs_dir, measured, monkeypatch):
     given: list[TrainConfig] = []
 
-    def refuse(settings: TrainConfig, **_: Any) -> Outcome:
+    def refuse(settings: TrainConfig, _seconds: float | None, **_: Any) -> Outcome:
         given.append(settings)
         return Outcome(False, "The device is busy.")
 
@@ -224,6 +234,44 @@ def test_a_failed_measurement_is_shown_and_tried_again_later(monkeypatch):
     monkeypatch.setattr(probes, "RETRY_SECONDS", 0.0)
     wait_for(lambda: found.ask(settings) or len(asked) > 1, 5, "not tried again")
     wait_for(lambda: len(asked) > 1, 5, "not tried again")
+
+
+def test_a_link_fills_the_form_and_the_address_follows_it(runs_dir, measured):
+    at = page(recipe="fast", epochs="3", width="0.25", nesterov="false", seed="7", grow="")
+    values = {name: at.session_state[f"form {name}"] for name in TrainConfig().to_json()}
+    fast = TrainConfig.from_recipe("fast", epochs=3, width=0.25, nesterov=False, seed=7, grow="")
+    assert TrainConfig(**values) == fast
+    at.number_input(key="form epochs").set_value(4).run()  # as the recipe has it
+    assert "epochs" not in at.query_params
+    assert (said(at, "seed"), said(at, "recipe")) == ("7", "fast")
+    at.segmented_control(key="form recipe").set_value("quick").run()
+    assert said(at, "recipe") == "quick" and "width" not in at.query_params
+    assert at.number_input(key="form epochs").value == TrainConfig.from_recipe("quick").epochs
+
+
+def test_a_link_with_nonsense_is_passed_over_and_what_cannot_be_is_said(runs_dir, measured):
+    at = page(
+        recipe="miracle", epochs="0", lr="nan", batch_size="1e3", momentum="9" * 5000, norm="maybe",
+        schedule="zigzag", device="cuda:9", lr_scale="5", grow="[here](http://example.com)",
+    )  # fmt: skip
+    form = {name: at.session_state[f"form {name}"] for name in TrainConfig().to_json()}
+    kept = form | {"epochs": 10, "grow": ""}
+    assert kept == TrainConfig().to_json()
+    epochs, growth = (error.value for error in at.error)
+    assert epochs == "Epochs must be between 1 and 1,000, not 0."
+    assert "not '" + plain("[here](http://example.com)") in growth
+    assert at.button(key="start").disabled
+
+
+@pytest.mark.parametrize("recipe", config.RECIPES)
+def test_what_the_address_says_is_read_back_the_same(recipe):
+    odd = {"lr": 0.0123456789, "norm": True, "flip": False, "grow": "0.5:0.5", "patience": 3}
+    for changes in ({}, odd):
+        values = TrainConfig.from_recipe(recipe, **changes).to_json()
+        read = draft.of_link(draft.as_link(values))
+        assert read == {name: values[name] for name in read}
+        assert set(values) - set(read) == set(draft.OF_THE_MACHINE)
+    assert draft.as_link(TrainConfig().to_json()) == {}
 
 
 def test_changing_the_recipe_fills_the_form(runs_dir, measured):
@@ -328,30 +376,63 @@ def test_a_finished_run_leads_to_predict(runs_dir, measured):
     assert "try run" in [button.key for button in page(run=run.id).button]
 
 
-def test_a_start_in_vain_is_told_and_stays_told(runs_dir, measured, monkeypatch):
-    canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that would be started."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(local_jobs, "launch", lambda arguments, *_: commands.append(arguments))
+    return commands
+
+
+def held(runs_dir: Path, name: str = "20260101-000000-quick-aa") -> Run:
+    """A run that trains, as far as its files tell: its process is this one."""
+    run = canned_run(runs_dir, name, [0.5], None)
+    register(run.directory, os.getpid())
+    write_json(run.directory / "job.json", {**read_json(run.directory / "job.json"), "marks": 0})
+    return run
+
+
+def test_a_start_while_another_trains_is_queued(runs_dir, measured, launched):
+    first = held(runs_dir)
     at = page()
-    monkeypatch.setattr(jobs, "start", lambda *_, **__: pytest.fail("the device is taken"))
-    monkeypatch.setattr(Run, "state", "running")  # as another tab has started it
+    assert "start" not in [button.key for button in at.button]
+    at.button(key="new training").click().run()
+    assert plain(first.name) in at.info[0].value
     at.button(key="start").click().run()
     assert not at.exception
-    for _ in range(2):
-        assert at.warning[0].value.startswith("Another training began meanwhile")
-        at.run()
-    monkeypatch.setattr(Run, "state", "finished")
-    at.run()
-    assert not at.warning and at.button(key="start")
+    (waiting,) = queue.waiting()
+    assert waiting.id in at.query_params["run"]
+    assert launched[0] == ["queue"]
+    assert [toast.value for toast in at.toast] == ["In the queue, place 1."]
+    assert plain(waiting.name) in words(at)
+    assert "starts next" in words(at)  # one record tells no pace
+    at.button(key=f"watch {first.id}").click().run()
+    assert first.id in at.query_params["run"]
+    at.button(key=f"cancel {waiting.id}").click().run()
+    assert not at.exception
+    assert [toast.value for toast in at.toast] == ["Taken out of the queue."]
+    assert queue.waiting() == [] and [run.id for run in list_runs()] == [first.id]
 
 
-def test_a_refusal_outlasts_the_page_that_asked(runs_dir, measured, monkeypatch):
+def test_a_click_on_start_is_not_lost_when_another_began_meanwhile(runs_dir, measured, launched):
     canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
-    monkeypatch.setattr(jobs, "start", lambda *_, **__: Outcome(False, "It is busy."))
     at = page()
+    held(runs_dir, "20260102-000000-quick-bb")  # as another tab has started it
     at.button(key="start").click().run()
-    assert at.error[0].value == "It is busy."
-    monkeypatch.setattr(Run, "state", "running")
-    at.run()
-    assert at.warning[0].value == "It is busy."
+    assert not at.exception
+    assert len(queue.waiting()) == 1
+
+
+def test_the_wait_is_the_sum_of_those_before_it(runs_dir, monkeypatch):
+    monkeypatch.setattr(waits, "seconds_left", lambda *_: 100.0)
+    trained = [held(runs_dir)]
+    for number, seconds in enumerate((20.0, None, 5.0), 2):
+        run = Run(runs_dir / f"2026010{number}-000000-quick-aa")
+        prepare(run.directory, TrainConfig.from_recipe("quick", device="cpu"))
+        queue.enter(run, seconds)
+    line = queue.waiting()
+    found = [waits.waits_seconds(run, trained, line) for run in line]
+    assert found == [100.0, 120.0, None]
 
 
 def test_deleting_leaves_no_other_run_ticked(runs_dir, measured):
@@ -392,7 +473,7 @@ def test_a_recipe_tells_what_a_recorded_run_reached(runs_dir, measured, recorded
 
 def test_recorded_runs_can_be_laid_over_the_curves(runs_dir, measured, recorded_dir):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "paused")
-    assert not page(run=run.id).multiselect
+    assert "live compare" not in [choice.key for choice in page(run=run.id).multiselect]
     jobs.label(canned_run(recorded_dir, "quick-here", [0.5, 0.81], "finished"), "Recorded", "")
     at = page(run=run.id)
     assert at.multiselect(key="live compare").options == ["Recorded"]
@@ -411,7 +492,8 @@ def test_recorded_runs_stay(runs_dir, recorded_dir):
 
 def test_a_waiting_run_can_be_changed(runs_dir, measured):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5, 0.6], "finished")
-    assert not page(run=run.id).number_input  # there is no checkpoint to go on from
+    fields = [str(field.key) for field in page(run=run.id).number_input]
+    assert not [key for key in fields if key.startswith("change")]  # no checkpoint to go on from
     run.last.write_bytes(b"state")
     at = page(run=run.id)
     assert "control Resume" not in [button.key for button in at.button]
@@ -454,6 +536,22 @@ def test_the_command_names_what_was_automatic(runs_dir):
     )
 
 
+def test_form_and_run_can_be_taken_along_as_a_script(runs_dir, measured, monkeypatch):
+    offered = {}
+
+    def download_button(label, data, **_):
+        offered[label] = data() if callable(data) else data
+
+    monkeypatch.setattr(exports.st, "download_button", download_button)
+    at = page()
+    at.number_input(key="form epochs").set_value(3).run()
+    assert offered["As code"] == training_script(TrainConfig(epochs=3))
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    page(run=run.id)
+    assert offered["As a script"] == training_script(live.as_trained(run))
+    assert "autocast" not in offered["As a script"]  # it was settled that it would not pay
+
+
 def test_the_widths_reached_stand_in_caption_and_curves(runs_dir, measured):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], None)
     writer = EventWriter(run.events)
@@ -493,7 +591,8 @@ def test_a_refused_look_for_a_learning_rate_says_why(runs_dir, measured, monkeyp
 
 
 def test_unknown_run_in_the_link_shows_the_form(runs_dir, measured):
-    assert page(run="../../etc").button(key="start")
+    for run in ("../../etc", "a" * 5_000, "\0", "=1", ""):
+        assert page(run=run, recipe=run).button(key="start")
 
 
 def test_downloads_hold_every_epoch(runs_dir):
@@ -505,6 +604,43 @@ def test_downloads_hold_every_epoch(runs_dir):
     assert record["config"]["recipe"] == "quick"
     assert [e["test_accuracy"] for e in record["epochs"]] == [0.5, 0.81]
     assert str(runs_dir) not in runs_table.metrics_json(run)
+
+
+def test_a_report_is_offered_once_the_network_was_asked(runs_dir, measured, tiny_weights):
+    st.cache_resource.clear()  # surveys of earlier tests
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    ticked = {"selection": {"rows": [0], "columns": []}}
+
+    def tick(at: AppTest) -> AppTest:
+        at.session_state[f"runs {hash((run.id,))}"] = ticked
+        return at.run()
+
+    at = tick(page())
+    assert "download report" in downloads(at)  # there are no weights to ask
+    run.best.write_bytes(tiny_weights.read_bytes())
+    tick(at)
+    assert "download report" not in downloads(at)
+    at.button(key="make report").click()
+    tick(at)
+    wait_for(lambda: "download report" in downloads(tick(at)), 120, "the network was not asked")
+    assert not at.exception
+    assert report.kept(run) is not None
+
+
+def test_a_report_of_weights_that_cannot_be_read_is_refused(runs_dir, measured):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+    run.best.write_bytes(b"no weights")
+    at = page()
+    at.session_state[f"runs {hash((run.id,))}"] = {"selection": {"rows": [0], "columns": []}}
+    at.session_state["report wanted"] = run.id
+    at.run()
+    assert not at.exception
+    assert "best.safetensors" in at.error[0].value.replace("\\", "")
+
+
+def downloads(at: AppTest) -> list[str]:
+    """The keys of the download buttons."""
+    return [button.proto.id.rpartition("-")[2] for button in at.get("download_button")]
 
 
 # ------------------------------------------------------------------------------ figures
@@ -577,11 +713,11 @@ def test_the_time_left_follows_the_pace_without_the_warm_up(runs_dir):
         history.add({"event": "batch", **numbers, "images_per_s": images_per_s})
 
     batch(1, 0.5)  # the first batch also plans and allocates
-    assert live._seconds_left(run, history) is None
+    assert live.seconds_left(run, history) is None
     batch(11, 100.0)
-    assert live._seconds_left(run, history) == pytest.approx(8.9, abs=0.01)
+    assert live.seconds_left(run, history) == pytest.approx(8.9, abs=0.01)
     batch(41, 300.0)  # in all 40 steps of ten images in two seconds
-    assert live._seconds_left(run, history) == pytest.approx(590 / 200, abs=0.01)
+    assert live.seconds_left(run, history) == pytest.approx(590 / 200, abs=0.01)
 
 
 def test_the_time_left_counts_on_slower_steps_once_the_network_is_widened(runs_dir):
@@ -595,4 +731,15 @@ def test_the_time_left_counts_on_slower_steps_once_the_network_is_widened(runs_d
         numbers = dict.fromkeys(NUMBERS["batch"], 1.0) | {"step": step, "images_per_s": 100.0}
         history.add({"event": "batch", **numbers, "time": step})
     left = 4.9 + 10 * 4**live.WORK_BY_WIDTH  # seconds at a quarter of the width, then at the whole
-    assert live._seconds_left(run, history) == pytest.approx(left, abs=0.01)
+    assert live.seconds_left(run, history) == pytest.approx(left, abs=0.01)
+
+
+def test_a_name_and_note_of_markup_are_shown_as_they_are(runs_dir, measured):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5, 0.81], "finished")
+    jobs.label(run, "=<b>[x](javascript:1)", "=1+1")
+    at = page(run=run.id)
+    assert r"=\<b\>\[x\]\(javascript\:1\)" in [e.value for e in at.subheader]
+    row = at.dataframe[0].value.iloc[0]
+    assert (row["Name"], row["Note"]) == ("'=<b>[x](javascript:1)", "'=1+1")
+    figure = overlay([(Run(run.directory).name, run.history)], "accuracy")
+    assert figure.data[0].name == "=&lt;b&gt;[x](javascript:1)"  # which Plotly shows as it is

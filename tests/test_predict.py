@@ -169,3 +169,10 @@ def test_unusable_arguments_are_refused(folder: Path, tiny_weights: Path) -> Non
         list(classify_paths([good], tiny_weights, "cpu", top=0))
     with pytest.raises(ValueError, match="Unknown kind"):
         list(classify_paths([good], tiny_weights, "cpu", "painting"))
+
+
+def test_weights_whose_answers_are_no_numbers_are_refused(tmp_path: Path, tiny_model) -> None:
+    huge = {name: t * 1e9 for name, t in tiny_model.state_dict().items()}
+    checkpoint.save(tmp_path / "w.safetensors", huge, checkpoint.describe(tiny_model))
+    with pytest.raises(checkpoint.CheckpointError, match="no numbers"):
+        Classifier.load(tmp_path / "w.safetensors")

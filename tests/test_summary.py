@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from math import prod
 
 import pytest
@@ -138,6 +139,28 @@ def test_receptive_field_is_where_gradients_reach(name: str) -> None:
     assert columns == list(range(columns[0], columns[-1] + 1))
     assert layer.receptive_field == len(columns)
     assert (columns[0], columns[-1]) in layer.spans
+
+
+@pytest.mark.parametrize("name", ["conv1", "conv2", "conv3", "pool5", "fc7"])
+def test_each_frame_is_where_the_gradients_of_its_unit_reach(name: str) -> None:
+    frames = measured(width=0.0625).sight(name)
+    assert [layer for layer, _ in frames][-1] == name
+    assert (name, footprint(AlexNet(width=0.0625), name, 224)) == (
+        name,
+        list(range(frames[-1][1][0], frames[-1][1][1] + 1)),
+    )
+    for (_, inner), (_, outer) in pairwise(frames):
+        assert outer[0] <= inner[0] <= inner[1] <= outer[1]
+    fields = {layer.name: layer.spans for layer in measured(width=0.0625).layers}
+    assert all(span in fields[layer] for layer, span in frames)
+
+
+def test_the_frames_of_a_layer_are_those_of_all_windows_up_to_it(article: Summary) -> None:
+    sizes = [(layer, last - first + 1) for layer, (first, last) in article.sight("conv4")]
+    assert sizes == [
+        *(("conv1", 11), ("pool1", 19), ("conv2", 51), ("pool2", 67)),
+        *(("conv3", 99), ("conv4", 131)),
+    ]
 
 
 def test_receptive_fields_grow_as_the_textbook_recurrence_says(article: Summary) -> None:

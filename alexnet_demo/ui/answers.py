@@ -19,8 +19,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from alexnet_demo.broker import BROKER, BusyError
 from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.config import CLASSES
+from alexnet_demo.pictures import data_url
+from alexnet_demo.text import no_formula
 from alexnet_demo.ui import sight
-from alexnet_demo.ui.pictures import data_url
+from alexnet_demo.ui.pin_button import pin_button
 from alexnet_demo.ui.wording import percent, plain
 
 if TYPE_CHECKING:  # both import torch
@@ -94,7 +96,11 @@ def _digest(picture: Image.Image | bytes) -> str:
 
 
 def show(
-    picture: Image.Image | bytes, classifier: Classifier, usual: Kind = "auto", truth: str = ""
+    picture: Image.Image | bytes,
+    classifier: Classifier,
+    usual: Kind = "auto",
+    truth: str = "",
+    name: str = "",
 ) -> Prepared | None:
     """Classify one picture and show answer and bars; arguments as for `ask` and `bars`.
 
@@ -103,23 +109,28 @@ def show(
     """
     asked = ask(picture, classifier, usual)
     if asked:
-        bars(asked, truth)
+        bars(asked, truth, name)
     return asked.prepared if asked else None
 
 
-def bars(asked: Asked, truth: str = "") -> None:
+def bars(asked: Asked, truth: str = "", name: str = "") -> None:
     """The answer in words, and a bar for each of the likeliest classes.
 
     Args:
         asked: what the network says.
         truth: the picture's true class where that is known.
+        name: what the picture is called once it is pinned.
     """
     answer = asked.answer
     everything = st.session_state.get("all classes", False)
     rows = answer.ranked if everything else answer.ranked[:TOP]
     says, label = in_words(answer)
     _answer(says, label, _note(asked, truth), rows)
-    st.toggle(f"All {len(CLASSES)} classes", key="all classes")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.toggle(f"All {len(CLASSES)} classes", key="all classes", width="content")
+        usual = "Drawing" if answer.kind == "sketch" else "Photo"
+        known = CLASSES.index(truth) if truth else None
+        pin_button(asked.prepared.views[0], name or usual, known)
 
 
 def verdict(probabilities: np.ndarray, truth: str) -> None:
@@ -280,8 +291,3 @@ def as_csv(rows: list[tuple[str, Prediction]]) -> str:
         shares = [f"{found[c]:.6f}" for c in CLASSES]
         writer.writerow([no_formula(name), answer.label, answer.sure, answer.clothing, *shares])
     return text.getvalue()
-
-
-def no_formula(cell: str) -> str:
-    """Text that a spreadsheet will not run: a file may be called ``=HYPERLINK(…)``."""
-    return f"'{cell}" if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in "\t\r" else cell

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from alexnet_demo import charts
-from alexnet_demo.config import ARTICLE_PRINTED_PARAMETERS, IMAGE_SIZE, LIMITS
-from alexnet_demo.ui import garments, inside
+from alexnet_demo import charts, diagrams
+from alexnet_demo.config import CLASSES, IMAGE_SIZE, LIMITS
+from alexnet_demo.published import one_of_each
+from alexnet_demo.ui import drawings, garments, inside, lessons, links
+from alexnet_demo.ui.live_plot import live_plot
+from alexnet_demo.ui.wording import dimensions
 
 if TYPE_CHECKING:
     from alexnet_demo.summary import Layer, Shape, Summary
 
-_FRONTEND = Path(__file__).parent / "frontend"
-# What the article's text prints for its first fully connected layer, FC#1.
-ARTICLE_PRINTED_FC1 = 27_140_096
 FIRST_CHOICE = "conv1"
+_DIAGRAM = "arch_diagram"  # session state: the diagram's own
 
 
 @dataclass(frozen=True)
@@ -131,21 +129,22 @@ def measure(choice: Choice) -> Summary:
 # ---------------------------------------------------------------------- diagram
 
 
-@st.cache_resource
-def _diagram() -> Any:
-    return st.components.v2.component(
-        "alexnet_diagram",
-        html='<div class="diagram"></div>'
-        '<p class="more" hidden>Swipe or scroll sideways: it goes on to the right →</p>',
-        css=(_FRONTEND / "diagram.css").read_text(encoding="utf-8"),
-        js=(_FRONTEND / "diagram.js").read_text(encoding="utf-8"),
-    )
+_css, _js = drawings.frontend("diagram")
+_diagram = st.components.v2.component(
+    "alexnet_demo.diagram",
+    html='<div class="diagram"></div>'
+    '<p class="more" hidden>Swipe or scroll sideways: it goes on to the right →</p>'
+    '<div class="files"></div>',
+    css=_css,
+    js=_js,
+)
 
 
-def _drawing(summary: Summary) -> str:
-    garments_by_class = garments.one_of_each()
-    boot = garments_by_class.get("Ankle boot")
-    return charts.block_diagram(summary, "" if boot is None else garments.picture_url(boot))
+@st.cache_data(show_spinner=False)
+def _picture_url() -> str:
+    """The picture that stands for all others, as a URL; empty where the data set is not there."""
+    boots = [sample.pixels for sample in one_of_each() if CLASSES[sample.label] == "Ankle boot"]
+    return garments.picture_url(boots[0]) if boots else ""
 
 
 @st.fragment
@@ -155,30 +154,54 @@ def explore(summary: Summary, *, trained: bool) -> None:
     Args:
         trained: whether trained networks have these layers, to look inside them.
     """
-    state = st.session_state.get("arch_diagram") or {}
-    chosen = state.get("layer") or FIRST_CHOICE
-    result = _diagram()(
-        data={"svg": _drawing(summary), "layer": chosen},
+    if _DIAGRAM not in st.session_state:  # the page was opened just now
+        links.read("layer", *inside.LINKED)
+    state = st.session_state.get(_DIAGRAM)
+    sent = state.get("layer") if isinstance(state, Mapping) else None
+    chosen = _known(sent or links.kept("layer"), summary)
+    result = _diagram(
+        data={"svg": diagrams.block_diagram(summary, _picture_url()), "layer": chosen},
         default={"layer": chosen},
-        key="arch_diagram",
+        key=_DIAGRAM,
         on_layer_change=lambda: None,
     )
     st.caption(
         "To scale: height and depth are a feature map's sides in pixels, width is its number of "
-        f"channels, {charts.CHANNELS_PER_UNIT} to a pixel. The fully connected layers stand "
+        f"channels, {diagrams.CHANNELS_PER_UNIT} to a pixel. The fully connected layers stand "
         "upright. Choose a block by click or arrow key."
     )
+    chosen = _known(result.layer, summary)
+    if chosen != links.kept("layer"):
+        links.keep("unit", "")  # which was one of another layer
+    links.keep("layer", chosen)
+    _chosen_layer(summary, chosen, trained)
+
+
+def _known(name: Any, summary: Summary) -> str:
+    """The block of that name, else the first (a browser or a link can send anything)."""
+    names = ("input", *(layer.name for layer in summary.layers if layer.kind))
+    return name if name in names else FIRST_CHOICE
+
+
+@st.fragment
+def _chosen_layer(summary: Summary, name: str, trained: bool) -> None:
+    """What there is to see of a layer."""
     with st.container(border=True, key="arch-layer"):
-        name = result.layer or chosen
         if name == "input":
             _explain_input(summary.input_shape)
+            return
+        layer = summary[name]
+        view = inside.choose(layer) if trained else inside.NUMBERS
+        if view == inside.NUMBERS:
+            _explain(layer, summary)
         else:
-            layer = summary[name]
-            view = inside.choose(layer) if trained else inside.NUMBERS
-            if view == inside.NUMBERS:
-                _explain(layer, summary)
-            else:
-                inside.show(view, layer)
+            inside.show(view, layer)
+        lessons.show(layer, summary.input_shape)
+    if not trained:
+        st.caption(
+            "Weights and feature maps can be seen for “This demo” only: trained networks have its "
+            "input, classes and width."
+        )
 
 
 def _explain_input(shape: Shape) -> None:
@@ -194,7 +217,7 @@ def _explain_input(shape: Shape) -> None:
 def _explain(layer: Layer, summary: Summary) -> None:
     st.markdown(f"**{layer.name}** · {_in_words(layer)}")
     output, params, work = (c.container(gap="xsmall") for c in st.columns(3))
-    output.metric("Output", _shape(layer.output_shape))
+    output.metric("Output", dimensions(layer.output_shape))
     if layer.size_formula:
         output.markdown(f"`{layer.size_formula}`")
     params.metric(_of_all("Parameters", layer.params, summary.total_params), f"{layer.params:,}")
@@ -202,16 +225,36 @@ def _explain(layer: Layer, summary: Summary) -> None:
     if layer.params:
         params.markdown(f"`{layer.params_formula}`")
         work.markdown(f"`{layer.macs_formula}`")
-    sees = f"{layer.receptive_field}×{layer.receptive_field}"
-    with st.container(horizontal=True, vertical_alignment="center"):
+    sight, memory = st.columns([1.2, 1], gap="large", vertical_alignment="center")
+    with sight:
+        drawings.drawing(
+            diagrams.receptive_field(summary, layer.name, _picture_url()),
+            f"alexnet-{layer.name}-sees",
+            key=f"sight {layer.name}",
+        )
+    with memory:
+        st.markdown(_sight(layer))
         batch = st.number_input(
             "Batch size", 1, LIMITS["batch_size"].high, 128, key="arch_batch", width=140
         )
         st.markdown(
-            f"One unit sees {sees} pixels of the picture. The output of one picture takes "
-            f"{_bytes(layer.activation_bytes)}, of a batch of {batch} "
-            f"{_bytes(layer.activation_bytes * int(batch))}."
+            f"Its output takes {_bytes(layer.activation_bytes)} for one picture and "
+            f"**{_bytes(layer.activation_bytes * int(batch))}** for a batch of {batch}."
         )
+
+
+def _sight(layer: Layer) -> str:
+    """What the drawing beside it shows."""
+    sees = f"{layer.receptive_field}×{layer.receptive_field}"
+    words = f"One unit sees {sees} pixels of the picture"
+    if len(layer.output_shape) == 1:
+        return f"{words}: all that the convolutions' strides reach."
+    if layer.name == FIRST_CHOICE:
+        return f"{words}. Drawn is the one in the middle."
+    return (
+        f"{words}. Drawn is the one in the middle, and within its frame what the middle unit of "
+        "each layer before sees: so the view grows."
+    )
 
 
 def _of_all(label: str, part: int, whole: int) -> str:
@@ -237,10 +280,6 @@ def _in_words(layer: Layer) -> str:
     return f"each of {units:,} units weighs all {layer.input_shape[0]:,} inputs"
 
 
-def _shape(shape: Shape) -> str:
-    return "×".join(map(str, shape))
-
-
 # ------------------------------------------------------------------------ shares
 
 
@@ -254,128 +293,9 @@ def shares(summary: Summary) -> None:
             "%", " %"
         )
     )
-    st.plotly_chart(
+    live_plot(
         charts.parameters_beside_macs(summary),
-        config={"displayModeBar": False},
-        key="arch_shares",
-    )
-
-
-# ------------------------------------------------------------------------- table
-
-
-def totals(summary: Summary) -> None:
-    """The two numbers that the whole network comes to."""
-    st.markdown(
-        f"**{summary.total_params:,}** parameters · **{summary.total_macs:,}** "
-        "multiply-accumulates (MACs) a picture",
-        help="Parameters are the numbers that training changes. A multiply-accumulate multiplies "
-        "two numbers and adds the product to a sum: nearly all of a network's work is of that "
-        "kind.",
-    )
-
-
-def table(summary: Summary) -> None:
-    """Every layer with its numbers, the totals and how they were checked."""
-    st.subheader("Every layer", anchor=False)
-    records = rows(summary)
-    st.dataframe(
-        {column: [row[column] for row in records] for column in records[0]},
-        hide_index=True,
-        height="content",
-        column_config={
-            "Parameters": st.column_config.NumberColumn(format="localized"),
-            "Parameters %": st.column_config.NumberColumn(format="%.2f"),
-            "MACs": st.column_config.NumberColumn(
-                format="localized", help="Multiply-accumulates for one picture"
-            ),
-            "MACs %": st.column_config.NumberColumn(format="%.2f"),
-            "Parameter formula": st.column_config.TextColumn(width=290),
-        },
-    )
-    with st.container(horizontal=True):
-        for kind, text, mime in (
-            ("CSV", to_csv(records), "text/csv"),
-            ("JSON", json.dumps(summary.to_json(), indent=1), "application/json"),
-            ("Markdown", to_markdown(records), "text/markdown"),
-        ):
-            ending = "md" if kind == "Markdown" else kind.lower()
-            st.download_button(
-                f"Table as {kind}",
-                text,
-                file_name=f"alexnet-layers.{ending}",
-                mime=mime,
-                icon=":material/download:",
-                on_click="ignore",
-            )
-    _sums(summary)
-
-
-def rows(summary: Summary) -> list[dict[str, Any]]:
-    """One record a layer, its keys the column heads; shares in percent."""
-    return [
-        {
-            "Layer": layer.name,
-            "Type": layer.type,
-            "Kernel": _text(f"{layer.kernel}×{layer.kernel}" if layer.kernel else None),
-            "Stride": _text(layer.stride),
-            "Padding": _text(layer.padding),
-            "Input": _shape(layer.input_shape),
-            "Output": _shape(layer.output_shape),
-            "Parameters": layer.params,
-            "Parameters %": 100 * layer.params / summary.total_params,
-            "MACs": layer.macs,
-            "MACs %": 100 * layer.macs / summary.total_macs,
-            "Parameter formula": layer.params_formula,
-        }
-        for layer in summary.layers
-    ]
-
-
-def _text(value: object) -> str:
-    """An empty cell where a layer has no window; Streamlit would write None."""
-    return "" if value is None else str(value)
-
-
-def to_csv(records: list[dict[str, Any]]) -> bytes:
-    """UTF-8 with a byte order mark, without which Excel misreads ``×``."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue().encode("utf-8-sig")
-
-
-def to_markdown(records: list[dict[str, Any]]) -> str:
-    """The table for a README or a notebook; shares with two digits."""
-    lines = [list(records[0]), ["---"] * len(records[0])]
-    for row in records:
-        lines.append([f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines).replace("*", "\\*")
-
-
-def _sums(summary: Summary) -> None:
-    terms = " + ".join(f"{layer.params:,}" for layer in summary.layers if layer.params)
-    st.markdown(f"Parameters: {terms} = **{summary.total_params:,}**.")
-    if summary.checked:
-        st.markdown(
-            ":material/check_circle: Checked: the network's own list of parameters holds as many "
-            "values, and PyTorch's operation counter found as many multiply-accumulates."
-        )
-    else:
-        st.warning(
-            f"The sums disagree with what PyTorch counts: {summary.counted_params:,} parameters "
-            f"and {summary.counted_macs:,} multiply-accumulates."
-        )
-
-
-def slip(summary: Summary) -> None:
-    """Why the article's printed total is not this network's."""
-    fc1 = summary["fc6"]
-    st.info(
-        f"**The article prints {ARTICLE_PRINTED_PARAMETERS:,}; the network it lists has "
-        f"{summary.total_params:,}.** Its line for the first fully connected layer, FC#1, says "
-        f"{ARTICLE_PRINTED_FC1:,}, but {fc1.params_formula.replace('*', '·')}. That is "
-        f"{ARTICLE_PRINTED_FC1 - fc1.params:,} too many, and explains the whole difference.",
-        icon=":material/edit_note:",
+        "Each layer's share of the parameters and of the multiply-accumulates",
+        "shares",
+        zoom=False,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -67,22 +68,50 @@ def _cell(layer: Layer) -> str:
     return f"{window} → {shape} · {layer.params:,}"
 
 
+@dataclass(frozen=True)
+class Difference:
+    """Parameters that a network has more than another, and where."""
+
+    convolutions: int
+    fc6: int
+    fc8: int
+
+    @property
+    def total(self) -> int:
+        return self.convolutions + self.fc6 + self.fc8
+
+    def __str__(self) -> str:
+        """As a sum, such as ``23,232 (convolutions) + 4,056,030 (fc8) = 4,079,262``."""
+        parts = {"convolutions": self.convolutions, "fc6": self.fc6, "fc8": self.fc8}
+        terms = [f"{count:,} ({name})" for name, count in parts.items() if count]
+        return f"{' + '.join(terms)} = {self.total:,}".replace("-", "−").replace("+ −", "− ")
+
+
+def difference(network: Summary, other: Summary) -> Difference:
+    """What a network has more than another with as many layers; fc7 is 4096×4096 in all of them."""
+
+    def held(summary: Summary) -> tuple[int, int, int]:
+        weighted = [layer.params for layer in summary.layers if layer.params]
+        return sum(weighted[:5]), weighted[5], weighted[7]
+
+    here, there = held(network), held(other)
+    return Difference(*(a - b for a, b in zip(here, there, strict=True)))
+
+
 def show() -> None:
     """The table, and the reason for each difference."""
     with st.expander("Three AlexNets compared, and why “about 60 million”", icon=_ICON):
         st.dataframe(table(), hide_index=True, height="content")
         st.caption("Window and stride → channels × height × width · parameters")
         demo, article, vision = summaries().values()
-        saved = article.total_params - demo.total_params
         st.markdown(
             f"""
-- **Against ImageNet's**, this demo has one grey channel where there were three, and ten classes
-  where there were a thousand: {saved:,} fewer parameters, nearly all of them in fc8.
-- **torchvision** follows Krizhevsky's later paper, *One weird trick* (2014): fewer channels
-  (64 and 192 in front, 256 in conv4), and two pixels of padding in conv1. So its maps come out at
-  55×55 and leave 6×6 for fc6, not 5×5:
-  {vision["classifier.1"].params - article["fc6"].params:,} parameters more in that layer alone,
-  {vision.total_params:,} in all.
+- **The article's network for ImageNet** has three colour channels where this demo has one grey
+  one, which shows in conv1, and a thousand classes instead of ten, which shows in fc8:
+  {difference(article, demo)} parameters more.
+- **torchvision** follows Krizhevsky's later paper, *One weird trick* (2014). It has fewer channels
+  (64 and 192 in front, 256 in conv4). Its conv1 has two pixels of padding, so its maps come out at
+  55×55 and leave 6×6 for fc6, not 5×5: {difference(vision, article)} parameters more.
 - **“About 60 million”** is the 2012 paper's own network. It pads as torchvision does, and splits
   conv2, conv4 and conv5 in halves for two graphics cards, each half seeing only its own card's
   maps: {paper_parameters():,} parameters. The article cites that figure, but the layers it lists

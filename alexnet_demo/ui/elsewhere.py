@@ -1,38 +1,29 @@
-"""What other tabs and terminals start: noticed here, and told to who clicked in vain."""
+"""What other tabs and terminals start, queue and end: noticed here, so that the page follows."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo.runs import list_runs
-from alexnet_demo.ui.wording import plain
+from alexnet_demo import jobs, queue
+from alexnet_demo.runs import active_runs
 
 WATCH_SECONDS = 3.0
-REFUSED = "start refused"  # session state: why a click on Start came to nothing
+
+Seen = tuple[frozenset[str], frozenset[str]]
 
 
-def active_runs() -> frozenset[str]:
-    """The ids of the runs that train now."""
-    return frozenset(run.id for run in list_runs() if run.active)
+def seen() -> Seen:
+    """The ids of the runs that train now, and of those that wait."""
+    waiting = (*queue.waiting(), *queue.on_cluster())
+    return frozenset(run.id for run in active_runs()), frozenset(run.id for run in waiting)
 
 
-def watch(active: frozenset[str]) -> None:
-    """Run the page anew when a training begins or ends elsewhere."""
-    st.fragment(_compare, run_every=WATCH_SECONDS)(active)
+def watch(known: Seen) -> None:
+    """Run the page anew when a training begins, queues or ends elsewhere."""
+    st.fragment(_compare, run_every=WATCH_SECONDS)(known)
 
 
-def _compare(known: frozenset[str]) -> None:
-    if active_runs() != known:
+def _compare(known: Seen) -> None:
+    jobs.keep_queue_moving()
+    if seen() != known:
         st.rerun()
-
-
-def tell_refusal(active: frozenset[str]) -> None:
-    """Say why Start came to nothing, for as long as another training goes on."""
-    refused = st.session_state.pop(REFUSED, "")
-    if not active:
-        return
-    if st.session_state.get("start"):  # clicked on a form that is not shown any more
-        refused = "Another training began meanwhile, so yours did not: pause or stop it first."
-    if refused:
-        st.session_state[REFUSED] = refused
-        st.warning(plain(refused), icon=":material/info:")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -44,6 +45,7 @@ def gallery(
     opens: bool = True,
     small: bool = False,
     chosen: int | None = None,
+    on_open: Callable[[int], None] | None = None,
 ) -> int | None:
     """Show tiles; the number of the one that was clicked just now, else None.
 
@@ -52,7 +54,18 @@ def gallery(
         opens: whether a click does something.
         small: many in a row, for pictures without words.
         chosen: number of a tile to mark.
+        on_open: called with that number before the page is run anew.
     """
+    known = {tile.number for tile in tiles}
+
+    def number(sent: Any) -> int | None:  # a browser can send anything
+        return int(sent) if isinstance(sent, (int, float)) and sent in known else None
+
+    def opened() -> None:
+        clicked = number(st.session_state[key].get("opened"))
+        if on_open and clicked is not None:
+            on_open(clicked)
+
     result = _mount(
         data={
             "tiles": [asdict(tile) for tile in tiles],
@@ -61,8 +74,6 @@ def gallery(
             "chosen": chosen,
         },
         key=key,
-        on_opened_change=lambda: None,
+        on_opened_change=opened,
     )
-    sent = result.opened  # a browser can send anything
-    known = {tile.number for tile in tiles}
-    return int(sent) if isinstance(sent, (int, float)) and sent in known else None
+    return number(result.opened)

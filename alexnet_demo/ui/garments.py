@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import io
 from html import escape
 
@@ -12,41 +11,21 @@ import streamlit as st
 from PIL import Image, ImageColor
 
 from alexnet_demo.charts import CLASS_COLORS
-from alexnet_demo.config import CLASSES, DATA_DIR
+from alexnet_demo.config import CLASSES
+from alexnet_demo.published import one_of_each
 
-_RAW = DATA_DIR / "FashionMNIST" / "raw"
-_SIDE, _IMAGE_HEADER, _LABEL_HEADER = 28, 16, 8  # pixels; bytes before the data begins
-_ENLARGED = 4
-
-
-@st.cache_data(show_spinner=False)
-def one_of_each() -> dict[str, np.ndarray]:
-    """The first test picture of each class, uint8 (28, 28); empty where the files cannot be read.
-
-    Whether the data is whole is checked where it is used for training, not here.
-    """
-    try:
-        labels = _published("t10k-labels-idx1-ubyte.gz", _LABEL_HEADER)
-        pixels = _published("t10k-images-idx3-ubyte.gz", _IMAGE_HEADER)
-        images = pixels.reshape(-1, _SIDE, _SIDE)
-        return {name: images[int(np.argmax(labels == i))] for i, name in enumerate(CLASSES)}
-    except (OSError, EOFError, ValueError, IndexError):
-        return {}
-
-
-def _published(file: str, header: int) -> np.ndarray:
-    with gzip.open(_RAW / file) as stream:
-        return np.frombuffer(stream.read(), np.uint8, offset=header)
+_SIDE, _ENLARGED = 28, 4  # pixels of a picture, and those shown for each
 
 
 @st.cache_data(show_spinner=False)
 def strip() -> str:
     """Ten pictures as HTML, each in the colour that its class has in every chart; or empty."""
     tiles = "".join(
-        f'<figure><img src="{picture_url(image, CLASS_COLORS[name])}" '
+        f'<figure><img src="{picture_url(sample.pixels, CLASS_COLORS[name])}" '
         f'alt="A {_SIDE} by {_SIDE} pixel picture from Fashion-MNIST: {escape(name)}">'
         f"<figcaption>{escape(name)}</figcaption></figure>"
-        for name, image in one_of_each().items()
+        for sample in one_of_each()
+        if (name := CLASSES[sample.label])
     )
     return f'<div class="garments">{tiles}</div>' if tiles else ""
 

@@ -8,11 +8,11 @@ import streamlit as st
 
 from alexnet_demo import config
 from alexnet_demo.runs import Run, best_run, current_run
-from alexnet_demo.ui import access, garments, shell
+from alexnet_demo.ui import access, garments, recorded, shell
+from alexnet_demo.ui.navigation import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN, link
 from alexnet_demo.ui.quick import quick_training
 from alexnet_demo.ui.wording import percent, plain
 
-TRAIN, ARCHITECTURE, PREDICT = (script for script, _, _ in shell.PAGES[1:4])
 CARDS = (
     (TRAIN, "Train", "Choose a recipe, see what it will cost, and watch the curves as they grow."),
     (ARCHITECTURE, "Architecture", "Eight layers to scale: where 46.8 million parameters sit."),
@@ -21,6 +21,7 @@ CARDS = (
         "Predict",
         "Draw a piece of clothing or upload a photo, and see what it is taken for.",
     ),
+    (RESULTS, "Results", "What it gets wrong, how sure it was, and where it looked."),
 )
 
 
@@ -61,10 +62,11 @@ def _ready(trained: Run | None, training: bool) -> None:
     if trained and trained.best_accuracy is not None:
         where = f"You trained it yourself: {percent(trained.best_accuracy)} in its test."
     st.markdown(f"**A trained model is ready** · {where}")
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         _go(PREDICT, "Try it on a picture", ":material/draw:")
         if not training:
             quick_training("secondary")
+        recorded.link_to_watch()
 
 
 def _nothing_yet(emphasis: Literal["primary", "secondary"]) -> None:
@@ -77,7 +79,9 @@ def _nothing_yet(emphasis: Literal["primary", "secondary"]) -> None:
         "training takes a narrower AlexNet and part of the pictures: its curves show within "
         "minutes, also without a GPU."
     )
-    quick_training(emphasis)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        quick_training(emphasis)
+        recorded.link_to_watch()
 
 
 def _last_run(run: Run) -> None:
@@ -95,6 +99,17 @@ def _go(script: str, label: str, icon: str) -> None:
         st.switch_page(script)
 
 
+def guide() -> None:
+    """The tour, for those who are here for the first time."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="home-tour"):
+        st.markdown(
+            "**New here?** Ten minutes from drawing to training to mistakes, alone or with a "
+            "class:",
+            width="content",
+        )
+        link(TOUR, "Take the tour", ":material/tour:")
+
+
 def cards() -> None:
     """Where to go from here, one card a page."""
     for column, (script, title, text) in zip(st.columns(len(CARDS)), CARDS, strict=True):
@@ -102,4 +117,4 @@ def cards() -> None:
             icon = next(icon for page, _, icon in shell.PAGES if page == script)
             st.subheader(f"{icon} {title}", anchor=False)
             st.markdown(text)
-            shell.link(script, f"Open {title}", ":material/arrow_forward:")
+            link(script, f"Open {title}", ":material/arrow_forward:")

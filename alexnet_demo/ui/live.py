@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from statistics import harmonic_mean, mean
 from typing import Literal
@@ -14,14 +13,14 @@ from plotly.graph_objects import Figure
 
 from alexnet_demo import charts, jobs
 from alexnet_demo.charts import Axis, width_name
-from alexnet_demo.config import CHOICES, LIMITS, TrainConfig, stages
+from alexnet_demo.config import LIMITS, stages
 from alexnet_demo.events import Event, History
-from alexnet_demo.runs import ACTIVE, Run, State, get_run
-from alexnet_demo.ui import access, models
+from alexnet_demo.runs import LIVE, Run, State, as_trained, get_run
+from alexnet_demo.ui import access, exports, models
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import Curves, axis_choice, compare_with
 from alexnet_demo.ui.shell import run_line, state_badge, toast_next
-from alexnet_demo.ui.training_form import HELP
+from alexnet_demo.ui.training_form import HELP, WANTED
 from alexnet_demo.ui.wording import duration, memory, percent, plain
 
 POLL_SECONDS = 1.0
@@ -45,7 +44,7 @@ PACE = 120
 def live_view(run: Run) -> None:
     """Show a run, brought up to date about once a second while it trains."""
     state, epochs = run.state, len(run.history.epochs)
-    st.fragment(_view, run_every=POLL_SECONDS if state in ACTIVE else None)(run.id, state, epochs)
+    st.fragment(_view, run_every=POLL_SECONDS if state in LIVE else None)(run.id, state, epochs)
 
 
 def waiting_run(run: Run) -> None:
@@ -65,7 +64,9 @@ def _view(run_id: str, last_state: State, last_epochs: int) -> None:
     _head(run)
     history = run.history
     if error := run.error:
-        st.error(error, icon=":material/error:")
+        st.error(plain(error), icon=":material/error:")
+    if warning := run.warning:
+        st.warning(plain(warning), icon=":material/warning:")
     _progress(run, history)
     _figures(run, history)
     _curves(run, history)
@@ -90,13 +91,13 @@ def _head(run: Run) -> None:
             _control("Resume", "play_arrow", run)
         if not run.active and run.best.is_file():
             _try(run)
-        if controls and not run.active and "run" in st.query_params:
-            st.button(
-                "New training",
-                icon=":material/add:",
-                key="new training",
-                on_click=_leave_run,
-            )
+        if controls and (run.active or "run" in st.query_params):
+            asked = st.session_state.get(WANTED) and "run" not in st.query_params
+            label, icon = ("Hide the form", "remove") if asked else ("New training", "add")
+            if st.button(label, icon=f":material/{icon}:", key="new training"):
+                st.query_params.pop("run", None)
+                st.session_state[WANTED] = not asked
+                st.rerun()  # the form stands outside of this part of the page
         if controls and run.changeable:
             with st.popover("Change", icon=":material/tune:"):
                 _change(run)
@@ -104,6 +105,7 @@ def _head(run: Run) -> None:
             st.caption("The same training from a terminal:")
             command = ["python", "-m", "alexnet_demo", *as_trained(run).command()]
             st.code(shlex.join(command), language="bash", wrap_lines=True)
+            exports.script_button(as_trained(run), "As a script", key="script of run")
     if run.stopped_early:
         st.caption(_why_early(run))
     elif controls and state == "finished" and run.resumable:
@@ -111,20 +113,7 @@ def _head(run: Run) -> None:
     if controls and state in ("paused", "stopped") and run.resumable:
         st.caption(f"{state.capitalize()} with all of it saved: Resume goes on from there.")
     if message := st.session_state.pop("control message", None):
-        st.error(message, icon=":material/error:")
-
-
-def as_trained(run: Run) -> TrainConfig:
-    """The run's settings, with what was automatic as it was settled when the training began."""
-    start = run.history.start or {}
-    settled = {
-        name: start[name]
-        for name in ("precision", "memory_format")
-        if start.get(name) in CHOICES[name]
-    }
-    if "device" in start and run.config.devices == 1:  # several are taken by number
-        settled["device"] = start["device"]
-    return replace(run.config, **settled)
+        st.error(plain(message), icon=":material/error:")
 
 
 def _why_early(run: Run) -> str:
@@ -160,10 +149,6 @@ def _change(run: Run) -> None:
         toast_next(outcome.message)
         st.rerun()
     st.error(plain(outcome.message), icon=":material/error:")
-
-
-def _leave_run() -> None:
-    del st.query_params["run"]
 
 
 def _try(run: Run) -> None:
@@ -216,7 +201,7 @@ def _progress(run: Run, history: History) -> None:
         st.progress(min(max(share, 0.0), 1.0), words)
     share = min(step / run.config.total_steps, 1.0)
     words = f"Whole run: {percent(share, 0)}, {min(done, epochs)} of {epochs} epochs done"
-    left = _seconds_left(run, history)
+    left = seconds_left(run, history)
     if run.active and left is not None:
         words += f", about {duration(left)} left"
     st.progress(share, words)
@@ -228,7 +213,7 @@ def _step(history: History) -> int:
     return max(last, (history.start or {}).get("step", 0))
 
 
-def _seconds_left(run: Run, history: History) -> float | None:
+def seconds_left(run: Run, history: History) -> float | None:
     """Steps and tests still to come, at the pace of the last minute; None until there is one.
 
     The first record is left out: its batch also plans and allocates, which takes far longer. A
@@ -289,7 +274,8 @@ def _figures(run: Run, history: History) -> None:
             st.metric(label, value, width="content")
     if history.start:
         st.caption(
-            f"{history.start.get('device_name', '')} in {history.start.get('precision', '')}, "
+            f"{plain(history.start.get('device_name', ''))} in "
+            f"{plain(history.start.get('precision', ''))}, "
             f"{width_name(_width(run, history))}, {_parameters(history):,} parameters, "
             f"{run.config.train_images:,} training and {run.config.tested_images:,} "
             f"{run.config.tested_on} images, "

@@ -1,7 +1,8 @@
-"""A Plotly figure that keeps the reader's zoom while its data grows."""
+"""How Plotly figures are shown: zoom is kept while data grows, and each can be saved."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -18,26 +19,34 @@ _FRONTEND = Path(__file__).parent / "frontend"
 _mount = st.components.v2.component(
     "alexnet_demo.live_plot",
     html='<div class="live-plot" role="img" style="width:100%"></div>',
+    css=(_FRONTEND / "live_plot.css").read_text(encoding="utf-8"),
     js=(_FRONTEND / "live_plot.js").read_text(encoding="utf-8"),
     isolate_styles=False,  # Plotly's own style sheet must reach the plot
 )
 
 
-def live_plot(figure: go.Figure, alt: str, key: str) -> None:
+def live_plot(figure: go.Figure, alt: str, key: str, *, zoom: bool = True) -> None:
     """Show a figure, or bring the one already shown under ``key`` up to date.
 
     Args:
         figure: with ``layout.height`` set, and ``layout.uirevision`` naming what it shows: while
             that stays the same the reader's zoom and hidden traces stay too.
         alt: what the figure says, for those who cannot see it.
-        key: unique on the page.
+        key: unique on the page; the name, too, of the PNG or SVG file that the reader may save.
+        zoom: whether there is something to see closer.
     """
     url = _plotly_url()
     if url is None:
         st.plotly_chart(figure, key=key, width="stretch")
         return
     _mount(
-        data={"plotly": url, "figure": figure.to_json(), "alt": alt},
+        data={
+            "plotly": url,
+            "figure": figure.to_json(),
+            "alt": alt,
+            "name": re.sub(r"\W+", "-", f"alexnet {key}"),
+            "zoom": zoom,
+        },
         key=key,
         height=figure.layout.height,
     )

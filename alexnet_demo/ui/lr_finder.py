@@ -9,6 +9,7 @@ from alexnet_demo.config import TrainConfig
 from alexnet_demo.jobs import LrTest
 from alexnet_demo.ui import access, draft
 from alexnet_demo.ui.live_plot import live_plot
+from alexnet_demo.ui.teaching import explain
 from alexnet_demo.ui.wording import plain
 
 TEST = "learning-rate test"  # session state: the id of the test to show
@@ -24,6 +25,7 @@ def lr_finder(settings: TrainConfig | None) -> None:
             "A fresh network takes a hundred steps, each at a higher rate than the one before. "
             "Where its loss falls fastest is a good rate; where it explodes is too much."
         )
+        explain("What the test shows", "The learning-rate test")
         running = test is not None and test.running
         if running:
             st.button(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from alexnet_demo import config
+from alexnet_demo import config, jobs
 from alexnet_demo.access import Permit
 from alexnet_demo.runs import Run, list_runs
 from alexnet_demo.ui import access
@@ -27,6 +26,8 @@ T = TypeVar("T")
 CHOICE = "model"  # session state: an option's id, also set by other pages before a switch to here
 SHIPPED, UPLOADED = "shipped", "uploaded"
 MAX_UPLOAD_BYTES = 200_000_000
+WATCH_SECONDS = 3.0
+"""How often newer weights of a run that trains are looked for."""
 HARDLY_LEARNED = 0.3
 """Test accuracy below which a network says little; ten classes guessed at give 0.1."""
 _UPLOAD = "uploaded model"  # session state: name and digest of the uploaded file
@@ -36,17 +37,26 @@ _WIDGET = "model picker"
 
 @dataclass(frozen=True)
 class Option:
-    """A network to choose: ``shipped``, ``uploaded``, ``<run>/best`` or ``<run>/last``."""
+    """A network to choose.
+
+    Attributes:
+        id: ``shipped``, ``uploaded``, or a run's id and ``/best``, ``/last``, ``/now`` for the
+            weights as they are, or ``/epoch-003``.
+        path: None for the uploaded one, which lies in memory.
+        training: the run whose trainer can be asked for newer weights.
+    """
 
     id: str
     label: str
-    path: Path | None  # None for the uploaded one, which lies in memory
+    path: Path | None
+    training: Run | None = None
 
 
 def options() -> list[Option]:
     """The networks that are there, the likeliest wanted first.
 
-    Shipped, uploaded, then the runs' best weights by test accuracy, then their last ones.
+    Shipped, uploaded, those that train now, then the runs' best weights by test accuracy, then
+    their last ones, then those of their epochs.
     """
     found = []
     shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
@@ -55,17 +65,33 @@ def options() -> list[Option]:
     if upload := st.session_state.get(_UPLOAD):
         found.append(Option(UPLOADED, f"Uploaded: {upload['name']}", None))
     runs = sorted(list_runs(), key=lambda run: run.best_accuracy or 0.0, reverse=True)
-    found += [_of_run(run, "best", run.best, run.best_accuracy) for run in runs]
+    found += [
+        Option(f"{run.id}/now", f"{run.name} · as it is now", run.now, run)
+        for run in runs
+        if run.state == "running"
+    ]
+    found += [best_of(run) for run in runs]
     for run in runs:
         epochs = run.history.epochs
         reached = epochs[-1]["test_accuracy"] if epochs else None
         found.append(_of_run(run, "last", run.last, reached))
-    return [option for option in found if option.path is None or option.path.is_file()]
+    for run in runs:
+        found += [
+            _of_run(run, f"epoch-{e['epoch']:03}", run.of_epoch(e["epoch"]), e["test_accuracy"])
+            for e in run.history.epochs
+        ]
+    return [o for o in found if o.path is None or o.training or o.path.is_file()]
+
+
+def best_of(run: Run) -> Option:
+    """A run's best weights."""
+    return _of_run(run, "best", run.best, run.best_accuracy)
 
 
 def _of_run(run: Run, which: str, path: Path, accuracy: float | None) -> Option:
     reached = "untested" if accuracy is None else percent(accuracy)
-    return Option(f"{run.id}/{which}", f"{run.name} · {which} · {reached}", path)
+    name = which.replace("-", " ").replace(" 0", " ").replace(" 0", " ")
+    return Option(f"{run.id}/{which}", f"{run.name} · {name} · {reached}", path)
 
 
 def wanted(found: list[Option]) -> str:
@@ -105,10 +131,13 @@ def picker() -> Classifier | None:
             key=_WIDGET,
             on_change=_remember,
             help="best: the weights of the epoch with the highest test accuracy. last: where the "
-            "training stood when it last saved.",
+            "training stood when it last saved. As it is now: what a training has come to, "
+            "brought up to date while you look.",
         )
         about = st.empty()
         _upload_form()
+    if choice.training and not _on_its_way(choice.training):
+        return None
     try:
         classifier = load(choice)
     except ValueError as error:  # CheckpointError, told without importing torch for its name
@@ -120,6 +149,23 @@ def picker() -> Classifier | None:
         "accuracy is the share of right answers on pictures that no training has seen.",
     )
     return classifier
+
+
+def _on_its_way(run: Run) -> bool:
+    """Whether weights of a run that trains are there; they are kept up to date meanwhile."""
+    there = jobs.ask_for_weights(run)
+    stamp = run.now.stat().st_mtime_ns if there else 0
+    st.fragment(_keep_fresh, run_every=WATCH_SECONDS)(run, stamp)
+    return there
+
+
+def _keep_fresh(run: Run, stamp: int) -> None:
+    """Run the page anew with newer weights as soon as the trainer has written them."""
+    there = jobs.ask_for_weights(run)
+    if not there:
+        st.info("The trainer writes its weights at the end of its step…", icon=":material/sync:")
+    if (run.now.stat().st_mtime_ns if there else 0) != stamp or run.state != "running":
+        st.rerun()
 
 
 def beside(choose: Callable[[], T]) -> tuple[Classifier, T] | None:
@@ -162,10 +208,13 @@ def describe(classifier: Classifier) -> str:
     """What is known of a network, such as ``Width 0.25 · epoch 4 · test accuracy 85.1 %``."""
     width = classifier.model.width
     facts = ["The article's AlexNet" if width == 1 else f"AlexNet at {width:g} of its width"]
-    epoch, accuracy = classifier.info.get("epoch"), classifier.info.get("test_accuracy")
-    if isinstance(epoch, int):
+    info = classifier.info
+    epoch, accuracy, step = (info.get(name) for name in ("epoch", "test_accuracy", "step"))
+    if isinstance(epoch, int) and 0 <= epoch < 10**6:
         facts.append(f"epoch {epoch}")
-    if isinstance(accuracy, (int, float)):
+    if isinstance(step, int) and 0 <= step < 10**9:
+        facts.append(f"step {step:,}")
+    if isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1:
         facts.append(f"test accuracy {accuracy * 100:.1f} %")
     return " · ".join(facts)
 
@@ -198,12 +247,8 @@ def load(option: Option) -> Classifier:
 def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
     from alexnet_demo.predict import Classifier
 
-    digest = _sha256(path)
-    classifier = Classifier.load(Path(path))
+    classifier = Classifier.load_noted(Path(path))
     _settle()
-    if _sha256(path) != digest:  # a training has written it anew
-        raise ValueError("The weights changed while they were read: choose the model again.")
-    classifier.digest = digest
     return classifier
 
 
@@ -215,17 +260,6 @@ def _settle() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def _sha256(path: str) -> str:
-    try:
-        with (
-            Path(path).open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            return hashlib.sha256(data).hexdigest()
-    except (OSError, ValueError):  # gone or empty, which `Classifier.load` says in a sentence
-        return ""
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the file…")

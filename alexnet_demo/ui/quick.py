@@ -9,9 +9,8 @@ import streamlit as st
 from alexnet_demo import jobs
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.ui import access
+from alexnet_demo.ui.navigation import TRAIN
 from alexnet_demo.ui.wording import plain
-
-TRAIN = "pages/1_Train.py"
 
 
 def quick_training(emphasis: Literal["primary", "secondary"]) -> None:

@@ -7,9 +7,13 @@ import streamlit as st
 from alexnet_demo.charts import Axis
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import History
-from alexnet_demo.runs import recorded_runs
-from alexnet_demo.ui.wording import duration, percent
+from alexnet_demo.runs import Run, recorded_runs
+from alexnet_demo.ui.navigation import TRAIN, link
+from alexnet_demo.ui.replay import MOMENT, replay
+from alexnet_demo.ui.wording import duration, percent, plain
 
+ICON = ":material/slow_motion_video:"
+WATCH = "watch"  # query parameter: the recorded run that is shown
 Curves = list[tuple[str, History]]
 
 
@@ -56,6 +60,53 @@ def compare_with(key: str) -> Curves:
         help="Runs that come with this program.",
     )
     return [(name, names[name]) for name in chosen]
+
+
+def _to_watch() -> list[Run]:
+    """The recorded runs that can be gone through, moment by moment."""
+    return [run for run in recorded_runs() if run.moments.is_file()]
+
+
+def watched() -> Run | None:
+    """The recorded run that the address asks to be watched: ``?watch=`` and its folder's name."""
+    asked = st.query_params.get(WATCH, "")
+    return next((run for run in _to_watch() if run.id == asked), None)
+
+
+def offer_to_watch() -> None:
+    """On Train, a button for each recorded run that can be watched."""
+    for run in _to_watch():
+        st.button(
+            f"Watch a recorded training: {plain(run.name)}",
+            icon=ICON,
+            key=f"watch {run.id}",
+            on_click=st.query_params.__setitem__,
+            args=(WATCH, run.id),
+        )
+
+
+def link_to_watch() -> None:
+    """On another page, a link to one of them; nothing where there is none."""
+    for run in _to_watch()[:1]:
+        link(TRAIN, "Watch one learn", ICON, state={WATCH: run.id})
+
+
+def watch(run: Run) -> None:
+    """A recorded run, from its first moment to its last."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{plain(run.name)}**: {_reached(run.history)}.", width="content")
+        st.button(
+            "Back to training",
+            icon=":material/arrow_back:",
+            key="leave watch",
+            on_click=_leave,
+        )
+    replay(run)
+
+
+def _leave() -> None:
+    for name in (WATCH, MOMENT):
+        st.query_params.pop(name, None)
 
 
 def axis_choice(key: str) -> Axis:

@@ -14,11 +14,14 @@ from PIL import Image
 
 from alexnet_demo import charts
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES
+from alexnet_demo.pictures import data_url, enlarge, heated, png
 from alexnet_demo.results import Results, by_class
 from alexnet_demo.ui import answers, models, sheet, sources, surveys
 from alexnet_demo.ui.gallery import Tile, gallery
-from alexnet_demo.ui.pictures import data_url, enlarge, heated, png
-from alexnet_demo.ui.surveys import Survey
+from alexnet_demo.ui.live_plot import live_plot
+from alexnet_demo.ui.navigation import heed_default
+from alexnet_demo.ui.pin_button import pin_button
+from alexnet_demo.ui.teaching import explain
 from alexnet_demo.ui.wording import percent, plain
 
 if TYPE_CHECKING:  # both import torch
@@ -28,7 +31,15 @@ if TYPE_CHECKING:  # both import torch
 PAGE = 48  # pictures that a gallery shows at first, and more with each click
 LEVELS = np.linspace(0, 0.99, 100)
 LIKE = 8  # nearest training pictures that are shown
-_VIEW, _CELL, _MAP, _OPEN = "results view", "results cell", "results map", "results open"
+_VIEW, _LAYOUT = "show", "map"  # as the address names them
+_CELL, _MAP, _OPEN = "results cell", "results map", "results open"
+PCA, TSNE = "PCA", "t-SNE"
+_LAYOUTS = {
+    PCA: "what looks alike to it lies together. The two widest directions are shown, with {wide} "
+    "of the variance.",
+    TSNE: "its nearest neighbours among 64 directions are kept near it. Who lies beside whom says "
+    "something; how far clumps lie apart, and how wide they are, says little.",
+}
 _LINKED = "results link"  # session state: the link's picture that was opened already
 _FRONTEND = Path(__file__).parent / "frontend"
 
@@ -81,32 +92,12 @@ def _surveyed(option: models.Option, classifier: Classifier) -> Surveyed | None:
         try:
             sources.test_set()  # the views show its pictures
         except RuntimeError as error:  # DataError, told without importing torch for its name
-            st.error(plain(str(error)), icon=_ERROR)
+            st.error(plain(str(error)), icon=":material/error:")
             return None
         return Surveyed(classifier, *survey.found)
-    if survey.problem:
-        st.error(plain(survey.problem), icon=_ERROR)
-        if st.button("Try again", key=f"again {option.id}", icon=":material/refresh:"):
-            surveys.of_test_set(classifier, again=True)
-            st.rerun()
-    else:
-        asked = f"Asking “{plain(option.label)}” about every test picture"
-        st.fragment(_progress, run_every=0.5)(survey, asked)
+    asked = f"Asking “{plain(option.label)}” about every test picture"
+    surveys.wait_for(survey, asked, lambda: surveys.of_test_set(classifier, again=True))
     return None
-
-
-_ERROR = ":material/error:"
-
-
-def _progress(survey: Survey[Any], asked: str, panel: bool = False) -> None:
-    if survey.work.done():
-        if panel:  # which the rerun would close: let the page's link open it again
-            st.session_state.pop(_LINKED, None)
-        st.rerun()
-    state = f"{survey.done:,} of {survey.total:,}. This is done once, then kept."
-    if not survey.work.running():
-        state = "this waits its turn."
-    st.progress(survey.share, f"{asked}: {state}")
 
 
 def totals(seen: Surveyed) -> None:
@@ -144,15 +135,18 @@ def totals(seen: Surveyed) -> None:
 
 def choose() -> str:
     """Let the reader choose what to look at; only that is computed and shown."""
-    link = st.query_params.get("show")
-    if _VIEW not in st.session_state and link in VIEWS:
-        st.session_state[_VIEW] = link
-    st.session_state.setdefault(_VIEW, next(iter(VIEWS)))
+    first = next(iter(VIEWS))
+    heed_default(_VIEW, first)
     view: str | None = st.segmented_control(
-        "What to look at", list(VIEWS), key=_VIEW, label_visibility="collapsed", required=True
+        "What to look at",
+        list(VIEWS),
+        default=first,
+        key=_VIEW,
+        label_visibility="collapsed",
+        required=True,
+        bind="query-params",
     )
-    st.query_params["show"] = view or next(iter(VIEWS))
-    return view or next(iter(VIEWS))
+    return view or first
 
 
 def _confusion(seen: Surveyed) -> None:
@@ -188,7 +182,7 @@ def _cell(sent: Any, found: Results) -> tuple[int, int]:
         true, guess = (int(place) for place in sent)
         if true in range(len(CLASSES)) and guess in range(len(CLASSES)):
             return true, guess
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     wrong = found.confusion - np.diag(np.diag(found.confusion))
     true, guess = divmod(int(wrong.argmax()), len(CLASSES))
@@ -217,15 +211,16 @@ def _first(seen: Surveyed) -> None:
 
 
 def _map(seen: Surveyed) -> None:
-    found, places = seen.results, seen.atlas
-    wide = places.variance[:2].sum()
+    found, layout = seen.results, _layout()
+    wide = percent(seen.atlas.variance[:2].sum())
     st.caption(
-        "Every point is a test picture, placed by what the network makes of it in fc7: what looks "
-        f"alike to it lies together. The two widest directions are shown, with {percent(wide)} of "
-        "the variance. Point at one to see it, click to open it, draw a line around some to list "
-        "them; the names above hide and show a class."
+        "Every point is a test picture, placed by what the network makes of it in fc7: "
+        f"{_LAYOUTS[layout].format(wide=wide)} Point at one to see it, click to open it, draw a "
+        "line around some to list them; the names above hide and show a class."
     )
-    points = places.points[:, :2]
+    points = _places(seen, layout)
+    if points is None:
+        return
     low, high = points.min(0), points.max(0)
     inner = 0.02 + 0.96 * (points - low) / np.maximum(high - low, 1e-9)
     state = st.session_state.get(_MAP) or {}
@@ -254,6 +249,34 @@ def _map(seen: Surveyed) -> None:
         wrong = int((~found.hits[numbers]).sum())
         st.markdown(f"**{len(numbers):,} pictures chosen**, {wrong:,} of them got wrong.")
         _show(seen, numbers[np.argsort(found.hits[numbers], kind="stable")], "map")
+
+
+def _layout() -> str:
+    """Let the reader choose which map."""
+    heed_default(_LAYOUT, PCA)
+    layout: str | None = st.segmented_control(
+        "Kind of map",
+        list(_LAYOUTS),
+        default=PCA,
+        key=_LAYOUT,
+        label_visibility="collapsed",
+        required=True,
+        bind="query-params",
+    )
+    return layout or PCA
+
+
+def _places(seen: Surveyed, layout: str) -> np.ndarray | None:
+    """The test pictures' places, float (10000, 2); None while they are sought, after saying so."""
+    if layout == PCA:
+        return seen.atlas.points[:, :2]
+    digest = seen.classifier.digest
+    survey = surveys.of_map(digest, seen.atlas)
+    found = survey.found
+    if found is None:
+        anew = partial(surveys.of_map, digest, seen.atlas, again=True)
+        surveys.wait_for(survey, "Laying out the map", anew)
+    return found
 
 
 def _numbers(sent: Any, count: int) -> list[int]:
@@ -291,7 +314,12 @@ def _confidence(seen: Surveyed) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Is its confidence deserved?", anchor=False)
-        st.plotly_chart(charts.calibration_figure(found.calibration()), width="stretch")
+        live_plot(
+            charts.calibration_figure(found.calibration()),
+            "The share of right answers against confidence: calibration error "
+            + percent(found.calibration_error(), 2),
+            "calibration",
+        )
         st.caption(
             "Each bar holds the answers of about that confidence and reaches as high as their "
             "share of right ones. On the dashed line they are equal; below it the network is too "
@@ -299,8 +327,11 @@ def _confidence(seen: Surveyed) -> None:
         )
     with right:
         st.subheader("What if it may decline to answer?", anchor=False)
-        st.plotly_chart(
-            charts.answered_figure(LEVELS, found.answered(LEVELS), found.accuracy), width="stretch"
+        live_plot(
+            charts.answered_figure(LEVELS, found.answered(LEVELS), found.accuracy),
+            f"Accuracy against the share of pictures answered: {percent(found.accuracy, 2)} "
+            "where all are",
+            "accuracy against answered",
         )
         st.caption(
             "Were it to answer only from a certain confidence on, it would answer fewer pictures, "
@@ -321,7 +352,7 @@ def _compare(seen: Surveyed) -> None:
     try:
         other = models.load(others[chosen])
     except ValueError as error:
-        st.error(plain(str(error)), icon=_ERROR)
+        st.error(plain(str(error)), icon=":material/error:")
         return
     others_answers = _surveyed(others[chosen], other)
     if others_answers is None:
@@ -348,6 +379,15 @@ VIEWS: dict[str, Callable[[Surveyed], None]] = {
     "Confidence": _confidence,
     "Compare": _compare,
 }
+EXPLAINED = {
+    "Confusion": "Confusion matrix",
+    "Mistakes": "Wrong, or wrongly labelled?",
+    "Map": "The map",
+    "Classes": "Precision, recall and F1",
+    "Confidence": "Calibration error",
+    "Compare": "Two networks",
+}
+"""The topic that explains a view."""
 
 
 # ------------------------------------------------------------------ galleries
@@ -405,7 +445,8 @@ def _opened(sent: Any, count: int) -> int | None:
     if isinstance(sent, (int, float)) and 0 <= sent < count:
         return int(sent)
     link = st.query_params.get("picture", "")
-    if link.isdecimal() and int(link) < count and st.session_state.get(_LINKED) != link:
+    short = link.isdecimal() and len(link) <= len(str(count))
+    if short and int(link) < count and st.session_state.get(_LINKED) != link:
         st.session_state[_LINKED] = link
         return int(link)
     return None
@@ -416,6 +457,7 @@ def _opened(sent: Any, count: int) -> int | None:
 
 def _closed() -> None:
     st.query_params.pop("picture", None)
+    st.session_state.pop(_LINKED, None)  # so that the same link opens it again
 
 
 @st.dialog("A test picture", width="medium", on_dismiss=_closed)
@@ -435,9 +477,11 @@ def _panel(seen: Surveyed, numbers: Sequence[int]) -> None:
         answers.verdict(found.probabilities[number], truth)
     _where_it_looks(seen, number, truth, guess)
     _its_like(seen, number)
-    if st.button("Open on Predict", icon=":material/draw:"):
-        st.session_state["source"], st.session_state["sample"] = "Samples", number
-        st.switch_page("pages/3_Predict.py")
+    with st.container(horizontal=True):
+        if st.button("Open on Predict", icon=":material/draw:"):
+            st.session_state["source"], st.session_state["sample"] = "Samples", number
+            st.switch_page("pages/3_Predict.py")
+        pin_button(np.asarray(image), f"Test picture {number}", int(found.labels[number]))
 
 
 def _turn_page(numbers: Sequence[int], number: int) -> None:
@@ -473,13 +517,7 @@ def _where_it_looks(seen: Surveyed, number: int, truth: str, guess: str) -> None
     st.markdown("**Where it looks**, if it is to speak for")
     for place, heat, name in zip(st.columns(2), maps, names, strict=True):
         place.image(heated(pixels, heat, 224), width=224, alt=f"Grad-CAM for {name}", caption=name)
-    with st.expander("What the colours mean", icon=":material/school:"):
-        st.markdown(
-            "Grad-CAM asks how much the score of a class would grow if each of conv5's 256 feature "
-            "maps were a little stronger, and adds the maps up with these weights. Warm colours "
-            "are places that speak for the class. The maps are only 12×12, so that the picture is "
-            "coarse: it says which part of a garment counts, not which pixel."
-        )
+    explain("What the colours mean", "Grad-CAM")
 
 
 def _heat(classifier: Classifier, pixels: np.ndarray, classes: tuple[int, int]) -> np.ndarray:
@@ -502,14 +540,14 @@ def _its_like(seen: Surveyed, number: int) -> None:
         if not st.session_state[key]:
             return
     survey = surveys.of_training_set(seen.classifier, seen.atlas)
-    if survey.problem:
-        st.error(plain(survey.problem), icon=_ERROR)
-        if st.button("Try again", icon=":material/refresh:"):
-            surveys.of_training_set(seen.classifier, seen.atlas, again=True)
-            st.session_state.pop(_LINKED, None)
-            st.rerun()
-    elif survey.found is None:
-        st.fragment(_progress, run_every=1)(survey, "Looking at every training picture", panel=True)
+    if survey.found is None:
+        surveys.wait_for(
+            survey,
+            "Looking at every training picture",
+            partial(surveys.of_training_set, seen.classifier, seen.atlas, again=True),
+            # The rerun closes the panel: let the page's link open it again.
+            before_rerun=lambda: st.session_state.pop(_LINKED, None),
+        )
     else:
         from alexnet_demo.atlas import nearest
 

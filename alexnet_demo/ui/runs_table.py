@@ -10,9 +10,9 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo import charts, jobs
-from alexnet_demo.jobs import MAX_NAME, MAX_NOTE
-from alexnet_demo.runs import Run
-from alexnet_demo.ui import access, models, shell
+from alexnet_demo.runs import MAX_NAME, MAX_NOTE, Run
+from alexnet_demo.text import no_formula
+from alexnet_demo.ui import access, models, report, shell
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import axis_choice, compare_with
 from alexnet_demo.ui.wording import duration, plain
@@ -42,7 +42,8 @@ def runs_table(runs: list[Run]) -> None:
 
 
 def _ticks(key: str) -> list[int]:
-    return list(st.session_state.get(key, {}).get("selection", {}).get("rows", ()))
+    rows = st.session_state.get(key, {}).get("selection", {}).get("rows", ())
+    return [row for row in rows if isinstance(row, int) and row >= 0]  # a browser sends anything
 
 
 def _table(runs: list[Run], key: str, rows: list[int]) -> None:
@@ -88,15 +89,15 @@ def _row(run: Run) -> dict[str, Any]:
     record = run.to_json()
     best, last = record["best_test_accuracy"], record["last_test_accuracy"]
     return {
-        "Name": record["name"],
+        "Name": no_formula(record["name"]),  # the table has a CSV download of its own
         "State": "finished early" if run.stopped_early else record["state"],
         "Recipe": record["recipe"],
-        "Device": record["device"],
+        "Device": no_formula(record["device"]),
         "Epochs": f"{record['epochs']} of {record['epochs_planned']}",
         "Best": None if best is None else 100 * best,
         "Last": None if last is None else 100 * last,
         "Time": duration(record["seconds"]),
-        "Note": record["note"],
+        "Note": no_formula(record["note"]),
     }
 
 
@@ -113,10 +114,12 @@ def _one(run: Run) -> None:
             ):
                 models.use(run)
             _downloads(run)
+            report.offer(run)
             if access.controls() and st.button(
                 "Delete", icon=":material/delete:", key="delete run", disabled=run.active
             ):
                 _confirm_delete(run)
+        report.wait(run)
         if access.controls():
             _label(run)
 
@@ -198,6 +201,6 @@ def _confirm_delete(run: Run) -> None:
                     del st.query_params["run"]
                 shell.toast_next(outcome.message)
                 st.rerun()
-            st.error(outcome.message)
+            st.error(plain(outcome.message))
         if st.button("Keep it", key="keep run"):
             st.rerun()

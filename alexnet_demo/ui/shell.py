@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
-from alexnet_demo.config import ROOT
-from alexnet_demo.runs import Run, current_run, get_run
-from alexnet_demo.ui import access
+from alexnet_demo import jobs
+from alexnet_demo.runs import LIVE, Run, current_run, get_run
+from alexnet_demo.ui import access, tour
+from alexnet_demo.ui.navigation import ARCHITECTURE, HOME, PREDICT, RESULTS, TOUR, TRAIN, link
 from alexnet_demo.ui.wording import percent, plain
 
 NAME = "AlexNet Demo"
-HOME = "app.py"
 # Script, name in the menu, icon.
 PAGES = (
     (HOME, "Home", ":material/home:"),
-    ("pages/1_Train.py", "Train", ":material/model_training:"),
-    ("pages/2_Architecture.py", "Architecture", ":material/layers:"),
-    ("pages/3_Predict.py", "Predict", ":material/draw:"),
-    ("pages/4_Results.py", "Results", ":material/fact_check:"),
+    (TOUR, "Tour", ":material/tour:"),
+    (TRAIN, "Train", ":material/model_training:"),
+    (ARCHITECTURE, "Architecture", ":material/layers:"),
+    (PREDICT, "Predict", ":material/draw:"),
+    (RESULTS, "Results", ":material/fact_check:"),
 )
 STATE_COLORS = {
+    "queued": "violet",
     "starting": "blue",
     "running": "green",
     "pausing": "orange",
@@ -59,21 +59,11 @@ def page(title: str, lead: str = "", *, wide: bool = True, heading: str | None =
         _current_run()
     if message := st.session_state.pop(_TOAST, None):
         st.toast(plain(message))
+    tour.bar()
     st.title(heading or title, anchor=False)
     if lead:
         with st.container(key="lead"):
             st.markdown(lead)
-
-
-def link(script: str, label: str, icon: str | None = None, width: str = "content") -> None:
-    """A link to another page of the app; nothing where that page does not exist.
-
-    Streamlit knows the other pages only when ``app.py`` is the entry, which it is not where a
-    test runs one page's script alone.
-    """
-    if (ROOT / script).is_file():
-        with suppress(StreamlitAPIException, KeyError):
-            st.page_link(script, label=label, icon=icon, width=width)  # type: ignore[arg-type]
 
 
 def state_badge(run: Run) -> None:
@@ -116,20 +106,21 @@ def _menu() -> None:
     with st.container(key="menu", gap="xxsmall"):
         st.markdown(f"**{NAME}**")
         for script, label, icon in PAGES:
-            link(script, label, icon, width="stretch")
+            link(script, label, icon, stretch=True)
 
 
 def _current_run() -> None:
     """The run that trains now, else the newest, kept up to date while it trains."""
+    jobs.keep_queue_moving()
     run = current_run()
     if run is None:
         return
     st.divider()
-    active = run.active
-    st.fragment(_run_state, run_every=2.0 if active else None)(run.id, active)
+    live = run.state in LIVE
+    st.fragment(_run_state, run_every=2.0 if live else None)(run.id, live)
 
 
-def _run_state(run_id: str, was_active: bool) -> None:
+def _run_state(run_id: str, was_live: bool) -> None:
     run = get_run(run_id)
     if run is None:  # deleted meanwhile, perhaps in another tab
         return
@@ -137,5 +128,5 @@ def _run_state(run_id: str, was_active: bool) -> None:
         state_badge(run)
         st.markdown(f"**{plain(run.name)}**")
         st.caption(progress_line(run))
-    if was_active and not run.active:
+    if was_live and run.state not in LIVE:
         st.rerun()  # polling stops, and pages offer what the run has given

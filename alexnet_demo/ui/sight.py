@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from alexnet_demo.ui.pictures import CRISP_UP_TO, data_url
+from alexnet_demo.pictures import CRISP_UP_TO, data_url
 from alexnet_demo.ui.wording import percent
 
 if TYPE_CHECKING:  # imports torch

@@ -15,9 +15,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from alexnet_demo import drawing
 from alexnet_demo.config import CLASSES, TEST_SAMPLES
+from alexnet_demo.pictures import enlarge, png
 from alexnet_demo.ui import answers, sight
 from alexnet_demo.ui.canvas import canvas
-from alexnet_demo.ui.pictures import enlarge, png
+from alexnet_demo.ui.navigation import heed_default
 from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # all import torch
@@ -91,22 +92,27 @@ def samples(classifier: Classifier) -> None:
     except RuntimeError as error:  # DataError, told without importing torch for its name
         st.error(str(error), icon=":material/error:")
         return
-    st.session_state["sample number"] = st.session_state.setdefault("sample", 0)
     left, right = st.columns([1, 1], gap="large")
     with left:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             names = [_ANY, *CLASSES]
             st.selectbox("Class", names, key="sample class", on_change=_another, width=180)
-            st.number_input(
-                "Number", 0, TEST_SAMPLES - 1, key="sample number", on_change=_number, width=140
+            index = st.number_input(
+                "Number",
+                *(0, TEST_SAMPLES - 1, 0),
+                key="sample",
+                on_change=sight.automatic,
+                width=140,
+                bind="query-params",
+                persist_state="session",
             )
             st.button("Another", icon=":material/casino:", on_click=_another)
-        index = int(st.session_state["sample"])
         image, truth = Image.fromarray(split.images[index].numpy()), CLASSES[split.labels[index]]
         alt = f"Test picture {index}: {truth}"
         st.image(png(enlarge(image, 336)), width=336, alt=alt, caption=alt)
     with right:
-        prepared = answers.show(image, classifier, usual="dataset", truth=truth)
+        name = f"Test picture {index}"
+        prepared = answers.show(image, classifier, usual="dataset", truth=truth, name=name)
     sight.steps(prepared)
 
 
@@ -119,13 +125,20 @@ SOURCES: dict[str, Callable[[Classifier], None]] = {
 
 
 def choose() -> Callable[[Classifier], None]:
-    """Let the reader choose a source; only the chosen one is rendered."""
+    """Let the reader choose a source; only the chosen one is rendered.
+
+    The address keeps it, and a sample's number: ``?source=Samples&sample=17``.
+    """
+    heed_default("source", "Draw")
+    heed_default("sample", 0)
     name = st.segmented_control(
         "Where the picture comes from",
         list(SOURCES),
         default="Draw",
         key="source",
         label_visibility="collapsed",
+        required=True,
+        bind="query-params",
     )
     return SOURCES[name or "Draw"]
 
@@ -183,11 +196,6 @@ def training_set() -> Split:
     from alexnet_demo.data import load_split
 
     return load_split(train=True)
-
-
-def _number() -> None:
-    sight.automatic()
-    st.session_state["sample"] = st.session_state["sample number"]
 
 
 def _another() -> None:

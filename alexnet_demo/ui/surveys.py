@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Lock
+from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import streamlit as st
 
-from alexnet_demo import results
 from alexnet_demo.broker import BROKER
 from alexnet_demo.config import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.results import Results
+from alexnet_demo.ui.wording import duration, plain
 
 if TYPE_CHECKING:  # torch takes seconds to import
+    from torch import Tensor
+
     from alexnet_demo.atlas import Atlas
     from alexnet_demo.predict import Classifier
 
 T = TypeVar("T")
-CHUNK = 16  # pictures at a time: whoever asks about one meanwhile waits for no more
+S = TypeVar("S", bound="Survey[Any]")
+PIECE = 16  # pictures at a time: whoever asks about one meanwhile waits for no more
 MOST = 16  # surveys held in memory; what is on disk is read again
+_ONCE = "This is done once, then kept."
 
 
 @dataclass
@@ -41,6 +47,15 @@ class Survey(Generic[T]):
         return min(1.0, self.done / self.total)
 
     @property
+    def state(self) -> str:
+        """How far it has come, in words."""
+        return f"{self.done:,} of {self.total:,}. {_ONCE}"
+
+    def tell(self, more: int) -> None:
+        """Note that so many more pictures have been asked about."""
+        self.done += more
+
+    @property
     def found(self) -> T | None:
         """What it gave; None while it is on its way, or where it failed."""
         return self.work.result() if self.work.done() and not self.work.exception() else None
@@ -52,30 +67,84 @@ class Survey(Generic[T]):
         return (str(error) or type(error).__name__) if error else ""
 
 
+class Drawing(Survey[T]):
+    """One of which is known only how long it should take.
+
+    Attributes:
+        seconds: that, measured on this machine; None until it is.
+    """
+
+    seconds: float | None = None
+    _began = 0.0
+
+    def expect(self, seconds: float) -> None:
+        """Begin to count."""
+        self.seconds, self._began = seconds, time.monotonic()
+
+    @property
+    def share(self) -> float:
+        """The share of that time that has gone; it may take longer."""
+        gone = time.monotonic() - self._began
+        return min(0.99, gone / self.seconds) if self.seconds else 0.0
+
+    @property
+    def state(self) -> str:
+        if self.seconds is None:
+            return "measuring how long it takes on this machine."
+        gone = duration(time.monotonic() - self._began)
+        return f"about {duration(self.seconds)} on this machine, {gone} gone. {_ONCE}"
+
+
+class _Worker:
+    """A thread that does one thing after the other.
+
+    Unlike a pool's it does not keep a server that is stopped waiting until all is done.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._queue: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        Thread(target=self._work, name=name, daemon=True).start()
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Have it done when all before it is."""
+        future: Future[T] = Future()
+        self._queue.put((future, work))
+        return future
+
+    def _work(self) -> None:
+        while True:
+            future, work = self._queue.get()
+            future.set_running_or_notify_cancel()
+            try:
+                future.set_result(work())
+            except Exception as error:
+                future.set_exception(error)
+
+
 class _Office:
     """The surveys of all sessions, one of each kind at work at a time."""
 
     def __init__(self) -> None:
         self.lock, self.surveys = Lock(), dict[tuple[str, str], Survey[Any]]()
-        self.workers = {kind: ThreadPoolExecutor(1, kind) for kind in ("test", "training")}
+        self.workers = {kind: _Worker(kind) for kind in ("test", "training", "map")}
 
     def survey(
         self,
         key: tuple[str, str],
-        total: int,
+        new: S,
         kept: Callable[[], T | None],
-        ask: Callable[[Survey[T]], T],
+        ask: Callable[[S], T],
         again: bool = False,
-    ) -> Survey[T]:
+    ) -> S:
         """The survey of that key: at hand, or kept on disk, or begun; ``again`` if it failed."""
         with self.lock:
-            found = self.surveys.get(key)
+            found: Any = self.surveys.get(key)
             if found is None or (again and found.problem):
-                found = Survey(total)
+                found = new
                 if (old := kept()) is not None:
                     found.work.set_result(old)
                 else:
-                    found.work = self.workers[key[1]].submit(ask, found)
+                    found.work = self.workers[key[1]].submit(partial(ask, found))
                 self.surveys[key] = found
                 for other in list(self.surveys)[:-MOST]:
                     if self.surveys[other].work.done():
@@ -88,6 +157,20 @@ def _office() -> _Office:
     return _Office()
 
 
+def _unhurried(classifier: Classifier) -> Callable[[np.ndarray], tuple[Tensor, Tensor]]:
+    """Ask a network about many pictures while nobody else waits for an answer."""
+
+    def outputs(pixels: np.ndarray) -> tuple[Tensor, Tensor]:
+        import torch
+
+        pieces = [pixels[first : first + PIECE] for first in range(0, len(pixels), PIECE)]
+        found = [BROKER.unhurried(partial(classifier.outputs, piece)) for piece in pieces]
+        logits, features = zip(*found, strict=True)
+        return torch.cat(logits), torch.cat(features)
+
+    return outputs
+
+
 def of_test_set(classifier: Classifier, *, again: bool = False) -> Survey[tuple[Results, Atlas]]:
     """What a network says of the test pictures, and where they lie for it.
 
@@ -95,60 +178,88 @@ def of_test_set(classifier: Classifier, *, again: bool = False) -> Survey[tuple[
         classifier: with its file's digest, under which all is kept.
         again: begin anew where the last survey failed.
     """
-    digest = classifier.digest
 
     def kept() -> tuple[Results, Atlas] | None:
-        from alexnet_demo import atlas
+        from alexnet_demo import survey
 
-        answers, places = results.read(digest), atlas.read(digest)
-        return None if answers is None or places is None else (answers, places)
+        return survey.kept(classifier.digest)
 
     def ask(progress: Survey[tuple[Results, Atlas]]) -> tuple[Results, Atlas]:
-        import torch
+        from alexnet_demo import survey
 
-        from alexnet_demo import atlas
-        from alexnet_demo.data import load_split
+        return survey.of_test_set(classifier, progress.tell, _unhurried(classifier))
 
-        split, parts, features = load_split(train=False), [], []
-        for images in split.images.split(CHUNK):
-            ask_now = partial(classifier.outputs, images.numpy())
-            logits, own = BROKER.unhurried(ask_now)
-            parts.append(classifier.certainty.probabilities(logits).numpy())
-            features.append(own)
-            progress.done += len(images)
-        answers = Results(np.concatenate(parts), split.labels.numpy())
-        places = atlas.fit(torch.cat(features))
-        with suppress(OSError):  # then it is asked again after the next start
-            results.keep(digest, answers)
-            atlas.keep(digest, places)
-        return answers, places
-
-    return _office().survey((digest, "test"), TEST_SAMPLES, kept, ask, again)
+    new: Survey[tuple[Results, Atlas]] = Survey(TEST_SAMPLES)
+    return _office().survey((classifier.digest, "test"), new, kept, ask, again)
 
 
 def of_training_set(
     classifier: Classifier, places: Atlas, *, again: bool = False
 ) -> Survey[np.ndarray]:
     """Where the training pictures lie for a network, float (60000, D); see `of_test_set`."""
-    digest = classifier.digest
 
     def kept() -> np.ndarray | None:
         from alexnet_demo import atlas
 
-        return atlas.read_training(digest)
+        return atlas.read_training(classifier.digest)
 
     def ask(progress: Survey[np.ndarray]) -> np.ndarray:
-        from alexnet_demo import atlas
-        from alexnet_demo.data import load_split
+        from alexnet_demo import survey
 
-        parts = []
-        for images in load_split(train=True).images.split(CHUNK):
-            ask_now = partial(classifier.outputs, images.numpy())
-            parts.append(places.place(BROKER.unhurried(ask_now)[1]).astype(np.float16))
-            progress.done += len(images)
-        points = np.concatenate(parts)
+        return survey.of_training_set(classifier, places, progress.tell, _unhurried(classifier))
+
+    new: Survey[np.ndarray] = Survey(TRAIN_SAMPLES)
+    return _office().survey((classifier.digest, "training"), new, kept, ask, again)
+
+
+def of_map(digest: str, places: Atlas, *, again: bool = False) -> Drawing[np.ndarray]:
+    """The test pictures' places on a map by t-SNE, float32 (10000, 2); see `of_test_set`."""
+
+    def kept() -> np.ndarray | None:
+        from alexnet_demo import atlas
+
+        return atlas.read_map(digest)
+
+    def ask(progress: Drawing[np.ndarray]) -> np.ndarray:
+        from alexnet_demo import atlas, tsne
+
+        progress.expect(tsne.expected_seconds(places.points))
+        points = tsne.embed(places.points)
         with suppress(OSError):
-            atlas.keep_training(digest, points)
+            atlas.keep_map(digest, points)
         return points
 
-    return _office().survey((digest, "training"), TRAIN_SAMPLES, kept, ask, again)
+    new: Drawing[np.ndarray] = Drawing(TEST_SAMPLES)
+    return _office().survey((digest, "map"), new, kept, ask, again)
+
+
+def wait_for(
+    survey: Survey[Any],
+    asked: str,
+    again: Callable[[], object],
+    before_rerun: Callable[[], object] = lambda: None,
+) -> None:
+    """Show how far a survey has come, then rerun; or why it failed, and a way to begin anew.
+
+    Args:
+        survey: one that has found nothing yet.
+        asked: what is done, in words.
+        again: begins it anew.
+        before_rerun: what to do before the page runs again.
+    """
+    if not survey.problem:
+        st.fragment(_progress, run_every=0.5)(survey, asked, before_rerun)
+        return
+    st.error(plain(survey.problem), icon=":material/error:")
+    if st.button("Try again", key=f"again {asked}", icon=":material/refresh:"):
+        again()
+        before_rerun()
+        st.rerun()
+
+
+def _progress(survey: Survey[Any], asked: str, before_rerun: Callable[[], object]) -> None:
+    if survey.work.done():
+        before_rerun()
+        st.rerun()
+    state = survey.state if survey.work.running() else "this waits its turn."
+    st.progress(survey.share, f"{asked}: {state}")

@@ -10,7 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from alexnet_demo.config import CLASSES, TrainConfig
-from alexnet_demo.ui.pictures import data_url
+from alexnet_demo.pictures import data_url
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.contact_sheet import Group

@@ -6,18 +6,22 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo import charts, jobs
+from alexnet_demo import charts, jobs, queue
 from alexnet_demo.config import CHOICES, LIMITS, RECIPES, TrainConfig
-from alexnet_demo.ui import access, draft, probes
+from alexnet_demo.runs import Run
+from alexnet_demo.ui import access, draft, exports, probes
 from alexnet_demo.ui.cost_line import cost_line, offers, seconds
-from alexnet_demo.ui.elsewhere import REFUSED
+from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.lr_finder import lr_finder
 from alexnet_demo.ui.recorded import expectation
+from alexnet_demo.ui.shell import toast_next
+from alexnet_demo.ui.teaching import explain
 from alexnet_demo.ui.trained_on import trained_on
 from alexnet_demo.ui.wording import duration, plain
 
 CONFIRM_SECONDS = 3600
 """A training that takes longer is asked about before it starts."""
+WANTED = "form wanted"  # session state: also while another run trains
 GROUPS = {
     "Optimiser": (
         *("momentum", "nesterov", "weight_decay", "label_smoothing", "schedule", "warmup"),
@@ -25,7 +29,10 @@ GROUPS = {
     "Pictures": ("train_samples", "drawings", "photos", "shift", "erase", "flip"),
     "Network": ("width", "grow", "dropout", "init", "seed", "norm"),
     "Test": ("test_samples", "validation", "patience"),
-    "Machine": ("device", "devices", "precision", "memory_format", "checkpoint_minutes"),
+    "Machine": (
+        *("device", "devices", "precision", "memory_format"),
+        *("checkpoint_minutes", "keep_epochs"),
+    ),
 }
 LABELS = {
     "nesterov": "Nesterov's step",
@@ -74,7 +81,13 @@ HELP = {
     "memory_format": "How pictures lie in memory. It changes the speed, not the result.",
     "checkpoint_minutes": "A training that is killed loses no more than this. 0 for only after "
     "each epoch.",
+    "keep_epochs": "Keep the weights of so many epochs, evenly spread, to look inside them later. "
+    "An epoch of the whole network takes 47 MB.",
 }
+EXPLAINED = (
+    *("Epoch and batch", "Learning rate", "Momentum", "Schedule", "Weight decay", "Dropout"),
+    *("Changed pictures", "Batch normalisation", "Growth", "Initial weights"),
+)
 CHOICE_NAMES = {
     "auto": "Automatic: the faster on this device",
     "channels_last": "Channels last",
@@ -98,6 +111,13 @@ STEPS = {
 }
 
 
+def form_wanted(run: Run | None) -> bool:
+    """Whether there is room for the form beside this run, or it was asked for."""
+    # A click on Start may meet a run that began meanwhile elsewhere.
+    asked = st.session_state.get(WANTED) or st.session_state.get("start")
+    return bool(asked) or run is None or not run.active
+
+
 def training_form() -> None:
     """Recipe, settings, cost and the Start button."""
     draft.begin()
@@ -115,6 +135,7 @@ def training_form() -> None:
         _field(column, name)
     with st.expander("More settings", icon=":material/tune:"):
         _more_settings()
+    explain("What the settings mean", *EXPLAINED)
     values = draft.keep()
     wrong = draft.problems(values)
     settings = None if wrong else TrainConfig(**values)
@@ -123,17 +144,26 @@ def training_form() -> None:
         _schedule(settings)
     lr_finder(settings)
     for sentence in wrong:
-        st.error(sentence, icon=":material/error:")
+        st.error(plain(sentence), icon=":material/error:")  # a link's own words may be in it
+    other = queue.ahead(settings.device) if settings else None
+    if other:
+        st.info(
+            f"“{plain(other.name)}” has this device: a training started now waits its turn.",
+            icon=":material/hourglass_top:",
+        )
     if _start_clicked(settings) and settings:
         _start(settings)
     if settings:
         cost_line(settings)
+        if other and seconds(settings) is not None:
+            st.caption("Measured beside the training that goes on: alone it will be faster.")
+        exports.script_button(settings, "As code", key="script of form")
 
 
 def _take_recipe() -> None:
     """Fill the form with the chosen recipe; machine and seed stay as they are."""
     settings = TrainConfig.from_recipe(st.session_state[draft.key("recipe")])
-    draft.fill(settings, kept=("device", "devices", "seed", "checkpoint_minutes"))
+    draft.fill(settings, kept=(*draft.OF_THE_MACHINE, "seed"))
 
 
 def _more_settings() -> None:
@@ -193,7 +223,7 @@ def _device(place: Any) -> None:
 def _schedule(settings: TrainConfig) -> None:
     with st.expander("Schedule", icon=":material/show_chart:"):
         figure = charts.schedule_figure(settings)
-        st.plotly_chart(figure, key="schedule", config={"displayModeBar": False})
+        live_plot(figure, "The learning rate over the epochs", "schedule", zoom=False)
 
 
 def _start_clicked(settings: TrainConfig | None) -> bool:
@@ -210,9 +240,11 @@ def _start_clicked(settings: TrainConfig | None) -> bool:
 
 
 def _start(settings: TrainConfig) -> None:
-    outcome = jobs.start(settings, permit=access.permit())
+    outcome = jobs.start(settings, seconds(settings), permit=access.permit())
     if outcome.done and outcome.run_id:
+        draft.leave_address()
         st.query_params["run"] = outcome.run_id
+        st.session_state[WANTED] = False
+        toast_next(outcome.message)
         st.rerun()
-    st.session_state[REFUSED] = outcome.message  # lest the page, run anew, forget it
     st.error(plain(outcome.message), icon=":material/error:")

@@ -12,6 +12,7 @@ export default function ({ parentElement, data, setStateValue }) {
   if (drawn.get(root) !== data.svg) {
     root.innerHTML = data.svg;
     drawn.set(root, data.svg);
+    offerFiles(parentElement.querySelector(".files"), data.svg, "alexnet");
   }
   const blocks = [...root.querySelectorAll(".block")];
 

@@ -40,6 +40,31 @@ function themed(layout, { color, background, family }) {
   };
 }
 
+// What is saved is for a slide or a text: dark on white, whatever the page's theme.
+const PAPER = { background: "#ffffff", color: "#22272e", family: "Helvetica, Arial, sans-serif" };
+
+function saver(format, name) {
+  const title = `Save as ${format}`;
+  const words = `<text x="13" y="12" text-anchor="middle">${format}</text>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 26 16">${words}</svg>`;
+  const click = (host) => {
+    const { data, layout } = host; // as the reader has zoomed it
+    const { width, height } = host.getBoundingClientRect();
+    const paper = { paper_bgcolor: PAPER.background, plot_bgcolor: PAPER.background };
+    const figure = { data, layout: { ...themed(layout, PAPER), ...paper } };
+    const file = { format: format.toLowerCase(), filename: name, width, height, scale: 2 };
+    window.Plotly.downloadImage(figure, format === "SVG" ? { ...file, scale: 1 } : file);
+  };
+  return { name: title, title, icon: { svg }, click };
+}
+
+// Zoom and pan only where there is something to see closer.
+function buttons({ name, zoom }) {
+  const savers = [saver("PNG", name), saver("SVG", name)];
+  if (!zoom) return [savers];
+  return [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"], savers];
+}
+
 export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".live-plot");
   host.setAttribute("aria-label", data.alt);
@@ -52,8 +77,9 @@ export default function ({ data, parentElement }) {
   const config = {
     responsive: true,
     displaylogo: false,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    modeBarButtons: buttons(data),
   };
+  if (!data.zoom) figure.layout.dragmode = false;
   const token = (host.dataset.token = String(Number(host.dataset.token || 0) + 1));
   loadPlotly(data.plotly)
     .then((Plotly) => {

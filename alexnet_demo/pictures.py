@@ -1,4 +1,4 @@
-"""Pictures as the browser takes them."""
+"""Pictures as the browser takes them. Imports no torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ def enlarge(image: Image.Image, side: int) -> Image.Image:
 
 
 def heated(pixels: np.ndarray, heat: np.ndarray, side: int) -> bytes:
-    """A grey picture under a map of heat, as PNG.
+    """A grey picture under a map of heat, see `warmed`, as PNG."""
+    return png(warmed(pixels, heat, side))
+
+
+def warmed(pixels: np.ndarray, heat: np.ndarray, side: int) -> Image.Image:
+    """A grey picture under a map of heat, in colours.
 
     Args:
         pixels: uint8 (h, w).
@@ -35,7 +40,7 @@ def heated(pixels: np.ndarray, heat: np.ndarray, side: int) -> bytes:
     warm = np.concatenate([np.full_like(level, 255), 60 + 180 * level, 90 * level**3], axis=2)
     share = 0.75 * level
     mixed = grey * (1 - share) + warm * share
-    return png(Image.fromarray(mixed.round().astype(np.uint8)))
+    return Image.fromarray(mixed.round().astype(np.uint8))
 
 
 def png(image: Image.Image) -> bytes:

@@ -1,0 +1,112 @@
+"""The queue: runs that wait until a device is free, first come first served. Imports no torch.
+
+A waiting run has a ``ticket.json`` in its directory, with its number, and that is all of the
+queue; it is there after a crash or a reboot. One process, ``python -m alexnet_demo queue``, starts
+what is due and ends when nothing waits; `jobs` sees to it that there is one. A web server alone
+could not do that, since it may be down or unvisited when a device becomes free; and a process for
+every waiting run would hold 30 MB each, and be gone after a reboot.
+"""
+
+from __future__ import annotations
+
+from alexnet_demo.config import ConfigError
+from alexnet_demo.files import read_json, write_json
+from alexnet_demo.runs import Run, active_runs, list_runs, locked
+
+
+def waiting() -> list[Run]:
+    """The runs that wait, the next one first."""
+    found = [run for run in list_runs() if run.ticket.exists() and run.state == "queued"]
+    return sorted(found, key=lambda run: (_number(run), run.id))
+
+
+def _number(run: Run) -> int:
+    """Place counted from the first ticket ever, which no change of the clock disturbs."""
+    number = read_json(run.ticket).get("number")
+    return number if isinstance(number, int) else 0
+
+
+def place(run: Run) -> int | None:
+    """The run's place in the queue, from 1; None where it does not wait."""
+    ids = [other.id for other in waiting()]
+    return ids.index(run.id) + 1 if run.id in ids else None
+
+
+def enter(run: Run, seconds: float | None) -> None:
+    """Put a run at the end; only under the lock of `jobs`.
+
+    Args:
+        seconds: what the run will take, where that is known, for those behind it.
+    """
+    last = max(map(_number, waiting()), default=0)
+    write_json(run.ticket, {"number": last + 1, "seconds": seconds})
+
+
+def leave(run: Run) -> None:
+    """Take a run out."""
+    run.ticket.unlink(missing_ok=True)
+
+
+def expected_seconds(run: Run) -> float | None:
+    """What a waiting run will take, as far as that was known when it came."""
+    seconds = read_json(run.ticket).get("seconds")
+    return float(seconds) if isinstance(seconds, int | float) else None
+
+
+def clash(one: str, other: str) -> bool:
+    """Whether two names may mean the same device.
+
+    Which one ``auto`` means is known only to the trainer, whose `device_lock` has the last word;
+    until then it counts as any.
+    """
+    if "auto" in (one, other):
+        return True
+    unnumbered = "cuda" in (one, other) and one.startswith("cuda") and other.startswith("cuda")
+    return one == other or unnumbered
+
+
+def device_of(run: Run) -> str:
+    """The device that a run trains on, or else the one that it asks for."""
+    return str((run.history.start or {}).get("device", run.config.device))
+
+
+def ahead(device: str, of: Run | None = None) -> Run | None:
+    """Another run that has the device, or waits for it already."""
+    others = [run for run in (*_trained_here(), *waiting()) if of is None or run.id != of.id]
+    return next((run for run in others if clash(device, device_of(run))), None)
+
+
+def _trained_here() -> list[Run]:
+    return [run for run in active_runs() if not run.on_ray]
+
+
+def on_cluster() -> list[Run]:
+    """Runs that a cluster was given and has not begun, see `ray_jobs`."""
+    return [run for run in list_runs() if run.on_ray and run.state == "queued"]
+
+
+def demand_free(device: str, run: Run | None = None) -> None:
+    """Refuse a device that another training has, before anything is written for this one.
+
+    Raises:
+        ConfigError: with the name of the run that has it.
+    """
+    other = ahead(device, of=run)
+    if other or locked(device):
+        name = f"“{other.name}”" if other else "another run"
+        does = "waits for" if other and other.state == "queued" else "trains on"
+        raise ConfigError(
+            f"{name} {does} {device}: pause or stop it first, choose another device, or queue "
+            "behind it with --wait."
+        )
+
+
+def due() -> list[Run]:
+    """Those whose turn it is: no other trains on their device or waits longer for it."""
+    taken, found = [device_of(run) for run in _trained_here()], []
+    for run in waiting():
+        wanted = run.config.device
+        if not any(clash(wanted, device) for device in taken) and not locked(wanted):
+            found.append(run)
+        taken.append(wanted)
+    return found

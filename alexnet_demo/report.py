@@ -1,0 +1,247 @@
+"""A run as one HTML file that opens anywhere: no script in it, nothing loaded from anywhere.
+
+Records → template. Imports no torch; only asking a network about the test pictures does, where it
+has not been asked before. What users wrote reaches the page through the template's escaping alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import time
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from alexnet_demo import __version__, findings, moments, pins, results
+from alexnet_demo.charts import FEW, REFERENCE_COLOR, TEST_COLOR, TRAIN_COLOR, thin, width_name
+from alexnet_demo.config import (
+    ARTICLE_TEST_ACCURACY,
+    ARTICLE_TEST_LOSS,
+    CLASSES,
+    LIMITS,
+    RECIPES,
+    TrainConfig,
+)
+from alexnet_demo.events import Event, History
+from alexnet_demo.files import read_json, sha256, write_atomically
+from alexnet_demo.plots import Line, Plot, span
+from alexnet_demo.results import Results
+from alexnet_demo.runs import Run, as_trained
+from alexnet_demo.wording import duration, percent, whole_percent
+
+Rows = list[tuple[str, str]]
+log = logging.getLogger(__name__)
+
+
+def write(run: Run, path: Path, device: str = "auto") -> dict[str, Any]:
+    """Write the report of a run, after asking its best weights about the test set if need be.
+
+    Returns:
+        ``{"run", "path", "bytes", "seconds"}``.
+
+    Raises:
+        ValueError: when the weights cannot be used, or the device is not there.
+        DataError: when the test set cannot be read.
+        OSError: when the file cannot be written.
+    """
+    begin = time.perf_counter()
+    text = page(run, ask(run, device))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return {
+        "run": run.id,
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "seconds": round(time.perf_counter() - begin, 2),
+    }
+
+
+def ask(run: Run, device: str = "auto") -> Results | None:
+    """What a run's best weights say of the test set, kept or asked now; None without weights."""
+    if not run.best.is_file():
+        return None
+    if (found := kept(run)) is not None:
+        return found
+    from alexnet_demo import survey
+    from alexnet_demo.predict import Classifier
+
+    log.info("Asking the network about the test pictures")
+    return survey.of_test_set(Classifier.load_noted(run.best, device))[0]
+
+
+def kept(run: Run) -> Results | None:
+    """What a run's best weights were found to say of the test set; None if it is not known."""
+    digest = sha256(run.best)
+    return results.read(digest) if digest else None
+
+
+def page(run: Run, found: Results | None) -> str:
+    """The report as HTML.
+
+    Args:
+        run: as it stands now.
+        found: what its best weights say of the test set, where that is known.
+    """
+    history, seen = run.history, moments.follow(run.moments)
+    told = {
+        **_head(run, history),
+        **_training(run, history),
+        **findings.answers(run, history, found, seen),
+        "pins": [told for pin in pins.read(run.pins) if (told := findings.pinned(pin, seen))],
+        **findings.layers(seen),
+        "style": _style(),
+        "version": __version__,
+        "made": f"{datetime.now():%d %B %Y, %H:%M}",
+        "id": run.id,
+        "classes": CLASSES,
+        "few": FEW,
+    }
+    return _environment().get_template("report.html").render(told).strip()
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("alexnet_demo"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _style() -> Markup:
+    colors = {"train": TRAIN_COLOR, "test": TEST_COLOR, "article": REFERENCE_COLOR}
+    return Markup(_environment().get_template("report.css").render(colors))
+
+
+# ------------------------------------------------------------------ the training
+
+
+def _head(run: Run, history: History) -> dict[str, Any]:
+    best, last = history.best, history.epochs[-1] if history.epochs else None
+    tested = run.config.tested_on
+    figures = []
+    if best and last:
+        figures = [
+            (f"best {tested} accuracy, epoch {best['epoch']}", percent(best["test_accuracy"], 2)),
+            (f"last {tested} accuracy", percent(last["test_accuracy"], 2)),
+            (f"last {tested} loss", f"{last['test_loss']:.4f}"),
+        ]
+    if history.seconds:
+        figures.append(("at work", duration(history.seconds)))
+    if parameters := ([history.start or {}, *history.grown])[-1].get("parameters"):
+        figures.append(("parameters", f"{parameters:,}"))
+    state = "finished early" if run.stopped_early else run.state
+    done = f"{len(history.epochs)} of {run.config.epochs} epochs"
+    return {
+        "name": run.name,
+        "note": run.note,
+        "error": run.error,
+        "lead": f"Recipe {RECIPES[run.config.recipe].title}, {state}, {done}, begun on "
+        f"{run.started:%d %B %Y, %H:%M}",
+        "figures": figures,
+    }
+
+
+def _training(run: Run, history: History) -> dict[str, Any]:
+    config, start = run.config, history.start or {}
+    usual, recipe = TrainConfig.from_recipe(config.recipe), RECIPES[config.recipe]
+    changed = [
+        (_label(f.name), _value(getattr(config, f.name)), _value(getattr(usual, f.name)))
+        for f in fields(config)
+        if getattr(config, f.name) != getattr(usual, f.name)
+    ]
+    command = ["python", "-m", "alexnet_demo", *as_trained(run).command()]
+    return {
+        "recipe": f"{recipe.title}. {recipe.summary}",
+        "changed": changed,
+        "machine": _machine(run, start),
+        "command": [shlex.quote(word) for word in command],
+        "tested": config.tested_on.capitalize(),
+        "curves": _curves(run, history),
+        "epochs": [_epoch(epoch, history.best) for epoch in history.epochs],
+    }
+
+
+def _label(setting: str) -> str:
+    if setting in LIMITS:
+        return LIMITS[setting].label
+    return setting.replace("_", " ").capitalize()
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value) or "none"
+
+
+def _machine(run: Run, start: Event) -> Rows:
+    kept = read_json(run.directory / "config.json")
+    versions = start.get("versions") or kept.get("versions") or {}
+    commit = start.get("commit") or kept.get("commit")
+    said = {
+        "Machine": start.get("device_name"),
+        "Device": start.get("device"),
+        "Precision": start.get("precision"),
+        "Memory format": start.get("memory_format"),
+        "Processes": start.get("processes"),
+        "Versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
+        "Commit": commit,
+        "Run": run.id,
+    }
+    return [(name, str(value)) for name, value in said.items() if value]
+
+
+def _epoch(epoch: Event, best: Event | None) -> dict[str, Any]:
+    width = epoch.get("width")
+    cells = [
+        str(epoch["epoch"]),
+        f"{epoch['train_loss']:.4f}",
+        percent(epoch["train_accuracy"], 2),
+        f"{epoch['test_loss']:.4f}",
+        percent(epoch["test_accuracy"], 2),
+        f"{width:g}" if width else "–",
+        f"{epoch['images_per_s']:,.0f}",
+        duration(epoch["seconds"] + epoch["test_seconds"]),
+    ]
+    return {"cells": cells, "best": epoch is best}
+
+
+def _curves(run: Run, history: History) -> list[Plot]:
+    if not (history.epochs or history.batches):
+        return []
+    return [_curve(run, history, metric) for metric in ("accuracy", "loss")]
+
+
+def _curve(run: Run, history: History, metric: str) -> Plot:
+    end = max([run.config.epochs, *(e["epoch"] for e in history.epochs[-1:])])
+    published_curve = ARTICLE_TEST_ACCURACY if metric == "accuracy" else ARTICLE_TEST_LOSS
+    tested = run.config.tested_on
+    epochs = thin(history.epochs, keep=history.best)
+    lines = [
+        Line("train, per batch", "batch", _points(thin(history.batches), metric)),
+        Line("train", "train", _points(epochs, f"train_{metric}"), dots=True),
+        Line(tested, "test", _points(epochs, f"test_{metric}"), dots=True),
+        Line("the article, test", "article", list(enumerate(published_curve[:end], 1))),
+    ]
+    accuracy = metric == "accuracy"
+    return Plot(
+        title=metric.capitalize(),
+        x_title="Epoch",
+        x_least=1,
+        x=(0, end),
+        y=span([y for line in lines for _, y in line.points]),
+        lines=lines,
+        marks=[(g["epoch"], f"{width_name(g['width'])} →") for g in history.grown],
+        words=whole_percent if accuracy else "{:g}".format,
+    )
+
+
+def _points(events: Iterable[Event], name: str) -> list[tuple[float, float]]:
+    return [(event["epoch"], event[name]) for event in events]

@@ -1,0 +1,69 @@
+"""A run that another process trains, watched from a terminal until it ends. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import TextIO
+
+from alexnet_demo import jobs, queue
+from alexnet_demo.access import CONTROLLER
+from alexnet_demo.events import EventReader
+from alexnet_demo.runs import LIVE, Run, State
+
+POLL_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
+
+
+def watch(run: Run, echo: TextIO | None = None, *, from_now: bool = False) -> State:
+    """Wait for a run to end; Ctrl+C takes it out of the queue, or stops it with a checkpoint.
+
+    Its log goes to standard error meanwhile, its events to ``echo``.
+
+    Args:
+        from_now: leave out what it told before.
+
+    Returns:
+        The state in which it ended; of one taken out of the queue, ``stopped``.
+    """
+    events, words, place = EventReader(run.events), _Tail(run.log), None
+    if from_now:
+        events.read()
+        words.read()
+    while True:
+        try:
+            state = run.state  # looked at first: what is written before the end is read below
+            if not run.directory.exists():
+                log.info("Taken out of the queue.")
+                return "stopped"
+            for event in events.read() if echo else ():
+                print(json.dumps(event), file=echo, flush=True)
+            print(words.read(), end="", file=sys.stderr, flush=True)
+            if state not in LIVE:
+                return state
+            if place != (place := queue.place(run)) and place:
+                log.info("In the queue, place %d", place)
+            time.sleep(POLL_SECONDS)
+        except KeyboardInterrupt:
+            if not jobs.cancel(run, permit=CONTROLLER).done:
+                jobs.request(run, "stop", permit=CONTROLLER)
+
+
+class _Tail:
+    """What is added to a text file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._offset = path, 0
+
+    def read(self) -> str:
+        if not self._path.exists():
+            return ""
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            block = file.read()
+        self._offset += len(block)
+        return block.decode(errors="replace")

@@ -1,0 +1,37 @@
+"""Drawings in SVG: to look at, and to save as SVG or PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+_FRONTEND = Path(__file__).parent / "frontend"
+
+
+def frontend(name: str) -> tuple[str, str]:
+    """Style and script of a component that can save what it draws."""
+    style, script = (
+        "\n".join((_FRONTEND / f"{part}.{ending}").read_text("utf-8") for part in ("files", name))
+        for ending in ("css", "js")
+    )
+    return style, script
+
+
+_css, _js = frontend("drawing")
+_mount = st.components.v2.component(
+    "alexnet_demo.drawing",
+    html='<div class="drawing"></div><div class="files"></div>',
+    css=_css,
+    js=_js,
+)
+
+
+def drawing(svg: str, name: str, key: str) -> None:
+    """Show a drawing of `alexnet_demo.diagrams`, and two buttons that save it.
+
+    Args:
+        name: of the file that is saved, without its ending.
+        key: unique on the page.
+    """
+    _mount(data={"svg": svg, "name": name}, key=key)

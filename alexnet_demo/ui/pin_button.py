@@ -1,0 +1,52 @@
+"""The button that pins a picture, for any page."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from alexnet_demo import jobs, pins
+from alexnet_demo.pins import Pin
+from alexnet_demo.ui import access
+from alexnet_demo.ui.wording import plain
+
+HELP = (
+    "What every training says of a pinned picture is recorded as it learns: see *Watch it learn* "
+    "on the Train page."
+)
+
+
+def pin_button(pixels: np.ndarray, name: str, label: int | None = None) -> None:
+    """Pin a picture on a click; nothing for visitors of a closed server.
+
+    Args:
+        pixels: as the network sees it, uint8 (side, side).
+        name: what it is called; a number is added where another pin is called so.
+        label: its class where that is known, 0 to 9.
+    """
+    if not access.controls():
+        return
+    found = pins.of_next_run()
+    picture = Pin(_unused(name, found), np.asarray(pixels), label)
+    known = picture.id in {pin.id for pin in found}
+    st.button(
+        "Pinned" if known else "Pin",
+        icon=":material/push_pin:",
+        key="pin picture",
+        help=HELP,
+        disabled=known,
+        on_click=_pin,
+        args=(picture,),
+    )
+
+
+def _unused(name: str, found: tuple[Pin, ...]) -> str:
+    names = {pin.name for pin in found}
+    numbered = (f"{name} {number}" for number in range(2, len(names) + 3))
+    return name if name not in names else next(n for n in numbered if n not in names)
+
+
+def _pin(picture: Pin) -> None:
+    outcome = jobs.pin(picture, permit=access.permit())
+    icon = ":material/push_pin:" if outcome.done else ":material/error:"
+    st.toast(plain(outcome.message), icon=icon)

@@ -1,0 +1,59 @@
+"""The pinned pictures: what is watched while networks learn."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from alexnet_demo import jobs, pins
+from alexnet_demo.config import CLASSES, TEST_SAMPLES
+from alexnet_demo.pins import Pin
+from alexnet_demo.ui import access, shell, sources
+from alexnet_demo.ui.wording import plain
+
+_CHOSEN = "pins chosen"
+
+
+def pinboard() -> None:
+    """The pins of the next training, and of one that runs; nothing for visitors."""
+    if not access.controls():
+        return
+    found = {pin.id: pin for pin in pins.of_next_run()}
+    with st.expander(f"Pinned pictures: {len(found)}", icon=":material/push_pin:"):
+        st.caption(
+            "What the network says of these is recorded all through a training. Pin drawings, "
+            "photos and mistakes with the pin on Predict and Results."
+        )
+        st.session_state[_CHOSEN] = list(found)
+        st.multiselect(
+            "Pinned",
+            list(found),
+            format_func=lambda i: _name(found[i]),
+            key=_CHOSEN,
+            placeholder="Nothing is pinned",
+            label_visibility="collapsed",
+            on_change=_take_off,
+            args=(frozenset(found),),
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            number = st.number_input("Test picture", 0, TEST_SAMPLES - 1, key="pin number")
+            if st.button("Pin it", icon=":material/push_pin:", key="pin test picture"):
+                split, place = sources.test_set(), int(number)
+                pixels, label = split.images[place].numpy(), int(split.labels[place])
+                outcome = jobs.pin(
+                    Pin(f"Test picture {place}", pixels, label), permit=access.permit()
+                )
+                if outcome.done:
+                    shell.toast_next(outcome.message)
+                    st.rerun()
+                st.error(plain(outcome.message), icon=":material/error:")
+
+
+def _name(pin: Pin) -> str:
+    return pin.name if pin.label is None else f"{pin.name} ({CLASSES[pin.label]})"
+
+
+def _take_off(before: frozenset[str]) -> None:
+    for gone in before - set(st.session_state[_CHOSEN]):
+        outcome = jobs.unpin(gone, permit=access.permit())
+        if not outcome.done:
+            st.toast(plain(outcome.message), icon=":material/error:")

@@ -1,0 +1,112 @@
+"""A training to go through by a slider, live, finished or recorded; and the pins it watches."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from alexnet_demo import charts, moments, pins
+from alexnet_demo.config import CLASSES
+from alexnet_demo.moments import Moment
+from alexnet_demo.pins import Pin
+from alexnet_demo.runs import Run
+
+POLL_SECONDS = 2.0
+MOMENT = "moment"  # query parameter: the step of the moment that is shown
+_FRONTEND = Path(__file__).parent / "frontend"
+
+
+def _read(name: str) -> str:
+    return (_FRONTEND / name).read_text(encoding="utf-8")
+
+
+_mount = st.components.v2.component(
+    "alexnet_demo.replay",
+    html=_read("replay.html"),
+    css=_read("replay.css"),
+    js=_read("replay.js"),
+)
+
+
+def replay(run: Run) -> None:
+    """What a run's network was like at every moment on record, brought up to date as it trains."""
+    st.subheader("Watch it learn", anchor=False)
+    st.fragment(_view, run_every=POLL_SECONDS if run.active else None)(run)
+
+
+def _view(run: Run) -> None:
+    found = moments.follow(run.moments)
+    if not found:
+        waits = "Its first moment is recorded as soon as the network is there."
+        st.caption(waits if run.active else "This run was made without recording its moments.")
+        return
+    key = f"replay {run.id}"
+    _mount(
+        data={
+            "key": run.id,
+            "step": _asked_for(),
+            "epochs": run.config.epochs,
+            "classes": list(CLASSES),
+            "colors": list(charts.CLASS_COLORS.values()),
+            "pins": [_pin(pin) for pin in pins.read(run.pins)],
+            **_records(str(run.directory), len(found), found[-1].step, run, found),
+        },
+        default={"step": None},
+        key=key,
+        on_step_change=partial(_remember, key),
+    )
+    st.caption(
+        "Drag the slider, or play: every picture, map and number is what the trainer recorded at "
+        "that moment.",
+        help="Where it looks is Grad-CAM for the likeliest class. The table's last three columns "
+        "are the length of a layer's weights, of their gradient, and how much the last step "
+        "changed them, as a share: about 0.1 % is usual, far more shakes a network up, far less "
+        "leaves it as it is.",
+    )
+
+
+def _remember(key: str) -> None:
+    """Keep the moment in the address, so that a link shows it."""
+    step = (st.session_state.get(key) or {}).get("step")
+    if isinstance(step, int):
+        st.query_params[MOMENT] = str(step)
+
+
+def _asked_for() -> int | None:
+    """The step that the address names; None for the newest."""
+    text = st.query_params.get(MOMENT, "")
+    return int(text) if text.isdecimal() and len(text) < 12 else None
+
+
+def _pin(pin: Pin) -> dict[str, str]:
+    label = "" if pin.label is None else CLASSES[pin.label]
+    src = f"data:image/png;base64,{pin.png}"
+    return {"id": pin.id, "name": pin.name, "label": label, "src": src}
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _records(
+    directory: str, count: int, last: int, _run: Run, _found: list[Moment]
+) -> dict[str, Any]:
+    """Moments and curves as the browser takes them, made anew only where a moment came in."""
+    records = [
+        {
+            **moment.to_json(),
+            "worries": moments.worries(moment),
+            "size": charts.width_name(moment.width),
+        }
+        for moment in _found
+    ]
+    return {"moments": records, "curves": _curves(_run)}
+
+
+def _curves(run: Run) -> dict[str, list[tuple[float, float]]]:
+    """Accuracy by epoch: on the pictures trained on, and on those tested on."""
+    history = run.history
+    trained = [(event["epoch"], event["accuracy"]) for event in charts.thin(history.batches)]
+    if not trained:  # a recorded run keeps no batches
+        trained = [(event["epoch"], event["train_accuracy"]) for event in history.epochs]
+    return {"train": trained, "test": [(e["epoch"], e["test_accuracy"]) for e in history.epochs]}

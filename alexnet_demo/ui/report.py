@@ -1,0 +1,74 @@
+"""A run's report to download, after its network was asked about the test pictures."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from alexnet_demo import report
+from alexnet_demo.files import sha256
+from alexnet_demo.results import kept_at
+from alexnet_demo.runs import Run
+from alexnet_demo.ui import models, surveys
+from alexnet_demo.ui.wording import plain
+
+_WANTED = "report wanted"  # session state: the run whose report is waited for
+_ABOUT = (
+    "One HTML file with settings, curves, confusion matrix, mistakes and pinned pictures. It opens "
+    "without a network and prints on A4."
+)
+
+
+def offer(run: Run) -> None:
+    """The button: it downloads the report, or has the network asked first where it was not yet."""
+    if _answered(run):
+        st.download_button(
+            "Report",
+            lambda: report.page(run, report.kept(run)),  # made when clicked
+            file_name=f"{run.id}.html",
+            mime="text/html",
+            icon=":material/description:",
+            key="download report",
+            help=_ABOUT,
+            type="primary" if st.session_state.get(_WANTED) == run.id else "secondary",
+        )
+    elif st.button(
+        "Make report",
+        icon=":material/description:",
+        key="make report",
+        help=f"{_ABOUT} First the network is asked about all test pictures.",
+        disabled=st.session_state.get(_WANTED) == run.id,
+    ):
+        st.session_state[_WANTED] = run.id
+        st.rerun()
+
+
+def wait(run: Run) -> None:
+    """How far the asking has come, once somebody wants the report."""
+    if st.session_state.get(_WANTED) != run.id or _answered(run):
+        return
+    try:
+        classifier = models.load(models.best_of(run))
+    except ValueError as error:  # CheckpointError, told without importing torch for its name
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    survey = surveys.of_test_set(classifier)
+    asked = f"Asking “{plain(run.name)}” about every test picture, for the report"
+    surveys.wait_for(survey, asked, partial(surveys.of_test_set, classifier, again=True))
+
+
+def _answered(run: Run) -> bool:
+    """Whether all is there that the report can tell: answers are kept, or no weights are."""
+    try:
+        stat = run.best.stat()
+    except OSError:
+        return True
+    return kept_at(_digest(str(run.best), (stat.st_mtime_ns, stat.st_size))).is_file()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _digest(path: str, stamp: tuple[int, int]) -> str:
+    """Of a file as it was at that time and of that size."""
+    return sha256(Path(path))

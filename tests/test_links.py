@@ -1,0 +1,50 @@
+"""A page's address: read on opening, written as its reader goes on."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from alexnet_demo.ui import links
+
+
+def page() -> None:
+    import streamlit as st
+
+    from alexnet_demo.ui import links
+
+    if "opened" not in st.session_state:
+        st.session_state["opened"] = True
+        links.read("layer", "picture")
+    links.keep("layer", st.session_state.setdefault("chosen", links.kept("layer")))
+    st.write(links.kept("picture"))
+
+
+def test_what_a_link_says_is_kept_and_written() -> None:
+    at = AppTest.from_function(page, default_timeout=30)
+    at.query_params["layer"] = "conv3"
+    at.query_params["picture"] = "17"
+    at.query_params["other"] = "stays"
+    at.run()
+    assert at.session_state["chosen"] == "conv3"
+    assert at.markdown[0].value == "17"
+    at.session_state["chosen"] = "conv4"
+    at.run()
+    assert at.query_params["layer"] == "conv4"
+    at.session_state["chosen"] = ""
+    at.run()
+    assert "layer" not in at.query_params
+    assert at.query_params["other"] == "stays"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("17", 17),
+        ("007", 7),
+        *((text, None) for text in ("", "18", "-1", "1.5", "٣", "²", "1e1", " 1", "9" * 5000)),
+    ],
+)
+def test_a_number_in_an_address_is_a_number_or_none(text: str, number: int | None) -> None:
+    assert links.whole(text, 18) == number

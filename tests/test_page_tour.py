@@ -1,0 +1,147 @@
+"""The tour: its stops exist, its facts hold for the network that ships, its bar leads on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from alexnet_demo import config
+from alexnet_demo.config import CLASSES, RECIPES, ROOT
+from alexnet_demo.data import load_split
+from alexnet_demo.predict import Classifier
+from alexnet_demo.ui import architecture, results, sources, teaching, tour, training_form
+from alexnet_demo.ui.navigation import ARCHITECTURE, PREDICT, RESULTS, TRAIN
+
+PAGE = str(ROOT / tour.TOUR)
+
+LAYERS = [layer.name for layer in architecture.measure(architecture.DEMO).layers]
+KNOWN: dict[str, dict[str, Collection[str]]] = {
+    TRAIN: {"recipe": RECIPES},
+    ARCHITECTURE: {"layer": LAYERS, "view": ("In numbers", "Weights", "Output", "One unit")},
+    PREDICT: {"source": sources.SOURCES},
+    RESULTS: {"show": results.VIEWS},
+}
+"""What pages read of their addresses, with the values they have."""
+
+
+def words(at: AppTest) -> str:
+    return "\n".join(element.value for element in [*at.markdown, *at.subheader])
+
+
+def at_stop(stop: str) -> AppTest:
+    at = AppTest.from_file(str(ROOT / TRAIN), default_timeout=60)
+    at.query_params["tour"] = stop
+    at.run()
+    assert not at.exception
+    return at
+
+
+def test_the_page_lists_every_stop_with_its_question(runs_dir):
+    at = AppTest.from_file(PAGE, default_timeout=20).run()
+    assert not at.exception
+    for number, stop in enumerate(tour.STOPS, 1):
+        assert f"{number}. {stop.title}" in words(at)
+        assert stop.task in words(at) and stop.answer in words(at)
+        assert stop.question in [expander.label for expander in at.expander]
+
+
+def test_every_stop_leads_to_a_state_that_its_page_has():
+    for stop in tour.STOPS:
+        assert (ROOT / stop.script).is_file()
+    for stop in tour.STOPS:
+        assert (ROOT / stop.script).is_file()
+        for name, value in stop.state.items():
+            assert name not in KNOWN[stop.script] or value in KNOWN[stop.script][name]
+
+
+def test_the_bar_says_what_to_do_and_a_page_without_a_stop_has_none(runs_dir):
+    at = at_stop("6")
+    assert "Stop 6 of 10: Start a training" in words(at)
+    assert tour.STOPS[5].task in words(at) and tour.STOPS[5].answer in words(at)
+    assert "Stop" not in words(at_stop("11"))
+
+
+def test_stops_are_read_from_an_address_with_care():
+    assert (tour.stop_at("1"), tour.stop_at("10")) == (1, 10)
+    for nonsense in ("11", "0", "-1", "²", "1.5", "x", "9" * 5000, ""):
+        assert tour.stop_at(nonsense) is None
+
+
+# ------------------------------------------------------------------ facts in the texts
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Classifier:
+    path = ROOT / "weights" / config.SHIPPED_WEIGHTS
+    if not path.is_file():
+        pytest.skip("this copy has no shipped network")
+    return Classifier.load(path)
+
+
+def said(classifier: Classifier, number: int) -> tuple[str, str]:
+    """What a test picture is labelled, and what the network takes it for."""
+    split = load_split(train=False)
+    answer = classifier.probabilities(split.images[number : number + 1].numpy())[0]
+    return CLASSES[int(split.labels[number])], CLASSES[int(np.argmax(answer))]
+
+
+def test_the_pictures_are_what_the_tour_says(shipped: Classifier):
+    assert said(shipped, 17)[0] == "Coat"
+    assert said(shipped, 3531) == ("T-shirt/top", "Dress")
+    assert said(shipped, 5806) == ("Shirt", "T-shirt/top")
+
+
+def test_every_twelfth_filter_of_conv1_is_nearly_the_same(shipped: Classifier):
+    weight = shipped.model.net.get_submodule("conv1").weight
+    assert isinstance(weight, torch.Tensor)
+    alike = np.corrcoef(weight.detach().float().flatten(1).numpy())
+    for number, later in pairwise((5, 17, 29, 41)):
+        assert alike[number, later] > 0.99
+    assert min(alike[n, n + 12] for n in range(84)) > 0.95
+    deeper = shipped.model.net.get_submodule("conv2").weight
+    assert isinstance(deeper, torch.Tensor)
+    assert np.corrcoef(deeper.detach().float().flatten(1).numpy()[::32])[0, 1:].min() < 0.9
+
+
+def test_shirts_and_t_shirts_are_the_pair_most_mixed_up():
+    card = (ROOT / "weights" / "README.md").read_text(encoding="utf-8")
+    line = re.search(r"Most often mistaken: (.*)", card)
+    assert line
+    first, second, *_ = line[1].split("; ")
+    assert first.startswith("T-shirt/top for Shirt") and second.startswith("Shirt for T-shirt/top")
+
+
+def test_the_numbers_of_layers_are_the_measured_ones():
+    summary = architecture.measure(architecture.DEMO)
+    conv1, conv3, conv5 = (summary[name] for name in ("conv1", "conv3", "conv5"))
+    answers = {stop.title: stop.answer for stop in tour.STOPS}
+    unit, maps = answers["One unit's sum"], answers["A feature map"]
+    assert f"{conv1.macs:,}" in unit and f"{conv1.params:,}" in unit
+    for layer in (conv1, conv5):
+        assert f"{layer.receptive_field}×{layer.receptive_field}" in maps
+    assert conv3.output_shape[1:] == conv5.output_shape[1:] == (12, 12) and "12×12" in maps
+    assert conv1.output_shape[1:] == (54, 54) and "54×54" in maps
+
+
+# ------------------------------------------------------------------ explanations
+
+
+def test_every_topic_is_short_and_shown_somewhere():
+    for topic, text in teaching.TOPICS.items():
+        sentences = re.findall(r"[.?!](?=\s|$)", text)
+        assert 2 <= len(sentences) <= 6, topic
+    scripts = [*(ROOT / "pages").glob("*.py"), *(ROOT / "alexnet_demo" / "ui").glob("*.py")]
+    elsewhere = "".join(p.read_text(encoding="utf-8") for p in scripts if p.stem != "teaching")
+    for topic in teaching.TOPICS:
+        assert f'"{topic}"' in elsewhere, f"nobody can read about {topic}"
+
+
+def test_what_pages_ask_to_be_explained_is_there():
+    assert {*training_form.EXPLAINED, *results.EXPLAINED.values()} <= set(teaching.TOPICS)
+    assert set(results.EXPLAINED) <= set(results.VIEWS)

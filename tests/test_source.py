@@ -1,0 +1,84 @@
+"""Pieces of the package's source: what a piece uses, and how all of it is put together."""
+
+from __future__ import annotations
+
+from alexnet_demo.source import Copied, import_block, module, names_from_outside, read
+
+SCRIPT = '''"""A script."""
+
+from torch import Tensor
+
+from alexnet_demo.synthetic import lit, shaded
+from alexnet_demo.warp import Bend
+
+MOST = Bend(turn=3)
+
+
+def light(images: Tensor) -> Tensor:
+    return {calls}
+'''
+
+
+def test_only_what_comes_from_outside_counts() -> None:
+    """Neither a local name, nor a parameter, nor an attribute."""
+    piece = (
+        "def f(line, x: Tensor = SIDE):\n"
+        "    seams = x.flip(-1)\n"
+        "    def g():\n        return seams + blur(line)\n"
+        "    return [pad(part) for part in g()]\n"
+    )
+    assert names_from_outside(piece) == {"Tensor", "SIDE", "blur", "pad"}
+
+
+def test_a_definition_has_its_comment_and_its_words() -> None:
+    text = (
+        "A = 1\n\n# Why.\nB, C = 1, 2  # what\n# ---- section\n"
+        'D = 3\n"""Words."""\n\n\n@cache\ndef f():\n    pass\n'
+    )
+    source = read(text)
+    pieces = {name: source.lines(*span) for name, span in source.definitions.items()}
+    assert pieces["B"] == pieces["C"] == "# Why.\nB, C = 1, 2  # what"
+    assert pieces["D"] == 'D = 3\n"""Words."""'
+    assert pieces["f"] == "@cache\ndef f():\n    pass"
+
+
+def test_what_is_used_comes_along_and_nothing_else() -> None:
+    copied = Copied(read(SCRIPT.format(calls="lit(images)")))
+    assert copied.needed["synthetic"] == {"lit"}
+    assert copied.needed["warp"] == {"Bend", "points"}
+    assert copied.needed["dice"] == {"Dice", "each2", "each"}
+    assert ("torch", "Tensor") in copied.imports and ("torch", "") in copied.imports
+    assert ("dataclasses", "dataclass") in copied.imports
+    text = copied.functions()
+    assert text.index("class Dice") < text.index("def lit")
+    compile(text, "copied", "exec")
+
+
+def test_names_behind_a_modules_lose_it() -> None:
+    copied = Copied(read(SCRIPT.format(calls="shaded(images)")))
+    assert copied.needed["linework"] == {"SHADE"}
+    assert "linework." in module("synthetic").text
+    assert "linework." not in copied.functions()
+    assert "\nSHADE = 100" in "\n" + copied.functions()
+
+
+def test_imports_are_sorted_as_ruff_does() -> None:
+    found = import_block(
+        {
+            *(("torch", ""), ("torch", "nn"), ("torch", "Tensor"), ("math", "")),
+            *(("collections", "OrderedDict"), ("zlib", ""), ("itertools", "pairwise")),
+            *(("torch.nn.functional", "a_rather_long_name_" + letter * 12) for letter in "abc"),
+        }
+    )
+    assert found == [
+        "import math",
+        "import zlib",
+        "from collections import OrderedDict",
+        "from itertools import pairwise",
+        "",
+        "import torch",
+        "from torch import Tensor, nn",
+        "from torch.nn.functional import (",
+        *(f"    a_rather_long_name_{letter * 12}," for letter in "abc"),
+        ")",
+    ]

@@ -1,0 +1,31 @@
+"""Names and notes of others: seen as they are, and never more than text."""
+
+from __future__ import annotations
+
+import pytest
+
+from alexnet_demo.text import no_formula, one_line, readable
+
+
+@pytest.mark.parametrize(
+    ("cell", "safe"),
+    [
+        ("=1+1", "'=1+1"),
+        (" \x00=1+1", "' \x00=1+1"),
+        ("＝1+1", "'＝1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\tx", "'\tx"),
+        ("\nx", "'\nx"),
+        ("", ""),
+        (" a shoe=1", " a shoe=1"),
+    ],
+)
+def test_no_cell_is_a_formula(cell: str, safe: str) -> None:
+    assert no_formula(cell) == safe
+
+
+def test_what_cannot_be_seen_is_left_out_and_emoji_stay_whole() -> None:
+    assert one_line("a\x00b\x1b[1m \u202egnp.exe\n c") == "a b [1m gnp.exe c"
+    assert readable("one\n\ttwo\ud800") == "one\n\ttwo"
+    assert one_line("👩‍👩‍👧 é 衣") == "👩‍👩‍👧 é 衣"
+    assert readable({"name": 1}) == readable(None) == one_line(7) == ""

@@ -25,6 +25,8 @@ shown = asked_for or current_run()
 
 if not access.controls():
     access.explain()
+    if not shown:
+        st.write("Nothing has been trained here yet. Predict has the network that comes along.")
 elif asked_for is None and form_wanted(shown):
     if shown and shown.resumable:
         waiting_run(shown)

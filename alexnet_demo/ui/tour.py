@@ -63,12 +63,12 @@ STOPS = (
         ARCHITECTURE,
         "Below the diagram are the 96 filters of conv1, 11×11 weights each. Look for those that "
         "are light on one side and dark on the other: they answer to edges of that direction. "
-        "Under *Beside it*, choose the untrained network to see what they began as.",
-        "Compare filters 5, 17, 29 and 41, each twelve after the one before. What do you see?",
-        "They are nearly the same. The network that ships was *grown*: its training began at an "
-        "eighth of the width, with 12 filters in conv1. Each time it was widened every filter was "
-        "copied, and training has hardly moved these copies apart. In later layers they have "
-        "become more different.",
+        "Under *Beside it*, choose the untrained network to see filters before any training.",
+        "Some come again and again. How many different ones are there?",
+        "Twelve, each about eight times. The network that ships was *grown*: its training began "
+        "at an eighth of the width, with 12 filters in conv1. Each time it was widened every "
+        "filter was copied, and training has hardly moved these copies apart. In later layers "
+        "they have become more different.",
         {"layer": "conv1", "view": "Weights"},
     ),
     Stop(
@@ -87,8 +87,8 @@ STOPS = (
         "One unit's sum",
         ARCHITECTURE,
         "One number of one feature map, worked out: the pixels under the filter, times its "
-        "weights, added up, plus a bias. Change row and column to move the filter over the "
-        "picture.",
+        "weights, added up, plus a bias. Choose another cell of the map to move the filter over "
+        "the picture.",
         "How many multiplications is that, and how many for all of conv1?",
         "11 · 11 = 121 for one unit. There are 96 · 54 · 54 = 279,936 units, which makes "
         "33,872,256, yet only 96 · 121 + 96 = 11,712 parameters: the same filter is used at every "
@@ -110,14 +110,14 @@ STOPS = (
     Stop(
         "Watch it learn",
         TRAIN,
-        "A training on record. Move the time slider from the first moment to the last, and watch "
-        "the curves, and how the answers for single pictures change with them.",
-        "How many filters has conv1 at the first moment, and how many at the last? What do the "
-        "test pictures lose when the network is widened?",
-        "12 at first and 96 in the end: the network is widened three times, each time to twice as "
-        "much. Every filter is copied and what the next layer takes from it is divided among the "
-        "copies, so that nothing is lost: the wider network gives the same answers and goes on "
-        "learning from there.",
+        "A training on record, with ten pictures pinned. Press play, or move the slider from the "
+        "first moment to the last, and watch the bars below the pictures.",
+        "Which picture leaves it undecided the longest, and what do all answers have in common at "
+        "the very first moment?",
+        "Test picture 6, a coat: up to the third epoch it is taken for a shirt again and again, "
+        "while the drawn trouser and the drawn dress are known within the first. At the first "
+        "moment all pictures get the same answer, and none a sure one: with random weights they "
+        "look alike to the network.",
         {"watch": "best-watched"},
     ),
     Stop(
@@ -239,9 +239,9 @@ def _opening() -> None:
     with st.expander("With a class", icon=":material/groups:"):
         st.markdown(
             "- **Each at their own pace, or together.** Everyone who opens this server has a "
-            "drawing and a place in the tour of their own. The training is shared: one at a time "
-            "runs on this machine, so let one person start it at stop 6; it shows on everyone's "
-            "Train page, and whoever may start one can pause or stop it.\n"
+            "drawing and a place in the tour of their own. Trainings are shared: one runs at a "
+            "time, others wait in line, and all show on everyone's Train page. So let one person "
+            "start one at stop 6.\n"
             "- **Send a state.** The address in the browser holds what you see: the stop, the "
             "layer, the test picture, the settings of a training. Copy it from there.\n"
             "- **Before the lesson**, open Results once. The network is then asked about all "

@@ -15,8 +15,8 @@ from playwright.sync_api import Page, sync_playwright
 FOLDER = Path(__file__).parent / "images"
 SHOTS = (
     ("home-light", "", "light", 1280, 720),
-    ("train-light", "Train", "light", 1280, 1620),
-    ("train-dark", "Train", "dark", 1280, 1620),
+    ("train-light", "Train", "light", 1280, 1100),
+    ("train-dark", "Train", "dark", 1280, 1100),
     ("watch-light", "Train?watch=best-watched&moment=312", "light", 1280, 1700),
     ("architecture-light", "Architecture", "light", 1280, 1480),
     ("predict-light", "Predict", "light", 1280, 1360),
@@ -70,6 +70,9 @@ def main(url: str = "http://localhost:8501") -> None:
             if path == "Predict":
                 draw(page)
                 page.wait_for_timeout(4_000)
+            if path == "Train":
+                page.locator(".live-plot").first.scroll_into_view_if_needed()
+                page.wait_for_timeout(2_000)
             if name.startswith("inside"):
                 look_inside(page)
                 page.wait_for_timeout(4_000)

@@ -19,10 +19,10 @@ def test_sessions_that_come_at_once_share_one_network(
 ) -> None:
     loads, load = [], Classifier.load
 
-    def slowly(path: Path, device: str = "cpu") -> Classifier:
+    def slowly(path: Path, *device: str) -> Classifier:
         loads.append(path)
         time.sleep(0.3)
-        return load(path, device)
+        return load(path, *device)
 
     monkeypatch.setattr(Classifier, "load", slowly)
     models._from_file.clear()

@@ -58,11 +58,18 @@ function saver(format, name) {
   return { name: title, title, icon: { svg }, click };
 }
 
-// Zoom and pan only where there is something to see closer.
+// Zoom and pan only where there is something to see closer. Made once: with other buttons, equal as
+// they may look, Plotly would draw all anew and forget the zoom.
+const made = new Map();
+
 function buttons({ name, zoom }) {
-  const savers = [saver("PNG", name), saver("SVG", name)];
-  if (!zoom) return [savers];
-  return [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"], savers];
+  const key = `${name} ${zoom}`;
+  if (!made.has(key)) {
+    const savers = [saver("PNG", name), saver("SVG", name)];
+    const closer = [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
+    made.set(key, [...(zoom ? closer : []), savers]);
+  }
+  return made.get(key);
 }
 
 export default function ({ data, parentElement }) {

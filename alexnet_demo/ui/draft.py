@@ -23,7 +23,6 @@ LINKED = tuple(
     if name not in ("recipe", "lr_scale", *OF_THE_MACHINE)
 )
 """Settings that the address can hold, beside the recipe."""
-_ADDRESS = "training address"  # session state: what the address says, as it was last heeded
 _GREATEST = 2**53 - 1  # of the whole numbers that a browser can count to
 _LONGEST = 200  # characters of text
 _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -35,10 +34,11 @@ def key(name: str) -> str:
 
 
 def begin() -> None:
-    """Fill the form: from a new link, else with the draft where the page is newly opened."""
-    address = _address()
-    if address and address != st.session_state.get(_ADDRESS):
-        st.session_state[_ADDRESS] = address
+    """Fill the form where it is newly opened: from a link, else with the draft.
+
+    Only then: what a browser tells of its address later may be older than what was typed since.
+    """
+    if key("recipe") not in st.session_state and (address := _address()):
         for name, value in of_link(address).items():
             st.session_state[key(name)] = value
     draft = st.session_state.get(DRAFT, TrainConfig().to_json())
@@ -133,7 +133,6 @@ def _address() -> dict[str, str]:
 
 def _write(link: dict[str, str]) -> None:
     """Let the address say this, and leave what else it says."""
-    st.session_state[_ADDRESS] = link
     before = _address()
     if link != before:
         others = {n: v for n, v in st.query_params.to_dict().items() if n not in before}

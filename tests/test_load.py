@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,15 @@ from alexnet_demo.load.crowd import Tally, listener, percentile
 from alexnet_demo.load.session import LostError, Session
 from alexnet_demo.load.truth import Asked, read
 from alexnet_demo.runs import Run
+
+
+@pytest.fixture(autouse=True)
+def _no_loop_of_others() -> Iterator[None]:
+    """In this thread Playwright's own loop runs on, once a test before has used a browser."""
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)
 
 
 @pytest.fixture(scope="module")

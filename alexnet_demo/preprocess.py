@@ -453,7 +453,7 @@ def ground_level(grey: np.ndarray) -> int:
 
 def _polarity_words(choices: Choices, polarity: Polarity) -> str:
     if choices.polarity == "keep":
-        return "Left as it is, as you chose."
+        return "Left as it is: light on dark."
     if choices.polarity == "invert":
         return "Light and dark are swapped, as you chose."
     if polarity == "invert":

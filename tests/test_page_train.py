@@ -545,7 +545,7 @@ def test_form_and_run_can_be_taken_along_as_a_script(runs_dir, measured, monkeyp
     monkeypatch.setattr(exports.st, "download_button", download_button)
     at = page()
     at.number_input(key="form epochs").set_value(3).run()
-    assert offered["As code"] == training_script(TrainConfig(epochs=3))
+    assert offered["As a script"] == training_script(TrainConfig(epochs=3))
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
     page(run=run.id)
     assert offered["As a script"] == training_script(live.as_trained(run))

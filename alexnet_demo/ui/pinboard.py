@@ -18,10 +18,11 @@ def pinboard() -> None:
     if not access.controls():
         return
     found = {pin.id: pin for pin in pins.of_next_run()}
-    with st.expander(f"Pinned pictures: {len(found)}", icon=":material/push_pin:"):
+    with st.expander("Pinned pictures", icon=":material/push_pin:"):
         st.caption(
-            "What the network says of these is recorded all through a training. Pin drawings, "
-            "photos and mistakes with the pin on Predict and Results."
+            f"What the network says of these {len(found)} is recorded all through a training, "
+            "from the next moment on also in one that runs. Pin drawings, photos and mistakes with "
+            "the pin on Predict and Results."
         )
         st.session_state[_CHOSEN] = list(found)
         st.multiselect(

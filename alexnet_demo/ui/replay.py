@@ -61,11 +61,12 @@ def _view(run: Run) -> None:
     )
     st.caption(
         "Drag the slider, or play: every picture, map and number is what the trainer recorded at "
-        "that moment.",
+        "that moment. An orange frame: taken for something else than it is.",
         help="Where it looks is Grad-CAM for the likeliest class. The table's last three columns "
         "are the length of a layer's weights, of their gradient, and how much the last step "
-        "changed them, as a share: about 0.1 % is usual, far more shakes a network up, far less "
-        "leaves it as it is.",
+        "changed them, as a share: about 0.1 % is usual, far more shakes a network up. Where the "
+        "learning rate falls, so does the change, to nearly nothing at the end. Always 0 are "
+        "channels and units that no picture stirs any more.",
     )
 
 

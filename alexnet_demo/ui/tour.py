@@ -50,7 +50,7 @@ STOPS = (
         "What the network sees",
         PREDICT,
         "Your drawing is still there (if not, draw anything). Below it, under *What the network "
-        "sees*, follow it from card to card until it has 28×28 pixels.",
+        "sees*, follow it from card to card until it is small, light and on black.",
         "Why is dark ink on white turned into light on black?",
         "Because all that the network has ever seen in training was light on black, and centred. "
         "It has no idea of its own that a drawing means the same either way round: what differs "

@@ -157,7 +157,7 @@ def training_form() -> None:
         cost_line(settings)
         if other and seconds(settings) is not None:
             st.caption("Measured beside the training that goes on: alone it will be faster.")
-        exports.script_button(settings, "As code", key="script of form")
+        exports.script_button(settings, "As a script", key="script of form")
 
 
 def _take_recipe() -> None:

@@ -50,7 +50,7 @@ def _read(name: str) -> str:
 
 _matrix = st.components.v2.component(
     "alexnet_demo.matrix",
-    html='<div class="matrix"></div>',
+    html='<div class="matrix"></div><p class="more">Swipe sideways: it goes on to the right →</p>',
     css=_read("matrix.css"),
     js=_read("matrix.js"),
 )

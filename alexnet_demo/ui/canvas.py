@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from alexnet_demo import drawing
 from alexnet_demo.drawing import DrawingError, Stroke
+from alexnet_demo.ui.assets import asset
 
 STASH = "drawing"  # session state; not a widget's key, so it outlives a switch of pages
-_FRONTEND = Path(__file__).parent / "frontend"
-
-
-def _read(name: str) -> str:
-    return (_FRONTEND / name).read_text(encoding="utf-8")
 
 
 _mount = st.components.v2.component(
     "alexnet_demo.canvas",
-    html=_read("canvas.html"),
-    css=_read("canvas.css"),
-    js=_read("canvas.js"),
+    html=asset("canvas.html"),
+    css=asset("canvas.css"),
+    js=asset("canvas.js"),
 )
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
-_FRONTEND = Path(__file__).parent / "frontend"
+from alexnet_demo.ui.assets import asset
 
 
 def frontend(name: str) -> tuple[str, str]:
     """Style and script of a component that can save what it draws."""
     style, script = (
-        "\n".join((_FRONTEND / f"{part}.{ending}").read_text("utf-8") for part in ("files", name))
-        for ending in ("css", "js")
+        "\n".join(asset(f"{part}.{ending}") for part in ("files", name)) for ending in ("css", "js")
     )
     return style, script
 

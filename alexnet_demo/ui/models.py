@@ -94,7 +94,7 @@ def best_of(run: Run) -> Option:
 
 def _of_run(run: Run, which: str, path: Path, accuracy: float | None) -> Option:
     reached = "untested" if accuracy is None else percent(accuracy)
-    name = which.replace("-", " ").replace(" 0", " ").replace(" 0", " ")
+    name = " ".join(part.lstrip("0") for part in which.split("-"))  # epoch-003 is epoch 3
     return Option(f"{run.id}/{which}", f"{run.name} · {name} · {reached}", path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,22 +12,18 @@ from alexnet_demo.config import CLASSES
 from alexnet_demo.moments import Moment
 from alexnet_demo.pins import Pin
 from alexnet_demo.runs import Run
+from alexnet_demo.ui.assets import asset
 
 POLL_SECONDS = 2.0
 MOMENT = "moment"  # query parameter: the step of the moment that is shown
 _OF = "replay of"  # session state: the run that the moment in the address belongs to
-_FRONTEND = Path(__file__).parent / "frontend"
-
-
-def _read(name: str) -> str:
-    return (_FRONTEND / name).read_text(encoding="utf-8")
 
 
 _mount = st.components.v2.component(
     "alexnet_demo.replay",
-    html=_read("replay.html"),
-    css=_read("replay.css"),
-    js=_read("replay.js"),
+    html=asset("replay.html"),
+    css=asset("replay.css"),
+    js=asset("replay.js"),
 )
 
 

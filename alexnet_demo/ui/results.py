@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.pictures import data_url, enlarge, heated, png
 from alexnet_demo.results import Results, by_class
 from alexnet_demo.ui import answers, links, models, sheet, sources, surveys
+from alexnet_demo.ui.assets import asset
 from alexnet_demo.ui.gallery import Tile, gallery
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.navigation import PREDICT
@@ -41,26 +41,21 @@ _LAYOUTS = {
     "something; how far clumps lie apart, and how wide they are, says little.",
 }
 _LINKED = "results link"  # session state: the link's picture that was opened already
-_FRONTEND = Path(__file__).parent / "frontend"
-
-
-def _read(name: str) -> str:
-    return (_FRONTEND / name).read_text(encoding="utf-8")
 
 
 _matrix = st.components.v2.component(
     "alexnet_demo.matrix",
     html='<div class="matrix"></div><p class="more">Swipe sideways: it goes on to the right →</p>',
-    css=_read("matrix.css"),
-    js=_read("matrix.js"),
+    css=asset("matrix.css"),
+    js=asset("matrix.js"),
 )
 _picture_map = st.components.v2.component(
     "alexnet_demo.map",
     html='<div class="map"><div class="legend"></div><div class="board"><canvas role="img" '
     'aria-label="Map of the test pictures"></canvas><div class="tip" hidden>'
     '<div class="picture"></div><div class="words"></div></div></div></div>',
-    css=_read("map.css"),
-    js=_read("map.js"),
+    css=asset("map.css"),
+    js=asset("map.js"),
 )
 
 

@@ -192,7 +192,7 @@ def test_an_ended_run_asks_the_cluster_nothing(dashboard: Dashboard, monkeypatch
 # ---------------------------------------------------------------------------- Ray itself
 
 
-def agents() -> dict[str, int]:
+def agents() -> dict[str, Any]:
     """Ports of a node's helpers, chosen here: Ray gives them no more than 15 s to choose some."""
     names = (
         *("metrics_agent_port", "metrics_export_port"),

@@ -219,9 +219,9 @@ def peak_memory(device: torch.device) -> int:
 def probe(settings: TrainConfig) -> dict[str, Any]:
     """Measure this machine for these settings: its devices, and a `cost.Speed` for each width."""
     device = resolve(settings.device)
-    base = _base_bytes(device)
     keep_freed_memory()
     precision = choose_precision(settings.precision, device)
+    base = _base_bytes(device)  # after the choice, which a training makes too, and which takes some
     widths = dict.fromkeys(stage.width for stage in stages(settings))
     return {
         "devices": [asdict(found) for found in available()],
@@ -269,7 +269,8 @@ def measure(
         seconds_per_image=one_step / batch,
         seconds_per_update=update,
         test_seconds_per_image=least_seconds(test, device) / batch,
-        parameter_bytes=4 * count_parameters(model) * (3 if settings.momentum else 2) + constant,
+        # Weights, gradients, momentum, and the copy of the weights that a checkpoint is written from
+        parameter_bytes=4 * count_parameters(model) * (4 if settings.momentum else 3) + constant,
         activation_bytes_per_image=per_image,
         base_bytes=base_bytes,
     )

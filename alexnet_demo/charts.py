@@ -85,8 +85,9 @@ def parameters_beside_macs(summary: Summary) -> go.Figure:
         )
     # Both halves reach equally far, with room for the figures at the ends of the bars.
     reach = 1.3 * max(abs(x) for bar in figure.data for x in bar.x)
-    style(figure, height=40 * len(layers) + 60)
-    figure.update_layout(barmode="relative", showlegend=False, bargap=0.35)
+    style(figure, height=40 * len(layers) + 80)
+    # Room above the titles for the buttons that save the figure, which a phone always shows.
+    figure.update_layout(barmode="relative", showlegend=False, bargap=0.35, margin_t=48)
     figure.update_xaxes(range=[-reach, reach], visible=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.add_vline(x=0, line_color="rgba(128,128,128,0.6)", line_width=1)

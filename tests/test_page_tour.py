@@ -69,6 +69,15 @@ def test_the_bar_says_what_to_do_and_a_page_without_a_stop_has_none(runs_dir):
     assert "Stop" not in words(at_stop("11"))
 
 
+def test_visitors_are_not_told_to_press_what_they_have_not(runs_dir, monkeypatch):
+    number = next(n for n, stop in enumerate(tour.STOPS, 1) if stop.state == {"recipe": "quick"})
+    stop = tour.STOPS[number - 1]
+    assert stop.task in words(at_stop(str(number)))
+    monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
+    told = words(at_stop(str(number)))
+    assert stop.to_visitors in told and "Start training" not in told
+
+
 def test_stops_are_read_from_an_address_with_care():
     assert (tour.stop_at("1"), tour.stop_at("10")) == (1, 10)
     for nonsense in ("11", "0", "-1", "²", "1.5", "x", "9" * 5000, ""):

@@ -14,6 +14,7 @@ HELP = (
     "What every training says of a pinned picture is recorded as it learns: see *Watch it learn* "
     "on the Train page."
 )
+_OUTCOME = "pin outcome"  # session state: of the click that this run answers
 
 
 def pin_button(pixels: np.ndarray, name: str, label: int | None = None) -> None:
@@ -38,6 +39,9 @@ def pin_button(pixels: np.ndarray, name: str, label: int | None = None) -> None:
         on_click=_pin,
         args=(picture,),
     )
+    if outcome := st.session_state.pop(_OUTCOME, None):
+        icon = ":material/push_pin:" if outcome.done else ":material/error:"
+        st.toast(plain(outcome.message), icon=icon)
 
 
 def _unused(name: str, found: tuple[Pin, ...]) -> str:
@@ -47,6 +51,4 @@ def _unused(name: str, found: tuple[Pin, ...]) -> str:
 
 
 def _pin(picture: Pin) -> None:
-    outcome = jobs.pin(picture, permit=access.permit())
-    icon = ":material/push_pin:" if outcome.done else ":material/error:"
-    st.toast(plain(outcome.message), icon=icon)
+    st.session_state[_OUTCOME] = jobs.pin(picture, permit=access.permit())

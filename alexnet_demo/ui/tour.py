@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from alexnet_demo.ui import access
 from alexnet_demo.ui.navigation import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN, link
 
 STOP = "tour"  # in an address: the number of the stop that a page is visited for
@@ -24,6 +25,7 @@ class Stop:
         question: one that can be answered by looking.
         answer: true of the network that ships (Markdown).
         state: what the page's address says.
+        to_visitors: the task for those who may not do it, on a closed server.
     """
 
     title: str
@@ -32,6 +34,12 @@ class Stop:
     question: str
     answer: str
     state: Mapping[str, str] = field(default_factory=dict)
+    to_visitors: str = ""
+
+    @property
+    def told(self) -> str:
+        """The task, as this session is told it."""
+        return self.task if access.controls() or not self.to_visitors else self.to_visitors
 
 
 STOPS = (
@@ -98,14 +106,16 @@ STOPS = (
     Stop(
         "Start a training",
         TRAIN,
-        "The form is filled for a quick look: a narrow network on a third of the pictures. The "
-        "line below the form says what it will cost on this machine. Press *Start training*, and "
-        "go on while it learns.",
+        "The form is filled for a quick look: a narrow network on a third of the pictures. (While "
+        "somebody trains already, *New training* opens it.) The line below the form says what it "
+        "will cost on this machine. Press *Start training*, and go on while it learns.",
         "The loss begins near 2.3. Why there?",
         "At first the network knows nothing and gives each of the ten classes about a tenth. The "
         "loss is −ln of the probability of the right class, and −ln 0.1 ≈ 2.30. Whatever is below "
         "has been learned.",
         {"recipe": "quick"},
+        "Here a training begins, if you are the one who runs this server; visitors look on. If one "
+        "runs now, its curves grow below. If none does, go on: the next stop has one on record.",
     ),
     Stop(
         "Watch it learn",
@@ -194,7 +204,7 @@ def bar() -> None:
                     _to(number + 1, "Next", icon, icon_right=True, here=stop.script)
                 else:
                     link(TOUR, "The end", ":material/flag:", icon_right=True)
-        st.markdown(stop.task)
+        st.markdown(stop.told)
 
 
 def _to(number: int, label: str, icon: str, *, icon_right: bool = False, here: str = "") -> None:
@@ -254,6 +264,6 @@ def _stop(number: int, stop: Stop) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader(f"{number}. {stop.title}", anchor=False, width="stretch")
             _to(number, "Go there", ":material/arrow_forward:", icon_right=True)
-        st.markdown(stop.task)
+        st.markdown(stop.told)
         with st.expander(stop.question, icon=":material/school:"):
             st.markdown(stop.answer)

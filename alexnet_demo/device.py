@@ -269,7 +269,7 @@ def measure(
         seconds_per_image=one_step / batch,
         seconds_per_update=update,
         test_seconds_per_image=least_seconds(test, device) / batch,
-        # Weights, gradients, momentum, and the copy of the weights that a checkpoint is written from
+        # Weights, gradients, momentum, and the copy of the weights that goes into a checkpoint
         parameter_bytes=4 * count_parameters(model) * (4 if settings.momentum else 3) + constant,
         activation_bytes_per_image=per_image,
         base_bytes=base_bytes,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
+from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.config import CLASSES
 from alexnet_demo.ui.seen import Network, outputs
+from alexnet_demo.ui.wording import percent
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.summary import Layer
+
+_CSS = Path(__file__).parent / "frontend" / "decision.css"
 
 
 def decision(layer: Layer, network: Network, picture: np.ndarray, key: str) -> None:
@@ -20,28 +26,28 @@ def decision(layer: Layer, network: Network, picture: np.ndarray, key: str) -> N
     heat = _temperature(network, key)
     powers = (logits / heat - (logits / heat).max()).exp()
     shares = (logits / heat).softmax(0)
-    st.dataframe(
-        [
-            {"Class": name, "Logit z": z, "exp((z − max)/T)": power, "Probability": share}
-            for name, z, power, share in zip(
-                CLASSES, logits.tolist(), powers.tolist(), shares.tolist(), strict=True
-            )
-        ],
-        column_config={
-            "Logit z": st.column_config.NumberColumn(format="%.2f"),
-            "exp((z − max)/T)": st.column_config.NumberColumn(format="%.4f"),
-            "Probability": st.column_config.ProgressColumn(
-                format="percent", min_value=0, max_value=1
-            ),
-        },
-        hide_index=True,
-    )
+    st.html(_CSS)
+    st.html(_table(zip(CLASSES, logits.tolist(), powers.tolist(), shares.tolist(), strict=True)))
     st.caption(
         "Softmax: each logit is divided by the temperature T and put into the exponential; each "
         f"result divided by their sum, here {float(powers.sum()):.4f}, is a probability. A high "
         "temperature makes them alike, a low one lets the greatest take all. Which is greatest "
         "never changes."
     )
+
+
+def _table(rows: Iterable[tuple[str, float, float, float]]) -> str:
+    """A row for each class: its name, logit, exponential and probability."""
+    heads = ("Class", "Logit z", "exp((z\u00a0−\u00a0max)/T)", "Probability")
+    head = "".join(f'<th scope="col">{words}</th>' for words in heads) + '<td class="share"></td>'
+    body = "".join(
+        f'<tr><th scope="row">{name}</th><td>{z:.2f}</td><td>{power:.4f}</td>'
+        f'<td>{percent(share)}</td><td class="share"><div class="track"><div class="bar" '
+        f'style="width:{100 * share:.2f}%;background:{CLASS_COLORS[name]}"></div></div></td></tr>'
+        for name, z, power, share in rows
+    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="decision">{table}</div>'
 
 
 def _temperature(network: Network, key: str) -> float:

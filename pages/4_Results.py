@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alexnet_demo.ui import models, results
 from alexnet_demo.ui.shell import page
+from alexnet_demo.ui.surveyed import surveyed
 from alexnet_demo.ui.teaching import explain
 
 page(
@@ -13,7 +14,7 @@ page(
 )
 if chosen := models.beside(results.choose):
     classifier, view = chosen
-    if seen := results.surveyed(classifier):
+    if seen := surveyed(models.chosen(), classifier):
         results.totals(seen)
         if view in results.EXPLAINED:
             explain(results.EXPLAINED[view])

@@ -36,7 +36,8 @@ from alexnet_demo.results import Results
 from alexnet_demo.runs import Run, get_run, list_runs
 from alexnet_demo.text import no_formula, one_line, readable
 from alexnet_demo.ui.answers import as_csv
-from alexnet_demo.ui.results import _cell, _numbers
+from alexnet_demo.ui.picture_map import _numbers
+from alexnet_demo.ui.results import _cell
 from alexnet_demo.ui.runs_table import _row, metrics_csv, metrics_json
 from alexnet_demo.ui.wording import plain
 

@@ -23,6 +23,7 @@ from alexnet_demo.data import load_split
 from alexnet_demo.results import Results
 from alexnet_demo.runs import Run
 from alexnet_demo.ui import results as page
+from alexnet_demo.ui import test_pictures
 from alexnet_demo.ui.teaching import TOPICS
 from alexnet_demo.ui.wording import percent
 
@@ -261,10 +262,10 @@ def progress(app: AppTest) -> str:
 def test_more_pictures_are_shown_on_demand(app: AppTest, found: Results):
     look_at(app, "Mistakes")
     (more,) = (b for b in app.button if b.label.startswith("Show more"))
-    left = len(found.mistakes()) - page.PAGE
+    left = len(found.mistakes()) - test_pictures.PAGE
     assert more.label == f"Show more ({left:,} left)"
     more.click().run()
-    assert any(b.label == f"Show more ({left - page.PAGE:,} left)" for b in app.button)
+    assert any(b.label == f"Show more ({left - test_pictures.PAGE:,} left)" for b in app.button)
 
 
 def test_two_models_are_compared(app: AppTest, found: Results, runs_dir: Path, tiny_model):

@@ -207,6 +207,12 @@ def bar() -> None:
         st.markdown(stop.told)
 
 
+def remind() -> None:
+    """In a panel that covers the bar: the task once more."""
+    if number := stop_at(st.query_params.get(STOP, "")):
+        st.caption(f":material/tour: {STOPS[number - 1].told}")
+
+
 def _to(number: int, label: str, icon: str, *, icon_right: bool = False, here: str = "") -> None:
     """A link to a stop.
 

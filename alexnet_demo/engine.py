@@ -1,7 +1,8 @@
 """The network on its device, and the step that trains it: no files, no events, no clock.
 
 What is random in a step comes from the seed and the step's number, so that a training goes on from
-any checkpoint as if nothing had happened, and on any number of processes alike but for dropout.
+any checkpoint as if nothing had happened, and on any number of processes alike but for dropout and
+for batch normalisation, which takes each process's share of a batch for itself.
 """
 
 from __future__ import annotations
@@ -149,6 +150,18 @@ class Engine:
         confusion = torch.bincount(y * size + logits.argmax(1), minlength=size**2)
         # Whole numbers, which float32 holds exactly up to 16 million; MPS has no float64.
         return result, confusion.view(size, size).float() * (weight > 0)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Let all processes test and save the same network.
+
+        In training each normalises by its own share of a batch, and goes on from what the first
+        one has seen so far; here the mean of all takes its place.
+        """
+        if self.team.size > 1:
+            for seen in self.model.buffers():
+                if seen.is_floating_point():
+                    self.team.sum(seen).div_(self.team.size)
 
     def _result(
         self, loss: Tensor, logits: Tensor, labels: Tensor, weight: float, count: int

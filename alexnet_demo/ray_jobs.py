@@ -4,7 +4,8 @@ Imports neither torch nor ray: a web server needs no more than the cluster's add
 ``ALEXNET_DEMO_RAY``, such as ``http://head:8265``. A run there is a Ray job that runs `ray_driver`;
 its directory lies on storage that all nodes see, and is all that trainer and pages share, as ever.
 Only one thing is asked of Ray: whether the job is alive, since no process of another machine can be
-looked at from here, and nobody writes while a run waits for a node.
+looked at from here, and nobody writes while a run waits for a node. Only this server's own cluster
+is asked: a run directory may come from elsewhere, and name any address.
 """
 
 from __future__ import annotations
@@ -15,18 +16,20 @@ import secrets
 import shlex
 import time
 from dataclasses import dataclass
+from http.client import HTTPException
 from threading import Lock
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from alexnet_demo import config
 
 START_SECONDS, ASK_SECONDS = 8.0, 3.0  # to wait for an answer; less than for a lock of `jobs`
 FRESH_SECONDS = 2.0
-"""An answer is good for so long."""
-SILENCE_SECONDS = 60.0
-"""A cluster that does not answer is taken to be as it was for so long."""
+"""An answer is good for so long, and a cluster that gave none is left alone for so long."""
+SILENCE_SECONDS, SILENT_SECONDS = 60.0, 30.0
+"""A cluster that does not answer is taken to be as it was for so long, then seldom asked."""
 NOT_ENDED = ("PENDING", "RUNNING")
 
 Job = dict[str, Any]
@@ -79,52 +82,75 @@ def stop(job: Job) -> None:
     Raises:
         OSError: when the cluster cannot be reached.
     """
-    _call(f"{job['address']}/api/jobs/{job['ray']}/stop", {}, START_SECONDS)
+    _call(f"{job['address']}/api/jobs/{quote(job['ray'], safe='')}/stop", {}, START_SECONDS)
     with _lock:
         _answers[job["ray"]] = _Answer(False, time.monotonic(), ended=True)
 
 
 @dataclass
 class _Answer:
-    """Whether a job was alive, and when that was asked; ``ended`` once the cluster said so."""
+    """Whether a job was alive when the cluster last answered; ``ended`` once it said so."""
 
     alive: bool
     answered: float
-    asked: float = 0.0
+    good_until: float = 0.0
     ended: bool = False
 
 
 _answers: dict[str, _Answer] = {}
 _lock = Lock()
+_quiet_until = 0.0  # the cluster gave no answer: no page waits for the next one before
 
 
 def alive(job: Job) -> bool:
-    """Whether a job waits or runs, by the newest answer that the cluster gave."""
-    if own().get("ray") == job["ray"]:
+    """Whether a job of this server's cluster waits or runs, by the newest answer that it gave."""
+    name = job.get("ray")
+    if not isinstance(name, str) or not address():
+        return False
+    if own().get("ray") == name:
         return True
+    if job.get("address") != address():
+        return False
     with _lock:
-        now, known = time.monotonic(), _answers.get(job["ray"])
-        if known and (known.ended or now - known.asked < FRESH_SECONDS):
-            return known.alive
-        known = known or _Answer(True, now)
-        known.asked = now
-        _answers[job["ray"]] = known
+        now = time.monotonic()
+        known = _answers.setdefault(name, _Answer(True, now))
+        to_ask = not known.ended and now >= max(known.good_until, _quiet_until)
+        if to_ask:
+            known.good_until = now + ASK_SECONDS  # nobody else asks meanwhile
+    if to_ask:
+        _ask(name, known)
+    return known.alive and time.monotonic() - known.answered < SILENCE_SECONDS
+
+
+def _ask(name: str, known: _Answer) -> None:
+    """Ask the cluster about a job, and note what it says."""
+    global _quiet_until
     try:
-        told = _call(f"{job['address']}/api/jobs/{job['ray']}", None, ASK_SECONDS)
-        known.alive, known.answered = told.get("status") in NOT_ENDED, time.monotonic()
+        told = _call(f"{address()}/api/jobs/{quote(name, safe='')}", None, ASK_SECONDS)
+        known.alive = told.get("status") in NOT_ENDED
         known.ended = not known.alive
     except HTTPError as error:
         known.ended = error.code == 404  # the cluster was begun anew, and knows nothing of it
         known.alive = not known.ended
-    except (OSError, ValueError):
-        known.alive = now - known.answered < SILENCE_SECONDS
-    return known.alive
+    except OSError:
+        long = time.monotonic() - known.answered > SILENCE_SECONDS
+        _quiet_until = time.monotonic() + (SILENT_SECONDS if long else FRESH_SECONDS)
+        return
+    known.answered = time.monotonic()
+    known.good_until = known.answered + FRESH_SECONDS
 
 
 def _call(url: str, body: dict[str, Any] | None, timeout: float) -> dict[str, Any]:
-    """POST a JSON object, or GET without one; the JSON object that comes back."""
+    """POST a JSON object, or GET without one; the JSON object that comes back.
+
+    Raises:
+        OSError: when there is no answer, or none that makes sense.
+    """
     data = None if body is None else json.dumps(body).encode()
-    request = Request(url, data, {"Content-Type": "application/json"})
-    with urlopen(request, timeout=timeout) as answer:
-        told = json.loads(answer.read())
+    try:
+        request = Request(url, data, {"Content-Type": "application/json"})
+        with urlopen(request, timeout=timeout) as answer:
+            told = json.loads(answer.read())
+    except (HTTPException, ValueError) as error:
+        raise OSError(f"no answer of a Ray dashboard ({type(error).__name__})") from error
     return told if isinstance(told, dict) else {}

@@ -227,7 +227,7 @@ class Run:
     @property
     def on_ray(self) -> bool:
         """Whether a cluster trains it, see `ray_jobs`, or trained it last."""
-        return "ray" in self._job
+        return isinstance(self._job.get("ray"), str)
 
     @property
     def active(self) -> bool:

@@ -53,12 +53,14 @@ class Team:
     def share(self, count: int) -> tuple[slice, float]:
         """This process's part of a batch of ``count``, and the weight of its mean loss.
 
-        The average of the weighted mean losses over the team is the mean loss of the batch. Every
-        process must take part in it: one for which nothing is left gets a sample of weight 0.
+        Every so many samples, since a batch has its drawings first: so all kinds of pictures are
+        in each part, and its normalisations see them. The average of the weighted mean losses over
+        the team is the mean loss of the batch. Every process must take part in it: one for which
+        nothing is left gets a sample of weight 0.
         """
-        start, end = (count * rank // self.size for rank in (self.rank, self.rank + 1))
-        part = slice(start, end) if end > start else slice(0, 1)
-        return part, (end - start) * self.size / count
+        own = len(range(self.rank, count, self.size))
+        part = slice(self.rank, None, self.size) if own else slice(0, 1)
+        return part, own * self.size / count
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum over the team of a tensor on the training's device, which it overwrites."""
@@ -102,6 +104,7 @@ def assembled() -> Iterator[Team]:
     distributed.init_process_group(backend, timeout=SILENCE)
     try:
         yield Team(distributed.get_rank(), size, local_rank)
+        distributed.barrier()  # one that left early would end those that still write
     finally:
         distributed.destroy_process_group()
 

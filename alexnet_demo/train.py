@@ -270,6 +270,7 @@ class Trainer:
 
     def evaluate(self) -> tuple[float, float, list[list[int]]]:
         """Mean loss, accuracy and confusion matrix on the test images, without dropout."""
+        self.engine.settle()
         tally, told = Tally(self.engine), time.monotonic()
         confusion = torch.zeros(len(CLASSES), len(CLASSES), device=self.engine.device)
         total, size = len(self.test_data), self.config.batch_size
@@ -341,6 +342,7 @@ class Trainer:
             TrainError: when the weights are no longer finite, or nothing can be written.
         """
         self._saved_at = time.monotonic()
+        self.engine.settle()
         if not self.team.leads:  # all hold the same
             return
         engine = self.engine

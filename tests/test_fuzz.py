@@ -244,7 +244,11 @@ lines = st.one_of(
     st.just(b"[" * 100_000),
 )
 label_files = st.one_of(mixed({"name": "first", "note": "of many"}), odd_values)
-job_files = st.one_of(mixed({"pid": 1, "started": 1.0, "marks": 0}), odd_values)
+job_files = st.one_of(
+    mixed({"pid": 1, "started": 1.0, "marks": 0}),
+    mixed({"ray": "job", "address": "http://127.0.0.1:9", "marks": 0}),
+    odd_values,
+)
 config_files = st.one_of(mixed(config.TrainConfig.from_recipe("fast").to_json()), odd_values)
 
 

@@ -23,8 +23,8 @@ from conftest import wait_for
 from alexnet_demo import jobs, queue, ray_jobs
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import EventWriter
-from alexnet_demo.files import read_json
-from alexnet_demo.runs import Run, get_run, list_runs, register
+from alexnet_demo.files import read_json, write_json
+from alexnet_demo.runs import Run, current_run, get_run, list_runs, register
 
 LONG = TrainConfig(
     epochs=500,
@@ -86,6 +86,7 @@ def dashboard(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashb
     served = Dashboard()
     monkeypatch.setenv("ALEXNET_DEMO_RAY", served.url + "/")
     monkeypatch.setattr(ray_jobs, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(ray_jobs, "_quiet_until", 0.0)
     yield served
     served.end()
 
@@ -166,6 +167,61 @@ def test_a_silent_cluster_is_believed_for_a_while(dashboard: Dashboard, monkeypa
     assert run.state == "queued"
     monkeypatch.setattr(ray_jobs, "SILENCE_SECONDS", 0.0)
     assert run.state == "failed"
+
+
+def test_a_silent_cluster_is_waited_for_once_by_all_pages(dashboard: Dashboard, monkeypatch):
+    runs = [started() for _ in range(3)]
+    monkeypatch.setattr(ray_jobs, "FRESH_SECONDS", 2.0)
+    asked = []
+
+    def silent(url: str, *_: object) -> None:
+        asked.append(url)
+        raise TimeoutError
+
+    monkeypatch.setattr(ray_jobs, "_call", silent)
+    assert [run.state for _ in range(3) for run in runs] == ["queued"] * 9
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"SSH-2.0\r\n", b"HTTP/1.0 200 OK\r\n\r\n[", b"HTTP/1.0 200"]
+)
+def test_what_is_no_dashboard_is_a_silent_cluster(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch, answer: bytes
+):
+    run = started()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    peer, _ = server.accept()
+                    with peer:
+                        peer.recv(4096)
+                        peer.sendall(answer)
+
+        Thread(target=serve, daemon=True).start()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("ALEXNET_DEMO_RAY", address)
+        write_json(run.directory / "job.json", {**job_of(run), "address": address})
+        assert run.state == "queued"
+        outcome = jobs.start(LONG)
+        assert not outcome.done and "does not take it" in outcome.message
+        assert not jobs.cancel(run).done
+
+
+def test_no_address_that_a_run_names_is_asked_but_the_own_cluster(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+):
+    run = started()
+    monkeypatch.setattr(ray_jobs, "_call", lambda *_: pytest.fail("asked"))
+    for address in ("http://127.0.0.1:9", "file:///etc", "", None, ["x"]):
+        write_json(run.directory / "job.json", {"ray": "secret", "address": address})
+        assert run.state == "failed"
+    monkeypatch.delenv("ALEXNET_DEMO_RAY")
+    for job in ({"ray": "x"}, {"ray": "x", "address": ""}, {"ray": ["x"], "address": "y"}):
+        write_json(run.directory / "job.json", job)
+        assert run.state == "failed" and current_run()
 
 
 def test_a_cluster_that_cannot_be_reached_is_said_and_leaves_nothing(runs_dir, monkeypatch):

@@ -19,7 +19,10 @@ from test_train import TINY
 
 from alexnet_demo import checkpoint
 from alexnet_demo.config import ROOT
+from alexnet_demo.data import load_split
+from alexnet_demo.preprocess import to_input
 from alexnet_demo.runs import Run
+from alexnet_demo.team import Team
 
 # 75 images in batches of 15: shares of 7 and 8, and every process in every step. Dropout is the one
 # thing that differs from process to process.
@@ -89,6 +92,31 @@ def test_two_processes_give_the_curve_of_one_and_one_goes_on_from_them(
     ours, theirs = (checkpoint.load(Run(d).last)[0] for d in (directory, alone[0]))
     for name, tensor in theirs.items():
         torch.testing.assert_close(ours[name], tensor, rtol=1e-2, atol=1e-4)
+
+
+def test_normalisations_of_all_processes_go_into_what_is_tested_and_saved(runs_dir: Path):
+    directory = runs_dir / "normalised"
+    settings = {"norm": True, "drawings": 0.4, "photos": 0.3, "init": "kaiming"}
+    arguments = command("--run-dir", str(directory), devices=2, epochs=2, **settings)
+    told = max(epochs(printed(arguments)), key=lambda event: event["test_accuracy"])
+    model, _ = checkpoint.load_weights(Run(directory).best)
+    tested = load_split(train=False).head(int(TINY["test_samples"]))
+    with torch.no_grad():
+        logits = model(to_input(tested.images))
+    loss = torch.nn.functional.cross_entropy(logits, tested.labels)
+    assert float(loss) == pytest.approx(told["test_loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize(("count", "size"), [(15, 2), (128, 4), (3, 4)])
+def test_shares_are_a_batch_with_every_kind_of_picture_in_each(count: int, size: int):
+    batch, teams = torch.arange(count), [Team(rank, size) for rank in range(size)]
+    shares = [(batch[part], weight) for part, weight in (team.share(count) for team in teams)]
+    weighted = [share for share, weight in shares if weight]
+    assert sorted(torch.cat(weighted).tolist()) == batch.tolist()
+    means = [share.double().mean() * weight for share, weight in shares]
+    assert float(sum(means)) / size == pytest.approx(float(batch.double().mean()))
+    if count >= 2 * size:
+        assert all((share < count // 2).any() and (share >= count // 2).any() for share in weighted)
 
 
 def test_a_killed_process_ends_the_run_with_a_sentence_and_it_can_go_on(runs_dir: Path):

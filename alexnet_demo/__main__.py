@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 from alexnet_demo import __version__, config, queue
 from alexnet_demo.config import CHANGEABLE, CHOICES, LIMITS, RECIPES, ConfigError, TrainConfig
 from alexnet_demo.events import EventWriter
+from alexnet_demo.liveness import ours, register, registered
+from alexnet_demo.locks import launch_lock
 from alexnet_demo.runs import (
     Run,
     best_run,
@@ -30,10 +32,7 @@ from alexnet_demo.runs import (
     get_run,
     list_runs,
     new_run_directory,
-    ours,
     prepare,
-    register,
-    registered,
 )
 
 if TYPE_CHECKING:
@@ -342,8 +341,11 @@ def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
         raise ConfigError(f"{directory} holds a run already: give it to --resume, or name another.")
     if not (directory / "config.json").exists():
         # Refused before anything is written; a page's run is there already and records it.
-        queue.demand_free(str(device.check(settings)))
-        prepare(directory, settings)
+        wanted = str(device.check(settings))
+        with launch_lock():  # until it is registered: of two at once the second is to see the first
+            queue.demand_free(wanted)
+            prepare(directory, settings)
+            register(directory, os.getpid())
     elif run.read_config() != settings:
         raise ConfigError(f"{directory} was made for other settings: name another directory.")
     return directory, settings
@@ -374,8 +376,11 @@ def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
 
     run, settings = _to_resume(options)
     if not _ours(run.directory):  # a page did this before it started us, and may have asked anew
-        queue.demand_free(str(device.check(settings)), run)
-        (run.directory / "request").unlink(missing_ok=True)
+        wanted = str(device.check(settings))
+        with launch_lock():
+            queue.demand_free(wanted, run)
+            (run.directory / "request").unlink(missing_ok=True)
+            register(run.directory, os.getpid())
     return run.directory, settings
 
 
@@ -388,9 +393,9 @@ def _written_to(log: Path) -> bool:
 
 
 def run_queue(_options: argparse.Namespace) -> int:
-    from alexnet_demo import jobs
+    from alexnet_demo import attendant
 
-    jobs.attend_queue()
+    attendant.attend_queue()
     return DONE
 
 

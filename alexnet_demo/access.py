@@ -40,6 +40,15 @@ class Permit:
     controls: bool
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a request: whether it was done, one sentence for the user, and the run."""
+
+    done: bool
+    message: str
+    run_id: str | None = None
+
+
 VISITOR, CONTROLLER = Permit(False), Permit(True)
 
 

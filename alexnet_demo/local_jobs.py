@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from alexnet_demo import config
-from alexnet_demo.runs import register
+from alexnet_demo.access import VISITOR, Permit, refusal
+from alexnet_demo.config import TrainConfig
+from alexnet_demo.liveness import register
 
 
 def places() -> dict[str, str]:
@@ -46,3 +50,33 @@ def launch(arguments: list[str], directory: Path, output: str = "train.log") -> 
     # It ended already, and the log says why; or the disk is full, and a trainer tries again.
     with suppress(psutil.Error, OSError):
         register(directory, process.pid)
+
+
+def probe(
+    settings: TrainConfig, timeout: float = 180.0, *, permit: Permit = VISITOR
+) -> dict[str, Any]:
+    """Measure this machine in a process of its own, see `device.probe`.
+
+    Returns:
+        ``{"devices": [...], "speeds": [{...}, ...]}``, or ``{"error": sentence}``.
+    """
+    if closed := refusal(permit):
+        return {"error": closed}
+    command = [sys.executable, "-m", "alexnet_demo", "probe", *settings.command()[1:], "--json"]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd=config.ROOT,
+            env=os.environ | places(),
+            timeout=timeout,
+            check=False,
+        )
+        found = json.loads(done.stdout) if done.returncode == 0 else None
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        return {"error": f"This machine could not be measured: {error}."}
+    if found is None:
+        last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        return {"error": last[0].removeprefix("alexnet_demo probe: ")}
+    return found

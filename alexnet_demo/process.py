@@ -13,7 +13,6 @@ from typing import TextIO
 
 import psutil
 import torch
-from filelock import FileLock
 
 from alexnet_demo import device as devices
 from alexnet_demo import ray_jobs
@@ -21,7 +20,9 @@ from alexnet_demo.checkpoint import CheckpointError
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.data import DataError
 from alexnet_demo.events import EventWriter
-from alexnet_demo.runs import device_lock, register, registered, taken
+from alexnet_demo.liveness import register, registered
+from alexnet_demo.locks import device_lock, trainer_lock
+from alexnet_demo.queue import taken
 from alexnet_demo.team import PROCESS_LOST, Team
 from alexnet_demo.train import Trainer, TrainError
 
@@ -133,7 +134,7 @@ def _memory(name: str) -> str:
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
     """Hold the run's lock: on storage that machines share, two might go on with one run."""
-    lock = FileLock(directory / "trainer.lock")
+    lock = trainer_lock(directory)
     try:
         lock.acquire(timeout=CLUSTER_SECONDS if ray_jobs.own() else LOOK_SECONDS)
     except TimeoutError:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from alexnet_demo.config import ConfigError
 from alexnet_demo.files import read_json, write_json
-from alexnet_demo.runs import Run, active_runs, list_runs, locked
+from alexnet_demo.locks import locked
+from alexnet_demo.runs import Run, active_runs, list_runs
 
 
 def waiting() -> list[Run]:
@@ -77,7 +78,7 @@ def ahead(device: str, of: Run | None = None) -> Run | None:
 
 
 def _trained_here() -> list[Run]:
-    return [run for run in active_runs() if not run.on_ray]
+    return [run for run in active_runs() if not (run.on_ray or run.elsewhere)]
 
 
 def on_cluster() -> list[Run]:
@@ -110,3 +111,10 @@ def due() -> list[Run]:
             found.append(run)
         taken.append(wanted)
     return found
+
+
+def taken(device: str, by_other_than: str = "") -> str:
+    """The refusal of a device that another run trains on, but not the one of that id."""
+    others = (run for run in active_runs() if run.id != by_other_than)
+    holder = next((f"“{run.name}”" for run in others), "another run")
+    return f"{device} is training {holder}: pause or stop it first, or choose another device."

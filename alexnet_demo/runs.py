@@ -20,27 +20,22 @@ A run is a directory under ``runs/``, and nothing else is shared between trainer
 
 from __future__ import annotations
 
-import os
-import platform
 import re
 import secrets
 import shutil
-import subprocess
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import cache, cached_property
-from importlib import metadata
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
-from filelock import FileLock
-
-from alexnet_demo import __version__, config, pins, ray_jobs
+from alexnet_demo import config, pins
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.events import Event, History, follow
 from alexnet_demo.files import parse_json, read_json, write_json
+from alexnet_demo.liveness import alive, elsewhere
+from alexnet_demo.provenance import provenance
 from alexnet_demo.text import one_line, readable
 
 State = Literal[
@@ -197,13 +192,13 @@ class Run:
         if "ray" in job and self._over(job) and not self.ticket.exists():
             return _ended(self.history.end or {})  # without a question to the cluster
         # Looked at before the events: a process that ends in between has then written its last.
-        alive = _alive(job)
+        lives = alive(self.directory, job)
         over, spoken = self._over(job), self._spoken(job)
-        if (over or not alive) and self.ticket.exists():
+        if (over or not lives) and self.ticket.exists():
             return "queued"
         if over:  # though its process may not have left yet
             return _ended(self.history.end or {})
-        if not alive:
+        if not lives:
             return "interrupted" if spoken or not job else "failed"
         if self.on_ray and "pid" not in job:
             return "queued"
@@ -228,6 +223,11 @@ class Run:
     def on_ray(self) -> bool:
         """Whether a cluster trains it, see `ray_jobs`, or trained it last."""
         return isinstance(self._job.get("ray"), str)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another machine trains it, or trained it last."""
+        return not self.on_ray and elsewhere(self._job)
 
     @property
     def active(self) -> bool:
@@ -337,31 +337,6 @@ def _ended(end: Event) -> State:
     return reason if reason in ("finished", "paused", "stopped") else "failed"
 
 
-def _started(process: psutil.Process) -> float:
-    """When a process began, in seconds that no change of the clock moves.
-
-    Linux counts from the boot, whose time psutil takes from the clock and adds.
-    """
-    return process.create_time() - (psutil.boot_time() if psutil.LINUX else 0.0)
-
-
-def alive(directory: Path) -> bool:
-    """Whether the process lives that `register` wrote down there."""
-    return _alive(read_json(directory / "job.json"))
-
-
-def _alive(job: dict[str, Any]) -> bool:
-    """Whether the recorded process runs: same pid and same start time, and not a zombie."""
-    if "ray" in job:
-        return ray_jobs.alive(job)
-    try:
-        process = psutil.Process(int(job["pid"]))
-        same = abs(_started(process) - float(job["started"])) < 1.0
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except (KeyError, TypeError, ValueError, OverflowError, psutil.Error):
-        return False
-
-
 # ---------------------------------------------------------------- finding runs
 
 
@@ -426,7 +401,7 @@ def new_run_directory(recipe: str) -> Path:
     return config.RUNS_DIR / f"{stamp}-{recipe}-{secrets.token_hex(2)}"
 
 
-# --------------------------------------------------------- written by the trainer
+# ---------------------------------------------------------------- settings
 
 
 def prepare(directory: Path, settings: TrainConfig) -> None:
@@ -434,95 +409,6 @@ def prepare(directory: Path, settings: TrainConfig) -> None:
     (directory / "checkpoints").mkdir(parents=True, exist_ok=True)
     pins.write(directory / "pins.json", pins.of_next_run())
     write_json(directory / "config.json", {**settings.to_json(), **provenance()})
-
-
-@cache
-def provenance() -> dict[str, Any]:
-    """What a training's result rests on beside its settings: versions, and the commit if known."""
-    names = ("torch", "torchvision", "numpy")
-    versions = {name: metadata.version(name) for name in names}
-    versions |= {"alexnet_demo": __version__, "python": platform.python_version()}
-    return {"versions": versions, "commit": _commit()}
-
-
-def _commit() -> str:
-    """The commit of this program's own checkout, marked where files differ from it; or empty."""
-    command = ["git", "-C", str(config.ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return told.stdout.strip() if (config.ROOT / ".git").exists() else ""
-
-
-def register(directory: Path, pid: int) -> None:
-    """Write which process of this machine trains this run.
-
-    Raises:
-        psutil.Error: when there is no such process any more.
-    """
-    record = {
-        "pid": pid,
-        "started": _started(psutil.Process(pid)),
-        "host": platform.node(),
-    }
-    register_job(directory, record | ray_jobs.own())
-
-
-def register_job(directory: Path, job: dict[str, Any]) -> None:
-    """Write which job trains this run; what it tells counts from here on."""
-    marks = follow(directory / "events.jsonl").marks
-    write_json(directory / "job.json", {**job, "marks": marks})
-
-
-def registered(directory: Path, pid: int) -> bool:
-    """Whether `register` was already called for this process."""
-    job = read_json(directory / "job.json")
-    return job.get("pid") == pid and job.get("host") == platform.node() and _alive(job)
-
-
-def ours(directory: Path) -> bool:
-    """Whether the cluster's job that this process belongs to is to train this run."""
-    job = ray_jobs.own().get("ray")
-    return job is not None and read_json(directory / "job.json").get("ray") == job
-
-
-def device_lock(device: str) -> FileLock:
-    """The lock that a trainer holds on a device; the system frees it when its holder dies."""
-    folder = config.RUNS_DIR / ".locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    # Several machines may share the folder.
-    name = f"{platform.node()}-{_as_numbered_by_the_system(device)}".replace(":", "-")
-    return FileLock(folder / f"{name}.lock")
-
-
-def _as_numbered_by_the_system(device: str) -> str:
-    """The GPU that ``cuda:N`` means where ``CUDA_VISIBLE_DEVICES`` hides or reorders some."""
-    kind, _, index = device.partition(":")
-    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
-    if kind != "cuda" or not index.isdecimal() or int(index) >= len(visible):
-        return device
-    return f"{kind}:{visible[int(index)] or index}"
-
-
-def locked(device: str) -> bool:
-    """Whether a training holds this device; any, for a name that several may answer to.
-
-    It need not be one of ``runs/``: ``--run-dir`` may name another place.
-    """
-    locks = [device_lock(device)]
-    if device in ("auto", "cuda"):
-        folder = Path(locks[0].lock_file).parent
-        locks = [FileLock(path) for path in folder.glob(f"{platform.node()}-*.lock")]
-    return any(map(_held, locks))
-
-
-def _held(lock: FileLock) -> bool:
-    try:
-        with lock.acquire(timeout=0):
-            return False
-    except TimeoutError:
-        return True
 
 
 def change(run: Run, **settings: Any) -> TrainConfig:
@@ -555,10 +441,3 @@ def as_trained(run: Run) -> TrainConfig:
     if "device" in start and run.config.devices == 1:  # several are taken by number
         settled["device"] = start["device"]
     return replace(run.config, **settled)
-
-
-def taken(device: str, by_other_than: str = "") -> str:
-    """The refusal of a device that another run trains on, but not the one of that id."""
-    others = (run for run in active_runs() if run.id != by_other_than)
-    holder = next((f"“{run.name}”" for run in others), "another run")
-    return f"{device} is training {holder}: pause or stop it first, or choose another device."

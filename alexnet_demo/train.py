@@ -21,7 +21,8 @@ from alexnet_demo.engine import BatchResult, Engine
 from alexnet_demo.events import EventWriter
 from alexnet_demo.files import sweep
 from alexnet_demo.model import AlexNet, count_parameters, folded
-from alexnet_demo.runs import Run, provenance
+from alexnet_demo.provenance import provenance
+from alexnet_demo.runs import Run
 from alexnet_demo.team import Team
 from alexnet_demo.watch import Watch
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from alexnet_demo import queue
 from alexnet_demo.events import EventWriter
-from alexnet_demo.runs import Run, device_lock, register, registered
+from alexnet_demo.liveness import register, registered
+from alexnet_demo.locks import device_lock
+from alexnet_demo.runs import Run
 
 MAIN = "from alexnet_demo.__main__ import main; raise SystemExit(main(sys.argv[1:]))"
 

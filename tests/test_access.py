@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo import access, config, jobs, local_jobs, pins
+from alexnet_demo import access, config, jobs, local_jobs, lr_jobs, pinning, pins
 from alexnet_demo.access import CLOSED, CONTROLLER, VISITOR, AccessError, Gate, Permit
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.files import read_json
@@ -62,10 +62,10 @@ REQUESTS: dict[str, Callable[[Run, Permit], jobs.Outcome]] = {
     "adjust": lambda run, permit: jobs.adjust(run, epochs=99, permit=permit),
     "label": lambda run, permit: jobs.label(run, "Mine", "", permit=permit),
     "delete": lambda run, permit: jobs.delete(run, permit=permit),
-    "find_lr": lambda run, permit: jobs.find_lr(TINY, permit=permit),
+    "find_lr": lambda run, permit: lr_jobs.find_lr(TINY, permit=permit),
     "cancel": lambda run, permit: jobs.cancel(run, permit=permit),
-    "pin": lambda run, permit: jobs.pin(pins.usual()[0], permit=permit),
-    "unpin": lambda run, permit: jobs.unpin("an id", permit=permit),
+    "pin": lambda run, permit: pinning.pin(pins.usual()[0], permit=permit),
+    "unpin": lambda run, permit: pinning.unpin("an id", permit=permit),
 }
 
 
@@ -90,14 +90,16 @@ def test_who_may_control_does(run: Run, runs_dir: Path, monkeypatch: pytest.Monk
 
 def test_visitors_measure_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
-    monkeypatch.setattr(jobs.subprocess, "run", lambda *_, **__: pytest.fail("it was measured"))
-    assert jobs.probe(TINY) == {"error": CLOSED}
+    monkeypatch.setattr(
+        local_jobs.subprocess, "run", lambda *_, **__: pytest.fail("it was measured")
+    )
+    assert local_jobs.probe(TINY) == {"error": CLOSED}
 
 
 def test_visitors_do_not_stop_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
-    monkeypatch.setattr(jobs, "running_lr_test", lambda: pytest.fail("it was looked for"))
-    jobs.stop_lr_test()
+    monkeypatch.setattr(lr_jobs, "running_lr_test", lambda: pytest.fail("it was looked for"))
+    lr_jobs.stop_lr_test()
 
 
 def test_visitors_upload_no_weights(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

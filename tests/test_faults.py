@@ -26,7 +26,7 @@ import stand_in
 import torch
 from conftest import wait_for
 
-from alexnet_demo import checkpoint, config, data, jobs
+from alexnet_demo import attendant, checkpoint, config, data, jobs, lr_jobs, queue
 from alexnet_demo import engine as engine_module
 from alexnet_demo import train as train_module
 from alexnet_demo.checkpoint import CheckpointError
@@ -34,8 +34,9 @@ from alexnet_demo.config import TrainConfig
 from alexnet_demo.data import DataError
 from alexnet_demo.events import NUMBERS, EventWriter, History
 from alexnet_demo.files import read_json, write_json
+from alexnet_demo.locks import trainer_lock
 from alexnet_demo.process import run_training
-from alexnet_demo.runs import Run, get_run, list_runs, prepare
+from alexnet_demo.runs import Run, current_run, get_run, list_runs, prepare
 from alexnet_demo.train import TrainError
 
 TINY = TrainConfig(
@@ -212,11 +213,11 @@ def test_a_read_only_runs_directory_is_said_and_can_still_be_read(runs_dir: Path
             jobs.delete(run),
             jobs.label(run, "name", ""),
             jobs.adjust(run, epochs=5),
-            jobs.find_lr(TINY),
+            lr_jobs.find_lr(TINY),
         )
         assert not any(outcome.done for outcome in attempts)
         assert all("Read-only file system" in outcome.message for outcome in attempts)
-        jobs.keep_queue_moving()
+        attendant.keep_queue_moving()
         assert [(found.id, found.state) for found in list_runs()] == [(run.id, "paused")]
 
 
@@ -374,6 +375,28 @@ def test_a_running_run_is_not_deleted(stand_ins):
     run = going()
     assert not any(outcome.done for outcome in at_once(lambda: jobs.delete(run)))
     assert run.state == "running" and run.last.is_file()
+
+
+def test_a_run_that_another_machine_trains_is_seen_by_its_lock_and_not_deleted(runs_dir: Path):
+    run = made(runs_dir)
+    EventWriter(run.events).write("start", step=0)
+    write_json(run.directory / "job.json", {"pid": 1, "started": 0.0, "host": "elsewhere"})
+    assert run.state == "interrupted"
+    with trainer_lock(run.directory):
+        assert run.state == "running" and current_run() and run.active
+        assert queue.ahead("cpu") is None  # its device is not one of ours
+        assert jobs.delete(run).message == "This run is training: stop it before deleting."
+        assert jobs.resume(run).message == "This run goes on already."
+    assert run.state == "interrupted" and jobs.delete(run).done
+
+
+def test_a_run_whose_job_file_is_lost_while_it_trains_is_not_deleted(runs_dir: Path, monkeypatch):
+    monkeypatch.setattr(jobs, "LEAVE_SECONDS", 0.0)
+    run = made(runs_dir)
+    with trainer_lock(run.directory):
+        assert run.state == "interrupted"
+        assert "A trainer still holds this run" in jobs.delete(run).message
+    assert jobs.delete(run).done
 
 
 def test_a_run_whose_directory_is_removed_by_hand_ends_and_frees_the_device(

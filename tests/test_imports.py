@@ -17,7 +17,8 @@ CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init
 SCRIPTS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 UI = sorted((ROOT / PACKAGE / "ui").glob("*.py"))
 TORCH_FREE = (
-    *("config", "cost", "events", "files", "text", "runs", "queue", "jobs", "charts", "diagrams"),
+    *("config", "cost", "events", "files", "text", "charts", "diagrams", "provenance", "locks"),
+    *("liveness", "runs", "queue", "local_jobs", "lr_jobs", "attendant", "pinning", "jobs"),
     *("moments", "pins", "published", "source", "script", "access", "broker"),
     *("tsne", "plots", "pictures", "wording", "findings"),
 )
@@ -122,14 +123,26 @@ def test_home_never_comes_to_torch() -> None:
         ("files", set()),
         ("events", {"files"}),
         ("ray_jobs", {"config"}),
-        ("runs", {"config", "events", "files", "pins", "ray_jobs", "text"}),
-        ("queue", {"config", "files", "runs"}),
-        ("local_jobs", {"config", "runs"}),
+        ("locks", {"config"}),
+        ("provenance", {"config"}),
+        ("liveness", {"events", "files", "locks", "ray_jobs"}),
+        ("runs", {"config", "events", "files", "liveness", "pins", "provenance", "text"}),
+        ("queue", {"config", "files", "locks", "runs"}),
+        ("local_jobs", {"access", "config", "liveness"}),
+        (
+            "lr_jobs",
+            {"access", "config", "files", "liveness", "local_jobs", "locks", "queue", "runs"},
+        ),
+        (
+            "attendant",
+            {"access", "config", "liveness", "local_jobs", "locks", "lr_jobs", "queue", "runs"},
+        ),
+        ("pinning", {"access", "locks", "pins", "queue", "runs"}),
         (
             "jobs",
             {
-                *("access", "config", "files", "local_jobs", "pins", "queue"),
-                *("ray_jobs", "runs", "text"),
+                *("access", "attendant", "config", "files", "liveness", "local_jobs", "locks"),
+                *("queue", "ray_jobs", "runs", "text"),
             },
         ),
     ],

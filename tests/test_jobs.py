@@ -15,19 +15,12 @@ import psutil
 import pytest
 from conftest import wait_for
 
-from alexnet_demo import jobs
+from alexnet_demo import jobs, local_jobs, lr_jobs
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import NUMBERS, EventWriter
 from alexnet_demo.files import write_json
-from alexnet_demo.runs import (
-    Run,
-    best_run,
-    current_run,
-    get_run,
-    list_runs,
-    prepare,
-    register,
-)
+from alexnet_demo.liveness import register
+from alexnet_demo.runs import Run, best_run, current_run, get_run, list_runs, prepare
 
 LONG = TrainConfig(
     epochs=200, batch_size=8, width=0.0625, train_samples=400, test_samples=16, device="cpu"
@@ -37,7 +30,7 @@ LONG = TrainConfig(
 @pytest.fixture(autouse=True)
 def _no_trainer_left_behind(runs_dir: Path) -> Iterator[None]:
     yield
-    jobs.stop_lr_test()
+    lr_jobs.stop_lr_test()
     for run in list_runs():
         if run.active and pid_of(run) != os.getpid():
             psutil.Process(pid_of(run)).kill()
@@ -162,7 +155,7 @@ def test_a_pause_right_after_resume_is_heard():
 
 def test_a_trainer_faster_than_its_starter_begins_all_the_same(monkeypatch):
     """The child may read the run directory before it is registered as its process."""
-    monkeypatch.setattr(jobs, "register", lambda *_: None)
+    monkeypatch.setattr(local_jobs, "register", lambda *_: None)
     run = started()
     reach(run, "running")
 
@@ -258,14 +251,14 @@ def test_a_finished_run_goes_on_for_more_epochs():
     assert not run.resumable
 
 
-def lr_test(test_id: str | None) -> jobs.LrTest:
-    test = jobs.lr_trials(str(test_id))
+def lr_test(test_id: str | None) -> lr_jobs.LrTest:
+    test = lr_jobs.lr_trials(str(test_id))
     assert test
     return test
 
 
 def test_a_learning_rate_is_looked_for_beside_the_server():
-    found = jobs.find_lr(replace(LONG, init="kaiming", momentum=0.9))
+    found = lr_jobs.find_lr(replace(LONG, init="kaiming", momentum=0.9))
     assert found.done, found.message
     wait_for(lambda: not lr_test(found.run_id).running, 60, "it does not end")
     test = lr_test(found.run_id)
@@ -292,42 +285,42 @@ def trying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_learning_rates_are_seen_as_they_are_tried(trying: Path):
-    found = jobs.find_lr(LONG)
+    found = lr_jobs.find_lr(LONG)
     wait_for(lambda: lr_test(found.run_id).trials, 10, "no trial")
     assert len(lr_test(found.run_id).trials) == 1  # half a line is none
     assert lr_test(found.run_id).suggestion is None
-    assert jobs.running_lr_test() == found.run_id
-    assert "already" in jobs.find_lr(LONG).message  # one at a time
+    assert lr_jobs.running_lr_test() == found.run_id
+    assert "already" in lr_jobs.find_lr(LONG).message  # one at a time
     trying.touch()
     wait_for(lambda: not lr_test(found.run_id).running, 10, "it does not end")
     assert lr_test(found.run_id).suggestion == 0.02
     assert [trial["lr"] for trial in lr_test(found.run_id).trials] == [0.01, 0.02]
 
-    again = jobs.find_lr(LONG)
+    again = lr_jobs.find_lr(LONG)
     assert again.done
-    assert jobs.lr_trials(str(found.run_id)) is None  # swept
+    assert lr_jobs.lr_trials(str(found.run_id)) is None  # swept
 
 
 def test_looking_for_a_learning_rate_gives_way_to_a_training(trying: Path):
-    found = jobs.find_lr(LONG)
-    assert jobs.running_lr_test()
+    found = lr_jobs.find_lr(LONG)
+    assert lr_jobs.running_lr_test()
     run = started()  # stands still, too
-    assert jobs.running_lr_test() is None
-    assert jobs.lr_trials(str(found.run_id)) is None
+    assert lr_jobs.running_lr_test() is None
+    assert lr_jobs.lr_trials(str(found.run_id)) is None
     assert run.active
-    assert "is training on this device" in jobs.find_lr(LONG).message
+    assert "is training on this device" in lr_jobs.find_lr(LONG).message
 
 
 def test_a_killed_look_for_a_learning_rate_says_so(trying: Path, runs_dir: Path):
-    found = jobs.find_lr(LONG)
-    job = runs_dir / jobs.LR_TESTS / str(found.run_id) / "job.json"
+    found = lr_jobs.find_lr(LONG)
+    job = runs_dir / lr_jobs.LR_TESTS / str(found.run_id) / "job.json"
     psutil.Process(json.loads(job.read_text())["pid"]).kill()
     wait_for(lambda: not lr_test(found.run_id).running, 10, "it does not end")
     assert "killed from outside" in lr_test(found.run_id).error
 
 
 def test_a_look_for_a_learning_rate_that_fails_says_why():
-    found = jobs.find_lr(TrainConfig(device="cuda:77"))
+    found = lr_jobs.find_lr(TrainConfig(device="cuda:77"))
     wait_for(lambda: not lr_test(found.run_id).running, 60, "it does not end")
     assert lr_test(found.run_id).error.startswith("There is no device 'cuda:77' here")
 
@@ -362,10 +355,10 @@ def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch)
 
 
 def test_probe_answers_or_says_why():
-    found = jobs.probe(TrainConfig(width=0.0625, batch_size=2, device="cpu"))
+    found = local_jobs.probe(TrainConfig(width=0.0625, batch_size=2, device="cpu"))
     assert [speed["device"] for speed in found["speeds"]] == ["cpu"]
     assert found["devices"]
-    wrong = jobs.probe(TrainConfig(device="cuda:77"))
+    wrong = local_jobs.probe(TrainConfig(device="cuda:77"))
     assert wrong["error"].startswith("There is no device 'cuda:77' here")
 
 

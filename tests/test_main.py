@@ -14,7 +14,8 @@ from conftest import wait_for
 
 from alexnet_demo import checkpoint, config, onnx_file
 from alexnet_demo.__main__ import main
-from alexnet_demo.runs import Run, device_lock, list_runs, prepare
+from alexnet_demo.locks import device_lock
+from alexnet_demo.runs import Run, list_runs, prepare
 from alexnet_demo.script import training_script
 
 TRAIN = (
@@ -106,6 +107,15 @@ def test_a_busy_device_is_refused_before_anything_is_written(runs_dir: Path, cap
     assert not told.out
     assert [run.id for run in list_runs()] == [paused.id]
     assert not paused.events.exists()
+
+
+def test_of_two_started_at_once_one_trains_and_the_other_leaves_nothing(runs_dir: Path):
+    command = [sys.executable, "-m", "alexnet_demo", *TRAIN, "--epochs", "1"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, cwd=config.ROOT, **pipes) for _ in range(2)]  # type: ignore[call-overload]
+    told = [process.communicate(timeout=120)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2], told
+    assert [run.state for run in list_runs()] == ["finished"]
 
 
 def test_wait_has_no_use_where_there_is_no_queue(runs_dir: Path, tmp_path: Path, capsys):

@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import checkpoint, config, jobs
+from alexnet_demo.access import Outcome
 from alexnet_demo.broker import BUSY, Broker
 from alexnet_demo.config import CLASSES
 from alexnet_demo.drawing import parse, render
 from alexnet_demo.events import NUMBERS, EventWriter
-from alexnet_demo.jobs import Outcome
 from alexnet_demo.model import AlexNet
 from alexnet_demo.predict import Classifier, Prediction
 from alexnet_demo.preprocess import Choices, Prepared, prepare

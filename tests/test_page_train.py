@@ -15,13 +15,15 @@ import streamlit as st
 from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import config, jobs, local_jobs, queue, report
+from alexnet_demo import config, jobs, local_jobs, lr_jobs, queue, report
+from alexnet_demo.access import Outcome
 from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig, stages
 from alexnet_demo.events import NUMBERS, EventWriter, History
 from alexnet_demo.files import read_json, write_json
-from alexnet_demo.jobs import LrTest, Outcome
-from alexnet_demo.runs import Run, list_runs, prepare, register
+from alexnet_demo.liveness import register
+from alexnet_demo.lr_jobs import LrTest
+from alexnet_demo.runs import Run, list_runs, prepare
 from alexnet_demo.script import training_script
 from alexnet_demo.ui import draft, exports, live, probes, runs_table
 from alexnet_demo.ui import queue as waits
@@ -194,7 +196,7 @@ def test_the_widths_of_a_growing_training_are_measured_apart(monkeypatch):
         asked.append(settings.grow)
         return {"devices": [], "speeds": []}
 
-    monkeypatch.setattr(jobs, "probe", probe)
+    monkeypatch.setattr(local_jobs, "probe", probe)
     found = probes.Probes()
     for grow in ("", "0.5:0.5", "0.5:0.1", "0.25:0.5"):
         settings = TrainConfig(grow=grow)
@@ -225,7 +227,7 @@ def test_a_failed_measurement_is_shown_and_tried_again_later(monkeypatch):
         asked.append(settings)
         return {"error": "No such device."}
 
-    monkeypatch.setattr(jobs, "probe", failing)
+    monkeypatch.setattr(local_jobs, "probe", failing)
     found, settings = probes.Probes(), TrainConfig()
     for _ in range(20):
         answer = wait_for(lambda: found.ask(settings), 5, "no answer")
@@ -571,20 +573,20 @@ def test_a_found_learning_rate_goes_into_the_form(runs_dir, measured, monkeypatc
         asked.append(settings)
         return Outcome(True, "Trying.", "aa")
 
-    monkeypatch.setattr(jobs, "find_lr", find)
-    monkeypatch.setattr(jobs, "lr_trials", lambda _: LrTest(trials, 0.03, False, ""))
+    monkeypatch.setattr(lr_jobs, "find_lr", find)
+    monkeypatch.setattr(lr_jobs, "lr_trials", lambda _: LrTest(trials, 0.03, False, ""))
     at = page(recipe="quick")
     at.button(key="find lr").click().run()
     assert asked == [TrainConfig.from_recipe("quick")]
     assert at.button(key="use lr").label == "Use 0.03"
     at.button(key="use lr").click().run()
     assert at.number_input(key="form lr").value == 0.03
-    monkeypatch.setattr(jobs, "lr_trials", lambda _: LrTest([], None, False, "It exploded."))
+    monkeypatch.setattr(lr_jobs, "lr_trials", lambda _: LrTest([], None, False, "It exploded."))
     assert at.run().error[0].value == "It exploded."
 
 
 def test_a_refused_look_for_a_learning_rate_says_why(runs_dir, measured, monkeypatch):
-    monkeypatch.setattr(jobs, "find_lr", lambda *_, **__: Outcome(False, "The device is taken."))
+    monkeypatch.setattr(lr_jobs, "find_lr", lambda *_, **__: Outcome(False, "The device is taken."))
     at = page()
     at.button(key="find lr").click().run()
     assert at.error[0].value == "The device is taken."

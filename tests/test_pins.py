@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alexnet_demo import jobs, pins
+from alexnet_demo import pinning, pins
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.pins import MAX_PINS, Pin, PinError
 from alexnet_demo.runs import Run, prepare
@@ -60,18 +60,18 @@ def test_a_run_begins_with_one_picture_of_each_class_or_what_lies_on_the_board(r
 
 def test_pages_put_pins_up_and_take_them_off(runs_dir: Path):
     mine = Pin("mine", picture(5))
-    assert jobs.pin(mine).done
-    assert jobs.pin(mine).done
+    assert pinning.pin(mine).done
+    assert pinning.pin(mine).done
     assert [pin.name for pin in pins.of_next_run()][-1] == "mine"
     assert len(pins.of_next_run()) == 11
-    assert jobs.unpin(mine.id).done
+    assert pinning.unpin(mine.id).done
     assert len(pins.of_next_run()) == 10
 
 
 def test_no_more_than_fit(runs_dir: Path):
     for number in range(MAX_PINS - 10):
-        assert jobs.pin(Pin(f"{number}", picture(number))).done
-    refused = jobs.pin(Pin("one more", picture(99)))
+        assert pinning.pin(Pin(f"{number}", picture(number))).done
+    refused = pinning.pin(Pin("one more", picture(99)))
     assert not refused.done
     assert "take one off first" in refused.message
     assert len(pins.of_next_run()) == MAX_PINS
@@ -79,5 +79,5 @@ def test_no_more_than_fit(runs_dir: Path):
 
 def test_everything_may_be_taken_off(runs_dir: Path):
     for pin in pins.of_next_run():
-        jobs.unpin(pin.id)
+        pinning.unpin(pin.id)
     assert pins.of_next_run() == ()

@@ -20,10 +20,11 @@ import pytest
 import stand_in
 from conftest import wait_for
 
-from alexnet_demo import config, jobs, queue
+from alexnet_demo import attendant, config, jobs, queue
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.files import read_json
-from alexnet_demo.runs import Run, active_runs, device_lock, get_run, list_runs, locked, prepare
+from alexnet_demo.locks import device_lock, locked
+from alexnet_demo.runs import Run, active_runs, get_run, list_runs, prepare
 
 REAL = sys.executable
 LONG = TrainConfig(
@@ -36,7 +37,7 @@ SHORT = replace(LONG, epochs=1, train_samples=16)
 def _nobody_left_behind(runs_dir: Path, tmp_path: Path, monkeypatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "executable", stand_in.interpreter(tmp_path))
     yield
-    for folder in (runs_dir / jobs.ATTENDANT, *(run.directory for run in list_runs())):
+    for folder in (runs_dir / attendant.ATTENDANT, *(run.directory for run in list_runs())):
         kill(folder)
 
 
@@ -78,8 +79,8 @@ def test_runs_wait_and_are_trained_in_turn():
     assert second.state == "finished"
     assert second.history.end and third.history.start
     assert second.history.end["time"] <= third.history.start["time"]  # never two at once
-    attendant = jobs.config.RUNS_DIR / jobs.ATTENDANT / "job.json"
-    wait_for(lambda: not attendant.exists(), 10, "nothing waits, and still it attends")
+    job = jobs.config.RUNS_DIR / attendant.ATTENDANT / "job.json"
+    wait_for(lambda: not job.exists(), 10, "nothing waits, and still it attends")
 
 
 def test_a_resumed_run_waits_too_and_goes_back_when_cancelled():
@@ -110,12 +111,12 @@ def test_the_queue_survives_the_kill_of_all_processes():
     first = started()
     second = started(SHORT)
     reach(first, "running")
-    kill(config.RUNS_DIR / jobs.ATTENDANT)
+    kill(config.RUNS_DIR / attendant.ATTENDANT)
     kill(first.directory)
     reach(first, "interrupted")
     assert second.state == "queued"
     with ThreadPoolExecutor(4) as pool:  # several visitors at once
-        for _ in pool.map(lambda _: jobs.keep_queue_moving(), range(4)):
+        for _ in pool.map(lambda _: attendant.keep_queue_moving(), range(4)):
             pass
     reach(second, "finished")
     assert len([run for run in list_runs() if run.state == "finished"]) == 1
@@ -141,7 +142,7 @@ def test_the_queue_needs_no_server(runs_dir: Path):
 def test_an_attendant_killed_in_mid_start_neither_loses_nor_doubles_a_run(runs_dir: Path):
     """Killed after the launch, before the ticket is gone: the trainer takes it with it."""
     run = waits(runs_dir, "20260101-000000-quick-aa")
-    jobs._launch(run)
+    attendant.launch(run)
     reach(run, "running")
     assert not run.ticket.exists()
     assert queue.waiting() == []
@@ -181,7 +182,7 @@ def test_a_free_device_is_not_kept_waiting_by_another(runs_dir: Path):
 
 def test_a_lock_is_released_when_its_holder_dies(runs_dir: Path):
     code = (
-        "from alexnet_demo.runs import device_lock; import time;"
+        "from alexnet_demo.locks import device_lock; import time;"
         "lock = device_lock('cpu'); lock.acquire(); print('held', flush=True); time.sleep(99)"
     )
     holder = subprocess.Popen([REAL, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -209,7 +210,7 @@ def test_a_damaged_ticket_and_a_damaged_config_hold_nobody_up(runs_dir: Path):
     behind = waits(runs_dir, "20260102-000000-quick-bb")
     assert queue.expected_seconds(damaged) is None
     assert [run.id for run in queue.waiting()] == [damaged.id, behind.id]
-    jobs.keep_queue_moving()
+    attendant.keep_queue_moving()
     reach(behind, "running")
     assert damaged.state == "failed"
     assert "cannot be read" in damaged.log_tail()

@@ -24,7 +24,8 @@ from alexnet_demo import jobs, queue, ray_jobs
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import EventWriter
 from alexnet_demo.files import read_json, write_json
-from alexnet_demo.runs import Run, current_run, get_run, list_runs, register
+from alexnet_demo.liveness import register
+from alexnet_demo.runs import Run, current_run, get_run, list_runs
 
 LONG = TrainConfig(
     epochs=500,

@@ -100,7 +100,7 @@ def test_normalisations_of_all_processes_go_into_what_is_tested_and_saved(runs_d
     arguments = command("--run-dir", str(directory), devices=2, epochs=2, **settings)
     told = max(epochs(printed(arguments)), key=lambda event: event["test_accuracy"])
     model, _ = checkpoint.load_weights(Run(directory).best)
-    tested = load_split(train=False).head(int(TINY["test_samples"]))
+    tested = load_split(train=False).head(Run(directory).config.test_samples)
     with torch.no_grad():
         logits = model(to_input(tested.images))
     loss = torch.nn.functional.cross_entropy(logits, tested.labels)

@@ -23,10 +23,11 @@ from alexnet_demo import engine as engine_module
 from alexnet_demo import train as train_module
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.engine import BatchResult, Engine, train_step
+from alexnet_demo.locks import device_lock
 from alexnet_demo.model import AlexNet, count_parameters
 from alexnet_demo.preprocess import to_input
 from alexnet_demo.process import run_training
-from alexnet_demo.runs import Run, device_lock, prepare
+from alexnet_demo.runs import Run, prepare
 from alexnet_demo.train import Sums, Tally, TrainError
 
 TINY = {

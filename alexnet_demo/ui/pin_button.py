@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from alexnet_demo import jobs, pins
+from alexnet_demo import pinning, pins
 from alexnet_demo.pins import Pin
 from alexnet_demo.ui import access
 from alexnet_demo.ui.wording import plain
@@ -51,4 +51,4 @@ def _unused(name: str, found: tuple[Pin, ...]) -> str:
 
 
 def _pin(picture: Pin) -> None:
-    st.session_state[_OUTCOME] = jobs.pin(picture, permit=access.permit())
+    st.session_state[_OUTCOME] = pinning.pin(picture, permit=access.permit())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo import jobs, pins
+from alexnet_demo import pinning, pins
 from alexnet_demo.config import CLASSES, TEST_SAMPLES
 from alexnet_demo.pins import Pin
 from alexnet_demo.ui import access, shell, sources
@@ -40,7 +40,7 @@ def pinboard() -> None:
             if st.button("Pin it", icon=":material/push_pin:", key="pin test picture"):
                 split, place = sources.test_set(), int(number)
                 pixels, label = split.images[place].numpy(), int(split.labels[place])
-                outcome = jobs.pin(
+                outcome = pinning.pin(
                     Pin(f"Test picture {place}", pixels, label), permit=access.permit()
                 )
                 if outcome.done:
@@ -55,6 +55,6 @@ def _name(pin: Pin) -> str:
 
 def _take_off(before: frozenset[str]) -> None:
     for gone in before - set(st.session_state[_CHOSEN]):
-        outcome = jobs.unpin(gone, permit=access.permit())
+        outcome = pinning.unpin(gone, permit=access.permit())
         if not outcome.done:
             st.toast(plain(outcome.message), icon=":material/error:")

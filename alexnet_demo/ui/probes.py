@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo import jobs
+from alexnet_demo import local_jobs
 from alexnet_demo.access import VISITOR, Permit
 from alexnet_demo.config import TrainConfig, stages
 from alexnet_demo.ui import access
@@ -27,7 +27,7 @@ class Probes:
         self._lock = Lock()
 
     def ask(self, settings: TrainConfig, permit: Permit = VISITOR) -> dict[str, Any] | None:
-        """What `jobs.probe` found for such settings; None while it still measures.
+        """What `local_jobs.probe` found for such settings; None while it still measures.
 
         A failure is kept for `RETRY_SECONDS`, then tried again.
         """
@@ -54,7 +54,7 @@ class Probes:
 
 
 def _timed_probe(settings: TrainConfig, permit: Permit) -> dict[str, Any]:
-    return {**jobs.probe(settings, permit=permit), "at": time.monotonic()}
+    return {**local_jobs.probe(settings, permit=permit), "at": time.monotonic()}
 
 
 def _outdated(future: Future[dict[str, Any]]) -> bool:

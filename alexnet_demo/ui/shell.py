@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from alexnet_demo import jobs
+from alexnet_demo import attendant
 from alexnet_demo.runs import LIVE, Run, current_run, get_run
 from alexnet_demo.ui import access, tour
 from alexnet_demo.ui.navigation import ARCHITECTURE, HOME, PREDICT, RESULTS, TOUR, TRAIN, link
@@ -111,7 +111,7 @@ def _menu() -> None:
 
 def _current_run() -> None:
     """The run that trains now, else the newest, kept up to date while it trains."""
-    jobs.keep_queue_moving()
+    attendant.keep_queue_moving()
     run = current_run()
     if run is None:
         return

@@ -1,0 +1,81 @@
+"""The process that attends the queue, and starts each run as its turn comes. Imports no torch."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from contextlib import suppress
+
+from alexnet_demo import config, local_jobs, lr_jobs, queue
+from alexnet_demo.access import CONTROLLER
+from alexnet_demo.liveness import alive, register, registered
+from alexnet_demo.locks import launch_lock
+from alexnet_demo.runs import Run
+
+ATTENDANT = ".queue"  # folder under runs/, of the process
+QUEUE_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def launch(run: Run) -> None:
+    """Start a run's trainer, or have it go on; only under the launch lock.
+
+    Raises:
+        OSError: when it could not be started.
+    """
+    lr_jobs.stop_lr_test(permit=CONTROLLER)  # together they would both crawl
+    begun = run.events.exists() or run.states
+    place = str(run.directory)
+    fresh = [*run.config.command(), "--run-dir", place]
+    local_jobs.launch(["train", "--resume", place] if begun else fresh, run.directory)
+
+
+def attend_queue(poll: float = QUEUE_SECONDS) -> None:
+    """Start each waiting run as its turn comes; return when none waits any more."""
+    folder = config.RUNS_DIR / ATTENDANT
+    if not registered(folder, os.getpid()):
+        folder.mkdir(parents=True, exist_ok=True)
+        register(folder, os.getpid())
+    while True:
+        try:
+            with launch_lock():
+                for run in queue.due():
+                    _launch_in_turn(run)
+                if not queue.waiting():
+                    # Within the lock: whoever queues a run next sees that nobody attends.
+                    (folder / "job.json").unlink(missing_ok=True)
+                    return
+        except OSError as error:  # a full disk, say: it may be mended while they wait
+            log.error("The queue stands still: %s", error)
+        time.sleep(poll)
+
+
+def _launch_in_turn(run: Run) -> None:
+    """Start a run whose turn has come; one that cannot be started holds up no other."""
+    log.info("Starting %s", run.id)
+    try:
+        launch(run)
+        queue.leave(run)
+    except OSError as error:  # a full disk, say: it may be mended while the run waits
+        log.error("%s cannot be started: %s", run.id, error)
+
+
+def keep_queue_moving() -> None:
+    """Start a process that attends the queue, where runs wait and there is none.
+
+    For whoever looks at runs: after a reboot or a kill the queue goes on with the first visitor.
+    """
+    with suppress(OSError):
+        if queue.waiting():
+            with launch_lock():
+                demand_attendant()
+
+
+def demand_attendant() -> None:
+    """See to it that one attends the queue while runs wait; only under the launch lock."""
+    folder = config.RUNS_DIR / ATTENDANT
+    if not alive(folder) and queue.waiting():
+        folder.mkdir(parents=True, exist_ok=True)
+        local_jobs.launch(["queue"], folder)

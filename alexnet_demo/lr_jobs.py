@@ -1,0 +1,108 @@
+"""Learning-rate tests as processes of their own: started, watched, ended. Imports no torch."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from alexnet_demo import config, local_jobs, queue
+from alexnet_demo.access import VISITOR, Outcome, Permit, refusal
+from alexnet_demo.config import TrainConfig
+from alexnet_demo.files import parse_json, read_json
+from alexnet_demo.liveness import alive
+from alexnet_demo.locks import launch_lock
+from alexnet_demo.runs import FAILURE
+
+LR_TESTS = ".lr-find"  # folder under runs/
+
+
+@dataclass(frozen=True)
+class LrTest:
+    """How a learning-rate test stands.
+
+    Attributes:
+        trials: records with ``lr``, ``loss`` and ``smoothed``, see `lr_find.Trial`.
+        suggestion: the learning rate to use, once it is known.
+        error: why there is none, in one sentence; empty while it runs.
+    """
+
+    trials: list[dict[str, float]]
+    suggestion: float | None
+    running: bool
+    error: str
+
+
+def find_lr(settings: TrainConfig, *, permit: Permit = VISITOR) -> Outcome:
+    """Start ``train --lr-find`` for these settings; the outcome's ``run_id`` is for `lr_trials`."""
+    if closed := refusal(permit):
+        return Outcome(False, closed)
+    folder = config.RUNS_DIR / LR_TESTS
+    try:
+        with launch_lock():
+            if other := queue.ahead(settings.device):
+                message = f"“{other.name}” is training on this device: pause or stop it first."
+                return Outcome(False, message, other.id)
+            if running_lr_test():
+                return Outcome(False, "A learning rate is being looked for already: wait for it.")
+            shutil.rmtree(folder, ignore_errors=True)  # those before it
+            directory = folder / secrets.token_hex(4)
+            directory.mkdir(parents=True)
+            command = [*settings.command(), "--lr-find", "--json"]
+            local_jobs.launch(command, directory, "trials.jsonl")
+    except OSError as error:
+        return Outcome(False, f"The test could not be started: {error}.")
+    return Outcome(True, "Trying learning rates.", directory.name)
+
+
+def lr_trials(test_id: str) -> LrTest | None:
+    """How far a test has come; None where another one took its place."""
+    directory = config.RUNS_DIR / LR_TESTS / test_id
+    running = alive(directory)  # looked at first: what a process wrote before its end is there
+    try:
+        lines = (directory / "trials.jsonl").read_text().splitlines(keepends=True)
+        words = (directory / "train.log").read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return None
+    records = [_parsed(line) for line in lines if line.endswith("\n")]
+    trials = [record for record in records if "lr" in record]
+    suggestion = next((r["suggested_lr"] for r in records if "suggested_lr" in r), None)
+    if running or suggestion is not None:
+        return LrTest(trials, suggestion, running, "")
+    said = [word for word in words if word.startswith(FAILURE)]
+    killed = "The test was killed from outside or ran out of memory."
+    return LrTest(trials, None, False, said[-1].removeprefix(FAILURE) if said else killed)
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """The object in a line; empty where it is damaged."""
+    try:
+        record = parse_json(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def running_lr_test() -> str | None:
+    """The id of the test that runs now, whoever started it."""
+    jobs = (config.RUNS_DIR / LR_TESTS).glob("*/job.json")
+    return next((job.parent.name for job in jobs if alive(job.parent)), None)
+
+
+def stop_lr_test(test_id: str | None = None, *, permit: Permit = VISITOR) -> None:
+    """End the test that runs, or only the one of that id; nothing of it is kept."""
+    if refusal(permit):
+        return
+    running = running_lr_test()
+    if running is None or test_id not in (None, running):
+        return
+    directory = config.RUNS_DIR / LR_TESTS / running
+    with suppress(psutil.Error, KeyError):
+        process = psutil.Process(read_json(directory / "job.json")["pid"])
+        process.kill()
+        process.wait(5)
+    shutil.rmtree(directory, ignore_errors=True)

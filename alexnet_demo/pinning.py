@@ -1,0 +1,45 @@
+"""Pictures pinned and unpinned, for the next run and for those on their way. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from alexnet_demo import pins, queue
+from alexnet_demo.access import VISITOR, Outcome, Permit, refusal
+from alexnet_demo.locks import launch_lock
+from alexnet_demo.pins import Pin
+from alexnet_demo.runs import active_runs
+
+Pins = tuple[Pin, ...]
+
+
+def pin(picture: Pin, *, permit: Permit = VISITOR) -> Outcome:
+    """Pin a picture for the next run, and for those that train or wait now."""
+    if closed := refusal(permit):
+        return Outcome(False, closed)
+    return _pinned(lambda pinned: (*pinned, picture), f"{picture.name} is pinned.")
+
+
+def unpin(pin_id: str, *, permit: Permit = VISITOR) -> Outcome:
+    """Take a pin off the board, and off the runs that train or wait now."""
+    if closed := refusal(permit):
+        return Outcome(False, closed)
+    return _pinned(lambda pinned: tuple(p for p in pinned if p.id != pin_id), "No longer pinned.")
+
+
+def _pinned(change: Callable[[Pins], Pins], message: str) -> Outcome:
+    """Change the pins on the board and of every run that trains or waits, or of none."""
+    try:
+        with launch_lock():
+            places = [(pins.board(), pins.of_next_run())]
+            runs = [*active_runs(), *queue.waiting(), *queue.on_cluster()]
+            places += [(run.pins, pins.read(run.pins)) for run in runs]
+            changed = {path: tuple({p.id: p for p in change(old)}.values()) for path, old in places}
+            if max(map(len, changed.values())) > pins.MAX_PINS:
+                full = f"{pins.MAX_PINS} pictures are pinned already: take one off first."
+                return Outcome(False, full)
+            for path, after in changed.items():
+                pins.write(path, after)
+    except OSError as error:
+        return Outcome(False, f"The pins could not be saved: {error}.")
+    return Outcome(True, message)

@@ -1,0 +1,30 @@
+"""What a training's result rests on beside its settings. Imports no torch."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from alexnet_demo import __version__, config
+
+
+@cache
+def provenance() -> dict[str, Any]:
+    """Versions, and the commit where it is known."""
+    names = ("torch", "torchvision", "numpy")
+    versions = {name: metadata.version(name) for name in names}
+    versions |= {"alexnet_demo": __version__, "python": platform.python_version()}
+    return {"versions": versions, "commit": _commit()}
+
+
+def _commit() -> str:
+    """The commit of this program's own checkout, marked where files differ from it; or empty."""
+    command = ["git", "-C", str(config.ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return told.stdout.strip() if (config.ROOT / ".git").exists() else ""

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -49,6 +50,10 @@ NUMBERS = {
 }
 MAX_NUMBER = 1e15
 """Beyond it lies no number that an event can mean; sums and dates of them would overflow."""
+LASTING = ("start", "epoch", "end", "error")
+"""What is on the disk once it is written, as checkpoints are: a resumed run does not repeat it."""
+KEPT, NEWEST = 1_000, 200
+"""Batch records that a history keeps, at most twice as many, and those of them that stay whole."""
 # What else an event may hold, and must hold as such.
 MORE_NUMBERS = ("width", "lr", "parameters", "processes", "epochs_done")
 MORE_TEXTS = ("device", "device_name", "precision", "memory_format", "commit", "message", "reason")
@@ -64,6 +69,7 @@ class EventWriter:
         self._file = path.open("a", encoding="utf-8")
         if torn:
             self._file.write("\n")
+        self._on_disk = path.is_file()
 
     @classmethod
     def silent(cls) -> EventWriter:
@@ -80,6 +86,8 @@ class EventWriter:
         line = json.dumps(event, allow_nan=False)
         for file in filter(None, (self._file, self._echo)):
             print(line, file=file, flush=True)
+        if kind in LASTING and self._on_disk:
+            os.fsync(self._file.fileno())
         return event
 
     def close(self) -> None:
@@ -138,6 +146,9 @@ class History:
     A run that was killed repeats the steps after its last checkpoint when it resumes; its new
     ``start`` event tells from which step, and what was recorded beyond it is dropped here.
     Each event kept here carries ``elapsed``, the `seconds` at which it was recorded.
+
+    Of a long training only some batches are kept, since a server holds the histories of all its
+    runs: the records of two hours take 20 MB, and a curve has 300 points. `whole` has them all.
     """
 
     start: Event | None = None
@@ -154,6 +165,7 @@ class History:
     """When the first event was written, in seconds since 1970."""
     marks: int = 0
     """Number of start, end and error events; it tells whether a launch has spoken yet."""
+    kept: int = KEPT
 
     def add(self, event: Event) -> None:
         """Fold in the next event; one of an unknown kind or without its numbers is passed over."""
@@ -169,6 +181,8 @@ class History:
             self._resume(event)
         elif kind == "batch":
             self.batches.append(event)
+            if len(self.batches) > 2 * self.kept:
+                self.batches = _spread(self.batches[:-NEWEST], self.kept) + self.batches[-NEWEST:]
         elif kind == "epoch":
             self.epochs.append(event)
             self.test = None
@@ -192,12 +206,27 @@ class History:
         self.marks += 1
 
     @property
+    def epochs_done(self) -> int:
+        """Epochs trained and tested, also where the record of one was lost."""
+        return int(self.epochs[-1]["epoch"]) if self.epochs else 0
+
+    @property
     def best(self) -> Event | None:
         """The epoch with the highest test accuracy, the first of equals.
 
         Of a network that grew, only its whole width counts.
         """
         return max(self.epochs, key=lambda e: (e.get("width", 0), e["test_accuracy"]), default=None)
+
+
+def _spread(batches: list[Event], count: int) -> list[Event]:
+    """About so many of the records, evenly spread over the steps, the first among them."""
+    least = (batches[-1]["step"] - batches[0]["step"]) / count
+    found = batches[:1]
+    for record in batches:
+        if record["step"] - found[-1]["step"] >= least:
+            found.append(record)
+    return found if least > 0 else batches[-count:]
 
 
 def _redone(epoch: Event, start: Event) -> bool:
@@ -266,3 +295,11 @@ _histories = Followers(History, most=2_000)
 def follow(path: Path) -> History:
     """The history that a file holds by now; see `Followers.follow`."""
     return _histories.follow(path)
+
+
+def whole(path: Path) -> History:
+    """The history that a file holds, read anew, with every batch record."""
+    history = History(kept=sys.maxsize // 2)
+    for event in EventReader(path).read():
+        history.add(event)
+    return history

@@ -109,7 +109,7 @@ def _hand_over(run: Run) -> Outcome:
 
 def _seconds_to_come(run: Run) -> float | None:
     """What is left of a run, by what its epochs took so far."""
-    done = len(run.history.epochs)
+    done = run.history.epochs_done
     return run.history.seconds / done * (run.config.epochs - done) if done else None
 
 

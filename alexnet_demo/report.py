@@ -138,7 +138,7 @@ def _head(run: Run, history: History) -> dict[str, Any]:
     if parameters := ([history.start or {}, *history.grown])[-1].get("parameters"):
         figures.append(("parameters", f"{parameters:,}"))
     state = "finished early" if run.stopped_early else run.state
-    done = f"{len(history.epochs)} of {run.config.epochs} epochs"
+    done = f"{history.epochs_done} of {run.config.epochs} epochs"
     return {
         "name": run.name,
         "note": run.note,

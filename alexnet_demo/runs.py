@@ -248,9 +248,9 @@ class Run:
     @property
     def unfinished(self) -> bool:
         """Whether epochs are left that early stopping would not prevent."""
-        patience, epochs, best = self.config.patience, self.history.epochs, self.history.best
-        stale = len(epochs) - best["epoch"] if best else 0
-        return len(epochs) < self.config.epochs and not 0 < patience <= stale
+        patience, done, best = self.config.patience, self.history.epochs_done, self.history.best
+        stale = done - best["epoch"] if best else 0
+        return done < self.config.epochs and not 0 < patience <= stale
 
     @property
     def stopped_early(self) -> bool:
@@ -258,7 +258,7 @@ class Run:
         planned = (self.history.start or {}).get("config", {}).get("epochs")
         if not isinstance(planned, int):
             planned = self.config.epochs
-        return self.state == "finished" and len(self.history.epochs) < planned
+        return self.state == "finished" and self.history.epochs_done < planned
 
     @property
     def requested(self) -> str:
@@ -322,7 +322,7 @@ class Run:
             "state": self.state,
             "recipe": self.config.recipe,
             "device": (self.history.start or {}).get("device", self.config.device),
-            "epochs": len(epochs),
+            "epochs": self.history.epochs_done,
             "epochs_planned": self.config.epochs,
             "best_test_accuracy": self.best_accuracy,
             "last_test_accuracy": epochs[-1]["test_accuracy"] if epochs else None,
@@ -421,7 +421,7 @@ def change(run: Run, **settings: Any) -> TrainConfig:
         ConfigError: when a value is out of range, or fewer epochs are asked for than are done.
         OSError: when the file cannot be written.
     """
-    changed, done = replace(run.read_config(), **settings), len(run.history.epochs)
+    changed, done = replace(run.read_config(), **settings), run.history.epochs_done
     if changed.epochs < done:
         raise ConfigError(f"Epochs must be at least {done}: so many are done.")
     path = run.directory / "config.json"

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from alexnet_demo.events import EventReader, EventWriter, History, follow
+from alexnet_demo.config import TrainConfig
+from alexnet_demo.events import (
+    KEPT,
+    NEWEST,
+    NUMBERS,
+    EventReader,
+    EventWriter,
+    History,
+    follow,
+    whole,
+)
+from alexnet_demo.runs import Run, prepare
 
 
 def batch(step: int) -> dict:
@@ -96,6 +108,28 @@ def test_a_resumed_run_drops_what_it_will_repeat():
         history.add(event)
     assert [b["step"] for b in history.batches] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert [e["epoch"] for e in history.epochs] == [1]
+
+
+def test_of_a_long_training_fewer_batches_are_held_and_all_can_be_read(tmp_path: Path):
+    writer = EventWriter(tmp_path / "events.jsonl")
+    for step in range(1, 10_001):
+        writer.write("batch", **{name: batch(step)[name] for name in NUMBERS["batch"]})
+    writer.close()
+    history = follow(tmp_path / "events.jsonl")
+    steps = [b["step"] for b in history.batches]
+    assert KEPT <= len(steps) <= 2 * KEPT and steps == sorted(set(steps))
+    assert steps[0] == 1 and steps[-NEWEST:] == list(range(10_001 - NEWEST, 10_001))
+    assert max(b - a for a, b in pairwise(steps)) <= 20
+    assert [b["step"] for b in whole(tmp_path / "events.jsonl").batches] == list(range(1, 10_001))
+
+
+def test_a_lost_record_of_an_epoch_makes_no_run_unfinished(runs_dir: Path):
+    run = Run(runs_dir / "20260101-000000-quick-aa")
+    prepare(run.directory, TrainConfig(epochs=3))
+    history = [epoch(1, 0.5), epoch(3, 0.6), {"event": "end", "reason": "finished", "time": 9}]
+    run.events.write_text("".join(json.dumps(event) + "\n" for event in history))
+    assert run.state == "finished"
+    assert (run.unfinished, run.stopped_early, run.resumable) == (False, False, False)
 
 
 def test_an_epoch_whose_test_is_repeated_is_not_doubled():

@@ -119,7 +119,7 @@ def _head(run: Run) -> None:
 
 def _why_early(run: Run) -> str:
     history, patience = run.history, run.config.patience
-    epochs = f"Stopped early, after {len(history.epochs)} epochs"
+    epochs = f"Stopped early, after {history.epochs_done} epochs"
     if not patience or not history.best:
         return f"{epochs}."
     return (
@@ -188,7 +188,7 @@ def _progress(run: Run, history: History) -> None:
     """What is being done, how far the epoch and the run have come."""
     epochs = run.config.epochs
     step = _step(history)
-    done = len(history.epochs)
+    done = history.epochs_done
     if run.state == "starting":
         st.progress(0.0, "Loading PyTorch and the data…")
         return
@@ -241,7 +241,7 @@ def seconds_left(run: Run, history: History) -> float | None:
     # Before the first test is timed: a forward pass is about a third of a training step.
     tests = [e["test_seconds"] for e in history.epochs if "test_seconds" in e]
     test = tests[-1] if tests else config.tested_images / (3 * pace)
-    return left + test * (config.epochs - len(history.epochs))
+    return left + test * (config.epochs - history.epochs_done)
 
 
 def _width(run: Run, history: History) -> float:

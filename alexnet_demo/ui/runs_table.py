@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo import charts, jobs
+from alexnet_demo.events import whole
 from alexnet_demo.runs import MAX_NAME, MAX_NOTE, Run
 from alexnet_demo.text import no_formula
 from alexnet_demo.ui import access, models, report, shell
@@ -178,7 +179,7 @@ def metrics_csv(run: Run) -> str:
 
 def metrics_json(run: Run) -> str:
     """The run's settings and every epoch and batch record."""
-    history = run.history
+    history = whole(run.events)
     record = {
         **run.to_json(),
         "config": run.config.to_json(),

@@ -75,7 +75,7 @@ def state_badge(run: Run) -> None:
 def progress_line(run: Run) -> str:
     """How far a run has come, such as ``2 of 4 epochs done · best test accuracy 85.1 %``."""
     history = run.history
-    done, planned = len(history.epochs), run.config.epochs
+    done, planned = history.epochs_done, run.config.epochs
     if not run.active:
         words = [f"{done} of {planned} epochs done"]
     elif history.batches:

@@ -45,6 +45,14 @@ class _Request:
     answers: Future[list[Prediction]] = field(default_factory=Future)
 
 
+@dataclass(eq=False)
+class _Task:
+    """Something else to ask a network, and where the answer goes."""
+
+    work: Callable[[], Any]
+    answers: Future[Any] = field(default_factory=Future)
+
+
 class Broker:
     """Answers for all threads of a process, one batch after the other.
 
@@ -56,8 +64,8 @@ class Broker:
     def __init__(self, waiting: int = WAITING, patience: float = PATIENCE) -> None:
         self._waiting, self._patience = waiting, patience
         self._changed = Condition()
-        self._line = deque[_Request]()
-        self._patient = deque[tuple[Callable[[], Any], Future[Any]]]()
+        self._line = deque[_Request | _Task]()
+        self._patient = deque[_Task]()
         self._thread: Thread | None = None
 
     def predict(self, classifier: Classifier, pictures: Sequence[Prepared]) -> list[Prediction]:
@@ -68,24 +76,34 @@ class Broker:
         """
         found: list[Prediction] = []
         for first in range(0, len(pictures), PIECE):
-            request = _Request(classifier, pictures[first : first + PIECE])
-            with self._changed:
-                if len(self._line) >= self._waiting:
-                    raise BusyError(BUSY)
-                self._line.append(request)
-                self._wake()
-            found += self._await(request)
+            found += self._in_turn(_Request(classifier, pictures[first : first + PIECE]))
         return found
+
+    def ask(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns, called in the thread in its turn; it should be brief.
+
+        Raises:
+            BusyError: as `predict`.
+        """
+        answer: T = self._in_turn(_Task(work))
+        return answer
 
     def unhurried(self, work: Callable[[], T]) -> T:
         """What ``work`` returns, called in the thread once nobody waits; it should be brief."""
-        done: Future[T] = Future()
+        task = _Task(work)
         with self._changed:
-            self._patient.append((work, done))
+            self._patient.append(task)
             self._wake()
-        return done.result()
+        answer: T = task.answers.result()
+        return answer
 
-    def _await(self, request: _Request) -> list[Prediction]:
+    def _in_turn(self, request: _Request | _Task) -> Any:
+        """Wait in the line for an answer."""
+        with self._changed:
+            if len(self._line) >= self._waiting:
+                raise BusyError(BUSY)
+            self._line.append(request)
+            self._wake()
         try:
             return request.answers.result(self._patience)
         except Late:
@@ -113,16 +131,16 @@ class Broker:
             if not self._changed.wait_for(lambda: self._line or self._patient, LINGER):
                 self._thread = None
                 return None
-            if self._line:
-                batch = list(self._batch())
+            if self._line and isinstance(self._line[0], _Request):
+                batch = list(self._batch(self._line[0].classifier))
                 return lambda: _answer(batch)
-            work, done = self._patient.popleft()
-            return lambda: _settle(done, work)
+            task: Any = (self._line or self._patient).popleft()
+            return lambda: _settle(task)
 
-    def _batch(self) -> Iterator[_Request]:
-        """The first request in the line, and those after it for the same network that fit."""
-        classifier, room = self._line[0].classifier, BATCH
-        for request in list(self._line):
+    def _batch(self, classifier: Classifier) -> Iterator[_Request]:
+        """The requests in the line for a network, as many as fit."""
+        room = BATCH
+        for request in [each for each in self._line if isinstance(each, _Request)]:
             if request.classifier is classifier and len(request.pictures) <= room:
                 room -= len(request.pictures)
                 self._line.remove(request)
@@ -144,11 +162,13 @@ def _answer(batch: list[_Request]) -> None:
         request.answers.set_result([next(found) for _ in request.pictures])
 
 
-def _settle(done: Future[Any], work: Callable[[], Any]) -> None:
+def _settle(task: _Task) -> None:
+    if not task.answers.set_running_or_notify_cancel():  # given up
+        return
     try:
-        done.set_result(work())
+        task.answers.set_result(task.work())
     except BaseException as error:
-        done.set_exception(error)
+        task.answers.set_exception(error)
 
 
 BROKER = Broker()

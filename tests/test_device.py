@@ -132,3 +132,15 @@ def test_probe_gives_what_the_page_needs():
 def test_probe_measures_every_width_of_a_growing_training():
     config = TrainConfig(width=0.125, grow="0.5:0.5", epochs=2, batch_size=4, device="cpu")
     assert [speed["width"] for speed in device.probe(config)["speeds"]] == [0.0625, 0.125]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands a peak on")
+def test_peak_memory_is_not_that_of_whoever_started_the_process():
+    code = (
+        "import subprocess, sys; held = bytearray(2_000_000_000)\n"
+        "ask = 'import torch; from alexnet_demo.device import peak_memory;'\n"
+        "ask += 'print(peak_memory(torch.device(\"cpu\")))'\n"
+        "print(subprocess.check_output([sys.executable, '-c', ask], text=True))"
+    )
+    told = subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT)
+    assert 100e6 < int(told) < 1.5e9

@@ -58,13 +58,11 @@ def _made(digest: str, _classifier: Classifier) -> _Made:
 def network_as_onnx() -> None:
     """The chosen trained network as an ONNX file: made and checked once that is asked for.
 
-    Visitors of a closed server get the shipped one alone.
+    Nothing for visitors of a closed server: each click holds the whole file in its memory.
     """
-    if not models.options():
+    if not (models.options() and access.controls()):
         return
     option = models.chosen()
-    if not (access.controls() or option.id == models.SHIPPED):
-        return
     with st.container(horizontal=True, vertical_alignment="center"):
         asked = st.button(
             "Network as ONNX",

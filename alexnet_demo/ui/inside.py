@@ -10,6 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from alexnet_demo import drawing
+from alexnet_demo.broker import BusyError
 from alexnet_demo.config import TEST_SAMPLES
 from alexnet_demo.drawing import DrawingError
 from alexnet_demo.ui import canvas, links, models, sources
@@ -86,7 +87,10 @@ def show(view: str, layer: Layer) -> None:
         with place:
             if network.title:
                 st.markdown(f"**{plain(network.title)}**")
-            _VIEWS[view](layer, network, picture, f"{view} {layer.name} {number}")
+            try:
+                _VIEWS[view](layer, network, picture, f"{view} {layer.name} {number}")
+            except BusyError as error:
+                st.warning(str(error), icon=":material/hourglass_top:")
 
 
 # ------------------------------------------------------------------ networks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from alexnet_demo import charts
+from alexnet_demo.broker import BROKER
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.wording import percent
 
@@ -44,6 +46,9 @@ def outputs(network: Network, picture: np.ndarray) -> dict[str, Tensor]:
 
     Args:
         picture: uint8 (side, side), 0 background.
+
+    Raises:
+        BusyError: when too many ask at this moment.
     """
     return _outputs(network.id, picture, network.model)
 
@@ -52,7 +57,7 @@ def outputs(network: Network, picture: np.ndarray) -> dict[str, Tensor]:
 def _outputs(id_: str, picture: np.ndarray, _model: AlexNet) -> dict[str, Tensor]:
     from alexnet_demo.inside import activations
 
-    return activations(_model, picture)
+    return BROKER.ask(partial(activations, _model, picture))
 
 
 def spread(values: Tensor, what: str, key: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from alexnet_demo.broker import BROKER, BusyError
 from alexnet_demo.config import CLASSES
 from alexnet_demo.pictures import data_url, enlarge, heated, png
 from alexnet_demo.results import Results
@@ -150,7 +151,11 @@ def _where_it_looks(seen: Surveyed, number: int, truth: str, guess: str) -> None
     second = truth if truth != guess else CLASSES[int(ranked[-2])]
     names = (f"{guess}, as it says", f"{second}, {'the label' if truth != guess else 'its second'}")
     pixels = sources.test_set().images[number].numpy()
-    maps = _heat(seen.classifier, pixels, (CLASSES.index(guess), CLASSES.index(second)))
+    try:
+        maps = _heat(seen.classifier, pixels, (CLASSES.index(guess), CLASSES.index(second)))
+    except BusyError as error:
+        st.warning(str(error), icon=":material/hourglass_top:")
+        return
     st.markdown("**Where it looks**, if it is to speak for")
     for place, heat, name in zip(st.columns(2), maps, names, strict=True):
         place.image(heated(pixels, heat, 224), width=224, alt=f"Grad-CAM for {name}", caption=name)
@@ -163,7 +168,8 @@ def _heat(classifier: Classifier, pixels: np.ndarray, classes: tuple[int, int]) 
 
     from alexnet_demo.explain import grad_cam
 
-    return grad_cam(classifier.model, np.stack([pixels] * 2), torch.tensor(classes))
+    pictures = np.stack([pixels] * 2)
+    return BROKER.ask(partial(grad_cam, classifier.model, pictures, torch.tensor(classes)))
 
 
 @st.fragment

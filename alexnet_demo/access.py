@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import os
 import time
 from collections.abc import Callable
@@ -22,7 +23,10 @@ from dataclasses import dataclass
 from threading import Lock
 
 TRIES, SECONDS_A_TRY = 5, 3.0
-"""So many passwords can be tried at once, then one in so many seconds, by all visitors together."""
+"""So many passwords can be tried at once, then one in so many seconds, from one address."""
+CROWD, MOST_ADDRESSES = 20, 1_000
+"""So many times that by all together, and so many addresses whose tries are remembered."""
+KEYS = ("PASSWORD", "CONTROLLERS")
 CLOSED = (
     "This server is open to visitors: trainings and models can be looked at here, not started, "
     "changed, deleted or uploaded."
@@ -55,7 +59,10 @@ VISITOR, CONTROLLER = Permit(False), Permit(True)
 def closed() -> bool:
     """Whether visitors may only look."""
     public = os.environ.get("ALEXNET_DEMO_PUBLIC", "").strip().lower()
-    return public not in ("", "0", "false", "no", "off") or takes_password() or bool(_listed())
+    if public in ("0", "false", "no", "off"):
+        return takes_password() or bool(_listed())
+    # A lock that was meant and has no key, such as ``PASSWORD=$UNSET``, stays locked.
+    return bool(public) or any(f"ALEXNET_DEMO_{key}" in os.environ for key in KEYS)
 
 
 def refusal(permit: Permit) -> str:
@@ -81,10 +88,34 @@ def takes_password() -> bool:
     return bool(os.environ.get("ALEXNET_DEMO_PASSWORD"))
 
 
+class _Tries:
+    """So many at once, then one in so many seconds.
+
+    Args:
+        most: at once.
+        now: what the clock says, in seconds.
+    """
+
+    def __init__(self, most: float, now: float) -> None:
+        self.most, self.left, self.seen = most, most, now
+
+    def take(self, now: float) -> float:
+        """Take one; the seconds to wait where none is left, else 0."""
+        pace = SECONDS_A_TRY * TRIES / self.most
+        self.left = min(self.most, self.left + (now - self.seen) / pace)
+        self.seen = now
+        if self.left < 1:
+            return (1 - self.left) * pace
+        self.left -= 1
+        return 0.0
+
+
 class Gate:
     """Changes the password for a permit, and slows down who guesses it.
 
-    All visitors share the tries: sessions cost nothing, and behind a proxy addresses look alike.
+    Each address has its own tries, so that one who guesses does not keep others out, and all
+    together have `CROWD` times as many, since addresses can be had. Sessions cost nothing, so they
+    do not count. Behind a proxy all addresses are one.
 
     Args:
         clock: gives seconds.
@@ -92,33 +123,39 @@ class Gate:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, Lock()
-        self._left, self._seen = float(TRIES), clock()
+        self._all = _Tries(TRIES * CROWD, clock())
+        self._of: dict[str, _Tries] = {}
 
-    def enter(self, password: str) -> Permit:
+    def enter(self, password: str, address: str = "") -> Permit:
         """The permit to control.
+
+        Args:
+            address: where the password comes from; empty where that is not known.
 
         Raises:
             AccessError: for a wrong password, and where too many were tried.
         """
-        if not self._may_try():
-            raise AccessError("Too many passwords were tried: wait a few seconds.")
+        if wait := self._take(address):
+            raise AccessError(
+                f"Too many passwords were tried: try again in {math.ceil(wait)} seconds."
+            )
         wanted = os.environ.get("ALEXNET_DEMO_PASSWORD", "")
         # Digests are of one length, so that not even the password's is told by the time it takes.
         if not wanted or not hmac.compare_digest(_digest(password), _digest(wanted)):
             raise AccessError("This is not the password.")
         with self._lock:
-            self._left = float(TRIES)
+            self._of.pop(address, None)
         return CONTROLLER
 
-    def _may_try(self) -> bool:
+    def _take(self, address: str) -> float:
+        """Take a try; the seconds to wait where none is left, else 0."""
         with self._lock:
             now = self._clock()
-            self._left = min(float(TRIES), self._left + (now - self._seen) / SECONDS_A_TRY)
-            self._seen = now
-            if self._left < 1:
-                return False
-            self._left -= 1
-            return True
+            own = self._of.pop(address, None) or _Tries(TRIES, now)
+            self._of[address] = own  # the newest last
+            while len(self._of) > MOST_ADDRESSES:
+                self._of.pop(next(iter(self._of)))
+            return own.take(now) or self._all.take(now)
 
 
 def _digest(text: str) -> bytes:

@@ -208,7 +208,7 @@ def spread_figure(spread: Spread) -> Figure:
     )
     style(figure, height=180)
     figure.update_layout(showlegend=False, bargap=0)
-    figure.update_yaxes(showticklabels=False, title="√ count")
+    figure.update_yaxes(showticklabels=False, title="count, by its root")
     return figure
 
 

@@ -167,7 +167,7 @@ def _pin_at(pin: Pin, moment: Moment) -> dict[str, Any]:
         "when": _when(moment),
         "url": data_url(picture, _HEAT_SIDE),
         "guess": CLASSES[said.guess],
-        "confidence": percent(said.probabilities[said.guess], 0),
+        "confidence": whole_percent(said.probabilities[said.guess]),
         "verdict": verdict,
     }
 

@@ -24,5 +24,5 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def whole_percent(share: float) -> str:
-    """A share of 1, such as ``90 %``."""
-    return percent(share, 0)
+    """A share of 1, such as ``90 %``; ``> 99 %`` for what only rounding would make 100."""
+    return "> 99 %" if 0.99 < share < 1 else percent(share, 0)

@@ -46,10 +46,16 @@ def test_without_it_everybody_controls(value: str, monkeypatch: pytest.MonkeyPat
     access.demand(VISITOR)
 
 
+@pytest.mark.parametrize("key", ["ada@school.example", "", ","])
 @pytest.mark.parametrize("name", ["ALEXNET_DEMO_PASSWORD", "ALEXNET_DEMO_CONTROLLERS"])
-def test_a_key_makes_a_lock(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(name, "ada@school.example")
+def test_a_key_makes_a_lock_also_an_empty_one(
+    name: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, key)
     assert access.refusal(VISITOR) == CLOSED
+    if len(key) < 2:
+        monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "0")
+        assert bool(access.refusal(VISITOR)) is (name.endswith("PASSWORD") and key == ",")
 
 
 # ------------------------------------------------------------------ what is refused
@@ -151,7 +157,7 @@ def test_guessing_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(access.TRIES):
         with pytest.raises(AccessError, match="not the password"):
             gate.enter("wrong")
-    with pytest.raises(AccessError, match="wait a few seconds"):
+    with pytest.raises(AccessError, match="try again in 3 seconds"):
         gate.enter("right")
     now += access.SECONDS_A_TRY
     assert gate.enter("right") is CONTROLLER
@@ -159,8 +165,26 @@ def test_guessing_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(access.TRIES):  # no more than that are ever saved up
         with pytest.raises(AccessError, match="not the password"):
             gate.enter("wrong")
-    with pytest.raises(AccessError, match="wait"):
+    with pytest.raises(AccessError, match="try again in"):
         gate.enter("wrong")
+
+
+def test_one_who_guesses_keeps_nobody_else_out_and_many_do_not_guess_faster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "right")
+    gate = Gate(lambda: 0.0)
+    for _ in range(50):
+        with pytest.raises(AccessError):
+            gate.enter("wrong", "10.0.0.1")
+    assert gate.enter("right", "10.0.0.2") is CONTROLLER
+    tried = 0
+    for number in range(2_000):
+        with pytest.raises(AccessError) as refused:
+            gate.enter("wrong", f"10.1.{number // 250}.{number % 250}")
+        tried += "not the password" in str(refused.value)
+    assert tried < access.TRIES * access.CROWD
+    assert len(gate._of) <= access.MOST_ADDRESSES
 
 
 @pytest.mark.parametrize(

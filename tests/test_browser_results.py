@@ -40,7 +40,7 @@ def test_a_picture_opens_and_leads_to_the_next_and_to_predict(results_page: Page
     panel = results_page.get_by_role("dialog")
     expect(panel.get_by_text("Where it looks")).to_be_visible(timeout=20_000)
     expect(panel.locator("img")).to_have_count(3)
-    panel.get_by_role("button", name="Next").click()
+    panel.get_by_role("button", name="Next picture").click()
     expect(panel.get_by_text("2 of")).to_be_visible()
     caption = panel.get_by_text(re.compile(r"^Test picture \d+, labelled")).inner_text()
     number = caption.split()[2].rstrip(",")

@@ -311,15 +311,17 @@ def test_samples_show_the_true_class(app: AppTest) -> None:
     assert "Right" in page_text(app) or "it is a Bag" in page_text(app)
 
 
-def test_a_picture_is_pinned_once_and_it_is_said(app: AppTest) -> None:
+def test_a_picture_is_pinned_and_taken_off_again_and_it_is_said(app: AppTest) -> None:
     sample(app)
     app.number_input(key="sample").set_value(4321).run()
     app.button(key="pin picture").click().run()
     assert not app.exception
     assert len(app.toast) == 1 and "pinned" in app.toast[0].value
     button = app.button(key="pin picture")
-    assert button.disabled and button.label == "Pinned"
+    assert button.label == "Unpin"
     assert not app.run().toast
+    app.button(key="pin picture").click().run()
+    assert app.button(key="pin picture").label == "Pin"
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_a_link_opens_a_picture_with_both_heat_maps(app: AppTest, found: Results
     assert f"Test picture {number}, labelled {truth}" in text(app)
     assert f"Wrong: it is labelled {truth}" in re.sub("labelled an? ", "labelled ", text(app))
     assert f"1 of {len(found.mistakes()):,}" in text(app)
-    app.button[[b.label for b in app.button].index("Next")].click().run()
+    app.button[[b.label for b in app.button].index("Next picture")].click().run()
     assert app.session_state["results open"] == found.mistakes()[1]
 
 

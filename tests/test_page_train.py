@@ -403,11 +403,14 @@ def test_a_start_while_another_trains_is_queued(runs_dir, measured, launched):
     at.button(key="start").click().run()
     assert not at.exception
     (waiting,) = queue.waiting()
-    assert waiting.id in at.query_params["run"]
+    assert "run" not in at.query_params  # the page stays with what trains
+    assert at.button(key="new training")
     assert launched[0] == ["queue"]
     assert [toast.value for toast in at.toast] == ["In the queue, place 1."]
     assert plain(waiting.name) in words(at)
     assert "starts next" in words(at)  # one record tells no pace
+    at.query_params["run"] = waiting.id
+    at.run()
     at.button(key=f"watch {first.id}").click().run()
     assert first.id in at.query_params["run"]
     at.button(key=f"cancel {waiting.id}").click().run()

@@ -62,7 +62,9 @@ def _ask_for_password() -> None:
 
 def _enter() -> None:
     try:
-        st.session_state[_PERMIT] = _GATE.enter(str(st.session_state[_PASSWORD]))
+        st.session_state[_PERMIT] = _GATE.enter(
+            str(st.session_state[_PASSWORD]), st.context.ip_address or ""
+        )
     except AccessError as error:
         st.session_state[_PROBLEM] = str(error)
     st.session_state[_PASSWORD] = ""  # what was typed is kept nowhere

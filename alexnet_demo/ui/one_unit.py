@@ -148,6 +148,5 @@ def _products(unit: ConvUnit, key: str) -> None:
         rest = float(unit.shares.sum()) - sum(shares)
         terms.append(f"{rest:.3f} (the other {len(unit.shares) - len(order)} channels)")
     terms.append(f"{unit.bias:.3f} (bias)")
-    st.markdown(
-        f"{' + '.join(terms)} = **{unit.total:.3f}**; behind the ReLU **{max(0, unit.total):.3f}**."
-    )
+    added = " + ".join(terms).replace("+ -", "− ")
+    st.markdown(f"{added} = **{unit.total:.3f}**; behind the ReLU **{max(0, unit.total):.3f}**.")

@@ -18,7 +18,7 @@ _OUTCOME = "pin outcome"  # session state: of the click that this run answers
 
 
 def pin_button(pixels: np.ndarray, name: str, label: int | None = None) -> None:
-    """Pin a picture on a click; nothing for visitors of a closed server.
+    """Pin a picture on a click, or take it off again; nothing for visitors of a closed server.
 
     Args:
         pixels: as the network sees it, uint8 (side, side).
@@ -31,12 +31,11 @@ def pin_button(pixels: np.ndarray, name: str, label: int | None = None) -> None:
     picture = Pin(_unused(name, found), np.asarray(pixels), label)
     known = picture.id in {pin.id for pin in found}
     st.button(
-        "Pinned" if known else "Pin",
-        icon=":material/push_pin:",
+        "Unpin" if known else "Pin",
+        icon=":material/keep_off:" if known else ":material/push_pin:",
         key="pin picture",
         help=HELP,
-        disabled=known,
-        on_click=_pin,
+        on_click=_unpin if known else _pin,
         args=(picture,),
     )
     if outcome := st.session_state.pop(_OUTCOME, None):
@@ -52,3 +51,7 @@ def _unused(name: str, found: tuple[Pin, ...]) -> str:
 
 def _pin(picture: Pin) -> None:
     st.session_state[_OUTCOME] = pinning.pin(picture, permit=access.permit())
+
+
+def _unpin(picture: Pin) -> None:
+    st.session_state[_OUTCOME] = pinning.unpin(picture.id, permit=access.permit())

@@ -12,6 +12,7 @@ import streamlit as st
 from alexnet_demo import local_jobs
 from alexnet_demo.access import VISITOR, Permit
 from alexnet_demo.config import TrainConfig, stages
+from alexnet_demo.runs import active_runs
 from alexnet_demo.ui import access
 from alexnet_demo.ui.wording import memory
 
@@ -54,15 +55,19 @@ class Probes:
 
 
 def _timed_probe(settings: TrainConfig, permit: Permit) -> dict[str, Any]:
-    return {**local_jobs.probe(settings, permit=permit), "at": time.monotonic()}
+    trains = bool(active_runs())
+    found = local_jobs.probe(settings, permit=permit)
+    return {**found, "at": time.monotonic(), "beside": trains or bool(active_runs())}
 
 
 def _outdated(future: Future[dict[str, Any]]) -> bool:
-    """Whether this is a failure of some time ago."""
+    """Whether this is a failure of some time ago, or was measured beside a training now over."""
     if not future.done():
         return False
     found = future.result()
-    return "error" in found and time.monotonic() - found["at"] > RETRY_SECONDS
+    if "error" in found:
+        return time.monotonic() - found["at"] > RETRY_SECONDS
+    return found["beside"] and not active_runs()
 
 
 @st.cache_resource

@@ -66,14 +66,14 @@ def _row(place: str, run: Run, words: str, marked: bool) -> None:
         st.badge(place, color="violet" if marked else "gray")
         st.markdown(f"**{plain(run.name)}**", width="content")
         st.markdown(f":gray[{words}]", width="content")
-        st.button(
-            "Cancel",
-            icon=":material/close:",
-            key=f"cancel {run.id}",
-            disabled=not access.controls(),
-            on_click=_cancel,
-            args=(run.id,),
-        )
+        if access.controls():
+            st.button(
+                "Cancel",
+                icon=":material/close:",
+                key=f"cancel {run.id}",
+                on_click=_cancel,
+                args=(run.id,),
+            )
 
 
 def _expected(place: int, seconds: float | None) -> str:

@@ -80,8 +80,8 @@ def offer_to_watch() -> None:
             f"Watch a recorded training: {plain(run.name)}",
             icon=ICON,
             key=f"watch {run.id}",
-            on_click=st.query_params.__setitem__,
-            args=(WATCH, run.id),
+            on_click=_watch,
+            args=(run.id,),
         )
 
 
@@ -101,7 +101,12 @@ def watch(run: Run) -> None:
             key="leave watch",
             on_click=_leave,
         )
-    replay(run)
+    replay(run, linked=True)
+
+
+def _watch(run_id: str) -> None:
+    st.query_params.pop(MOMENT, None)  # of the run shown before
+    st.query_params[WATCH] = run_id
 
 
 def _leave() -> None:

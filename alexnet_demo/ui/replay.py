@@ -27,8 +27,14 @@ _mount = st.components.v2.component(
 )
 
 
-def replay(run: Run) -> None:
-    """What a run's network was like at every moment on record, brought up to date as it trains."""
+def replay(run: Run, *, linked: bool = False) -> None:
+    """What a run's network was like at every moment on record, brought up to date as it trains.
+
+    Args:
+        linked: the address was made for this run, and the moment in it, too.
+    """
+    if linked:
+        st.session_state[_OF] = run.id
     st.subheader("Watch it learn", anchor=False)
     st.fragment(_view, run_every=POLL_SECONDS if run.active else None)(run)
 

@@ -12,7 +12,7 @@ import streamlit as st
 from alexnet_demo import charts
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.results import Results, by_class
-from alexnet_demo.ui import links, models, test_pictures
+from alexnet_demo.ui import access, links, models, test_pictures
 from alexnet_demo.ui.assets import asset
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.picture_map import picture_map
@@ -185,7 +185,8 @@ def _compare(seen: Surveyed) -> None:
     here = models.chosen()
     others = {option.id: option for option in models.options() if option.id != here.id}
     if not others:
-        st.info("There is no second model to compare with: train one, or upload a weights file.")
+        more = ": train one, or upload a weights file" if access.controls() else " on this server"
+        st.info(f"There is no second model to compare with{more}.")
         return
     chosen = st.selectbox(
         "Compare with", list(others), format_func=lambda i: others[i].label, key="results other"
@@ -203,9 +204,9 @@ def _compare(seen: Surveyed) -> None:
     right = found.hits[numbers], theirs.hits[numbers]
     st.markdown(
         f"The other one reaches {percent(theirs.accuracy, 2)}. They differ on "
-        f"**{len(numbers):,} pictures**: here {int(right[0].sum()):,} are right where the other is "
-        f"wrong, there {int(right[1].sum()):,}, and {int((~right[0] & ~right[1]).sum()):,} are "
-        "wrong in both. The widest apart first."
+        f"**{len(numbers):,} pictures**: this one is right on {int(right[0].sum()):,} of them, the "
+        f"other on {int(right[1].sum()):,}, and on {int((~right[0] & ~right[1]).sum()):,} both are "
+        "wrong. The widest apart first."
     )
     test_pictures.show(seen, numbers, f"compare {chosen}", theirs)
 

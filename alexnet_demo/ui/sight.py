@@ -178,11 +178,12 @@ def steps(prepared: Prepared | None) -> None:
         controls()  # another choice may make the picture usable
         return
     st.session_state[_DECIDED_BOX] = prepared.choices.box
-    st.subheader("What the network sees", anchor=False)
-    st.markdown(decided(prepared))
-    controls(prepared.kind)
-    st.html(_CSS)
-    st.html(_cards(prepared))
+    with st.container(key="network-sees"):
+        st.subheader("What the network sees", anchor=False)
+        st.markdown(decided(prepared))
+        controls(prepared.kind)
+        st.html(_CSS)
+        st.html(_cards(prepared))
 
 
 def _cards(prepared: Prepared) -> str:

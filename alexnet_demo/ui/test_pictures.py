@@ -20,7 +20,7 @@ from alexnet_demo.ui.navigation import PREDICT
 from alexnet_demo.ui.pin_button import pin_button
 from alexnet_demo.ui.surveyed import Surveyed
 from alexnet_demo.ui.teaching import explain
-from alexnet_demo.ui.wording import percent
+from alexnet_demo.ui.wording import whole_percent
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.predict import Classifier
@@ -68,7 +68,7 @@ def open_if_asked(seen: Surveyed, sent: Any, numbers: np.ndarray) -> None:
 
 
 def _says(found: Results, number: int) -> str:
-    return f"{CLASSES[found.guesses[number]]} {percent(float(found.confidence[number]), 0)}"
+    return f"{CLASSES[found.guesses[number]]} {whole_percent(float(found.confidence[number]))}"
 
 
 def _below(found: Results, number: int, other: Results | None) -> str:
@@ -132,10 +132,14 @@ def _turn_page(numbers: Sequence[int], number: int) -> None:
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Previous", icon=":material/chevron_left:", disabled=not place, on_click=go, args=(-1,)
+            "Picture before",
+            icon=":material/chevron_left:",
+            disabled=not place,
+            on_click=go,
+            args=(-1,),
         )
         st.button(
-            "Next",
+            "Next picture",
             icon=":material/chevron_right:",
             disabled=place is None or place + 1 >= len(numbers),
             on_click=go,

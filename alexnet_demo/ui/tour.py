@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from alexnet_demo.ui import access
+from alexnet_demo.ui.assets import asset
 from alexnet_demo.ui.navigation import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN, link
 
 STOP = "tour"  # in an address: the number of the stop that a page is visited for
-_ON = "go"  # in the tour's own address: the number of a stop to lead on to
+_ON, _END = "go", "end"  # in the tour's own address: a stop to lead on to; that it is over
+_ALONE = "Nothing"  # beside a network on Architecture
+
+_guide = st.components.v2.component("alexnet_demo.guide", js=asset("guide.js"))
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Stop:
         answer: true of the network that ships (Markdown).
         state: what the page's address says.
         to_visitors: the task for those who may not do it, on a closed server.
+        place: the key of what it speaks of, where that stands further down the page.
     """
 
     title: str
@@ -35,6 +40,7 @@ class Stop:
     answer: str
     state: Mapping[str, str] = field(default_factory=dict)
     to_visitors: str = ""
+    place: str = ""
 
     @property
     def told(self) -> str:
@@ -65,6 +71,7 @@ STOPS = (
         "from everything in training gets an answer that means little. So the picture is brought "
         "to the network, not the network to the picture.",
         {"source": "Draw"},
+        place="network-sees",
     ),
     Stop(
         "The first filters",
@@ -77,7 +84,8 @@ STOPS = (
         "at an eighth of the width, with 12 filters in conv1. Each time it was widened every "
         "filter was copied, and training has hardly moved these copies apart. In later layers "
         "they have become more different.",
-        {"layer": "conv1", "view": "Weights"},
+        {"layer": "conv1", "view": "Weights", "beside": _ALONE},
+        place="arch-layer",
     ),
     Stop(
         "A feature map",
@@ -89,7 +97,8 @@ STOPS = (
         "Places are lost: conv1 answers at 54×54 of them, conv3 to conv5 at 12×12. Meaning is "
         "gained: a unit of conv1 sees 11×11 pixels, enough for an edge; one of conv5 sees 163×163, "
         "enough for most of a garment. *In numbers* has both for every layer.",
-        {"layer": "conv3", "view": "Output", "picture": "17"},
+        {"layer": "conv3", "view": "Output", "picture": "17", "beside": _ALONE},
+        place="arch-layer",
     ),
     Stop(
         "One unit's sum",
@@ -101,7 +110,8 @@ STOPS = (
         "11 · 11 = 121 for one unit. There are 96 · 54 · 54 = 279,936 units, which makes "
         "33,872,256, yet only 96 · 121 + 96 = 11,712 parameters: the same filter is used at every "
         "place. *In numbers* shows the same sums.",
-        {"layer": "conv1", "view": "One unit", "picture": "17"},
+        {"layer": "conv1", "view": "One unit", "picture": "17", "beside": _ALONE},
+        place="arch-layer",
     ),
     Stop(
         "Start a training",
@@ -128,13 +138,13 @@ STOPS = (
         "while the drawn trouser and the drawn dress are known within the first. At the first "
         "moment all pictures get the same answer, and none a sure one: with random weights they "
         "look alike to the network.",
-        {"watch": "best-watched"},
+        {"watch": "best-watched", "moment": "0"},
     ),
     Stop(
         "Its mistakes",
         RESULTS,
-        "These are the mistakes the network was surest of. Go through the first dozen, and decide "
-        "for each before you read the label: who is right?",
+        "These are the mistakes the network was surest of: above what it says, below what the "
+        "label says. Go through the first dozen, and decide for each who is right.",
         "The label of test picture 3531 is T-shirt/top. Would you have said so?",
         "Hardly anybody would: it looks like a dress, and the network says so. Some labels of "
         "Fashion-MNIST can be doubted. That sets a limit to any test accuracy, and a network that "
@@ -155,8 +165,8 @@ STOPS = (
     Stop(
         "When to believe it",
         RESULTS,
-        "On the left: of the answers given with some confidence, how many were right. On the "
-        "right: what if it may decline to answer when it is not sure?",
+        "First: of the answers given with some confidence, how many were right. Then: what if it "
+        "may decline to answer when it is not sure?",
         "When it says 90 %, is it right nine times in ten?",
         "On test pictures, nearly: the bars lie close to the dashed line. That is what "
         "*calibrated* means. It holds for pictures like those of the data set only. Show Predict a "
@@ -203,8 +213,11 @@ def bar() -> None:
                     icon = ":material/arrow_forward:"
                     _to(number + 1, "Next", icon, icon_right=True, here=stop.script)
                 else:
-                    link(TOUR, "The end", ":material/flag:", icon_right=True)
+                    over = {_END: "1"}
+                    link(TOUR, "The end", ":material/flag:", icon_right=True, state=over)
         st.markdown(stop.told)
+        if stop.place:
+            _guide(data={"stop": str(number), "place": stop.place}, key="tour-guide")
 
 
 def remind() -> None:
@@ -241,9 +254,25 @@ def _question(stop: Stop) -> None:
 def show() -> None:
     """The tour's own page."""
     with st.container(key="tour"):
+        if st.query_params.get(_END):
+            _closing()
         _opening()
         for number, stop in enumerate(STOPS, 1):
             _stop(number, stop)
+
+
+def _closing() -> None:
+    """After the last stop: where to go from here."""
+    with st.container(border=True, key="tour-end", gap="xsmall"):
+        st.markdown(
+            ":material/flag: **That was the tour.** You have seen a network from its first filter "
+            "to its last mistake. From here: try your own photos on Predict, look at what a "
+            "training on this server has learned, or change one setting and see what it does."
+        )
+        with st.container(horizontal=True):
+            link(PREDICT, "Your own pictures", ":material/draw:")
+            link(TRAIN, "The training", ":material/model_training:")
+            link(RESULTS, "All results", ":material/fact_check:")
 
 
 def _opening() -> None:
@@ -257,7 +286,8 @@ def _opening() -> None:
             "- **Each at their own pace, or together.** Everyone who opens this server has a "
             "drawing and a place in the tour of their own. Trainings are shared: one runs at a "
             "time, others wait in line, and all show on everyone's Train page. So let one person "
-            "start one at stop 6.\n"
+            "start one at stop 6; where the server has a password, whoever knows it: *Unlock the "
+            "controls* is below the menu.\n"
             "- **Send a state.** The address in the browser holds what you see: the stop, the "
             "layer, the test picture, the settings of a training. Copy it from there.\n"
             "- **Before the lesson**, open Results once. The network is then asked about all "

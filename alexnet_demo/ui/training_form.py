@@ -8,7 +8,7 @@ import streamlit as st
 
 from alexnet_demo import charts, jobs, queue
 from alexnet_demo.config import CHOICES, LIMITS, RECIPES, TrainConfig
-from alexnet_demo.runs import Run
+from alexnet_demo.runs import Run, get_run
 from alexnet_demo.ui import access, draft, exports, probes
 from alexnet_demo.ui.cost_line import cost_line, offers, seconds
 from alexnet_demo.ui.live_plot import live_plot
@@ -155,7 +155,7 @@ def training_form() -> None:
         _start(settings)
     if settings:
         cost_line(settings)
-        if other and seconds(settings) is not None:
+        if other and (probes.ask(settings) or {}).get("beside"):
             st.caption("Measured beside the training that goes on: alone it will be faster.")
         exports.script_button(settings, "As a script", key="script of form")
 
@@ -243,7 +243,9 @@ def _start(settings: TrainConfig) -> None:
     outcome = jobs.start(settings, seconds(settings), permit=access.permit())
     if outcome.done and outcome.run_id:
         draft.leave_address()
-        st.query_params["run"] = outcome.run_id
+        started = get_run(outcome.run_id)
+        if started and started.state != "queued":  # else the page stays with what trains
+            st.query_params["run"] = outcome.run_id
         st.session_state[WANTED] = False
         toast_next(outcome.message)
         st.rerun()

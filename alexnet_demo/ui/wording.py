@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from alexnet_demo.wording import duration, memory, percent
-
-__all__ = ["duration", "memory", "percent", "plain"]
-
 from alexnet_demo.text import one_line
+from alexnet_demo.wording import duration, memory, percent, whole_percent
+
+__all__ = ["duration", "memory", "percent", "plain", "whole_percent"]
 
 
 def dimensions(shape: Iterable[int]) -> str:

@@ -1,5 +1,13 @@
 // The block diagram: one block is chosen at a time, by click, tap, Enter, or the arrow keys.
 const drawn = new WeakMap(); // the SVG that an element shows now
+const moved = new WeakSet(); // elements that were scrolled: there they stay
+
+// On a phone the diagram is wider than the page: begin with what is chosen.
+function reveal(root, block) {
+  const { left, width } = block.getBoundingClientRect();
+  const frame = root.getBoundingClientRect();
+  root.scrollLeft += left + width / 2 - (frame.left + frame.width / 2);
+}
 
 export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".diagram");
@@ -28,7 +36,10 @@ export default function ({ parentElement, data, setStateValue }) {
     mark(block);
     setStateValue("layer", block.dataset.layer);
   };
-  mark(blocks.find((block) => block.dataset.layer === data.layer) ?? blocks[0]);
+  const chosen = blocks.find((block) => block.dataset.layer === data.layer) ?? blocks[0];
+  mark(chosen);
+  if (!moved.has(root)) reveal(root, chosen);
+  root.onscroll = () => moved.add(root);
 
   root.onclick = (event) => {
     const block = event.target.closest(".block");

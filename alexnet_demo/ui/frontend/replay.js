@@ -211,8 +211,8 @@ class Card {
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", pin.name);
     this.bars = element("div", "", "bars");
-    const words = element("figcaption", pin.name);
-    words.title = pin.label ? `${pin.name}: ${pin.label}` : pin.name;
+    const words = element("figcaption", pin.label ? `${pin.name}: ${pin.label}` : pin.name);
+    words.title = words.textContent;
     this.element.append(this.canvas, words, this.bars);
     this.picture = new Image();
     this.picture.onload = () => this.paint();

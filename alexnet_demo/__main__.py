@@ -24,6 +24,7 @@ from alexnet_demo.config import CHANGEABLE, CHOICES, LIMITS, RECIPES, ConfigErro
 from alexnet_demo.events import EventWriter
 from alexnet_demo.liveness import ours, register, registered
 from alexnet_demo.locks import launch_lock
+from alexnet_demo.meanings import HELP
 from alexnet_demo.runs import (
     Run,
     best_run,
@@ -41,10 +42,7 @@ if TYPE_CHECKING:
 DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 LOG_FORMAT = "%(asctime)s %(message)s"
 SETTINGS = tuple(setting.name for setting in fields(TrainConfig))
-HELP = {
-    "device": "auto, cpu, mps, cuda or cuda:N",
-    "grow": "widths and their shares of the steps before the whole width: 0.25:0.6,0.5:0.3",
-}
+DEVICES = "auto, cpu, mps, cuda or cuda:N"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    parser = argparse.ArgumentParser("python -m alexnet_demo", description=__doc__.split("\n")[0])
+    about = "AlexNet on Fashion-MNIST: train it, look into it, ask it, show it to many."
+    parser = argparse.ArgumentParser("python -m alexnet_demo", description=about)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -133,7 +132,7 @@ def build_parser() -> argparse.ArgumentParser:
     report = command("report", run_report, "write a run as one HTML file that opens anywhere")
     report.add_argument("name", metavar="RUN", help="id or directory of a run")
     report.add_argument("--html", type=Path, required=True, help="file to write")
-    report.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N")
+    report.add_argument("--device", default="auto", help=DEVICES)
 
     summary = command("summary", run_summary, "print the layer table")
     summary.add_argument("--in-channels", type=int, default=1)
@@ -142,15 +141,15 @@ def build_parser() -> argparse.ArgumentParser:
     summary.add_argument("--image-size", type=int, default=config.IMAGE_SIZE)
 
     bench = command("bench", run_bench, "compare this engine with the article's loop")
-    bench.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N")
+    bench.add_argument("--device", default="auto", help=DEVICES)
     bench.add_argument("--precision", choices=CHOICES["precision"], default="auto")
     bench.add_argument("--width", type=float, default=1.0, help=LIMITS["width"].range)
     bench.add_argument("--rounds", type=int, default=7, help="turns of each side")
 
     load = command("load", run_load, "send visitors to a running app and check their answers")
-    load.add_argument("--url", default="http://localhost:8501", help="where the app is")
-    load.add_argument("--users", type=int, default=50, help="sessions at once")
-    load.add_argument("--seconds", type=float, default=300.0, help="for so long")
+    load.add_argument("--url", default="http://localhost:8501", help="of the app (%(default)s)")
+    load.add_argument("--users", type=int, default=50, help="sessions at once (%(default)s)")
+    load.add_argument("--seconds", type=float, default=300.0, help="how long (%(default)g)")
     load.add_argument("--weights", type=Path, help="the app's network, to know the right answers")
 
     command("runs", run_runs, "list the runs and their states")
@@ -160,27 +159,28 @@ def build_parser() -> argparse.ArgumentParser:
 
 def add_training_options(parser: argparse._ActionsContainer) -> None:
     """One option for each setting; what is not given comes from the recipe."""
-    plain = TrainConfig()
+    plain, meanings = TrainConfig(), {**HELP, "device": DEVICES}
     for setting in fields(TrainConfig):
         name, value = setting.name, getattr(plain, setting.name)
         option = f"--{name.replace('_', '-')}"
         if name == "recipe":
             parser.add_argument(option, choices=tuple(RECIPES), help=f"default: {value}")
         elif name in CHOICES:
-            parser.add_argument(option, choices=CHOICES[name])
+            parser.add_argument(option, choices=CHOICES[name], help=meanings[name])
         elif name in LIMITS:
-            limit = LIMITS[name]
-            parser.add_argument(option, type=type(value), help=f"{limit.label}: {limit.range}")
+            words = f"{meanings.get(name, LIMITS[name].label + '.')} {LIMITS[name].range}"
+            parser.add_argument(option, type=type(value), help=words.replace("%", "%%"))
         elif isinstance(value, bool):
-            parser.add_argument(option, action=argparse.BooleanOptionalAction, default=None)
+            option_of_two = argparse.BooleanOptionalAction
+            parser.add_argument(option, action=option_of_two, default=None, help=meanings[name])
         else:
-            parser.add_argument(option, help=HELP[name])
+            parser.add_argument(option, help=meanings[name].replace("%", "%%"))
 
 
 def add_weights_options(parser: argparse.ArgumentParser) -> None:
     shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
     parser.add_argument("--weights", type=Path, help=f"a .safetensors file (default: {shipped})")
-    parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N")
+    parser.add_argument("--device", default="auto", help=DEVICES)
 
 
 def settings_of(options: argparse.Namespace) -> TrainConfig:
@@ -315,13 +315,15 @@ def _ours(directory: Path) -> bool:
 
 
 def run_lr_find(options: argparse.Namespace) -> int:
-    from alexnet_demo import lr_find
+    from alexnet_demo import device, lr_find
+    from alexnet_demo.process import holding
 
-    trials = []
-    for trial in lr_find.range_test(settings_of(options)):
-        trials.append(trial)
-        line = json.dumps(asdict(trial)) if options.json else f"{trial.lr:.6f}  {trial.loss:.4f}"
-        print(line, flush=True)
+    settings, trials = settings_of(options), []
+    with holding(str(device.resolve(settings.device))):
+        for trial in lr_find.range_test(settings):
+            trials.append(trial)
+            short = f"{trial.lr:.6f}  {trial.loss:.4f}"
+            print(json.dumps(asdict(trial)) if options.json else short, flush=True)
     suggested = lr_find.suggestion(trials)
     print(json.dumps({"suggested_lr": suggested}) if options.json else f"Suggested: {suggested:g}")
     return DONE

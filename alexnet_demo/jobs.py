@@ -16,12 +16,13 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from alexnet_demo import config, local_jobs, queue, ray_jobs
-from alexnet_demo.access import VISITOR, Outcome, Permit, refusal
+from alexnet_demo.access import CONTROLLER, VISITOR, Outcome, Permit, refusal
 from alexnet_demo.attendant import demand_attendant, launch
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.files import read_json, write_atomically, write_json
 from alexnet_demo.liveness import register_job
 from alexnet_demo.locks import launch_lock, locked, trained
+from alexnet_demo.lr_jobs import stop_lr_test
 from alexnet_demo.runs import LIVE, MAX_NAME, MAX_NOTE, Run, change, new_run_directory, prepare
 from alexnet_demo.text import one_line, readable
 
@@ -84,7 +85,10 @@ def _begin(run: Run, seconds: float | None, words: str) -> Outcome:
     """
     if ray_jobs.address():
         return _hand_over(run)
-    if queue.ahead(run.config.device) or locked(run.config.device):
+    ahead = queue.ahead(run.config.device)
+    if not ahead:
+        stop_lr_test(permit=CONTROLLER)  # it has the device
+    if ahead or locked(run.config.device):
         queue.enter(run, seconds)
         demand_attendant()
         return Outcome(True, f"In the queue, place {queue.place(run)}.", run.id)

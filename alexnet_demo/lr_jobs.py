@@ -44,11 +44,10 @@ def find_lr(settings: TrainConfig, *, permit: Permit = VISITOR) -> Outcome:
     folder = config.RUNS_DIR / LR_TESTS
     try:
         with launch_lock():
-            if other := queue.ahead(settings.device):
-                message = f"“{other.name}” is training on this device: pause or stop it first."
-                return Outcome(False, message, other.id)
             if running_lr_test():
                 return Outcome(False, "A learning rate is being looked for already: wait for it.")
+            if busy := queue.busy(settings.device):
+                return Outcome(False, f"{busy}.")
             shutil.rmtree(folder, ignore_errors=True)  # those before it
             directory = folder / secrets.token_hex(4)
             directory.mkdir(parents=True)

@@ -71,7 +71,7 @@ def _run(config: TrainConfig, directory: Path, echo: TextIO | None, team: Team) 
         with _translated_errors(config, team):
             device = str(devices.resolve(config.device, team.local_rank))
             own = team.leads or device != "cpu"  # a team shares the CPU
-            with _holding(device, directory.name) if own else nullcontext():
+            with holding(device, directory.name) if own else nullcontext():
                 _yield_to_others()
                 devices.keep_freed_memory()
                 trainer = Trainer(config, directory, events, team)
@@ -146,8 +146,15 @@ def _alone(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _holding(device: str, run_id: str) -> Iterator[None]:
-    """Hold the device's lock, so that one training at a time has it."""
+def holding(device: str, run_id: str = "") -> Iterator[None]:
+    """Hold a device's lock, so that one training at a time has it.
+
+    Args:
+        run_id: the run that is to have it; empty for what is none.
+
+    Raises:
+        ConfigError: when another training has it.
+    """
     lock = device_lock(device)
     try:
         # What a cluster places waits rather than fails: nodes may share a machine.

@@ -92,14 +92,18 @@ def demand_free(device: str, run: Run | None = None) -> None:
     Raises:
         ConfigError: with the name of the run that has it.
     """
+    if words := busy(device, run):
+        raise ConfigError(f"{words}, choose another device, or queue behind it with --wait.")
+
+
+def busy(device: str, run: Run | None = None) -> str:
+    """Which other training has a device, and what to do about it; empty where it is free."""
     other = ahead(device, of=run)
-    if other or locked(device):
-        name = f"“{other.name}”" if other else "another run"
-        does = "waits for" if other and other.state == "queued" else "trains on"
-        raise ConfigError(
-            f"{name} {does} {device}: pause or stop it first, choose another device, or queue "
-            "behind it with --wait."
-        )
+    if not (other or locked(device)):
+        return ""
+    name = f"“{other.name}”" if other else "another run"
+    does = "waits for" if other and other.state == "queued" else "trains on"
+    return f"{name} {does} {'this device' if device == 'auto' else device}: pause or stop it first"
 
 
 def due() -> list[Run]:

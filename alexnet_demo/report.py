@@ -33,6 +33,7 @@ from alexnet_demo.files import read_json, sha256, write_atomically
 from alexnet_demo.plots import Line, Plot, span
 from alexnet_demo.results import Results
 from alexnet_demo.runs import Run, as_trained
+from alexnet_demo.text import without_folders
 from alexnet_demo.wording import duration, percent, whole_percent
 
 Rows = list[tuple[str, str]]
@@ -142,7 +143,7 @@ def _head(run: Run, history: History) -> dict[str, Any]:
     return {
         "name": run.name,
         "note": run.note,
-        "error": run.error,
+        "error": without_folders(run.error),
         "lead": f"Recipe {RECIPES[run.config.recipe].title}, {state}, {done}, begun on "
         f"{run.started:%d %B %Y, %H:%M}",
         "figures": figures,

@@ -6,6 +6,7 @@ Imports no torch, so that what was computed once is shown at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -195,26 +196,33 @@ def keep(digest: str, found: Results) -> None:
 
 
 def write(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
-    """Write arrays, whole or not at all, and forget all but the newest files beside them.
+    """Write arrays, whole or not at all, and forget files beside them that were not used lately.
 
-    Every epoch's weights are another network, so that files would pile up.
+    Every epoch's weights are another network, so that files would pile up. `KEPT` stay.
+
+    Raises:
+        OSError: when the disk does not take them.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # What is not contiguous would be written as it lies in memory.
     whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     write_atomically(path, lambda temporary: save_file(whole, temporary))
-    files = [(path.stat().st_mtime, path) for path in path.parent.glob("*.safetensors")]
-    for _, path in sorted(files)[:-KEPT]:
-        path.unlink(missing_ok=True)
+    with suppress(OSError):  # another server may forget the same ones
+        files = [(path.stat().st_mtime, path) for path in path.parent.glob("*.safetensors")]
+        for _, path in sorted(files)[:-KEPT]:
+            path.unlink(missing_ok=True)
 
 
 def read(digest: str) -> Results | None:
     """Results that were kept; None where there are none that can be read."""
+    path = kept_at(digest)
     try:
-        tensors = load_file(kept_at(digest))
+        tensors = load_file(path)
         probabilities, labels = tensors["probabilities"], tensors["labels"]
     except (OSError, SafetensorError, KeyError):
         return None
     if probabilities.shape != (len(labels), len(CLASSES)) or not len(labels):
         return None
+    with suppress(OSError):
+        path.touch()  # used now, so not among the first to be forgotten
     return Results(probabilities, labels)

@@ -141,7 +141,16 @@ def test_home_never_comes_to_torch() -> None:
         (
             "jobs",
             {
-                *("access", "attendant", "config", "files", "liveness", "local_jobs", "locks"),
+                *(
+                    "access",
+                    "attendant",
+                    "config",
+                    "files",
+                    "liveness",
+                    "local_jobs",
+                    "locks",
+                    "lr_jobs",
+                ),
                 *("queue", "ray_jobs", "runs", "text"),
             },
         ),

@@ -308,7 +308,7 @@ def test_looking_for_a_learning_rate_gives_way_to_a_training(trying: Path):
     assert lr_jobs.running_lr_test() is None
     assert lr_jobs.lr_trials(str(found.run_id)) is None
     assert run.active
-    assert "is training on this device" in lr_jobs.find_lr(LONG).message
+    assert "trains on cpu: pause or stop it first." in lr_jobs.find_lr(LONG).message
 
 
 def test_a_killed_look_for_a_learning_rate_says_so(trying: Path, runs_dir: Path):

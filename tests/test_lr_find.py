@@ -15,6 +15,7 @@ TINY = TrainConfig.from_recipe(
     memory_format="channels_last",
     train_samples=512,
     batch_size=16,
+    init="default",
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alexnet_demo.text import no_formula, one_line, readable
+from alexnet_demo.text import no_formula, one_line, readable, without_folders
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,18 @@ def test_what_cannot_be_seen_is_left_out_and_emoji_stay_whole() -> None:
     assert readable("one\n\ttwo\ud800") == "one\n\ttwo"
     assert one_line("👩‍👩‍👧 é 衣") == "👩‍👩‍👧 é 衣"
     assert readable({"name": 1}) == readable(None) == one_line(7) == ""
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("No space left: '/srv/a b/runs/x/last.st'", "No space left: 'last.st'"),
+        ("Permission denied: '/srv/runs/x/request'", "Permission denied: 'request'"),
+        ("/home/ada/runs/1/checkpoints/last.safetensors is damaged", "last.safetensors is damaged"),
+        (r"C:\Users\ada\runs\last.safetensors is damaged", "last.safetensors is damaged"),
+        ("12 images/s and a loss of 1/3", "12 images/s and a loss of 1/3"),
+        ("see http://10.0.0.1:8265/api", "see http://10.0.0.1:8265/api"),
+    ],
+)
+def test_folders_are_left_out(told: str, shown: str) -> None:
+    assert without_folders(told) == shown

@@ -122,18 +122,24 @@ async def _crowd(
     url: str, users: int, seconds: float, asked: list[Asked], seed: int
 ) -> dict[str, Any]:
     tally, sessions = Tally(), [Session(url) for _ in range(users)]
-    for session in sessions:  # one after the other, as people come
-        await session.open("Predict")
-    begin = time.monotonic()
-    visitors = [
-        _visit(session, asked, begin + seconds, random.Random(f"{seed} {number}"), tally)
-        for number, session in enumerate(sessions)
-    ]
-    watching = asyncio.create_task(_watch(url, begin, tally))
-    await asyncio.gather(*visitors)
-    watching.cancel()
-    for session in sessions:
-        await session.close()
+    try:
+        for session in sessions:  # one after the other, as people come
+            await session.open("Predict")
+        begin = time.monotonic()
+        watching = asyncio.create_task(_watch(url, begin, tally))
+        try:
+            visits = (
+                _visit(session, asked, begin + seconds, random.Random(f"{seed} {number}"), tally)
+                for number, session in enumerate(sessions)
+            )
+            await asyncio.gather(*visits)
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+    finally:
+        for session in sessions:
+            await session.close()
     return tally.report(users)
 
 

@@ -57,6 +57,7 @@ class Session:
         self._files: dict[str, str] = {}  # widget's key → where its file is deleted
         self._http = requests.Session()
         self._socket: ClientConnection
+        self._connected = False
 
     async def open(self, path: str = "") -> None:
         """Connect anew and show the page of that path; the app's first one without.
@@ -79,13 +80,19 @@ class Session:
                 compression=None,
             )
         except (OSError, WebSocketException, requests.RequestException) as error:
-            raise LostError(f"No server answers at {self.url}: {error}.") from error
+            raise LostError(
+                f"No server answers at {self.url} ({type(error).__name__}): is the app running "
+                "there? `streamlit run app.py` starts it."
+            ) from error
+        self._connected = True
         await self._rerun()
         if path:
             await self.show(path)
 
     async def close(self) -> None:
-        await self._socket.close()
+        """Leave; nothing to do where `open` did not come to a connection."""
+        if self._connected:
+            await self._socket.close()
         self._http.close()
 
     async def show(self, path: str) -> None:

@@ -88,7 +88,7 @@ def _last_run(run: Run) -> None:
     st.markdown("Newest run")
     shell.run_line(run)
     if run.error:
-        st.markdown(plain(run.error))
+        st.markdown(plain(shell.told(run.error)))
     if run.resumable and access.controls():
         st.markdown(f"{run.state.capitalize()}: go on with it on Train.")
         _go(TRAIN, "Go on with it", ":material/play_arrow:")

@@ -15,12 +15,12 @@ from alexnet_demo import charts, jobs
 from alexnet_demo.charts import Axis, width_name
 from alexnet_demo.config import LIMITS, stages
 from alexnet_demo.events import Event, History
+from alexnet_demo.meanings import HELP
 from alexnet_demo.runs import LIVE, Run, State, as_trained, get_run
-from alexnet_demo.ui import access, exports, models
+from alexnet_demo.ui import access, exports, models, shell
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import Curves, axis_choice, compare_with
-from alexnet_demo.ui.shell import run_line, state_badge, toast_next
-from alexnet_demo.ui.training_form import HELP, WANTED
+from alexnet_demo.ui.training_form import WANTED
 from alexnet_demo.ui.wording import duration, memory, percent, plain
 
 POLL_SECONDS = 1.0
@@ -50,7 +50,7 @@ def live_view(run: Run) -> None:
 def waiting_run(run: Run) -> None:
     """A run that can go on, in short: its curves stand further below."""
     with st.container(border=True, key="waiting-run", gap="small"):
-        run_line(run)
+        shell.run_line(run)
         with st.container(horizontal=True, vertical_alignment="center"):
             _control("Resume", "play_arrow", run, key="resume waiting")
             st.caption("It goes on from where it stood. Or start a new one here:", width="content")
@@ -63,10 +63,10 @@ def _view(run_id: str, last_state: State, last_epochs: int) -> None:
         return
     _head(run)
     history = run.history
-    if error := run.error:
+    if error := shell.told(run.error):
         st.error(plain(error), icon=":material/error:")
     if warning := run.warning:
-        st.warning(plain(warning), icon=":material/warning:")
+        st.warning(plain(shell.told(warning)), icon=":material/warning:")
     _progress(run, history)
     _figures(run, history)
     _curves(run, history)
@@ -81,7 +81,7 @@ def _head(run: Run) -> None:
     """Name, state, and what can be done now."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(run.name), anchor=False, width="content")
-        state_badge(run)
+        shell.state_badge(run)
     state, controls = run.state, access.controls()
     with st.container(horizontal=True):
         if controls and run.active:
@@ -147,7 +147,7 @@ def _change(run: Run) -> None:
         return
     outcome = jobs.adjust(run, **values, permit=access.permit())
     if outcome.done:
-        toast_next(outcome.message)
+        shell.toast_next(outcome.message)
         st.rerun()
     st.error(plain(outcome.message), icon=":material/error:")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from alexnet_demo import report
+from alexnet_demo import report, results
 from alexnet_demo.files import sha256
-from alexnet_demo.results import kept_at
+from alexnet_demo.results import Results
 from alexnet_demo.runs import Run
 from alexnet_demo.ui import models, surveys
 from alexnet_demo.ui.wording import plain
@@ -23,10 +23,11 @@ _ABOUT = (
 
 def offer(run: Run) -> None:
     """The button: it downloads the report, or has the network asked first where it was not yet."""
-    if _answered(run):
+    there, found = _answers(run)
+    if there:
         st.download_button(
             "Report",
-            lambda: report.page(run, report.kept(run)),  # made when clicked
+            lambda: report.page(run, found),  # made when clicked
             file_name=f"{run.id}.html",
             mime="text/html",
             icon=":material/description:",
@@ -47,7 +48,7 @@ def offer(run: Run) -> None:
 
 def wait(run: Run) -> None:
     """How far the asking has come, once somebody wants the report."""
-    if st.session_state.get(_WANTED) != run.id or _answered(run):
+    if st.session_state.get(_WANTED) != run.id or _answers(run)[0]:
         return
     try:
         classifier = models.load(models.best_of(run))
@@ -59,13 +60,17 @@ def wait(run: Run) -> None:
     surveys.wait_for(survey, asked, partial(surveys.of_test_set, classifier, again=True))
 
 
-def _answered(run: Run) -> bool:
-    """Whether all is there that the report can tell: answers are kept, or no weights are."""
+def _answers(run: Run) -> tuple[bool, Results | None]:
+    """Whether all is there that the report can tell, and what the network says of the test set.
+
+    Without weights there is nothing to ask.
+    """
     try:
         stat = run.best.stat()
     except OSError:
-        return True
-    return kept_at(_digest(str(run.best), (stat.st_mtime_ns, stat.st_size))).is_file()
+        return True, None
+    found = results.read(_digest(str(run.best), (stat.st_mtime_ns, stat.st_size)))
+    return found is not None, found
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from alexnet_demo import attendant
 from alexnet_demo.runs import LIVE, Run, current_run, get_run
+from alexnet_demo.text import without_folders
 from alexnet_demo.ui import access, tour
 from alexnet_demo.ui.navigation import ARCHITECTURE, HOME, PREDICT, RESULTS, TOUR, TRAIN, link
 from alexnet_demo.ui.wording import percent, plain
@@ -95,6 +96,11 @@ def run_line(run: Run) -> None:
         state_badge(run)
         st.markdown(f"**{plain(run.name)}**", width="content")
         st.markdown(f":gray[{progress_line(run)}]", width="content")
+
+
+def told(message: str) -> str:
+    """A run's error as this session is told it: visitors do not learn where files lie."""
+    return message if access.controls() else without_folders(message)
 
 
 def toast_next(message: str) -> None:

@@ -119,9 +119,10 @@ STOPS = (
         "The form is filled for a quick look: a narrow network on a third of the pictures. (While "
         "somebody trains already, *New training* opens it.) The line below the form says what it "
         "will cost on this machine. Press *Start training*, and go on while it learns.",
-        "The loss begins near 2.3. Why there?",
+        "The loss begins a little above 2.3. Why there?",
         "At first the network knows nothing and gives each of the ten classes about a tenth. The "
-        "loss is −ln of the probability of the right class, and −ln 0.1 ≈ 2.30. Whatever is below "
+        "loss is −ln of the probability of the right class, and −ln 0.1 ≈ 2.30. By chance it is "
+        "surer of some classes than of others, which costs a little more. Whatever is below 2.30 "
         "has been learned.",
         {"recipe": "quick"},
         "Here a training begins, if you are the one who runs this server; visitors look on. If one "

@@ -1,15 +1,18 @@
 # AlexNet Demo as an image: see docs/deploy.md.
 #   docker build -t alexnet-demo .                                     PyTorch for CPUs
-#   docker build -t alexnet-demo --build-arg PIP_EXTRA_INDEX_URL= .    with CUDA
+#   docker build -t alexnet-demo --build-arg TORCH_BACKEND=cu130 .     with CUDA
 FROM python:3.12-slim-bookworm
 
-# PyPI has PyTorch with CUDA; this index the same versions for CPUs, which pip prefers.
-ARG PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+# uv knows where PyTorch keeps its builds; that for CPUs is a tenth as large.
+ARG TORCH_BACKEND=cpu
 ENV PYTHONUNBUFFERED=1
 
 WORKDIR /app
-COPY requirements.txt ./
-RUN pip install --no-cache-dir -r requirements.txt
+COPY requirements.txt requirements-lock.txt ./
+# hadolint ignore=DL3013
+RUN pip install --no-cache-dir uv \
+    && uv pip install --system --no-cache --torch-backend "$TORCH_BACKEND" \
+        -r requirements.txt -c requirements-lock.txt
 
 COPY . .
 # What the app writes: runs and results, the unpacked data set, one sheet of pictures.
@@ -18,8 +21,9 @@ RUN useradd --create-home --uid 1000 demo \
     && chown -R demo:demo runs data/FashionMNIST/raw static
 USER 1000
 
-# Whoever reaches the port is a visitor, until you say otherwise.
-ENV ALEXNET_DEMO_PUBLIC=1 STREAMLIT_SERVER_ADDRESS=0.0.0.0 STREAMLIT_SERVER_HEADLESS=true
+# Whoever reaches the port is a visitor, until you say otherwise: they upload pictures, no weights.
+ENV ALEXNET_DEMO_PUBLIC=1 STREAMLIT_SERVER_MAX_UPLOAD_SIZE=25 \
+    STREAMLIT_SERVER_ADDRESS=0.0.0.0 STREAMLIT_SERVER_HEADLESS=true
 EXPOSE 8501
 VOLUME /app/runs
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

@@ -79,8 +79,8 @@ an update: install, test, `python docs/dependencies.py --lock`, then `python doc
 pip install pip-audit && pip-audit -r requirements-lock.txt --no-deps
 ```
 
-asks PyPI's advisory database for each version of the lock file. It needs to reach pypi.org; where
-it cannot, it lists packages as skipped, which says nothing about them.
+asks the Python packages' advisory database for each version of the lock file. It needs the network;
+where it cannot reach the database, it lists packages as skipped, which says nothing about them.
 """
 
 

@@ -13,36 +13,26 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import timedelta
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from alexnet_demo import __version__, config, queue
-from alexnet_demo.config import CHANGEABLE, CHOICES, LIMITS, RECIPES, ConfigError, TrainConfig
-from alexnet_demo.events import EventWriter
-from alexnet_demo.liveness import ours, register, registered
-from alexnet_demo.locks import launch_lock
-from alexnet_demo.meanings import HELP
-from alexnet_demo.runs import (
-    Run,
-    best_run,
-    change,
-    find_run,
-    get_run,
-    list_runs,
-    new_run_directory,
-    prepare,
+from alexnet_demo import __version__, config, train_command
+from alexnet_demo.config import CHOICES, LIMITS, ConfigError
+from alexnet_demo.options import (
+    DEVICES,
+    SETTINGS,
+    add_training_options,
+    add_weights_options,
+    settings_of,
+    weights_of,
 )
+from alexnet_demo.runs import find_run, list_runs
+from alexnet_demo.train_command import DONE, FAILED, INTERRUPTED, LOG_FORMAT
 
-if TYPE_CHECKING:
-    from alexnet_demo.team import Team
-
-DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
-LOG_FORMAT = "%(asctime)s %(message)s"
-SETTINGS = tuple(setting.name for setting in fields(TrainConfig))
-DEVICES = "auto, cpu, mps, cuda or cuda:N"
+UNUSABLE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -157,51 +147,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_training_options(parser: argparse._ActionsContainer) -> None:
-    """One option for each setting; what is not given comes from the recipe."""
-    plain, meanings = TrainConfig(), {**HELP, "device": DEVICES}
-    for setting in fields(TrainConfig):
-        name, value = setting.name, getattr(plain, setting.name)
-        option = f"--{name.replace('_', '-')}"
-        if name == "recipe":
-            parser.add_argument(option, choices=tuple(RECIPES), help=f"default: {value}")
-        elif name in CHOICES:
-            parser.add_argument(option, choices=CHOICES[name], help=meanings[name])
-        elif name in LIMITS:
-            words = f"{meanings.get(name, LIMITS[name].label + '.')} {LIMITS[name].range}"
-            parser.add_argument(option, type=type(value), help=words.replace("%", "%%"))
-        elif isinstance(value, bool):
-            option_of_two = argparse.BooleanOptionalAction
-            parser.add_argument(option, action=option_of_two, default=None, help=meanings[name])
-        else:
-            parser.add_argument(option, help=meanings[name].replace("%", "%%"))
-
-
-def add_weights_options(parser: argparse.ArgumentParser) -> None:
-    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
-    parser.add_argument("--weights", type=Path, help=f"a .safetensors file (default: {shipped})")
-    parser.add_argument("--device", default="auto", help=DEVICES)
-
-
-def settings_of(options: argparse.Namespace) -> TrainConfig:
-    """The training settings given on the command line."""
-    given = {name: getattr(options, name) for name in SETTINGS if name != "recipe"}
-    return TrainConfig.from_recipe(options.recipe or "article", **given)
-
-
-def weights_of(options: argparse.Namespace) -> Path:
-    """The weights given on the command line, else the shipped ones."""
-    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
-    if options.weights or shipped.is_file():
-        return options.weights or shipped
-    best = best_run()
-    example = best.best if best else Path("runs", "RUN", "checkpoints", "best.safetensors")
-    raise ConfigError(
-        f"No trained network comes with this copy: name one, such as --weights {example} "
-        "(`python -m alexnet_demo runs` lists what was trained here)."
-    )
-
-
 # ------------------------------------------------------------------ the commands
 
 
@@ -212,106 +157,7 @@ def run_train(options: argparse.Namespace) -> int:
         if options.wait:
             raise ConfigError("--lr-find has no place in the queue: leave --wait out.")
         return run_lr_find(options)
-    if options.wait:
-        return _train_in_turn(options)
-    from alexnet_demo.team import assembled
-
-    with assembled() as team:
-        told = ""
-        if team.leads:
-            directory, settings = _resumed(options) if options.resume else _prepared(options)
-            told = json.dumps([str(directory), settings.to_json()])
-        place, record = json.loads(team.agree_text(told))
-        directory, settings = Path(place), TrainConfig.from_json(record)
-        if team.leads:
-            queue.leave(Run(directory))  # who started this may have been killed before it did so
-            _log_to(directory / "train.log")
-        else:
-            logging.getLogger("alexnet_demo").setLevel(logging.ERROR)  # one speaks for all
-        if settings.devices > team.size == 1:
-            if not registered(directory, os.getpid()):
-                register(directory, os.getpid())
-            return _train_in_a_team(options, directory, settings)
-        return _train_here(options, directory, settings, team)
-
-
-def _train_in_turn(options: argparse.Namespace) -> int:
-    """Have a run started when its turn comes, by whoever attends the queue, and watch it."""
-    from alexnet_demo import jobs
-    from alexnet_demo.access import CONTROLLER
-    from alexnet_demo.terminal import watch
-
-    if options.run_dir or "RANK" in os.environ:
-        raise ConfigError("The queue is of the runs under runs/: leave --run-dir and torchrun out.")
-    if options.resume:
-        waiting, _ = _to_resume(options)
-        if waiting.directory.parent != config.RUNS_DIR:
-            raise ConfigError(f"{waiting.directory} is not under runs/: leave --wait out.")
-        outcome = jobs.resume(waiting, permit=CONTROLLER)
-    else:
-        outcome = jobs.start(settings_of(options), permit=CONTROLLER)
-    run = get_run(str(outcome.run_id))
-    if not outcome.done or not run:
-        raise ConfigError(outcome.message)
-    print(f"{outcome.message} ({run.id})", file=sys.stderr)
-    echo = sys.stdout if options.json else None
-    state = watch(run, echo, from_now=bool(options.resume))
-    if state in ("failed", "interrupted"):
-        raise RuntimeError(run.error)
-    return _tell_end(state, run, options.json)
-
-
-def _tell_end(reason: str, run: Run, json_only: bool) -> int:
-    """Print how a training ended, and return the exit status."""
-    if not json_only:
-        best = run.best_accuracy
-        reached = "" if best is None else f", best {run.config.tested_on} accuracy {best:.2%}"
-        print(f"{reason.capitalize()}{reached}: {run.directory}")
-    return INTERRUPTED if reason == "stopped" else DONE
-
-
-def _train_here(
-    options: argparse.Namespace, directory: Path, settings: TrainConfig, team: Team
-) -> int:
-    """Train in this process, alone or as one of a team."""
-    from alexnet_demo.process import run_training
-
-    echo = sys.stdout if options.json else None
-    reason = run_training(settings, directory, echo, team)
-    status = _tell_end(reason, Run(directory), options.json or not team.leads)
-    return status if team.size == 1 else DONE  # to torchrun, any other is a breakdown
-
-
-def _train_in_a_team(options: argparse.Namespace, directory: Path, settings: TrainConfig) -> int:
-    """Train in as many processes as asked for, and wait for them."""
-    from alexnet_demo.team import PROCESS_LOST, launch
-
-    arguments = [*settings.command(), "--run-dir", str(directory)]
-    if options.resume:
-        arguments = ["train", "--resume", str(directory)]
-    status = launch([*arguments, *(["--json"] if options.json else [])], settings.devices)
-    run = Run(directory)
-    if status != 0 and run.history.end is None:  # torchrun calls a polite kill a breakdown, too
-        events = EventWriter(run.events)
-        events.write("error", message=PROCESS_LOST.format(size=settings.devices))
-        events.close()
-    state = run.state
-    return {"stopped": INTERRUPTED, "finished": DONE, "paused": DONE}.get(state, FAILED)
-
-
-def _log_to(path: Path) -> None:
-    """Let a terminal's run have a log too."""
-    if _written_to(path):
-        return
-    to_file = logging.FileHandler(path, encoding="utf-8")
-    to_file.setFormatter(logging.Formatter(LOG_FORMAT))
-    logging.getLogger("alexnet_demo").addHandler(to_file)
-
-
-def _ours(directory: Path) -> bool:
-    """Whether the run is registered for this process, or for the one that launched its team."""
-    pids = (os.getpid(), int(os.environ.get("ALEXNET_DEMO_LAUNCHER", "0")))
-    return ours(directory) or any(registered(directory, pid) for pid in pids if pid)
+    return train_command.run(options)
 
 
 def run_lr_find(options: argparse.Namespace) -> int:
@@ -327,71 +173,6 @@ def run_lr_find(options: argparse.Namespace) -> int:
     suggested = lr_find.suggestion(trials)
     print(json.dumps({"suggested_lr": suggested}) if options.json else f"Suggested: {suggested:g}")
     return DONE
-
-
-def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
-    """A directory to train in from the beginning, and its settings."""
-    from alexnet_demo import device
-
-    settings = settings_of(options)
-    directory = (options.run_dir or new_run_directory(settings.recipe)).resolve()
-    run = Run(directory)
-    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-    if restarted and not options.run_dir:
-        raise ConfigError("A training that torchrun restarts needs a --run-dir, to find itself.")
-    if (run.events.exists() or run.states) and not restarted:
-        raise ConfigError(f"{directory} holds a run already: give it to --resume, or name another.")
-    if not (directory / "config.json").exists():
-        # Refused before anything is written; a page's run is there already and records it.
-        wanted = str(device.check(settings))
-        with launch_lock():  # until it is registered: of two at once the second is to see the first
-            queue.demand_free(wanted)
-            prepare(directory, settings)
-            register(directory, os.getpid())
-    elif run.read_config() != settings:
-        raise ConfigError(f"{directory} was made for other settings: name another directory.")
-    return directory, settings
-
-
-def _to_resume(options: argparse.Namespace) -> tuple[Run, TrainConfig]:
-    """The run to go on with, and its settings, changed as asked for."""
-    given = {n: v for n in SETTINGS if (v := getattr(options, n)) is not None}
-    if options.run_dir or not given.keys() <= set(CHANGEABLE):
-        changeable = ", ".join(f"--{name.replace('_', '-')}" for name in CHANGEABLE)
-        raise ConfigError(
-            f"--resume goes on with the run's own settings: only {changeable} can be changed."
-        )
-    run = get_run(options.resume) or Run(Path(options.resume).resolve())
-    if not (run.directory / "config.json").is_file():
-        raise ConfigError(f"{options.resume!r} is no run to go on with: `runs` lists them.")
-    if run.active and not _ours(run.directory):
-        raise ConfigError(f"{run.id} is training already.")
-    settings = change(run, **given) if given else run.read_config()
-    if run.state == "finished" and not run.unfinished:
-        raise ConfigError(f"{run.id} is finished: --epochs with a greater number goes on with it.")
-    return run, settings
-
-
-def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
-    """The directory of a run to go on with here and now, and its settings."""
-    from alexnet_demo import device
-
-    run, settings = _to_resume(options)
-    if not _ours(run.directory):  # a page did this before it started us, and may have asked anew
-        wanted = str(device.check(settings))
-        with launch_lock():
-            queue.demand_free(wanted, run)
-            (run.directory / "request").unlink(missing_ok=True)
-            register(run.directory, os.getpid())
-    return run.directory, settings
-
-
-def _written_to(log: Path) -> bool:
-    """Whether standard error goes to this file already, as where a page started the process."""
-    try:
-        return os.path.samestat(os.fstat(sys.stderr.fileno()), log.stat())
-    except (OSError, ValueError):
-        return False
 
 
 def run_queue(_options: argparse.Namespace) -> int:

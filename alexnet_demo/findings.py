@@ -175,7 +175,7 @@ def _pin_at(pin: Pin, moment: Moment) -> dict[str, Any]:
 def _when(moment: Moment) -> str:
     if moment.step == 0:
         return "untrained"
-    return f"{'after ' if moment.epoch.is_integer() else ''}epoch {moment.epoch:.3g}"
+    return f"{'after ' if moment.epoch.is_integer() else ''}epoch {round(moment.epoch, 2):g}"
 
 
 def layers(seen: list[Moment]) -> dict[str, Any]:

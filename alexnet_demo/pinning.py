@@ -17,7 +17,9 @@ def pin(picture: Pin, *, permit: Permit = VISITOR) -> Outcome:
     """Pin a picture for the next run, and for those that train or wait now."""
     if closed := refusal(permit):
         return Outcome(False, closed)
-    return _pinned(lambda pinned: (*pinned, picture), f"{picture.name} is pinned.")
+    again = picture.id in {known.id for known in pins.of_next_run()}
+    words = f"{picture.name} is pinned{' already' if again else ''}."
+    return _pinned(lambda pinned: (*pinned, picture), words)
 
 
 def unpin(pin_id: str, *, permit: Permit = VISITOR) -> Outcome:

@@ -36,7 +36,6 @@ from alexnet_demo.runs import Run, as_trained
 from alexnet_demo.text import without_folders
 from alexnet_demo.wording import duration, percent, whole_percent
 
-Rows = list[tuple[str, str]]
 log = logging.getLogger(__name__)
 
 
@@ -182,7 +181,7 @@ def _value(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value) or "none"
 
 
-def _machine(run: Run, start: Event) -> Rows:
+def _machine(run: Run, start: Event) -> findings.Rows:
     kept = read_json(run.directory / "config.json")
     versions = start.get("versions") or kept.get("versions") or {}
     commit = start.get("commit") or kept.get("commit")

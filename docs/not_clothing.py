@@ -26,9 +26,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo.__main__ import add_weights_options, weights_of
 from alexnet_demo.certainty import SCORES, Certainty, ScoreKind, auroc
 from alexnet_demo.data import load_split
+from alexnet_demo.options import add_weights_options, weights_of
 from alexnet_demo.predict import Classifier, digest, pictures_in, read_file
 from alexnet_demo.preprocess import PictureError, Prepared, prepare
 

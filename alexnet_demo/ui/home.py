@@ -89,6 +89,7 @@ def _last_run(run: Run) -> None:
     shell.run_line(run)
     if run.error:
         st.markdown(plain(shell.told(run.error)))
+    link(TRAIN, "Its curves", ":material/show_chart:", state={"run": run.id})
     if run.resumable and access.controls():
         st.markdown(f"{run.state.capitalize()}: go on with it on Train.")
         _go(TRAIN, "Go on with it", ":material/play_arrow:")

@@ -99,7 +99,8 @@ def show(view: str, layer: Layer) -> None:
 def _beside(options: dict[str, models.Option]) -> str:
     """Let the reader choose a second network."""
     labels = {NONE: NONE, UNTRAINED: "The same, untrained"}
-    labels |= {option.id: option.label for option in options.values()}
+    chosen = models.chosen().id
+    labels |= {option.id: option.label for option in options.values() if option.id != chosen}
     st.session_state.setdefault(_BESIDE, links.kept("beside"))
     if st.session_state[_BESIDE] not in labels:
         st.session_state[_BESIDE] = NONE

@@ -133,14 +133,19 @@ def _classes(seen: Surveyed) -> None:
         "Precision: of the pictures named so, how many are. Recall: of the pictures that are, how "
         "many are named so. F1: their harmonic mean."
     )
-    share = partial(st.column_config.ProgressColumn, format="percent", min_value=0, max_value=1)
+    share = partial(st.column_config.ProgressColumn, format="%.1f %%", min_value=0, max_value=100)
     st.dataframe(
         [
             {
                 "Class": line.name,
-                "Precision": line.precision,
-                "Recall": line.recall,
-                "F1": line.f1,
+                **{
+                    name: None if value is None else 100 * value
+                    for name, value in (
+                        ("Precision", line.precision),
+                        ("Recall", line.recall),
+                        ("F1", line.f1),
+                    )
+                },
                 "Pictures": line.samples,
             }
             for line in by_class(found.confusion)

@@ -1,0 +1,60 @@
+"""Command-line options that several commands share, and what they mean. Imports no torch."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+from alexnet_demo import config
+from alexnet_demo.config import CHOICES, LIMITS, RECIPES, ConfigError, TrainConfig
+from alexnet_demo.meanings import HELP
+from alexnet_demo.runs import best_run
+
+SETTINGS = tuple(setting.name for setting in fields(TrainConfig))
+DEVICES = "auto, cpu, mps, cuda or cuda:N"
+
+
+def add_training_options(parser: argparse._ActionsContainer) -> None:
+    """One option for each setting; what is not given comes from the recipe."""
+    plain, meanings = TrainConfig(), {**HELP, "device": DEVICES}
+    for setting in fields(TrainConfig):
+        name, value = setting.name, getattr(plain, setting.name)
+        option = f"--{name.replace('_', '-')}"
+        if name == "recipe":
+            parser.add_argument(option, choices=tuple(RECIPES), help=f"default: {value}")
+        elif name in CHOICES:
+            parser.add_argument(option, choices=CHOICES[name], help=meanings[name])
+        elif name in LIMITS:
+            words = f"{meanings.get(name, LIMITS[name].label + '.')} {LIMITS[name].range}"
+            parser.add_argument(option, type=type(value), help=words.replace("%", "%%"))
+        elif isinstance(value, bool):
+            option_of_two = argparse.BooleanOptionalAction
+            parser.add_argument(option, action=option_of_two, default=None, help=meanings[name])
+        else:
+            parser.add_argument(option, help=meanings[name].replace("%", "%%"))
+
+
+def add_weights_options(parser: argparse.ArgumentParser) -> None:
+    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    parser.add_argument("--weights", type=Path, help=f"a .safetensors file (default: {shipped})")
+    parser.add_argument("--device", default="auto", help=DEVICES)
+
+
+def settings_of(options: argparse.Namespace) -> TrainConfig:
+    """The training settings given on the command line."""
+    given = {name: getattr(options, name) for name in SETTINGS if name != "recipe"}
+    return TrainConfig.from_recipe(options.recipe or "article", **given)
+
+
+def weights_of(options: argparse.Namespace) -> Path:
+    """The weights given on the command line, else the shipped ones."""
+    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    if options.weights or shipped.is_file():
+        return options.weights or shipped
+    best = best_run()
+    example = best.best if best else Path("runs", "RUN", "checkpoints", "best.safetensors")
+    raise ConfigError(
+        f"No trained network comes with this copy: name one, such as --weights {example} "
+        "(`python -m alexnet_demo runs` lists what was trained here)."
+    )

@@ -20,10 +20,10 @@ import pytest
 import streamlit as st
 import torch
 
-from alexnet_demo import checkpoint, config
+from alexnet_demo import checkpoint, config, jobs
 from alexnet_demo.events import EventWriter
 from alexnet_demo.model import AlexNet
-from alexnet_demo.runs import Run, prepare
+from alexnet_demo.runs import Run, get_run, prepare
 from alexnet_demo.train import Trainer
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -147,6 +147,20 @@ def wait_for(condition: Callable[[], Any], seconds: float, otherwise: str) -> An
             return value
         time.sleep(0.1)
     raise AssertionError(otherwise)
+
+
+def begun(settings: config.TrainConfig) -> Run:
+    """A run that the app was asked to start: it trains, or waits its turn."""
+    outcome = jobs.start(settings)
+    assert outcome.done, outcome.message
+    run = get_run(str(outcome.run_id))
+    assert run
+    return run
+
+
+def reach(run: Run, state: str) -> None:
+    """Wait until a run is in that state."""
+    wait_for(lambda: run.state == state, 60, f"not {state} but {run.state}: {run.log_tail()}")
 
 
 @pytest.fixture(scope="module")

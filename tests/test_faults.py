@@ -24,7 +24,7 @@ from threading import Thread
 import pytest
 import stand_in
 import torch
-from conftest import wait_for
+from conftest import begun, reach, wait_for
 
 from alexnet_demo import attendant, checkpoint, config, data, jobs, lr_jobs, queue
 from alexnet_demo import engine as engine_module
@@ -337,11 +337,8 @@ def at_once(act: Callable[[], jobs.Outcome], count: int = 6) -> list[jobs.Outcom
 
 
 def going(settings: TrainConfig = TINY) -> Run:
-    outcome = jobs.start(replace(settings, epochs=200))
-    assert outcome.done, outcome.message
-    run = get_run(str(outcome.run_id))
-    assert run
-    wait_for(lambda: run.state == "running", 30, run.log_tail())
+    run = begun(replace(settings, epochs=200))
+    reach(run, "running")
     return run
 
 

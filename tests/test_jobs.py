@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import wait_for
+from conftest import begun, reach, wait_for
 
 from alexnet_demo import jobs, local_jobs, lr_jobs
 from alexnet_demo.config import TrainConfig
@@ -37,15 +37,7 @@ def _no_trainer_left_behind(runs_dir: Path) -> Iterator[None]:
 
 
 def started(config: TrainConfig = LONG) -> Run:
-    outcome = jobs.start(config)
-    assert outcome.done, outcome.message
-    run = get_run(str(outcome.run_id))
-    assert run
-    return run
-
-
-def reach(run: Run, state: str) -> None:
-    wait_for(lambda: run.state == state, 60, f"not {state} but {run.state}: {run.log_tail()}")
+    return begun(config)
 
 
 def pid_of(run: Run) -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 import stand_in
-from conftest import wait_for
+from conftest import begun, reach, wait_for
 
 from alexnet_demo import attendant, config, jobs, queue
 from alexnet_demo.config import TrainConfig
@@ -48,15 +48,7 @@ def kill(folder: Path) -> None:
 
 
 def started(settings: TrainConfig = LONG) -> Run:
-    outcome = jobs.start(settings)
-    assert outcome.done, outcome.message
-    run = get_run(str(outcome.run_id))
-    assert run
-    return run
-
-
-def reach(run: Run, state: str) -> None:
-    wait_for(lambda: run.state == state, 30, f"not {state} but {run.state}: {run.log_tail()}")
+    return begun(settings)
 
 
 def waits(runs_dir: Path, name: str, device: str = "cpu") -> Run:

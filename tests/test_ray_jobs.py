@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import wait_for
+from conftest import begun, wait_for
 
 from alexnet_demo import jobs, queue, ray_jobs
 from alexnet_demo.config import TrainConfig
@@ -93,11 +93,7 @@ def dashboard(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashb
 
 
 def started(settings: TrainConfig = LONG) -> Run:
-    outcome = jobs.start(settings)
-    assert outcome.done, outcome.message
-    run = get_run(str(outcome.run_id))
-    assert run
-    return run
+    return begun(settings)
 
 
 def job_of(run: Run) -> dict[str, Any]:

@@ -125,8 +125,9 @@ def test_probe_gives_what_the_page_needs():
     assert found["devices"][-1]["id"] == speed["device"] == "cpu"
     assert 0 < speed["test_seconds_per_image"] < 10 * speed["seconds_per_image"]
     assert speed["width"] == 0.0625
-    weights = 8 * sum(p.numel() for p in AlexNet(width=0.0625).parameters())
-    assert speed["parameter_bytes"] == pytest.approx(weights, rel=0.5)
+    # Weights, gradients, and the copy that is written
+    weights = 12 * sum(p.numel() for p in AlexNet(width=0.0625).parameters())
+    assert speed["parameter_bytes"] == pytest.approx(weights, rel=0.3)
 
 
 def test_probe_measures_every_width_of_a_growing_training():

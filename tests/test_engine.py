@@ -36,14 +36,16 @@ def test_a_steps_randomness_is_its_number(data: Split):
     assert not all(torch.equal(a, b) for a, b in zip(found[0], found[2], strict=True))
 
 
-@pytest.mark.parametrize(("count", "size"), [(16, 2), (15, 2), (1, 3), (7, 4)])
+@pytest.mark.parametrize(("count", "size"), [(16, 2), (15, 2), (1, 3), (7, 4), (128, 4)])
 def test_shares_cover_a_batch_and_their_weighted_means_average_to_its_mean(count: int, size: int):
     values = torch.arange(count, dtype=torch.float)
     shares = [Team(rank, size).share(count) for rank in range(size)]
-    seen = [value for part, weight in shares if weight for value in values[part].tolist()]
-    assert seen == values.tolist()
+    parts = [values[part] for part, weight in shares if weight]
+    assert sorted(torch.cat(parts).tolist()) == values.tolist()
     average = sum(values[part].mean() * weight for part, weight in shares) / size
     assert float(average) == pytest.approx(float(values.mean()))
+    if count >= 2 * size:  # a batch has its drawings first: each share has some of all kinds
+        assert all(part.min() < count // 2 <= part.max() for part in parts)
 
 
 def test_outcomes_of_the_shares_add_up_to_those_of_the_whole(data: Split):

@@ -22,7 +22,6 @@ from alexnet_demo.config import ROOT
 from alexnet_demo.data import load_split
 from alexnet_demo.preprocess import to_input
 from alexnet_demo.runs import Run
-from alexnet_demo.team import Team
 
 # 75 images in batches of 15: shares of 7 and 8, and every process in every step. Dropout is the one
 # thing that differs from process to process.
@@ -105,18 +104,6 @@ def test_normalisations_of_all_processes_go_into_what_is_tested_and_saved(runs_d
         logits = model(to_input(tested.images))
     loss = torch.nn.functional.cross_entropy(logits, tested.labels)
     assert float(loss) == pytest.approx(told["test_loss"], rel=1e-5)
-
-
-@pytest.mark.parametrize(("count", "size"), [(15, 2), (128, 4), (3, 4)])
-def test_shares_are_a_batch_with_every_kind_of_picture_in_each(count: int, size: int):
-    batch, teams = torch.arange(count), [Team(rank, size) for rank in range(size)]
-    shares = [(batch[part], weight) for part, weight in (team.share(count) for team in teams)]
-    weighted = [share for share, weight in shares if weight]
-    assert sorted(torch.cat(weighted).tolist()) == batch.tolist()
-    means = [share.double().mean() * weight for share, weight in shares]
-    assert float(sum(means)) / size == pytest.approx(float(batch.double().mean()))
-    if count >= 2 * size:
-        assert all((share < count // 2).any() and (share >= count // 2).any() for share in weighted)
 
 
 def test_a_killed_process_ends_the_run_with_a_sentence_and_it_can_go_on(runs_dir: Path):

@@ -19,13 +19,16 @@ POLL_SECONDS = 0.5
 log = logging.getLogger(__name__)
 
 
-def watch(run: Run, echo: TextIO | None = None, *, from_now: bool = False) -> State:
+def watch(
+    run: Run, echo: TextIO | None = None, *, from_now: bool = False, interrupted: bool = False
+) -> State:
     """Wait for a run to end; Ctrl+C takes it out of the queue, or stops it with a checkpoint.
 
     Its log goes to standard error meanwhile, its events to ``echo``.
 
     Args:
         from_now: leave out what it told before.
+        interrupted: Ctrl+C was pressed already.
 
     Returns:
         The state in which it ended; of one taken out of the queue, ``stopped``.
@@ -36,6 +39,9 @@ def watch(run: Run, echo: TextIO | None = None, *, from_now: bool = False) -> St
         words.read()
     while True:
         try:
+            if interrupted:
+                interrupted = False
+                raise KeyboardInterrupt
             state = run.state  # looked at first: what is written before the end is read below
             if not run.directory.exists():
                 log.info("Taken out of the queue.")

@@ -6,7 +6,10 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,22 +61,36 @@ def _train_in_turn(options: argparse.Namespace) -> int:
 
     if options.run_dir or "RANK" in os.environ:
         raise ConfigError("The queue is of the runs under runs/: leave --run-dir and torchrun out.")
+    waiting = None
     if options.resume:
         waiting, _ = _to_resume(options)
         if waiting.directory.parent != config.RUNS_DIR:
             raise ConfigError(f"{waiting.directory} is not under runs/: leave --wait out.")
-        outcome = jobs.resume(waiting, permit=CONTROLLER)
-    else:
-        outcome = jobs.start(settings_of(options), permit=CONTROLLER)
-    run = get_run(str(outcome.run_id))
-    if not outcome.done or not run:
-        raise ConfigError(outcome.message)
-    print(f"{outcome.message} ({run.id})", file=sys.stderr)
+    with _held_back() as interrupted:  # else a run might be left in the queue
+        if waiting:
+            outcome = jobs.resume(waiting, permit=CONTROLLER)
+        else:
+            outcome = jobs.start(settings_of(options), permit=CONTROLLER)
+        run = get_run(str(outcome.run_id))
+        if not outcome.done or not run:
+            raise ConfigError(outcome.message)
+        print(f"{outcome.message} ({run.id})", file=sys.stderr)
     echo = sys.stdout if options.json else None
-    state = watch(run, echo, from_now=bool(options.resume))
+    state = watch(run, echo, from_now=bool(waiting), interrupted=bool(interrupted))
     if state in ("failed", "interrupted"):
         raise RuntimeError(run.error)
     return _tell_end(state, run, options.json)
+
+
+@contextmanager
+def _held_back() -> Iterator[list[int]]:
+    """Take down Ctrl+C for later, in a list."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _tell_end(reason: str, run: Run, json_only: bool) -> int:

@@ -43,7 +43,7 @@ def test_the_tour_is_walked_from_its_first_stop_to_its_end(page: Page, answered:
         address = at_stop(page, number)
         assert address["tour"] == str(number)
         assert stop.script.split("_")[-1].removesuffix(".py") == urlsplit(page.url).path[1:]
-        # A page leaves its first view out of its address, and the network beside where there is none.
+        # A page leaves its first view out of its address, and so a network beside that is none.
         unsaid = {("source", "Draw"), ("beside", "Nothing")}
         told = {name: value for name, value in stop.state.items() if (name, value) not in unsaid}
         assert {name: address.get(name) for name in told} == told

@@ -8,7 +8,7 @@ from alexnet_demo.ui.shell import page
 page(
     "Home",
     "AlexNet, the network that made deep learning famous in 2012, on 70,000 small pictures of "
-    "clothes. Train it on your own machine, look at every layer, and try it on your own pictures.",
+    f"clothes. {home.invitation()}, look at every layer, and try it on your own pictures.",
     heading="Teach a network to tell clothes apart",
 )
 home.hero()

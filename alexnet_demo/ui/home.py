@@ -23,6 +23,12 @@ CARDS = (
     ),
     (RESULTS, "Results", "What it gets wrong, how sure it was, and where it looked."),
 )
+TO_VISITORS = "Watch a network learn: its curves, its filters, and what it said on the way."
+
+
+def invitation() -> str:
+    """What to do with a training here: visitors of a closed server look on."""
+    return "Train it on your own machine" if access.controls() else "Watch it learn"
 
 
 def hero() -> None:
@@ -117,5 +123,5 @@ def cards() -> None:
         with column.container(border=True, height="stretch", gap="xsmall", key=f"card-{title}"):
             icon = next(icon for page, _, icon in shell.PAGES if page == script)
             st.subheader(f"{icon} {title}", anchor=False)
-            st.markdown(text)
+            st.markdown(text if script != TRAIN or access.controls() else TO_VISITORS)
             link(script, f"Open {title}", ":material/arrow_forward:")

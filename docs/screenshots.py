@@ -14,14 +14,14 @@ from playwright.sync_api import Page, sync_playwright
 
 FOLDER = Path(__file__).parent / "images"
 SHOTS = (
-    ("home-light", "", "light", 1280, 720),
-    ("train-light", "Train", "light", 1280, 1100),
+    ("home-light", "", "light", 1280, 820),
+    ("train-light", "", "light", 1280, 1240),
     ("train-dark", "Train", "dark", 1280, 1100),
     ("watch-light", "Train?watch=best-watched&moment=312", "light", 1280, 1700),
     ("architecture-light", "Architecture", "light", 1280, 1480),
     ("predict-light", "Predict", "light", 1280, 1360),
     ("results-light", "Results", "light", 1280, 1300),
-    ("results-map-dark", "Results?show=Map", "dark", 1280, 1060),
+    ("results-map-dark", "Results?show=Map", "dark", 1280, 1240),
     ("inside-light", "Architecture", "light", 1280, 1700),
     ("predict-phone-dark", "Predict", "dark", 390, 1020),
 )
@@ -70,9 +70,11 @@ def main(url: str = "http://localhost:8501") -> None:
             if path == "Predict":
                 draw(page)
                 page.wait_for_timeout(4_000)
-            if path == "Train":
-                page.locator(".live-plot").first.scroll_into_view_if_needed()
-                page.wait_for_timeout(2_000)
+            if name == "train-light":
+                page.get_by_role("link", name="Its curves").click()
+                page.wait_for_timeout(6_000)
+            if name == "train-dark":  # also what it will cost is there by then
+                page.wait_for_timeout(20_000)
             if name.startswith("inside"):
                 look_inside(page)
                 page.wait_for_timeout(4_000)

@@ -11,7 +11,7 @@ from alexnet_demo.cost import Speed, estimate, fit
 from alexnet_demo.ui import draft, probes
 from alexnet_demo.ui.wording import duration, memory
 
-QUICK_SECONDS = 120
+QUICK_SECONDS = 60
 LONG_SECONDS = 600
 OFFERED = ("quick", "fast")
 

@@ -44,6 +44,7 @@ def test_figures_are_medians_of_the_rounds(monkeypatch: pytest.MonkeyPatch):
     assert (report["matmul_share"], report["device_name"]) == (0.9, "a CPU")
 
 
+@pytest.mark.slow
 def test_a_real_measurement_of_a_narrow_network(capsys: pytest.CaptureFixture[str]):
     arguments = ["bench", "--width", "0.0625", "--rounds", "1", "--precision", "fp32", "--json"]
     assert main([*arguments, "--device", "cpu"]) == 0

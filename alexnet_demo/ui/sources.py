@@ -40,7 +40,7 @@ def draw(classifier: Classifier) -> None:
         st.caption(
             "An outline is enough; a collar, laces or a handle help.", text_alignment="center"
         )
-    with right:
+    with right, st.container(key="drawn"):
         if drawing.is_blank(picture):
             answers.waiting("The answer appears here with your first stroke.")
         else:

@@ -23,6 +23,7 @@ from alexnet_demo.events import EventWriter
 from alexnet_demo.liveness import register, registered
 from alexnet_demo.locks import device_lock, trainer_lock
 from alexnet_demo.queue import taken
+from alexnet_demo.signals import heard
 from alexnet_demo.team import PROCESS_LOST, Team
 from alexnet_demo.train import Trainer, TrainError
 
@@ -186,9 +187,5 @@ def _signals(trainer: Trainer) -> Iterator[None]:
         trainer.signalled = "stop"
         log.info("Stopping at the end of this step (%s)", signal.Signals(number).name)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with heard(stop, signal.SIGINT, signal.SIGTERM):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -15,8 +15,7 @@ import ray
 
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.runs import FAILURE, Run
-
-INTERRUPTED = 130
+from alexnet_demo.train_command import INTERRUPTED
 
 
 def main(directory: Path) -> int:

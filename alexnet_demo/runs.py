@@ -227,7 +227,8 @@ class Run:
     @property
     def elsewhere(self) -> bool:
         """Whether another machine trains it, or trained it last."""
-        return not self.on_ray and elsewhere(self._job)
+        job = self._job
+        return "ray" not in job and elsewhere(job)
 
     @property
     def active(self) -> bool:

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from alexnet_demo.signals import heard
+
 PROCESS_LOST = (
     "One of the {size} processes of this training ended from outside or ran out of memory: resume "
     "goes on from the last checkpoint."
@@ -123,10 +125,5 @@ def launch(arguments: list[str], size: int) -> int:
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     environment["ALEXNET_DEMO_LAUNCHER"] = str(os.getpid())
     process = subprocess.Popen(command, env=environment)
-    handed_on = (signal.SIGINT, signal.SIGTERM)
-    before = {n: signal.signal(n, lambda *_: process.terminate()) for n in handed_on}
-    try:
+    with heard(lambda *_: process.terminate(), signal.SIGINT, signal.SIGTERM):
         return process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -8,8 +8,6 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +18,7 @@ from alexnet_demo.liveness import ours, register, registered
 from alexnet_demo.locks import launch_lock
 from alexnet_demo.options import SETTINGS, settings_of
 from alexnet_demo.runs import Run, change, get_run, new_run_directory, prepare
+from alexnet_demo.signals import heard
 
 if TYPE_CHECKING:
     from alexnet_demo.team import Team
@@ -66,7 +65,9 @@ def _train_in_turn(options: argparse.Namespace) -> int:
         waiting, _ = _to_resume(options)
         if waiting.directory.parent != config.RUNS_DIR:
             raise ConfigError(f"{waiting.directory} is not under runs/: leave --wait out.")
-    with _held_back() as interrupted:  # else a run might be left in the queue
+    interrupted: list[int] = []
+    # Ctrl+C is held back, else a run might be left in the queue.
+    with heard(lambda number, _: interrupted.append(number), signal.SIGINT):
         if waiting:
             outcome = jobs.resume(waiting, permit=CONTROLLER)
         else:
@@ -80,17 +81,6 @@ def _train_in_turn(options: argparse.Namespace) -> int:
     if state in ("failed", "interrupted"):
         raise RuntimeError(run.error)
     return _tell_end(state, run, options.json)
-
-
-@contextmanager
-def _held_back() -> Iterator[list[int]]:
-    """Take down Ctrl+C for later, in a list."""
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _tell_end(reason: str, run: Run, json_only: bool) -> int:

@@ -49,7 +49,6 @@ def proxy(servers: list[Server], tmp_path_factory: pytest.TempPathFactory) -> It
     for number, server in enumerate(servers, 1):
         text = text.replace(f"server app{number}:8501;", f"server 127.0.0.1:{server.port};")
     text = text.replace("listen 8080;", f"listen 127.0.0.1:{port};")
-    text = text.replace("/tmp/nginx.pid", str(folder / "nginx.pid"))
     text = text.replace("add_header", f"add_header {UPSTREAM} $upstream_addr always; add_header", 1)
     (folder / "nginx.conf").write_text(text)
     command = [NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr"]

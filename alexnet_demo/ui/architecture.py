@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from alexnet_demo import charts, diagrams
 from alexnet_demo.config import CLASSES, IMAGE_SIZE, LIMITS
 from alexnet_demo.published import one_of_each
 from alexnet_demo.ui import drawings, garments, inside, lessons, links
+from alexnet_demo.ui.assets import asset, sent
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.wording import dimensions
 
@@ -136,7 +136,7 @@ _diagram = st.components.v2.component(
     '<p class="more" hidden>Swipe or scroll sideways: it goes on to the right →</p>'
     '<div class="files"></div>',
     css=_css,
-    js=_js,
+    js=asset("reveal.js") + _js,
 )
 
 
@@ -156,9 +156,7 @@ def explore(summary: Summary, *, trained: bool) -> None:
     """
     if _DIAGRAM not in st.session_state:  # the page was opened just now
         links.read("layer", *inside.LINKED)
-    state = st.session_state.get(_DIAGRAM)
-    sent = state.get("layer") if isinstance(state, Mapping) else None
-    chosen = _known(sent or links.kept("layer"), summary)
+    chosen = _known(sent(_DIAGRAM, "layer") or links.kept("layer"), summary)
     result = _diagram(
         data={"svg": diagrams.block_diagram(summary, _picture_url()), "layer": chosen},
         default={"layer": chosen},

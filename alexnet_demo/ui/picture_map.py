@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import streamlit as st
 from alexnet_demo import charts
 from alexnet_demo.config import CLASSES
 from alexnet_demo.ui import links, sheet, surveys, test_pictures
-from alexnet_demo.ui.assets import asset
+from alexnet_demo.ui.assets import asset, sent
 from alexnet_demo.ui.surveyed import Surveyed
 from alexnet_demo.ui.wording import percent
 
@@ -50,8 +50,7 @@ def picture_map(seen: Surveyed) -> None:
         return
     low, high = points.min(0), points.max(0)
     inner = 0.02 + 0.96 * (points - low) / np.maximum(high - low, 1e-9)
-    state = st.session_state.get(_MAP) or {}
-    chosen = _numbers(state.get("chosen") if isinstance(state, Mapping) else None, len(points))
+    chosen = _numbers(sent(_MAP, "chosen"), len(points))
     result = _picture_map(
         data={
             "key": seen.classifier.digest,
@@ -96,8 +95,8 @@ def _places(seen: Surveyed, layout: str) -> np.ndarray | None:
     return found
 
 
-def _numbers(sent: Any, count: int) -> list[int]:
+def _numbers(given: Any, count: int) -> list[int]:
     """The chosen pictures; a browser can send anything."""
-    if not isinstance(sent, Sequence) or isinstance(sent, str):
+    if not isinstance(given, Sequence) or isinstance(given, str):
         return []
-    return sorted({n for n in sent if isinstance(n, int) and 0 <= n < count})
+    return sorted({n for n in given if isinstance(n, int) and 0 <= n < count})

@@ -12,7 +12,7 @@ from alexnet_demo.config import CLASSES
 from alexnet_demo.moments import Moment
 from alexnet_demo.pins import Pin
 from alexnet_demo.runs import Run
-from alexnet_demo.ui.assets import asset
+from alexnet_demo.ui.assets import asset, sent
 
 POLL_SECONDS = 2.0
 MOMENT = "moment"  # query parameter: the step of the moment that is shown
@@ -73,7 +73,7 @@ def _view(run: Run) -> None:
 
 def _remember(key: str) -> None:
     """Keep the moment in the address, so that a link shows it."""
-    step = (st.session_state.get(key) or {}).get("step")
+    step = sent(key, "step")
     if isinstance(step, int):
         st.query_params[MOMENT] = str(step)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from alexnet_demo import charts
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.results import Results, by_class
 from alexnet_demo.ui import access, links, models, test_pictures
-from alexnet_demo.ui.assets import asset
+from alexnet_demo.ui.assets import asset, sent
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.picture_map import picture_map
 from alexnet_demo.ui.surveyed import Surveyed, surveyed
@@ -27,7 +27,7 @@ _matrix = st.components.v2.component(
     "alexnet_demo.matrix",
     html='<div class="matrix"></div><p class="more">Swipe sideways: it goes on to the right →</p>',
     css=asset("matrix.css"),
-    js=asset("matrix.js"),
+    js=asset("reveal.js") + asset("matrix.js"),
 )
 
 
@@ -72,8 +72,7 @@ def _confusion(seen: Surveyed) -> None:
         "Rows are what the pictures show, columns what they were taken for. Choose a number, by "
         "click or arrow keys, to see the pictures behind it."
     )
-    state = st.session_state.get(_CELL) or {}
-    chosen = _cell(state.get("cell") if isinstance(state, Mapping) else None, found)
+    chosen = _cell(sent(_CELL, "cell"), found)
     result = _matrix(
         data={"classes": list(CLASSES), "counts": found.confusion.tolist(), "cell": chosen},
         default={"cell": chosen},
@@ -93,10 +92,10 @@ def _confusion(seen: Surveyed) -> None:
     test_pictures.show(seen, numbers, f"cell {true} {guess}")
 
 
-def _cell(sent: Any, found: Results) -> tuple[int, int]:
+def _cell(given: Any, found: Results) -> tuple[int, int]:
     """The chosen cell; the greatest mistake where none was chosen (a browser can send anything)."""
     try:
-        true, guess = (int(place) for place in sent)
+        true, guess = (int(place) for place in given)
         if true in range(len(CLASSES)) and guess in range(len(CLASSES)):
             return true, guess
     except (TypeError, ValueError, OverflowError):

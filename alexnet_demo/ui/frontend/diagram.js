@@ -1,13 +1,5 @@
 // The block diagram: one block is chosen at a time, by click, tap, Enter, or the arrow keys.
 const drawn = new WeakMap(); // the SVG that an element shows now
-const moved = new WeakSet(); // elements that were scrolled: there they stay
-
-// On a phone the diagram is wider than the page: begin with what is chosen.
-function reveal(root, block) {
-  const { left, width } = block.getBoundingClientRect();
-  const frame = root.getBoundingClientRect();
-  root.scrollLeft += left + width / 2 - (frame.left + frame.width / 2);
-}
 
 export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".diagram");
@@ -38,8 +30,7 @@ export default function ({ parentElement, data, setStateValue }) {
   };
   const chosen = blocks.find((block) => block.dataset.layer === data.layer) ?? blocks[0];
   mark(chosen);
-  if (!moved.has(root)) reveal(root, chosen);
-  root.onscroll = () => moved.add(root);
+  reveal(root, chosen);
 
   root.onclick = (event) => {
     const block = event.target.closest(".block");

@@ -1,13 +1,5 @@
 // A confusion matrix: a table of buttons. One is chosen at a time, by click, tap or arrow key.
 const drawn = new WeakMap(); // the counts that an element shows now, as text
-const moved = new WeakSet(); // elements that were scrolled: there they stay
-
-// On a phone the table is wider than the page: begin with what is chosen.
-function reveal(root, button) {
-  const { left, width } = button.getBoundingClientRect();
-  const frame = root.getBoundingClientRect();
-  root.scrollLeft += left + width / 2 - (frame.left + frame.width / 2);
-}
 
 export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".matrix");
@@ -31,8 +23,7 @@ export default function ({ parentElement, data, setStateValue }) {
   };
   const chosen = buttons[data.cell[0] * classes.length + data.cell[1]];
   mark(chosen);
-  if (!moved.has(root)) reveal(root, chosen);
-  root.onscroll = () => moved.add(root);
+  reveal(root, chosen);
 
   root.onclick = (event) => {
     const button = event.target.closest("button");

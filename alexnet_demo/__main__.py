@@ -275,7 +275,7 @@ def _export_onnx(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _export_script(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from alexnet_demo.files import write_text
+    from alexnet_demo.common.files import write_text
     from alexnet_demo.script import training_script
 
     if options.weights:

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 
 from alexnet_demo import config, local_jobs, lr_jobs, queue
-from alexnet_demo.access import CONTROLLER
+from alexnet_demo.common.access import CONTROLLER
 from alexnet_demo.liveness import alive, register, registered
 from alexnet_demo.locks import launch_lock
 from alexnet_demo.runs import Run

@@ -19,8 +19,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from alexnet_demo.common.files import parse_json, write_atomically
 from alexnet_demo.config import CLASSES
-from alexnet_demo.files import parse_json, write_atomically
 from alexnet_demo.model import AlexNet, folded
 from alexnet_demo.quantize import SCHEME, dequantize, quantize
 

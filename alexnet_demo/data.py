@@ -16,8 +16,8 @@ from torch import Tensor
 from torchvision.datasets import FashionMNIST
 from torchvision.datasets.utils import check_md5
 
+from alexnet_demo.common.files import write_atomically
 from alexnet_demo.config import DATA_DIR
-from alexnet_demo.files import write_atomically
 
 
 class DataError(RuntimeError):

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TextIO, TypeVar
 
-from alexnet_demo.files import parse_json
+from alexnet_demo.common.files import parse_json
 
 Event = dict[str, Any]
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from alexnet_demo import moments, published
 from alexnet_demo.charts import FEW
+from alexnet_demo.common.wording import percent, whole_percent
 from alexnet_demo.config import CLASSES
 from alexnet_demo.events import History
 from alexnet_demo.moments import Moment
@@ -20,7 +21,6 @@ from alexnet_demo.pins import Pin
 from alexnet_demo.plots import Bar, Line, Plot
 from alexnet_demo.results import Results, by_class
 from alexnet_demo.runs import Run
-from alexnet_demo.wording import percent, whole_percent
 
 MISTAKES = 24
 MOMENTS = 6  # at which each pin is shown

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from alexnet_demo import ray_jobs
+from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.events import follow
-from alexnet_demo.files import read_json, write_json
 from alexnet_demo.locks import trained
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from alexnet_demo import config
-from alexnet_demo.access import VISITOR, Permit, refusal
+from alexnet_demo.common.access import VISITOR, Permit, refusal
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.liveness import register
 

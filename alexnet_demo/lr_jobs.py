@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 
 from alexnet_demo import config, local_jobs, queue
-from alexnet_demo.access import VISITOR, Outcome, Permit, refusal
+from alexnet_demo.common.access import VISITOR, Outcome, Permit, refusal
+from alexnet_demo.common.files import parse_json, read_json
 from alexnet_demo.config import TrainConfig
-from alexnet_demo.files import parse_json, read_json
 from alexnet_demo.liveness import alive
 from alexnet_demo.locks import launch_lock
 from alexnet_demo.runs import FAILURE

@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 
 from alexnet_demo import config
+from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.config import CLASSES, IMAGE_SIZE
-from alexnet_demo.files import read_json, write_json
 from alexnet_demo.published import one_of_each
 
 MAX_PINS = 16

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from alexnet_demo import checkpoint, device
-from alexnet_demo.access import VISITOR, Permit, demand
 from alexnet_demo.certainty import SURE_FROM, Certainty
+from alexnet_demo.common.access import VISITOR, Permit, demand
+from alexnet_demo.common.files import sha256
 from alexnet_demo.config import CLASSES, channels
 from alexnet_demo.device import DTYPES, choose_precision
-from alexnet_demo.files import sha256
 from alexnet_demo.model import AlexNet
 from alexnet_demo.preprocess import (
     SIDE,

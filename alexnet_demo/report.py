@@ -20,6 +20,9 @@ from markupsafe import Markup
 
 from alexnet_demo import __version__, findings, moments, pins, results
 from alexnet_demo.charts import FEW, REFERENCE_COLOR, TEST_COLOR, TRAIN_COLOR, thin, width_name
+from alexnet_demo.common.files import read_json, sha256, write_atomically
+from alexnet_demo.common.text import without_folders
+from alexnet_demo.common.wording import duration, percent, whole_percent
 from alexnet_demo.config import (
     ARTICLE_TEST_ACCURACY,
     ARTICLE_TEST_LOSS,
@@ -29,12 +32,9 @@ from alexnet_demo.config import (
     TrainConfig,
 )
 from alexnet_demo.events import Event, History
-from alexnet_demo.files import read_json, sha256, write_atomically
 from alexnet_demo.plots import Line, Plot, span
 from alexnet_demo.results import Results
 from alexnet_demo.runs import Run, as_trained
-from alexnet_demo.text import without_folders
-from alexnet_demo.wording import duration, percent, whole_percent
 
 log = logging.getLogger(__name__)
 

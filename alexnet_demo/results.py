@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from alexnet_demo import config
+from alexnet_demo.common.files import write_atomically
 from alexnet_demo.config import CALIBRATION_BINS, CLASSES
-from alexnet_demo.files import write_atomically
 
 KEPT = 60  # files of results; the largest hold 8 MB
 

@@ -31,12 +31,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alexnet_demo import config, pins
+from alexnet_demo.common.files import parse_json, read_json, write_json
+from alexnet_demo.common.text import one_line, readable
 from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.events import Event, History, follow
-from alexnet_demo.files import parse_json, read_json, write_json
 from alexnet_demo.liveness import alive, elsewhere
 from alexnet_demo.provenance import provenance
-from alexnet_demo.text import one_line, readable
 
 State = Literal[
     "queued",

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from alexnet_demo.signals import heard
+from alexnet_demo.common.signals import heard
 
 PROCESS_LOST = (
     "One of the {size} processes of this training ended from outside or ran out of memory: resume "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from alexnet_demo import jobs, queue
-from alexnet_demo.access import CONTROLLER
+from alexnet_demo.common.access import CONTROLLER
 from alexnet_demo.events import EventReader
 from alexnet_demo.runs import LIVE, Run, State
 

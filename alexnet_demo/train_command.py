@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_demo import config, queue
+from alexnet_demo.common.signals import heard
 from alexnet_demo.config import CHANGEABLE, ConfigError, TrainConfig
 from alexnet_demo.events import EventWriter
 from alexnet_demo.liveness import ours, register, registered
 from alexnet_demo.locks import launch_lock
 from alexnet_demo.options import SETTINGS, settings_of
 from alexnet_demo.runs import Run, change, get_run, new_run_directory, prepare
-from alexnet_demo.signals import heard
 
 if TYPE_CHECKING:
     from alexnet_demo.team import Team
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 def _train_in_turn(options: argparse.Namespace) -> int:
     """Have a run started when its turn comes, by whoever attends the queue, and watch it."""
     from alexnet_demo import jobs
-    from alexnet_demo.access import CONTROLLER
+    from alexnet_demo.common.access import CONTROLLER
     from alexnet_demo.terminal import watch
 
     if options.run_dir or "RANK" in os.environ:

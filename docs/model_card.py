@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo import checkpoint, config
 from alexnet_demo.certainty import Certainty
+from alexnet_demo.common.files import read_json, write_atomically, write_json
 from alexnet_demo.evaluate import evaluate
 from alexnet_demo.events import EventReader
-from alexnet_demo.files import read_json, write_atomically, write_json
 from alexnet_demo.model import count_parameters
 from alexnet_demo.predict import Classifier
 from alexnet_demo.runs import Run

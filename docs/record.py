@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from alexnet_demo.common.files import write_json
 from alexnet_demo.config import RECORDED_DIR
-from alexnet_demo.files import write_json
 from alexnet_demo.runs import Run
 
 KEPT = ("start", "grow", "epoch", "end")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo import access, config, jobs, local_jobs, lr_jobs, pinning, pins
-from alexnet_demo.access import CLOSED, CONTROLLER, VISITOR, AccessError, Gate, Permit
+from alexnet_demo import config, jobs, local_jobs, lr_jobs, pinning, pins
+from alexnet_demo.common import access
+from alexnet_demo.common.access import CLOSED, CONTROLLER, VISITOR, AccessError, Gate, Permit
+from alexnet_demo.common.files import read_json
 from alexnet_demo.config import TrainConfig
-from alexnet_demo.files import read_json
 from alexnet_demo.predict import Classifier
 from alexnet_demo.runs import Run, prepare
 

@@ -30,10 +30,10 @@ from alexnet_demo import attendant, checkpoint, config, data, jobs, lr_jobs, que
 from alexnet_demo import engine as engine_module
 from alexnet_demo import train as train_module
 from alexnet_demo.checkpoint import CheckpointError
+from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.data import DataError
 from alexnet_demo.events import NUMBERS, EventWriter, History
-from alexnet_demo.files import read_json, write_json
 from alexnet_demo.locks import trainer_lock
 from alexnet_demo.process import run_training
 from alexnet_demo.runs import Run, current_run, get_run, list_runs, prepare

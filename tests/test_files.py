@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo.files import read_json, sweep, write_atomically, write_json
+from alexnet_demo.common.files import read_json, sweep, write_atomically, write_json
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path):

@@ -26,6 +26,7 @@ from safetensors.torch import save
 
 from alexnet_demo import charts, checkpoint, config, drawing, jobs
 from alexnet_demo.checkpoint import CheckpointError
+from alexnet_demo.common.text import no_formula, one_line, readable
 from alexnet_demo.config import ConfigError
 from alexnet_demo.events import NUMBERS, EventReader, History
 from alexnet_demo.guard import PictureError
@@ -34,7 +35,6 @@ from alexnet_demo.opening import open_picture
 from alexnet_demo.preprocess import prepare
 from alexnet_demo.results import Results
 from alexnet_demo.runs import Run, get_run, list_runs
-from alexnet_demo.text import no_formula, one_line, readable
 from alexnet_demo.ui.answers import as_csv
 from alexnet_demo.ui.picture_map import _numbers
 from alexnet_demo.ui.results import _cell

@@ -16,9 +16,9 @@ import pytest
 from conftest import begun, reach, wait_for
 
 from alexnet_demo import jobs, local_jobs, lr_jobs
+from alexnet_demo.common.files import write_json
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import NUMBERS, EventWriter
-from alexnet_demo.files import write_json
 from alexnet_demo.liveness import register
 from alexnet_demo.runs import Run, best_run, current_run, get_run, list_runs, prepare
 

@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from alexnet_demo import config
+from alexnet_demo.common.files import write_json
 from alexnet_demo.config import TrainConfig
 from alexnet_demo.data import load_split
 from alexnet_demo.export import export
-from alexnet_demo.files import write_json
 from alexnet_demo.predict import Classifier
 from alexnet_demo.preprocess import prepare
 from alexnet_demo.runs import Run

@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from test_page_predict import make_run
 
-from alexnet_demo import access, config
+from alexnet_demo import config
+from alexnet_demo.common import access
 from alexnet_demo.config import ROOT
 from alexnet_demo.ui import access as ui_access
 from alexnet_demo.ui import probes

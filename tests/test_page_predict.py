@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import checkpoint, config, jobs
-from alexnet_demo.access import Outcome
 from alexnet_demo.broker import BUSY, Broker
+from alexnet_demo.common.access import Outcome
 from alexnet_demo.config import CLASSES
 from alexnet_demo.drawing import parse, render
 from alexnet_demo.events import NUMBERS, EventWriter

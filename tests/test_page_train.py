@@ -16,11 +16,11 @@ from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import config, jobs, local_jobs, lr_jobs, queue, report
-from alexnet_demo.access import Outcome
 from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
+from alexnet_demo.common.access import Outcome
+from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig, stages
 from alexnet_demo.events import NUMBERS, EventWriter, History
-from alexnet_demo.files import read_json, write_json
 from alexnet_demo.liveness import register
 from alexnet_demo.lr_jobs import LrTest
 from alexnet_demo.runs import Run, list_runs, prepare

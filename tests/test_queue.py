@@ -21,8 +21,8 @@ import stand_in
 from conftest import begun, reach, wait_for
 
 from alexnet_demo import attendant, config, jobs, queue
+from alexnet_demo.common.files import read_json
 from alexnet_demo.config import TrainConfig
-from alexnet_demo.files import read_json
 from alexnet_demo.locks import device_lock, locked
 from alexnet_demo.runs import Run, active_runs, get_run, list_runs, prepare
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alexnet_demo.text import no_formula, one_line, readable, without_folders
+from alexnet_demo.common.text import no_formula, one_line, readable, without_folders
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo import access
-from alexnet_demo.access import CONTROLLER, VISITOR, AccessError, Gate, Permit
+from alexnet_demo.common import access
+from alexnet_demo.common.access import CONTROLLER, VISITOR, AccessError, Gate, Permit
 
 _PERMIT = "permit"  # session state; a browser can send words and numbers, never a Permit
 _PROBLEM = "lock problem"  # session state: what is wrong with the password

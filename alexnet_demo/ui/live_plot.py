@@ -11,8 +11,8 @@ import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
+from alexnet_demo.common.files import write_atomically
 from alexnet_demo.config import ROOT
-from alexnet_demo.files import write_atomically
 
 _FRONTEND = Path(__file__).parent / "frontend"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import streamlit as st
 
 from alexnet_demo import config, jobs
-from alexnet_demo.access import Permit
+from alexnet_demo.common.access import Permit
 from alexnet_demo.runs import Run, list_runs
 from alexnet_demo.ui import access
 from alexnet_demo.ui.quick import quick_training

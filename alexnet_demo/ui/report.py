@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from alexnet_demo import report, results
-from alexnet_demo.files import sha256
+from alexnet_demo.common.files import sha256
 from alexnet_demo.results import Results
 from alexnet_demo.runs import Run
 from alexnet_demo.ui import models, surveys

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from alexnet_demo.text import one_line
-from alexnet_demo.wording import duration, memory, percent, whole_percent
+from alexnet_demo.common.text import one_line
+from alexnet_demo.common.wording import duration, memory, percent, whole_percent
 
 __all__ = ["duration", "memory", "percent", "plain", "whole_percent"]
 

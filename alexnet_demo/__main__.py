@@ -19,8 +19,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from alexnet_demo import __version__, config, train_command
-from alexnet_demo.config import CHOICES, LIMITS, ConfigError
+from alexnet_demo import __version__, train_command
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.options import (
     DEVICES,
     SETTINGS,
@@ -30,6 +30,8 @@ from alexnet_demo.options import (
     weights_of,
 )
 from alexnet_demo.runs import find_run, list_runs
+from alexnet_demo.settings import article, paths
+from alexnet_demo.settings.config import CHOICES, LIMITS
 from alexnet_demo.train_command import DONE, FAILED, INTERRUPTED, LOG_FORMAT
 
 UNUSABLE = 2
@@ -87,13 +89,13 @@ def build_parser() -> argparse.ArgumentParser:
     predict = command("predict", run_predict, "classify pictures")
     predict.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders, or - ")
     predict.add_argument("--kind", choices=("auto", "sketch", "photo", "dataset"), default="auto")
-    predict.add_argument("--top", type=int, default=len(config.CLASSES), help="classes to print")
+    predict.add_argument("--top", type=int, default=len(article.CLASSES), help="classes to print")
     add_weights_options(predict)
 
     evaluate = command("evaluate", run_evaluate, "measure accuracy on the test set or a folder")
     evaluate.add_argument("--images", type=Path, help="a folder with one subfolder a class")
     evaluate.add_argument(
-        "--test-samples", type=int, default=config.TEST_SAMPLES, help="the first so many pictures"
+        "--test-samples", type=int, default=article.TEST_SAMPLES, help="the first so many pictures"
     )
     evaluate.add_argument(
         "--flip", action="store_true", help="also average over each picture's mirror image"
@@ -115,7 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--samples", type=int, default=5_000, help="pictures of each kind to calibrate on"
     )
-    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    shipped = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
     export.add_argument("--weights", type=Path, help=f"a .safetensors file (default: {shipped})")
     add_training_options(export.add_argument_group("the training of --script"))
 
@@ -126,9 +128,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     summary = command("summary", run_summary, "print the layer table")
     summary.add_argument("--in-channels", type=int, default=1)
-    summary.add_argument("--classes", type=int, default=len(config.CLASSES))
+    summary.add_argument("--classes", type=int, default=len(article.CLASSES))
     summary.add_argument("--width", type=float, default=1.0)
-    summary.add_argument("--image-size", type=int, default=config.IMAGE_SIZE)
+    summary.add_argument("--image-size", type=int, default=article.IMAGE_SIZE)
 
     bench = command("bench", run_bench, "compare this engine with the article's loop")
     bench.add_argument("--device", default="auto", help=DEVICES)
@@ -183,7 +185,8 @@ def run_queue(_options: argparse.Namespace) -> int:
 
 
 def run_probe(options: argparse.Namespace) -> int:
-    from alexnet_demo import cost, device
+    from alexnet_demo import device
+    from alexnet_demo.settings import cost
 
     settings = settings_of(options)
     found = device.probe(settings)
@@ -223,8 +226,8 @@ def run_predict(options: argparse.Namespace) -> int:
 def run_evaluate(options: argparse.Namespace) -> int:
     from alexnet_demo import device, evaluate
 
-    if not 1 <= options.test_samples <= config.TEST_SAMPLES:
-        raise ConfigError(f"--test-samples must be between 1 and {config.TEST_SAMPLES:,}.")
+    if not 1 <= options.test_samples <= article.TEST_SAMPLES:
+        raise ConfigError(f"--test-samples must be between 1 and {article.TEST_SAMPLES:,}.")
     device.keep_freed_memory()
     report = evaluate.evaluate(
         weights_of(options), options.device, options.images, options.test_samples, options.flip
@@ -252,8 +255,8 @@ def run_export(options: argparse.Namespace) -> int:
 def _export_small(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from alexnet_demo import export
 
-    if not 100 <= options.samples <= config.TRAIN_SAMPLES:
-        raise ConfigError(f"--samples must be between 100 and {config.TRAIN_SAMPLES:,}.")
+    if not 100 <= options.samples <= article.TRAIN_SAMPLES:
+        raise ConfigError(f"--samples must be between 100 and {article.TRAIN_SAMPLES:,}.")
     device, score = options.device or "auto", options.score
     report = export.export(weights_of(options), options.out, device, score, options.samples)
     found = report["certainty"]

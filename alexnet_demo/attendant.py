@@ -7,11 +7,12 @@ import os
 import time
 from contextlib import suppress
 
-from alexnet_demo import config, local_jobs, lr_jobs, queue
+from alexnet_demo import local_jobs, lr_jobs, queue
 from alexnet_demo.common.access import CONTROLLER
 from alexnet_demo.liveness import alive, register, registered
 from alexnet_demo.locks import launch_lock
 from alexnet_demo.runs import Run
+from alexnet_demo.settings import paths
 
 ATTENDANT = ".queue"  # folder under runs/, of the process
 QUEUE_SECONDS = 1.0
@@ -34,7 +35,7 @@ def launch(run: Run) -> None:
 
 def attend_queue(poll: float = QUEUE_SECONDS) -> None:
     """Start each waiting run as its turn comes; return when none waits any more."""
-    folder = config.RUNS_DIR / ATTENDANT
+    folder = paths.RUNS_DIR / ATTENDANT
     if not registered(folder, os.getpid()):
         folder.mkdir(parents=True, exist_ok=True)
         register(folder, os.getpid())
@@ -75,7 +76,7 @@ def keep_queue_moving() -> None:
 
 def demand_attendant() -> None:
     """See to it that one attends the queue while runs wait; only under the launch lock."""
-    folder = config.RUNS_DIR / ATTENDANT
+    folder = paths.RUNS_DIR / ATTENDANT
     if not alive(folder) and queue.waiting():
         folder.mkdir(parents=True, exist_ok=True)
         local_jobs.launch(["queue"], folder)

@@ -29,9 +29,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
-from alexnet_demo import config, onnx_file
 from alexnet_demo import device as devices
-from alexnet_demo.config import DATA_DIR, TrainConfig
+from alexnet_demo import onnx_file
 from alexnet_demo.data import epoch_order, load_split, unpack
 from alexnet_demo.engine import Engine
 from alexnet_demo.events import EventWriter
@@ -39,6 +38,9 @@ from alexnet_demo.model import AlexNet
 from alexnet_demo.predict import Classifier
 from alexnet_demo.preprocess import to_input
 from alexnet_demo.runs import Run
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.paths import DATA_DIR
 
 BATCH = 128
 ROUNDS = 7
@@ -223,8 +225,8 @@ def _overhead_share(engine: Engine, step_seconds: float) -> float:
     """Share of an article's epoch that goes into its events and checkpoints, as configured."""
     from alexnet_demo.train import EVENT_SECONDS, Trainer
 
-    config.RUNS_DIR.mkdir(parents=True, exist_ok=True)  # the disk that runs are written to
-    with tempfile.TemporaryDirectory(dir=config.RUNS_DIR, prefix=".bench-") as folder:
+    paths.RUNS_DIR.mkdir(parents=True, exist_ok=True)  # the disk that runs are written to
+    with tempfile.TemporaryDirectory(dir=paths.RUNS_DIR, prefix=".bench-") as folder:
         Run(Path(folder)).last.parent.mkdir()
         events = EventWriter(Path(folder) / "events.jsonl")
         trainer = Trainer(engine.config, Path(folder), events)

@@ -26,8 +26,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from alexnet_demo.config import CALIBRATION_BINS
 from alexnet_demo.results import Results
+from alexnet_demo.settings.article import CALIBRATION_BINS
 
 ScoreKind = Literal["energy", "angle", "combined"]
 SCORES = get_args(ScoreKind)

@@ -20,9 +20,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from alexnet_demo.common.files import parse_json, write_atomically
-from alexnet_demo.config import CLASSES
 from alexnet_demo.model import AlexNet, folded
 from alexnet_demo.quantize import SCHEME, dequantize, quantize
+from alexnet_demo.settings.article import CLASSES
 
 METADATA_KEY, CHECKSUM_KEY = "alexnet_demo", "crc32"
 MODEL_PREFIX = "model."

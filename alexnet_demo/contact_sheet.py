@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from alexnet_demo.augment import augment, seldom_drawn_last
-from alexnet_demo.config import CLASSES, TrainConfig
 from alexnet_demo.data import Split
+from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.settings.config import TrainConfig
 
 Way = Literal["drawings", "photos", "plain"]
 

@@ -17,7 +17,7 @@ from torchvision.datasets import FashionMNIST
 from torchvision.datasets.utils import check_md5
 
 from alexnet_demo.common.files import write_atomically
-from alexnet_demo.config import DATA_DIR
+from alexnet_demo.settings.paths import DATA_DIR
 
 
 class DataError(RuntimeError):

@@ -17,9 +17,11 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from alexnet_demo.config import TEST_SAMPLES, TRAIN_SAMPLES, ConfigError, TrainConfig, stages
-from alexnet_demo.cost import Speed
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.model import AlexNet, count_parameters
+from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
+from alexnet_demo.settings.config import TrainConfig, stages
+from alexnet_demo.settings.cost import Speed
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of <malloc.h>
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}

@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, nll_loss
 
 from alexnet_demo.certainty import Certainty, calibration_error
-from alexnet_demo.config import CLASSES
 from alexnet_demo.data import load_split
 from alexnet_demo.predict import Classifier, digest, pictures_in, read_file
 from alexnet_demo.preprocess import Choices, PictureError, Prepared, prepare
 from alexnet_demo.results import Results, by_class, share
+from alexnet_demo.settings.article import CLASSES
 
 LEAST = 1e-12  # a probability is taken for no less, so that its logarithm is finite
 

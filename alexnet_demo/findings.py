@@ -13,7 +13,6 @@ from PIL import Image
 from alexnet_demo import moments, published
 from alexnet_demo.charts import FEW
 from alexnet_demo.common.wording import percent, whole_percent
-from alexnet_demo.config import CLASSES
 from alexnet_demo.events import History
 from alexnet_demo.moments import Moment
 from alexnet_demo.pictures import data_url, enlarge, warmed
@@ -21,6 +20,7 @@ from alexnet_demo.pins import Pin
 from alexnet_demo.plots import Bar, Line, Plot
 from alexnet_demo.results import Results, by_class
 from alexnet_demo.runs import Run
+from alexnet_demo.settings.article import CLASSES
 
 MISTAKES = 24
 MOMENTS = 6  # at which each pin is shown

@@ -15,16 +15,18 @@ import time
 from contextlib import suppress
 from typing import Any, Literal
 
-from alexnet_demo import config, local_jobs, queue, ray_jobs
+from alexnet_demo import local_jobs, queue, ray_jobs
 from alexnet_demo.attendant import demand_attendant, launch
 from alexnet_demo.common.access import CONTROLLER, VISITOR, Outcome, Permit, refusal
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_atomically, write_json
 from alexnet_demo.common.text import one_line, readable
-from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.liveness import register_job
 from alexnet_demo.locks import launch_lock, locked, trained
 from alexnet_demo.lr_jobs import stop_lr_test
 from alexnet_demo.runs import LIVE, MAX_NAME, MAX_NOTE, Run, change, new_run_directory, prepare
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.config import TrainConfig
 
 FRESH_SECONDS, FRESH_FOR_VISITORS = 8.0, 60.0
 """Weights of a run that trains are looked at for so long before newer ones are asked for."""
@@ -186,7 +188,7 @@ def delete(run: Run, *, permit: Permit = VISITOR) -> Outcome:
     """Delete a run with its checkpoints; one that trains is refused."""
     if closed := refusal(permit):
         return Outcome(False, closed, run.id)
-    if run.directory.parent == config.RECORDED_DIR:
+    if run.directory.parent == paths.RECORDED_DIR:
         return Outcome(False, "This run comes with the program and stays.", run.id)
     try:
         with launch_lock():

@@ -13,18 +13,18 @@ from typing import Any
 
 import psutil
 
-from alexnet_demo import config
 from alexnet_demo.common.access import VISITOR, Permit, refusal
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.liveness import register
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.config import TrainConfig
 
 
 def places() -> dict[str, str]:
     """This process's folders for the child, which has another working directory."""
     return {
-        "ALEXNET_DEMO_DATA": str(config.DATA_DIR),
-        "ALEXNET_DEMO_RUNS": str(config.RUNS_DIR),
-        "ALEXNET_DEMO_WEIGHTS": str(config.WEIGHTS_DIR),
+        "ALEXNET_DEMO_DATA": str(paths.DATA_DIR),
+        "ALEXNET_DEMO_RUNS": str(paths.RUNS_DIR),
+        "ALEXNET_DEMO_WEIGHTS": str(paths.WEIGHTS_DIR),
     }
 
 
@@ -40,7 +40,7 @@ def launch(arguments: list[str], directory: Path, output: str = "train.log") -> 
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=log,
-            cwd=config.ROOT,
+            cwd=paths.ROOT,
             env=os.environ | places(),
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # on Windows
@@ -68,7 +68,7 @@ def probe(
             command,
             capture_output=True,
             text=True,
-            cwd=config.ROOT,
+            cwd=paths.ROOT,
             env=os.environ | places(),
             timeout=timeout,
             check=False,

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from alexnet_demo import config
+from alexnet_demo.settings import paths
 
 
 def launch_lock() -> FileLock:
     """Held while a run is started, changed or deleted, so that two cannot both do it."""
-    config.RUNS_DIR.mkdir(parents=True, exist_ok=True)
-    return FileLock(config.RUNS_DIR / ".launch.lock", timeout=10)
+    paths.RUNS_DIR.mkdir(parents=True, exist_ok=True)
+    return FileLock(paths.RUNS_DIR / ".launch.lock", timeout=10)
 
 
 def trainer_lock(directory: Path) -> FileLock:
@@ -24,7 +24,7 @@ def trainer_lock(directory: Path) -> FileLock:
 
 def device_lock(device: str) -> FileLock:
     """The lock that a trainer holds on a device."""
-    folder = config.RUNS_DIR / ".locks"
+    folder = paths.RUNS_DIR / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
     # Several machines may share the folder.
     name = f"{platform.node()}-{_as_numbered_by_the_system(device)}".replace(":", "-")

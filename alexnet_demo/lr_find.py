@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from alexnet_demo.config import TrainConfig
+from alexnet_demo.settings.config import TrainConfig
 
 STEPS = 100
 LOWEST, HIGHEST = 1e-4, 3.0

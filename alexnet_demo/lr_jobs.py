@@ -10,13 +10,14 @@ from typing import Any
 
 import psutil
 
-from alexnet_demo import config, local_jobs, queue
+from alexnet_demo import local_jobs, queue
 from alexnet_demo.common.access import VISITOR, Outcome, Permit, refusal
 from alexnet_demo.common.files import parse_json, read_json
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.liveness import alive
 from alexnet_demo.locks import launch_lock
 from alexnet_demo.runs import FAILURE
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.config import TrainConfig
 
 LR_TESTS = ".lr-find"  # folder under runs/
 
@@ -41,7 +42,7 @@ def find_lr(settings: TrainConfig, *, permit: Permit = VISITOR) -> Outcome:
     """Start ``train --lr-find`` for these settings; the outcome's ``run_id`` is for `lr_trials`."""
     if closed := refusal(permit):
         return Outcome(False, closed)
-    folder = config.RUNS_DIR / LR_TESTS
+    folder = paths.RUNS_DIR / LR_TESTS
     try:
         with launch_lock():
             if running_lr_test():
@@ -60,7 +61,7 @@ def find_lr(settings: TrainConfig, *, permit: Permit = VISITOR) -> Outcome:
 
 def lr_trials(test_id: str) -> LrTest | None:
     """How far a test has come; None where another one took its place."""
-    directory = config.RUNS_DIR / LR_TESTS / test_id
+    directory = paths.RUNS_DIR / LR_TESTS / test_id
     running = alive(directory)  # looked at first: what a process wrote before its end is there
     try:
         lines = (directory / "trials.jsonl").read_text().splitlines(keepends=True)
@@ -88,7 +89,7 @@ def _parsed(line: str) -> dict[str, Any]:
 
 def running_lr_test() -> str | None:
     """The id of the test that runs now, whoever started it."""
-    jobs = (config.RUNS_DIR / LR_TESTS).glob("*/job.json")
+    jobs = (paths.RUNS_DIR / LR_TESTS).glob("*/job.json")
     return next((job.parent.name for job in jobs if alive(job.parent)), None)
 
 
@@ -99,7 +100,7 @@ def stop_lr_test(test_id: str | None = None, *, permit: Permit = VISITOR) -> Non
     running = running_lr_test()
     if running is None or test_id not in (None, running):
         return
-    directory = config.RUNS_DIR / LR_TESTS / running
+    directory = paths.RUNS_DIR / LR_TESTS / running
     with suppress(psutil.Error, KeyError):
         process = psutil.Process(read_json(directory / "job.json")["pid"])
         process.kill()

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from alexnet_demo.config import IMAGE_SIZE, PIXEL_MEAN, PIXEL_STD, channels
+from alexnet_demo.settings.article import IMAGE_SIZE, PIXEL_MEAN, PIXEL_STD
+from alexnet_demo.settings.config import channels
 
 
 class AlexNet(nn.Module):

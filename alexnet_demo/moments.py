@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_demo.config import CLASSES
 from alexnet_demo.events import Event, Followers
+from alexnet_demo.settings.article import CLASSES
 
 DEAD_CHANNELS, DEAD_UNITS = 0.4, 0.8
 """Shares of a convolution's channels and of a fully connected layer's units that are too many."""

@@ -6,10 +6,12 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-from alexnet_demo import config
-from alexnet_demo.config import CHOICES, LIMITS, RECIPES, ConfigError, TrainConfig
-from alexnet_demo.meanings import HELP
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.runs import best_run
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.config import CHOICES, LIMITS, TrainConfig
+from alexnet_demo.settings.help import HELP
+from alexnet_demo.settings.recipes import RECIPES
 
 SETTINGS = tuple(setting.name for setting in fields(TrainConfig))
 DEVICES = "auto, cpu, mps, cuda or cuda:N"
@@ -36,7 +38,7 @@ def add_training_options(parser: argparse._ActionsContainer) -> None:
 
 
 def add_weights_options(parser: argparse.ArgumentParser) -> None:
-    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    shipped = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
     parser.add_argument("--weights", type=Path, help=f"a .safetensors file (default: {shipped})")
     parser.add_argument("--device", default="auto", help=DEVICES)
 
@@ -49,7 +51,7 @@ def settings_of(options: argparse.Namespace) -> TrainConfig:
 
 def weights_of(options: argparse.Namespace) -> Path:
     """The weights given on the command line, else the shipped ones."""
-    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    shipped = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
     if options.weights or shipped.is_file():
         return options.weights or shipped
     best = best_run()

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from alexnet_demo import config
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.config import CLASSES, IMAGE_SIZE
 from alexnet_demo.published import one_of_each
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 
 MAX_PINS = 16
 MAX_NAME = 40
@@ -89,7 +89,7 @@ class Pin:
 
 def board() -> Path:
     """Where the pins of the next run lie."""
-    return config.RUNS_DIR / ".pins.json"
+    return paths.RUNS_DIR / ".pins.json"
 
 
 def read(path: Path) -> tuple[Pin, ...]:

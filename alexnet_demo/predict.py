@@ -22,7 +22,6 @@ from alexnet_demo import checkpoint, device
 from alexnet_demo.certainty import SURE_FROM, Certainty
 from alexnet_demo.common.access import VISITOR, Permit, demand
 from alexnet_demo.common.files import sha256
-from alexnet_demo.config import CLASSES, channels
 from alexnet_demo.device import DTYPES, choose_precision
 from alexnet_demo.model import AlexNet
 from alexnet_demo.preprocess import (
@@ -35,6 +34,8 @@ from alexnet_demo.preprocess import (
     prepare,
     to_input,
 )
+from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.settings.config import channels
 
 MAX_FILE_BYTES = 200_000_000
 BATCH = 64

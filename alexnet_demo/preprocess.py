@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from alexnet_demo import linework, paper, segment
-from alexnet_demo.config import IMAGE_SIZE
 from alexnet_demo.guard import PictureError
 from alexnet_demo.opening import SUFFIXES, alpha_mask, flatten, open_picture, to_rgb
 from alexnet_demo.raster import highest, lowest, shrink
+from alexnet_demo.settings.article import IMAGE_SIZE
 
 __all__ = [
     "GROUNDS",

@@ -8,7 +8,8 @@ from functools import cache
 
 import numpy as np
 
-from alexnet_demo.config import CLASSES, DATA_DIR
+from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.settings.paths import DATA_DIR
 
 _RAW = DATA_DIR / "FashionMNIST" / "raw"
 _SIDE, _IMAGE_HEADER, _LABEL_HEADER = 28, 16, 8  # pixels; bytes before the data begins

@@ -9,8 +9,8 @@ every waiting run would hold 30 MB each, and be gone after a reboot.
 
 from __future__ import annotations
 
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.config import ConfigError
 from alexnet_demo.locks import locked
 from alexnet_demo.runs import Run, active_runs, list_runs
 

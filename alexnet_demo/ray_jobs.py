@@ -23,7 +23,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-from alexnet_demo import config
+from alexnet_demo.settings import paths
 
 START_SECONDS, ASK_SECONDS = 8.0, 3.0  # to wait for an answer; less than for a lock of `jobs`
 FRESH_SECONDS = 2.0
@@ -61,7 +61,7 @@ def submit(job: Job, directory: str, environment: dict[str, str]) -> None:
         OSError: when the cluster cannot be reached or refuses.
     """
     own_place = {
-        "PYTHONPATH": str(config.ROOT),
+        "PYTHONPATH": str(paths.ROOT),
         "ALEXNET_DEMO_RAY": job["address"],
         "ALEXNET_DEMO_RAY_JOB": job["ray"],
     }

@@ -23,18 +23,13 @@ from alexnet_demo.charts import FEW, REFERENCE_COLOR, TEST_COLOR, TRAIN_COLOR, t
 from alexnet_demo.common.files import read_json, sha256, write_atomically
 from alexnet_demo.common.text import without_folders
 from alexnet_demo.common.wording import duration, percent, whole_percent
-from alexnet_demo.config import (
-    ARTICLE_TEST_ACCURACY,
-    ARTICLE_TEST_LOSS,
-    CLASSES,
-    LIMITS,
-    RECIPES,
-    TrainConfig,
-)
 from alexnet_demo.events import Event, History
 from alexnet_demo.plots import Line, Plot, span
 from alexnet_demo.results import Results
 from alexnet_demo.runs import Run, as_trained
+from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS, CLASSES
+from alexnet_demo.settings.config import LIMITS, TrainConfig
+from alexnet_demo.settings.recipes import RECIPES
 
 log = logging.getLogger(__name__)
 

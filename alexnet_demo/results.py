@@ -15,9 +15,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from alexnet_demo import config
 from alexnet_demo.common.files import write_atomically
-from alexnet_demo.config import CALIBRATION_BINS, CLASSES
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.article import CALIBRATION_BINS, CLASSES
 
 KEPT = 60  # files of results; the largest hold 8 MB
 
@@ -183,7 +183,7 @@ def share(part: int, whole: int) -> float | None:
 
 def kept_at(digest: str) -> Path:
     """Where the results of the weights file with that SHA-256 are kept."""
-    return config.RUNS_DIR / ".results" / f"{digest[:32]}.safetensors"
+    return paths.RUNS_DIR / ".results" / f"{digest[:32]}.safetensors"
 
 
 def keep(digest: str, found: Results) -> None:

@@ -30,13 +30,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from alexnet_demo import config, pins
+from alexnet_demo import pins
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import parse_json, read_json, write_json
 from alexnet_demo.common.text import one_line, readable
-from alexnet_demo.config import ConfigError, TrainConfig
 from alexnet_demo.events import Event, History, follow
 from alexnet_demo.liveness import alive, elsewhere
-from alexnet_demo.provenance import provenance
+from alexnet_demo.settings import config, paths, recipes
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.provenance import provenance
 
 State = Literal[
     "queued",
@@ -167,7 +169,7 @@ class Run:
 
     @property
     def default_name(self) -> str:
-        title = config.RECIPES[self.config.recipe].title
+        title = recipes.RECIPES[self.config.recipe].title
         # Runs of one minute are told apart by their seconds.
         twins = [d for d in self.directory.parent.iterdir() if d.name.startswith(self.id[:13])]
         return f"{title}, {self.started:{'%d %b %H:%M:%S' if len(twins) > 1 else '%d %b %H:%M'}}"
@@ -343,9 +345,9 @@ def _ended(end: Event) -> State:
 
 def list_runs() -> list[Run]:
     """All runs, newest first; a directory whose name could be no run's id is none."""
-    if not config.RUNS_DIR.is_dir():
+    if not paths.RUNS_DIR.is_dir():
         return []
-    names = [d for d in config.RUNS_DIR.iterdir() if _ID.fullmatch(d.name)]
+    names = [d for d in paths.RUNS_DIR.iterdir() if _ID.fullmatch(d.name)]
     found = [d for d in names if (d / "config.json").is_file()]
     return sorted(map(Run, found), key=lambda run: (run.started, run.id), reverse=True)
 
@@ -354,7 +356,7 @@ def get_run(run_id: str) -> Run | None:
     """The run of that id, or None; an id that could leave ``runs/`` is none."""
     if not _ID.fullmatch(run_id):
         return None
-    directory = config.RUNS_DIR / run_id
+    directory = paths.RUNS_DIR / run_id
     return Run(directory) if (directory / "config.json").is_file() else None
 
 
@@ -373,7 +375,7 @@ def find_run(name: str) -> Run:
 
 def recorded_runs() -> list[Run]:
     """Runs that come with this program, by name; there to be compared with, not to be changed."""
-    return [Run(path.parent) for path in sorted(config.RECORDED_DIR.glob("*/config.json"))]
+    return [Run(path.parent) for path in sorted(paths.RECORDED_DIR.glob("*/config.json"))]
 
 
 def active_runs() -> list[Run]:
@@ -399,7 +401,7 @@ def best_run() -> Run | None:
 def new_run_directory(recipe: str) -> Path:
     """A fresh directory, named by time so that names sort by age."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    return config.RUNS_DIR / f"{stamp}-{recipe}-{secrets.token_hex(2)}"
+    return paths.RUNS_DIR / f"{stamp}-{recipe}-{secrets.token_hex(2)}"
 
 
 # ---------------------------------------------------------------- settings

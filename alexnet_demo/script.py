@@ -16,15 +16,8 @@ from collections.abc import Iterator
 from dataclasses import fields
 from string import Template
 
-from alexnet_demo.config import (
-    LIMITS,
-    PARAMETERS,
-    TEST_SAMPLES,
-    TRAIN_SAMPLES,
-    TrainConfig,
-    channels,
-    stages,
-)
+from alexnet_demo.settings.article import PARAMETERS, TEST_SAMPLES, TRAIN_SAMPLES
+from alexnet_demo.settings.config import LIMITS, TrainConfig, channels, stages
 from alexnet_demo.source import PACKAGE, Copied, import_block, module, names_from_outside, read
 
 TEMPLATE = "script_template.txt"

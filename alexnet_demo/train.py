@@ -16,13 +16,14 @@ import torch
 from alexnet_demo import checkpoint
 from alexnet_demo import device as devices
 from alexnet_demo.common.files import sweep
-from alexnet_demo.config import CLASSES, TrainConfig, lr_at, width_at
 from alexnet_demo.data import epoch_order, load_split
 from alexnet_demo.engine import BatchResult, Engine
 from alexnet_demo.events import EventWriter
 from alexnet_demo.model import AlexNet, count_parameters, folded
-from alexnet_demo.provenance import provenance
 from alexnet_demo.runs import Run
+from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.settings.config import TrainConfig, lr_at, width_at
+from alexnet_demo.settings.provenance import provenance
 from alexnet_demo.team import Team
 from alexnet_demo.watch import Watch
 

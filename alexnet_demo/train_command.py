@@ -11,14 +11,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alexnet_demo import config, queue
+from alexnet_demo import queue
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.signals import heard
-from alexnet_demo.config import CHANGEABLE, ConfigError, TrainConfig
 from alexnet_demo.events import EventWriter
 from alexnet_demo.liveness import ours, register, registered
 from alexnet_demo.locks import launch_lock
 from alexnet_demo.options import SETTINGS, settings_of
 from alexnet_demo.runs import Run, change, get_run, new_run_directory, prepare
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.config import CHANGEABLE, TrainConfig
 
 if TYPE_CHECKING:
     from alexnet_demo.team import Team
@@ -63,7 +65,7 @@ def _train_in_turn(options: argparse.Namespace) -> int:
     waiting = None
     if options.resume:
         waiting, _ = _to_resume(options)
-        if waiting.directory.parent != config.RUNS_DIR:
+        if waiting.directory.parent != paths.RUNS_DIR:
             raise ConfigError(f"{waiting.directory} is not under runs/: leave --wait out.")
     interrupted: list[int] = []
     # Ctrl+C is held back, else a run might be left in the queue.

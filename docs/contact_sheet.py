@@ -14,9 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo.config import CLASSES, TrainConfig
 from alexnet_demo.contact_sheet import Group, as_trained_on, some_garments
 from alexnet_demo.data import load_split
+from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.settings.config import TrainConfig
 
 FILE = Path(__file__).parent / "images" / "contact_sheet.png"
 SEED = 1

@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo import device as devices
 from alexnet_demo.bench import worker
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.data import load_split
 from alexnet_demo.engine import Engine
 from alexnet_demo.model import AlexNet
+from alexnet_demo.settings.config import TrainConfig
 
 BATCH = 128
 ROUNDS = 3

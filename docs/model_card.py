@@ -17,9 +17,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from alexnet_demo.settings import article, paths
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo import checkpoint, config
+from alexnet_demo import checkpoint
 from alexnet_demo.certainty import Certainty
 from alexnet_demo.common.files import read_json, write_atomically, write_json
 from alexnet_demo.evaluate import evaluate
@@ -27,11 +29,12 @@ from alexnet_demo.events import EventReader
 from alexnet_demo.model import count_parameters
 from alexnet_demo.predict import Classifier
 from alexnet_demo.runs import Run
+from alexnet_demo.settings import config
 from docs import not_clothing, real_pictures
 
 Record = dict[str, Any]
-SHIPPED = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
-CARD = config.WEIGHTS_DIR / "README.md"
+SHIPPED = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
+CARD = paths.WEIGHTS_DIR / "README.md"
 
 
 # ------------------------------------------------------------------ measuring
@@ -94,7 +97,7 @@ def measure(
     weights: Path,
     real: Path | None = None,
     device: str = "auto",
-    samples: int = config.TEST_SAMPLES,
+    samples: int = article.TEST_SAMPLES,
     count: int = 300,
 ) -> Record:
     """Everything that the card tells, JSON-able.
@@ -158,7 +161,7 @@ def introduction(record: Record) -> list[str]:
                 ("file", f"`{weights['name']}`, {weights['bytes'] / 1e6:.1f} MB, safetensors"),
                 ("weights stored in", stored),
                 ("SHA-256", f"`{weights['sha256']}`"),
-                ("classes", ", ".join(config.CLASSES)),
+                ("classes", ", ".join(article.CLASSES)),
             ],
         ),
         "",
@@ -281,7 +284,7 @@ def test_scores(record: Record) -> list[str]:
 def confusions(confusion: Sequence[Sequence[int]], count: int = 4) -> list[str]:
     """The most frequent mistakes of a confusion matrix, rows true, in words."""
     mistakes = [
-        (number, config.CLASSES[true], config.CLASSES[said])
+        (number, article.CLASSES[true], article.CLASSES[said])
         for true, row in enumerate(confusion)
         for said, number in enumerate(row)
         if true != said and number
@@ -351,7 +354,7 @@ def certainty(record: Record) -> list[str]:
         "## When it does not know",
         "",
         f"**Calibration.** The logits are divided by a temperature of {found['temperature']:.3f}. "
-        f"The expected calibration error on the test set, in {config.CALIBRATION_BINS} bins, is "
+        f"The expected calibration error on the test set, in {article.CALIBRATION_BINS} bins, is "
         f"{percent(test['ece'])}; "
         f"it would be {percent(plain['ece'])} without (`python -m alexnet_demo evaluate --json`, "
         "`ece` and `uncalibrated`).",
@@ -457,7 +460,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=SHIPPED, help="the file that ships")
     parser.add_argument("--real", type=Path, metavar="DIR", help="real pictures, with a manifest")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--test-samples", type=int, default=config.TEST_SAMPLES)
+    parser.add_argument("--test-samples", type=int, default=article.TEST_SAMPLES)
     parser.add_argument("--count", type=int, default=300, help="pictures of each other family")
     parser.add_argument("--records", type=Path, help="JSON file to keep the records in")
     parser.add_argument("--again", action="store_true", help="format the kept records anew")

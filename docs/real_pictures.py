@@ -20,9 +20,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo.config import CLASSES
 from alexnet_demo.options import add_weights_options, weights_of
 from alexnet_demo.predict import classify_paths
+from alexnet_demo.settings.article import CLASSES
 
 Record = dict[str, Any]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo.common.files import write_json
-from alexnet_demo.config import RECORDED_DIR
 from alexnet_demo.runs import Run
+from alexnet_demo.settings.paths import RECORDED_DIR
 
 KEPT = ("start", "grow", "epoch", "end")
 

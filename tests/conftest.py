@@ -20,10 +20,11 @@ import pytest
 import streamlit as st
 import torch
 
-from alexnet_demo import checkpoint, config, jobs
+from alexnet_demo import checkpoint, jobs
 from alexnet_demo.events import EventWriter
 from alexnet_demo.model import AlexNet
 from alexnet_demo.runs import Run, get_run, prepare
+from alexnet_demo.settings import config, paths
 from alexnet_demo.train import Trainer
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -46,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty directory of runs, for this process and the ones it starts."""
     directory = tmp_path / "runs"
-    monkeypatch.setattr(config, "RUNS_DIR", directory)
+    monkeypatch.setattr(paths, "RUNS_DIR", directory)
     monkeypatch.setenv("ALEXNET_DEMO_RUNS", str(directory))
     return directory
 
@@ -122,7 +123,7 @@ class Server:
             command += [f"--{name}", value]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=config.ROOT, env=os.environ | environment, stdout=log, stderr=log
+                command, cwd=paths.ROOT, env=os.environ | environment, stdout=log, stderr=log
             )
         wait_for(self._healthy, 60, f"the server did not start: see {self.log}")
 
@@ -178,7 +179,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def app_url(server: Server, tiny_model: AlexNet) -> str:
     """Address of a running app that has a shipped network: tiny, untrained, and not saying so."""
-    target = server.weights / config.SHIPPED_WEIGHTS
+    target = server.weights / paths.SHIPPED_WEIGHTS
     checkpoint.save_weights(target, tiny_model, {"epoch": 1, "test_accuracy": 0.5})
     return server.url
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo import config, jobs, local_jobs, lr_jobs, pinning, pins
+from alexnet_demo import jobs, local_jobs, lr_jobs, pinning, pins
 from alexnet_demo.common import access
 from alexnet_demo.common.access import CLOSED, CONTROLLER, VISITOR, AccessError, Gate, Permit
 from alexnet_demo.common.files import read_json
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.predict import Classifier
 from alexnet_demo.runs import Run, prepare
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.config import TrainConfig
 
 TINY = TrainConfig(width=0.0625, batch_size=2, train_samples=8, test_samples=8, device="cpu")
 
@@ -130,7 +131,7 @@ def test_the_command_line_may_train_anyway(
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     tiny = ["--width", "0.0625", "--epochs", "1", "--train-samples", "16", "--test-samples", "16"]
     assert main(["train", *tiny, "--batch-size", "16", "--device", "cpu"]) == 0
-    assert len(list(config.RUNS_DIR.glob("*/checkpoints/best.safetensors"))) == 1
+    assert len(list(paths.RUNS_DIR.glob("*/checkpoints/best.safetensors"))) == 1
 
 
 # ------------------------------------------------------------------ keys

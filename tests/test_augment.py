@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from alexnet_demo.augment import SELDOM, augment, erase, flip, seldom_drawn_last, shift
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.dice import ANKLE_BOOT, BAG, SHIRT
 from alexnet_demo.linework import SKETCH_SIDE
+from alexnet_demo.settings.config import TrainConfig
 
 
 def generator(seed: int = 0) -> torch.Generator:

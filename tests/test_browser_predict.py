@@ -14,7 +14,7 @@ from conftest import Server, settle
 from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
-from alexnet_demo import config
+from alexnet_demo.settings import paths
 
 pytestmark = pytest.mark.browser
 STROKES = Path(__file__).parent / "fixtures" / "quickdraw_strokes.json"
@@ -178,11 +178,11 @@ def test_good_and_broken_files(page: Page, app_url: str) -> None:
 @pytest.fixture
 def shipped_url(tmp_path: Path) -> Iterator[str]:
     """Address of an app that runs the network that comes with the clone."""
-    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    shipped = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
     if not shipped.is_file():
         pytest.skip(f"no network is shipped yet: {shipped} is not there")
     served = Server(tmp_path)
-    (served.weights / config.SHIPPED_WEIGHTS).symlink_to(shipped)
+    (served.weights / paths.SHIPPED_WEIGHTS).symlink_to(shipped)
     try:
         served.start()
         yield served.url

@@ -10,7 +10,7 @@ from conftest import Server, settle
 from playwright.sync_api import Page, expect
 from test_page_results import keep, made_up
 
-from alexnet_demo import config
+from alexnet_demo.settings import paths
 from alexnet_demo.ui.tour import STOPS
 
 pytestmark = pytest.mark.browser
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def answered(server: Server, app_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The app's address, as if its network had been asked about the test set before."""
-    monkeypatch.setattr(config, "RUNS_DIR", server.runs)
-    keep(server.weights / config.SHIPPED_WEIGHTS, made_up(1))
+    monkeypatch.setattr(paths, "RUNS_DIR", server.runs)
+    keep(server.weights / paths.SHIPPED_WEIGHTS, made_up(1))
     return app_url
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from alexnet_demo import charts
-from alexnet_demo.config import ROOT, TrainConfig, lr_at, stages
 from alexnet_demo.model import AlexNet
+from alexnet_demo.settings.config import TrainConfig, lr_at, stages
+from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.summary import Summary, summarize
 
 

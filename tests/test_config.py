@@ -8,10 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from alexnet_demo.config import (
+from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.settings.config import (
     LIMITS,
-    RECIPES,
-    ConfigError,
     Stage,
     TrainConfig,
     channels,
@@ -19,6 +18,7 @@ from alexnet_demo.config import (
     stages,
     width_at,
 )
+from alexnet_demo.settings.recipes import RECIPES
 
 
 def test_the_article_recipe_is_the_article():

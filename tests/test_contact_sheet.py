@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from alexnet_demo.augment import augment, seldom_drawn_last
-from alexnet_demo.config import CLASSES, TrainConfig
 from alexnet_demo.contact_sheet import as_trained_on, some_garments
 from alexnet_demo.data import Split
+from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.settings.config import TrainConfig
 
 COUNT = 12  # of each class
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from alexnet_demo.config import TrainConfig
-from alexnet_demo.cost import Speed, estimate, fit
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.cost import Speed, estimate, fit
 
 SPEED = Speed(1.0, "cpu", "a CPU", "fp32", 0.01, 0.1, 0.004, 1_000, 10, 500)
 

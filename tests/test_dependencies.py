@@ -7,7 +7,7 @@ import re
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from alexnet_demo.config import ROOT
+from alexnet_demo.settings.paths import ROOT
 
 
 def lines(name: str) -> list[str]:

@@ -14,10 +14,10 @@ import requests
 from conftest import Server, wait_for
 from test_page_predict import make_run, picture
 
-from alexnet_demo import config
-from alexnet_demo.config import ROOT
 from alexnet_demo.load.session import Session
 from alexnet_demo.load.truth import read
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.paths import ROOT
 
 NGINX = shutil.which("nginx") or next(iter(map(str, Path("/usr/sbin").glob("nginx"))), None)
 CONFIG = ROOT / "deploy" / "nginx.conf"
@@ -29,7 +29,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory, tiny_weights: Path) -> Ite
     """Two servers over one directory of runs, which has one."""
     first, second = (Server(tmp_path_factory.mktemp("server")) for _ in range(2))
     second.runs, second.weights = first.runs, first.weights
-    (first.weights / config.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
+    (first.weights / paths.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
     make_run(first.runs, tiny_weights, accuracies=(0.5,))
     for server in (first, second):
         server.start()

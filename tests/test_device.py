@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from alexnet_demo import device
-from alexnet_demo.config import ROOT, ConfigError, TrainConfig
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.model import AlexNet
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.paths import ROOT
 
 CPU = torch.device("cpu")
 

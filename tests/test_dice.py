@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from alexnet_demo import dice as names
-from alexnet_demo.config import CLASSES
 from alexnet_demo.dice import TOPS, Dice, each, each2, one_of
+from alexnet_demo.settings.article import CLASSES
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 
 from alexnet_demo import data
 from alexnet_demo.certainty import Certainty
-from alexnet_demo.config import CLASSES
 from alexnet_demo.evaluate import Answers, ask, evaluate, format_report, read_folder, score, trust
 from alexnet_demo.predict import Classifier
+from alexnet_demo.settings.article import CLASSES
 
 
 def test_figures_of_a_case_counted_by_hand() -> None:

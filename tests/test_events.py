@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import (
     KEPT,
     NEWEST,
@@ -21,6 +20,7 @@ from alexnet_demo.events import (
     whole,
 )
 from alexnet_demo.runs import Run, prepare
+from alexnet_demo.settings.config import TrainConfig
 
 
 def batch(step: int) -> dict:

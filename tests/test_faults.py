@@ -26,17 +26,18 @@ import stand_in
 import torch
 from conftest import begun, reach, wait_for
 
-from alexnet_demo import attendant, checkpoint, config, data, jobs, lr_jobs, queue
+from alexnet_demo import attendant, checkpoint, data, jobs, lr_jobs, queue
 from alexnet_demo import engine as engine_module
 from alexnet_demo import train as train_module
 from alexnet_demo.checkpoint import CheckpointError
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.data import DataError
 from alexnet_demo.events import NUMBERS, EventWriter, History
 from alexnet_demo.locks import trainer_lock
 from alexnet_demo.process import run_training
 from alexnet_demo.runs import Run, current_run, get_run, list_runs, prepare
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.train import TrainError
 
 TINY = TrainConfig(
@@ -181,7 +182,7 @@ def test_a_full_disk_during_a_download_is_said_and_leaves_no_half_a_file(
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None: ...
 
-    published = config.DATA_DIR / "FashionMNIST" / "raw"
+    published = paths.DATA_DIR / "FashionMNIST" / "raw"
     mirror = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(published)))
     Thread(target=mirror.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{mirror.server_port}/"
@@ -412,7 +413,7 @@ def test_a_run_whose_directory_is_removed_by_hand_ends_and_frees_the_device(
 def test_trainer_and_server_killed_together_leave_a_run_that_goes_on(stand_ins):
     code = (
         f"import sys, time; sys.executable = {sys.executable!r};"
-        "from alexnet_demo import jobs; from alexnet_demo.config import TrainConfig;"
+        "from alexnet_demo import jobs; from alexnet_demo.settings.config import TrainConfig;"
         f"print(jobs.start(TrainConfig(**{replace(TINY, epochs=200).to_json()!r})).run_id,"
         "flush=True); time.sleep(99)"
     )

@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save
 
-from alexnet_demo import charts, checkpoint, config, drawing, jobs
+from alexnet_demo import charts, checkpoint, drawing, jobs
 from alexnet_demo.checkpoint import CheckpointError
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.text import no_formula, one_line, readable
-from alexnet_demo.config import ConfigError
 from alexnet_demo.events import NUMBERS, EventReader, History
 from alexnet_demo.guard import PictureError
 from alexnet_demo.model import AlexNet
@@ -35,6 +35,7 @@ from alexnet_demo.opening import open_picture
 from alexnet_demo.preprocess import prepare
 from alexnet_demo.results import Results
 from alexnet_demo.runs import Run, get_run, list_runs
+from alexnet_demo.settings import config, paths
 from alexnet_demo.ui.answers import as_csv
 from alexnet_demo.ui.picture_map import _numbers
 from alexnet_demo.ui.results import _cell
@@ -274,7 +275,7 @@ def test_run_directories_from_elsewhere(tier: str) -> None:
 
     def check(files: tuple[Any, Any, Any, bytes, list[bytes]]) -> None:
         label, job, own, request, block = files
-        directory = config.RUNS_DIR / f"run-{next(places)}"
+        directory = paths.RUNS_DIR / f"run-{next(places)}"
         directory.mkdir(parents=True)
         for name, content in (("label", label), ("job", job), ("config", own)):
             (directory / f"{name}.json").write_text(json.dumps(content))
@@ -394,7 +395,7 @@ def test_names(tier: str, runs_dir: Path) -> None:
         again.name.encode()
         again.note.encode()
         found = get_run(name)
-        assert found is None or found.directory.parent == config.RUNS_DIR
+        assert found is None or found.directory.parent == paths.RUNS_DIR
 
     fuzz(tier, 2_000, odd_texts, check)
 

@@ -15,10 +15,10 @@ from hostile import BOMBS, chunk, encode, garment, png
 from PIL import Image
 
 from alexnet_demo import guard
-from alexnet_demo.config import ROOT
 from alexnet_demo.guard import PictureError, bare_jpeg, check_tiff
 from alexnet_demo.opening import open_picture
 from alexnet_demo.preprocess import prepare
+from alexnet_demo.settings.paths import ROOT
 
 REFUSED = {
     "PNG of 30,000 × 30,000": "too large",

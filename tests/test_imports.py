@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo.config import ROOT
+from alexnet_demo.settings.paths import ROOT
 
 PACKAGE = "alexnet_demo"
 CORE = sorted(p.stem for p in (ROOT / PACKAGE).glob("*.py") if p.stem != "__init__")

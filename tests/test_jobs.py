@@ -17,10 +17,10 @@ from conftest import begun, reach, wait_for
 
 from alexnet_demo import jobs, local_jobs, lr_jobs
 from alexnet_demo.common.files import write_json
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import NUMBERS, EventWriter
 from alexnet_demo.liveness import register
 from alexnet_demo.runs import Run, best_run, current_run, get_run, list_runs, prepare
+from alexnet_demo.settings.config import TrainConfig
 
 LONG = TrainConfig(
     epochs=200, batch_size=8, width=0.0625, train_samples=400, test_samples=16, device="cpu"
@@ -93,7 +93,7 @@ def test_a_killed_trainer_is_seen_and_can_go_on():
 def test_the_trainer_outlives_its_starter(runs_dir: Path):
     """As when the web server is killed in mid-training."""
     code = (
-        "from alexnet_demo import jobs; from alexnet_demo.config import TrainConfig; import time;"
+        "from alexnet_demo import jobs; from alexnet_demo.settings.config import TrainConfig; import time;"
         f"print(jobs.start(TrainConfig(**{LONG.to_json()!r})).run_id, flush=True); time.sleep(99)"
     )
     starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

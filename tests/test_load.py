@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from conftest import Server
 
-from alexnet_demo import config
 from alexnet_demo.__main__ import main
 from alexnet_demo.load import crowd, truth
 from alexnet_demo.load.crowd import Tally, listener, percentile
 from alexnet_demo.load.session import LostError, Session
 from alexnet_demo.load.truth import Asked, read
 from alexnet_demo.runs import Run
+from alexnet_demo.settings import paths
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def _no_loop_of_others() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def url(server: Server, trained_run: Run) -> str:
     """A server whose shipped network has learned something, so that answers differ."""
-    (server.weights / config.SHIPPED_WEIGHTS).write_bytes(trained_run.best.read_bytes())
+    (server.weights / paths.SHIPPED_WEIGHTS).write_bytes(trained_run.best.read_bytes())
     return server.url
 
 

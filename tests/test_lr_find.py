@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.lr_find import HIGHEST, LOWEST, Trial, range_test, suggestion
+from alexnet_demo.settings.config import TrainConfig
 
 TINY = TrainConfig.from_recipe(
     "quick",

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from conftest import wait_for
 
-from alexnet_demo import checkpoint, config, onnx_file
+from alexnet_demo import checkpoint, onnx_file
 from alexnet_demo.__main__ import main
 from alexnet_demo.locks import device_lock
 from alexnet_demo.runs import Run, list_runs, prepare
 from alexnet_demo.script import training_script
+from alexnet_demo.settings import article, config, paths
 
 TRAIN = (
     *("train", "--width", "0.0625", "--batch-size", "16", "--device", "cpu"),
@@ -47,7 +48,7 @@ def test_train_streams_events_then_predict_uses_its_weights(runs_dir, tmp_path, 
     assert main(["predict", str(picture), "--weights", best, "--json"]) == 0
     (answer,) = lines(capsys.readouterr().out)
     assert answer["path"] == str(picture)
-    assert answer["label"] in config.CLASSES
+    assert answer["label"] in article.CLASSES
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-3)
 
 
@@ -112,7 +113,7 @@ def test_a_busy_device_is_refused_before_anything_is_written(runs_dir: Path, cap
 def test_of_two_started_at_once_one_trains_and_the_other_leaves_nothing(runs_dir: Path):
     command = [sys.executable, "-m", "alexnet_demo", *TRAIN, "--epochs", "1"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    both = [subprocess.Popen(command, cwd=config.ROOT, **pipes) for _ in range(2)]  # type: ignore[call-overload]
+    both = [subprocess.Popen(command, cwd=paths.ROOT, **pipes) for _ in range(2)]  # type: ignore[call-overload]
     told = [process.communicate(timeout=120)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2], told
     assert [run.state for run in list_runs()] == ["finished"]
@@ -131,7 +132,7 @@ def test_a_training_waits_until_the_device_is_free(runs_dir: Path, capsys):
     with device_lock("cpu"):
         options = ["--epochs", "1", "--wait", "--json"]
         command = [sys.executable, "-m", "alexnet_demo", *TRAIN, *options]
-        terminal = subprocess.Popen(command, cwd=config.ROOT, stdout=subprocess.PIPE, text=True)
+        terminal = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
         wait_for(lambda: [run.state for run in list_runs()] == ["queued"], 60, "not queued")
     out, _ = terminal.communicate(timeout=120)
     assert terminal.returncode == 0
@@ -142,7 +143,7 @@ def test_a_training_waits_until_the_device_is_free(runs_dir: Path, capsys):
 def test_ctrl_c_stops_with_a_checkpoint_and_resume_finishes(runs_dir: Path, capsys):
     command = [sys.executable, "-m", "alexnet_demo", *TRAIN, "--epochs", "3", "--json"]
     process = subprocess.Popen(
-        command, cwd=config.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, cwd=paths.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     (run,) = wait_for(list_runs, 30, "no run")
     wait_for(lambda: run.history.batches, 60, "no batch")
@@ -199,7 +200,7 @@ def test_predict_names_broken_files_and_goes_on(tmp_path: Path, tiny_weights: Pa
 def test_without_shipped_weights_it_says_how_to_name_some(
     runs_dir: Path, tmp_path: Path, monkeypatch, capsys, command: list[str]
 ):
-    monkeypatch.setattr(config, "WEIGHTS_DIR", tmp_path)
+    monkeypatch.setattr(paths, "WEIGHTS_DIR", tmp_path)
     assert main(command) == 2
     assert "--weights runs/RUN/checkpoints/best.safetensors" in capsys.readouterr().err
     run = Run(runs_dir / "20260101-000000-quick-aa")
@@ -297,7 +298,7 @@ def test_answers_alone_on_standard_output():
     """A script that reads it must not meet warnings or progress there."""
     done = subprocess.run(
         [sys.executable, "-m", "alexnet_demo", "summary", "--json"],
-        cwd=config.ROOT,
+        cwd=paths.ROOT,
         capture_output=True,
         text=True,
         check=True,

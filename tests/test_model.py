@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_demo.config import PARAMETERS, PIXEL_MEAN, PIXEL_STD
 from alexnet_demo.data import load_split
 from alexnet_demo.model import AlexNet, count_parameters, feature_side, folded
 from alexnet_demo.preprocess import to_input
+from alexnet_demo.settings.article import PARAMETERS, PIXEL_MEAN, PIXEL_STD
 
 
 def article_network(num_classes: int = 10) -> nn.Sequential:

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet_demo import config
 from alexnet_demo.common.files import write_json
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.data import load_split
 from alexnet_demo.export import export
 from alexnet_demo.predict import Classifier
 from alexnet_demo.preprocess import prepare
 from alexnet_demo.runs import Run
+from alexnet_demo.settings import article
+from alexnet_demo.settings.config import TrainConfig
 from docs import model_card, not_clothing, real_pictures
 
 
@@ -42,8 +42,8 @@ def real(tmp_path: Path) -> Path:
         path = tmp_path / "photos" / f"{number}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(255 - split.images[number].numpy()).resize((90, 90)).save(path)
-        others = ";".join(config.CLASSES) if number == 0 else ""
-        label = "Bag" if number == 0 else config.CLASSES[split.labels[number]]
+        others = ";".join(article.CLASSES) if number == 0 else ""
+        label = "Bag" if number == 0 else article.CLASSES[split.labels[number]]
         rows.append([f"photos/{number}.png", "shop", label, others])
     (tmp_path / "sketches").mkdir()
     (tmp_path / "sketches" / "1.png").write_bytes(b"no picture")

@@ -8,9 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from test_page_predict import make_run
 
-from alexnet_demo import config
 from alexnet_demo.common import access
-from alexnet_demo.config import ROOT
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.ui import access as ui_access
 from alexnet_demo.ui import probes
 
@@ -26,9 +26,9 @@ def closed(
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "sesame")
     monkeypatch.setattr(ui_access, "_GATE", access.Gate())
-    monkeypatch.setattr(config, "WEIGHTS_DIR", tmp_path / "weights")
+    monkeypatch.setattr(paths, "WEIGHTS_DIR", tmp_path / "weights")
     (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / config.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
+    (tmp_path / "weights" / paths.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
     monkeypatch.setattr(probes, "ask", lambda _: None)
     return make_run(runs_dir, tiny_weights, accuracies=(0.5,))
 

@@ -12,15 +12,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from alexnet_demo import checkpoint, config, onnx_file
+from alexnet_demo import checkpoint, onnx_file
 from alexnet_demo.certainty import Certainty
 from alexnet_demo.data import load_split
 from alexnet_demo.inside import activations
 from alexnet_demo.model import AlexNet
 from alexnet_demo.predict import Classifier
+from alexnet_demo.settings import article as article_
+from alexnet_demo.settings import paths
 from alexnet_demo.ui import architecture, cells, comparison, exports, layer_table, seen
 
-PAGE = str(config.ROOT / "pages" / "2_Architecture.py")
+PAGE = str(paths.ROOT / "pages" / "2_Architecture.py")
 IMAGENET = "ImageNet, 3×224×224, 1000 classes"
 
 
@@ -46,7 +48,7 @@ def test_opens_with_this_demo_and_tells_of_the_slip(opened: AppTest) -> None:
 
 def test_the_slip_explains_the_whole_difference() -> None:
     fc1 = architecture.measure(architecture.DEMO)["fc6"].params
-    difference = config.ARTICLE_PRINTED_PARAMETERS - config.PARAMETERS
+    difference = article_.ARTICLE_PRINTED_PARAMETERS - article_.PARAMETERS
     assert layer_table.ARTICLE_PRINTED_FC1 - fc1 == difference == 921_600
 
 
@@ -102,7 +104,7 @@ def test_table_and_csv_hold_every_layer() -> None:
     text = layer_table.to_csv(records).decode("utf-8-sig")
     read = list(csv.DictReader(io.StringIO(text)))
     assert [row["Layer"] for row in read] == [layer.name for layer in summary.layers]
-    assert sum(int(row["Parameters"]) for row in read) == config.PARAMETERS
+    assert sum(int(row["Parameters"]) for row in read) == article_.PARAMETERS
     assert sum(float(row["Parameters %"]) for row in read) == pytest.approx(100)
     assert sum(float(row["MACs %"]) for row in read) == pytest.approx(100)
     first = read[0]
@@ -111,7 +113,7 @@ def test_table_and_csv_hold_every_layer() -> None:
 
 def test_the_table_on_the_page_is_that_table(opened: AppTest) -> None:
     shown = opened.dataframe[0].value
-    assert shown["Parameters"].sum() == config.PARAMETERS
+    assert shown["Parameters"].sum() == article_.PARAMETERS
     assert list(shown["Layer"])[:3] == ["conv1", "relu1", "pool1"]
 
 
@@ -123,8 +125,8 @@ def trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs_dir: Path, tiny_weights: Path
 ) -> AppTest:
     """The page with a shipped network, not run yet."""
-    (tmp_path / config.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
-    monkeypatch.setattr(config, "WEIGHTS_DIR", tmp_path)
+    (tmp_path / paths.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
+    monkeypatch.setattr(paths, "WEIGHTS_DIR", tmp_path)
     return AppTest.from_file(PAGE, default_timeout=60)
 
 
@@ -210,9 +212,9 @@ def test_the_decision_begins_at_the_temperature_of_predict(
 ):
     certainty = Certainty(temperature=1.2345)
     info = {"epoch": 1, "test_accuracy": 0.1, "certainty": certainty.to_json()}
-    checkpoint.save_weights(tmp_path / config.SHIPPED_WEIGHTS, tiny_model, info)
+    checkpoint.save_weights(tmp_path / paths.SHIPPED_WEIGHTS, tiny_model, info)
     assert "It begins at 1.23, which was fitted" in look(trained, "fc8", "Decision")
-    classifier = Classifier.load(tmp_path / config.SHIPPED_WEIGHTS)
+    classifier = Classifier.load(tmp_path / paths.SHIPPED_WEIGHTS)
     expected = classifier.probabilities(load_split(train=False).images[:1].numpy())[0]
     shown = decided(trained)
     np.testing.assert_allclose(shown, expected, atol=0.01)  # Predict may answer in bfloat16

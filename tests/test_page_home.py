@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import config, jobs, published
-from alexnet_demo.config import TrainConfig
+from alexnet_demo import jobs, published
 from alexnet_demo.events import NUMBERS
 from alexnet_demo.runs import Run
+from alexnet_demo.settings import article, paths
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui import garments
 
-APP = str(config.ROOT / "app.py")
+APP = str(paths.ROOT / "app.py")
 QUICK = "Start a quick training"
 
 
@@ -30,8 +31,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     found = SimpleNamespace(runs=tmp_path / "runs", weights=tmp_path / "weights", asked=asked)
     found.weights.mkdir()
-    monkeypatch.setattr(config, "RUNS_DIR", found.runs)
-    monkeypatch.setattr(config, "WEIGHTS_DIR", found.weights)
+    monkeypatch.setattr(paths, "RUNS_DIR", found.runs)
+    monkeypatch.setattr(paths, "WEIGHTS_DIR", found.weights)
     monkeypatch.setattr(jobs, "start", start)
     return found
 
@@ -90,7 +91,7 @@ def test_one_click_asks_for_the_quick_recipe_and_a_refusal_is_shown(
 
 
 def test_shipped_weights_lead_to_predict(places: SimpleNamespace) -> None:
-    (places.weights / config.SHIPPED_WEIGHTS).write_bytes(b"")
+    (places.weights / paths.SHIPPED_WEIGHTS).write_bytes(b"")
     at = home()
     assert "comes with this program" in words(at)
     assert labels(at) == ["Try it on a picture", QUICK]
@@ -119,7 +120,7 @@ def test_a_run_under_way_is_the_thing_to_watch(
     at = home()
     assert "A training is under way" in words(at)
     assert labels(at) == ["Watch it train"]
-    (places.weights / config.SHIPPED_WEIGHTS).write_bytes(b"")
+    (places.weights / paths.SHIPPED_WEIGHTS).write_bytes(b"")
     at = home()
     assert "A training is under way" in words(at) and "A trained model is ready" in words(at)
     assert labels(at) == ["Try it on a picture", "Watch it train"]
@@ -138,7 +139,7 @@ def test_a_paused_run_can_be_gone_on_with(places: SimpleNamespace) -> None:
 def test_ten_pictures_with_alternative_texts() -> None:
     strip = garments.strip()
     assert strip.count("<img ") == 10
-    for name in config.CLASSES:
+    for name in article.CLASSES:
         assert f"pixel picture from Fashion-MNIST: {name}" in strip
 
 

@@ -11,20 +11,21 @@ import pytest
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import checkpoint, config, jobs
+from alexnet_demo import checkpoint, jobs
 from alexnet_demo.broker import BUSY, Broker
 from alexnet_demo.common.access import Outcome
-from alexnet_demo.config import CLASSES
 from alexnet_demo.drawing import parse, render
 from alexnet_demo.events import NUMBERS, EventWriter
 from alexnet_demo.model import AlexNet
 from alexnet_demo.predict import Classifier, Prediction
 from alexnet_demo.preprocess import Choices, Prepared, prepare
+from alexnet_demo.settings import config, paths
+from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui import answers
 from alexnet_demo.ui.sight import framed
 from alexnet_demo.ui.wording import plain
 
-PAGE = str(config.ROOT / "pages" / "3_Predict.py")
+PAGE = str(paths.ROOT / "pages" / "3_Predict.py")
 STROKE = {"tool": "pen", "width": 8, "points": [[60, 60], [200, 60], [200, 200], [60, 60]]}
 
 
@@ -33,14 +34,14 @@ def weights_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs_dir: Path)
     """An empty folder of shipped weights, and no runs."""
     folder = tmp_path / "weights"
     folder.mkdir()
-    monkeypatch.setattr(config, "WEIGHTS_DIR", folder)
+    monkeypatch.setattr(paths, "WEIGHTS_DIR", folder)
     return folder
 
 
 @pytest.fixture
 def app(weights_dir: Path, tiny_weights: Path) -> AppTest:
     """The page with a shipped network, not run yet."""
-    (weights_dir / config.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
+    (weights_dir / paths.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
     return AppTest.from_file(PAGE, default_timeout=60)
 
 
@@ -411,7 +412,7 @@ def test_the_best_network_is_asked_not_the_newest(
 def test_a_network_near_chance_is_called_so(
     app: AppTest, weights_dir: Path, tiny_model: AlexNet, info: dict[str, float], learned: bool
 ) -> None:
-    checkpoint.save_weights(weights_dir / config.SHIPPED_WEIGHTS, tiny_model, info)
+    checkpoint.save_weights(weights_dir / paths.SHIPPED_WEIGHTS, tiny_model, info)
     app.run()
     assert not app.exception
     hint = "This model has hardly learned anything yet"
@@ -419,7 +420,7 @@ def test_a_network_near_chance_is_called_so(
 
 
 def test_a_damaged_checkpoint_is_refused_in_one_sentence(app: AppTest, weights_dir: Path) -> None:
-    (weights_dir / config.SHIPPED_WEIGHTS).write_bytes(b"\x80\x04pickled")
+    (weights_dir / paths.SHIPPED_WEIGHTS).write_bytes(b"\x80\x04pickled")
     app.run()
     assert not app.exception and len(app.error) == 1
     assert "not a readable safetensors file" in app.error[0].value

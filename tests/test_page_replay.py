@@ -10,13 +10,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from test_moments import moment, write
 
-from alexnet_demo import config, pins
-from alexnet_demo.config import TrainConfig
+from alexnet_demo import pins
 from alexnet_demo.events import EventWriter
 from alexnet_demo.runs import Run, prepare
+from alexnet_demo.settings import article, paths
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui import replay
 
-TRAIN = str(config.ROOT / "pages" / "1_Train.py")
+TRAIN = str(paths.ROOT / "pages" / "1_Train.py")
 
 
 def finished(directory: Path, *steps: int) -> Run:
@@ -46,7 +47,7 @@ def finished(directory: Path, *steps: int) -> Run:
 
 @pytest.fixture
 def recorded_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(config, "RECORDED_DIR", tmp_path / "recorded")
+    monkeypatch.setattr(paths, "RECORDED_DIR", tmp_path / "recorded")
     return tmp_path / "recorded"
 
 
@@ -75,7 +76,7 @@ def test_a_finished_run_can_be_gone_through(runs_dir: Path):
     assert not at.exception
     data = shown(at)
     assert [each["step"] for each in data["moments"]] == [0, 100, 469]
-    assert [pin["label"] for pin in data["pins"]] == list(config.CLASSES)
+    assert [pin["label"] for pin in data["pins"]] == list(article.CLASSES)
     assert data["curves"] == {"train": [[1, 0.5]], "test": [[1, 0.6]]}
     assert data["step"] is None
 

@@ -17,17 +17,18 @@ import torch
 from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import atlas, checkpoint, config, results, survey, tsne
-from alexnet_demo.config import CLASSES
+from alexnet_demo import atlas, checkpoint, results, survey, tsne
 from alexnet_demo.data import load_split
 from alexnet_demo.results import Results
 from alexnet_demo.runs import Run
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui import results as page
 from alexnet_demo.ui import test_pictures
 from alexnet_demo.ui.teaching import TOPICS
 from alexnet_demo.ui.wording import percent
 
-PAGE = str(config.ROOT / "pages" / "4_Results.py")
+PAGE = str(paths.ROOT / "pages" / "4_Results.py")
 
 
 def made_up(seed: int) -> Results:
@@ -45,10 +46,10 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs_dir: Path, tin
     """A shipped network, and no runs; no survey of earlier tests in memory."""
     folder = tmp_path / "weights"
     folder.mkdir()
-    monkeypatch.setattr(config, "WEIGHTS_DIR", folder)
+    monkeypatch.setattr(paths, "WEIGHTS_DIR", folder)
     st.cache_resource.clear()
-    shutil.copy(tiny_weights, folder / config.SHIPPED_WEIGHTS)
-    return folder / config.SHIPPED_WEIGHTS
+    shutil.copy(tiny_weights, folder / paths.SHIPPED_WEIGHTS)
+    return folder / paths.SHIPPED_WEIGHTS
 
 
 def digest(weights: Path) -> str:
@@ -304,8 +305,8 @@ def test_a_failed_survey_says_why_and_can_be_tried_again(
     app.run()
     assert app.error[0].value.startswith("The data set")
     monkeypatch.undo()
-    monkeypatch.setattr(config, "WEIGHTS_DIR", shipped.parent)
-    monkeypatch.setattr(config, "RUNS_DIR", tmp_path / "runs")
+    monkeypatch.setattr(paths, "WEIGHTS_DIR", shipped.parent)
+    monkeypatch.setattr(paths, "RUNS_DIR", tmp_path / "runs")
     keep(shipped, made_up(1))
     app.button[[b.label for b in app.button].index("Try again")].click().run()
     assert app.metric

@@ -11,12 +11,15 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import config, pins
-from alexnet_demo.config import CLASSES, RECIPES, ROOT
+from alexnet_demo import pins
 from alexnet_demo.data import load_split
 from alexnet_demo.moments import Moment
 from alexnet_demo.predict import Classifier
 from alexnet_demo.runs import Run
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.settings.paths import ROOT
+from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.ui import architecture, results, sources, teaching, tour, training_form
 from alexnet_demo.ui.navigation import ARCHITECTURE, PREDICT, RESULTS, TRAIN
 
@@ -89,7 +92,7 @@ def test_stops_are_read_from_an_address_with_care():
 
 @pytest.fixture(scope="module")
 def shipped() -> Classifier:
-    path = ROOT / "weights" / config.SHIPPED_WEIGHTS
+    path = ROOT / "weights" / paths.SHIPPED_WEIGHTS
     if not path.is_file():
         pytest.skip("this copy has no shipped network")
     return Classifier.load(path)
@@ -120,7 +123,7 @@ def test_every_twelfth_filter_of_conv1_is_nearly_the_same(shipped: Classifier):
 
 def test_the_training_on_record_goes_as_the_tour_says():
     (name,) = (stop.state["watch"] for stop in tour.STOPS if "watch" in stop.state)
-    run = Run(config.RECORDED_DIR / name)
+    run = Run(paths.RECORDED_DIR / name)
     pinned = pins.read(run.pins)
     seen = [Moment.from_json(json.loads(line)) for line in run.moments.open(encoding="utf-8")]
     assert len(pinned) == 10

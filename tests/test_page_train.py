@@ -15,16 +15,19 @@ import streamlit as st
 from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import config, jobs, local_jobs, lr_jobs, queue, report
+from alexnet_demo import jobs, local_jobs, lr_jobs, queue, report
 from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.config import ARTICLE_TEST_ACCURACY, ROOT, TrainConfig, stages
 from alexnet_demo.events import NUMBERS, EventWriter, History
 from alexnet_demo.liveness import register
 from alexnet_demo.lr_jobs import LrTest
 from alexnet_demo.runs import Run, list_runs, prepare
 from alexnet_demo.script import training_script
+from alexnet_demo.settings import paths, recipes
+from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
+from alexnet_demo.settings.config import TrainConfig, stages
+from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.ui import draft, exports, live, probes, runs_table
 from alexnet_demo.ui import queue as waits
 from alexnet_demo.ui.draft import problems
@@ -65,7 +68,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def recorded_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place for recorded runs; none at first."""
-    monkeypatch.setattr(config, "RECORDED_DIR", tmp_path / "recorded")
+    monkeypatch.setattr(paths, "RECORDED_DIR", tmp_path / "recorded")
     return tmp_path / "recorded"
 
 
@@ -265,7 +268,7 @@ def test_a_link_with_nonsense_is_passed_over_and_what_cannot_be_is_said(runs_dir
     assert at.button(key="start").disabled
 
 
-@pytest.mark.parametrize("recipe", config.RECIPES)
+@pytest.mark.parametrize("recipe", recipes.RECIPES)
 def test_what_the_address_says_is_read_back_the_same(recipe):
     odd = {"lr": 0.0123456789, "norm": True, "flip": False, "grow": "0.5:0.5", "patience": 3}
     for changes in ({}, odd):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from alexnet_demo import pinning, pins
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.pins import MAX_PINS, Pin, PinError
 from alexnet_demo.runs import Run, prepare
+from alexnet_demo.settings.config import TrainConfig
 
 
 def picture(seed: int, side: int = 28) -> np.ndarray:

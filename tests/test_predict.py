@@ -9,10 +9,11 @@ from PIL import Image
 
 from alexnet_demo import checkpoint, data
 from alexnet_demo.certainty import SURE_FROM, Certainty
-from alexnet_demo.config import CLASSES, ConfigError
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.model import AlexNet
 from alexnet_demo.predict import Classifier, Prediction, classify_paths
 from alexnet_demo.preprocess import Choices, Kind, Prepared, prepare
+from alexnet_demo.settings.article import CLASSES
 
 
 @pytest.fixture(scope="module")

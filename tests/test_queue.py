@@ -20,11 +20,12 @@ import pytest
 import stand_in
 from conftest import begun, reach, wait_for
 
-from alexnet_demo import attendant, config, jobs, queue
+from alexnet_demo import attendant, jobs, queue
 from alexnet_demo.common.files import read_json
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.locks import device_lock, locked
 from alexnet_demo.runs import Run, active_runs, get_run, list_runs, prepare
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.config import TrainConfig
 
 REAL = sys.executable
 LONG = TrainConfig(
@@ -103,7 +104,7 @@ def test_the_queue_survives_the_kill_of_all_processes():
     first = started()
     second = started(SHORT)
     reach(first, "running")
-    kill(config.RUNS_DIR / attendant.ATTENDANT)
+    kill(paths.RUNS_DIR / attendant.ATTENDANT)
     kill(first.directory)
     reach(first, "interrupted")
     assert second.state == "queued"
@@ -118,7 +119,7 @@ def test_the_queue_needs_no_server(runs_dir: Path):
     """A server starts one run, queues another and is killed; both are trained all the same."""
     code = (
         f"import sys, time; sys.executable = {sys.executable!r};"
-        "from alexnet_demo import jobs; from alexnet_demo.config import TrainConfig;"
+        "from alexnet_demo import jobs; from alexnet_demo.settings.config import TrainConfig;"
         f"print([jobs.start(TrainConfig(**{SHORT.to_json()!r})).run_id for _ in range(2)][1],"
         "flush=True); time.sleep(99)"
     )
@@ -227,7 +228,7 @@ def test_a_terminal_waits_for_its_turn_and_watches(runs_dir: Path):
     reach(first, "running")
     command = [sys.executable, "-m", "alexnet_demo", *SHORT.command(), "--wait", "--json"]
     pipe = subprocess.PIPE
-    terminal = subprocess.Popen(command, cwd=config.ROOT, text=True, stdout=pipe, stderr=pipe)
+    terminal = subprocess.Popen(command, cwd=paths.ROOT, text=True, stdout=pipe, stderr=pipe)
     wait_for(queue.waiting, 30, "it does not queue")
     assert not active_runs()[1:]
     jobs.request(first, "stop")
@@ -240,7 +241,7 @@ def test_a_terminal_waits_for_its_turn_and_watches(runs_dir: Path):
 def test_ctrl_c_takes_a_waiting_terminal_out_of_the_queue(runs_dir: Path):
     with device_lock("cpu"):
         command = [sys.executable, "-m", "alexnet_demo", "train", "--device", "cpu", "--wait"]
-        terminal = subprocess.Popen(command, cwd=config.ROOT, stderr=subprocess.PIPE, text=True)
+        terminal = subprocess.Popen(command, cwd=paths.ROOT, stderr=subprocess.PIPE, text=True)
         wait_for(queue.waiting, 30, "it does not queue")
         terminal.send_signal(signal.SIGINT)
         _, told = terminal.communicate(timeout=30)

@@ -22,10 +22,10 @@ from conftest import begun, wait_for
 
 from alexnet_demo import jobs, queue, ray_jobs
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import EventWriter
 from alexnet_demo.liveness import register
 from alexnet_demo.runs import Run, current_run, get_run, list_runs
+from alexnet_demo.settings.config import TrainConfig
 
 LONG = TrainConfig(
     epochs=500,

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet_demo import config, results
+from alexnet_demo import results
 from alexnet_demo.certainty import calibration_error
 from alexnet_demo.results import Results, by_class
+from alexnet_demo.settings import article, paths
 
 LABELS = np.array([0, 0, 1, 2, 2])
 
@@ -67,7 +68,7 @@ def test_calibration_is_that_of_the_evaluation() -> None:
     assert all(b.low < b.confidence <= b.high for b in bins if b.count)
     # Answer by answer: what its bin's confidence and share of hits differ by, averaged.
     top, hits = probabilities.max(1).astype(float), probabilities.argmax(1) == labels
-    place = np.ceil(top * config.CALIBRATION_BINS)
+    place = np.ceil(top * article.CALIBRATION_BINS)
     gaps = [abs(top[place == p].mean() - hits[place == p].mean()) for p in place]
     expected = float(np.mean(gaps))
     assert found.calibration_error() == pytest.approx(expected, abs=1e-6)
@@ -86,7 +87,7 @@ def test_heeding_confidence_answers_fewer(small: Results) -> None:
 def test_what_was_kept_is_read_again(
     small: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "RUNS_DIR", tmp_path)
+    monkeypatch.setattr(paths, "RUNS_DIR", tmp_path)
     digest = "ab" * 32
     assert results.read(digest) is None
     results.keep(digest, small)

@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 import torch
 
-from alexnet_demo import checkpoint, config, engine
-from alexnet_demo.config import RECIPES, TrainConfig
+from alexnet_demo import checkpoint, engine
 from alexnet_demo.data import unpack
 from alexnet_demo.events import EventWriter
 from alexnet_demo.runs import Run, prepare
 from alexnet_demo.script import training_script
+from alexnet_demo.settings import config, paths
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.train import Trainer
 
 SMALL: dict[str, Any] = {
@@ -102,7 +104,7 @@ def test_the_script_gives_the_same_losses_step_for_step(
     script = script_as_module(training_script(settings), tmp_path, monkeypatch)
     theirs = losses_of(script, monkeypatch)
     out = tmp_path / "plain.safetensors"
-    places = ["--data", str(config.DATA_DIR), "--out", str(out)]
+    places = ["--data", str(paths.DATA_DIR), "--out", str(out)]
     monkeypatch.setattr(sys, "argv", ["plain.py", *places])
     script.main()
 
@@ -137,7 +139,7 @@ def test_it_runs_alone_wherever_it_lies(tmp_path: Path) -> None:
     path = tmp_path / "train.py"
     settings = TrainConfig.from_recipe("article", **{**SMALL, "epochs": 1})
     path.write_text(training_script(settings), encoding="utf-8")
-    command = [sys.executable, "-I", str(path), "--data", str(config.DATA_DIR)]
+    command = [sys.executable, "-I", str(path), "--data", str(paths.DATA_DIR)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(
@@ -153,7 +155,7 @@ def test_it_runs_alone_wherever_it_lies(tmp_path: Path) -> None:
 def test_the_code_is_as_ruff_wants_it(settings: TrainConfig) -> None:
     text = training_script(settings)
     for command in (["check"], ["format", "--diff"]):
-        options = ["--stdin-filename", str(config.ROOT / "train.py"), "-"]
+        options = ["--stdin-filename", str(paths.ROOT / "train.py"), "-"]
         done = subprocess.run(
             ["ruff", *command, *options], input=text, capture_output=True, text=True
         )

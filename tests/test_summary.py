@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_demo.config import PARAMETERS
 from alexnet_demo.model import AlexNet
+from alexnet_demo.settings.article import PARAMETERS
 from alexnet_demo.summary import Summary, format_table, summarize
 
 

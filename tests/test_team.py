@@ -18,10 +18,10 @@ from conftest import wait_for
 from test_train import TINY
 
 from alexnet_demo import checkpoint
-from alexnet_demo.config import ROOT
 from alexnet_demo.data import load_split
 from alexnet_demo.preprocess import to_input
 from alexnet_demo.runs import Run
+from alexnet_demo.settings.paths import ROOT
 
 # 75 images in batches of 15: shares of 7 and 8, and every process in every step. Dropout is the one
 # thing that differs from process to process.

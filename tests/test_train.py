@@ -17,17 +17,18 @@ from torch import nn
 from torchvision import transforms
 
 from alexnet_demo import checkpoint, data
-from alexnet_demo import config as config_module
 from alexnet_demo import device as devices
 from alexnet_demo import engine as engine_module
 from alexnet_demo import train as train_module
-from alexnet_demo.config import ConfigError, TrainConfig
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.engine import BatchResult, Engine, train_step
 from alexnet_demo.locks import device_lock
 from alexnet_demo.model import AlexNet, count_parameters
 from alexnet_demo.preprocess import to_input
 from alexnet_demo.process import run_training
 from alexnet_demo.runs import Run, prepare
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.train import Sums, Tally, TrainError
 
 TINY = {
@@ -286,7 +287,7 @@ KILLED_TRAINER = """
 import json, os, signal, sys
 from pathlib import Path
 from alexnet_demo import checkpoint, engine, train
-from alexnet_demo.config import TrainConfig
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.process import run_training
 
 owner, name, count = {"step": (engine.Engine, "step", 7), "test": (engine.Engine, "test", 3),
@@ -313,7 +314,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of `EXACT` from beginning to end."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(config_module, "RUNS_DIR", folder)
+        patch.setattr(paths, "RUNS_DIR", folder)
         patch.setattr(train_module, "EVENT_SECONDS", 0.0)
         directory = prepared(folder / "straight", TrainConfig(**EXACT))
         assert run_training(TrainConfig(**EXACT), directory) == "finished"
@@ -328,7 +329,7 @@ def test_killed_at_any_moment_and_resumed_equals_uninterrupted(
     config = TrainConfig(**EXACT)
     directory = prepared(runs_dir / "killed", config)
     command = [sys.executable, "-c", KILLED_TRAINER, moment, str(directory), json.dumps(EXACT)]
-    killed = subprocess.run(command, cwd=config_module.ROOT, check=False, timeout=120)
+    killed = subprocess.run(command, cwd=paths.ROOT, check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL
     assert Run(directory).state == "interrupted"
 

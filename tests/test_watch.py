@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from alexnet_demo import checkpoint, moments, pins
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.data import Split, load_split
 from alexnet_demo.engine import Engine
 from alexnet_demo.events import EventWriter
@@ -18,6 +17,7 @@ from alexnet_demo.moments import Moment
 from alexnet_demo.pins import Pin
 from alexnet_demo.preprocess import to_input
 from alexnet_demo.runs import Run, prepare
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.train import Trainer
 from alexnet_demo.watch import FIRST_EPOCH, PROBES, Watch
 

@@ -19,8 +19,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from alexnet_demo.broker import BROKER, BusyError
 from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.common.text import no_formula
-from alexnet_demo.config import CLASSES
 from alexnet_demo.pictures import data_url
+from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui import sight
 from alexnet_demo.ui.pin_button import pin_button
 from alexnet_demo.ui.wording import percent, plain

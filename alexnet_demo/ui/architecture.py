@@ -9,8 +9,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from alexnet_demo import charts, diagrams
-from alexnet_demo.config import CLASSES, IMAGE_SIZE, LIMITS
 from alexnet_demo.published import one_of_each
+from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
+from alexnet_demo.settings.config import LIMITS
 from alexnet_demo.ui import drawings, garments, inside, lessons, links
 from alexnet_demo.ui.assets import asset, sent
 from alexnet_demo.ui.live_plot import live_plot

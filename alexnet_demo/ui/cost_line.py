@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo.config import RECIPES, TrainConfig
-from alexnet_demo.cost import Speed, estimate, fit
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.cost import Speed, estimate, fit
+from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.ui import draft, probes
 from alexnet_demo.ui.wording import duration, memory
 

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from alexnet_demo.charts import CLASS_COLORS
-from alexnet_demo.config import CLASSES
+from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.seen import Network, outputs
 from alexnet_demo.ui.wording import percent
 

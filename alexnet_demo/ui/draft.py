@@ -10,7 +10,9 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo.config import CHOICES, RECIPES, ConfigError, TrainConfig
+from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.settings.config import CHOICES, TrainConfig
+from alexnet_demo.settings.recipes import RECIPES
 
 # Text in st.session_state survives a page switch only under keys that are no widget's.
 DRAFT = "training draft"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.script import file_name, training_script
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui import access, models
 from alexnet_demo.ui.wording import memory, percent, plain
 

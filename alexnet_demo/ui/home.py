@@ -6,8 +6,8 @@ from typing import Literal
 
 import streamlit as st
 
-from alexnet_demo import config
 from alexnet_demo.runs import Run, best_run, current_run
+from alexnet_demo.settings import paths
 from alexnet_demo.ui import access, garments, recorded, shell
 from alexnet_demo.ui.navigation import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN, link
 from alexnet_demo.ui.quick import quick_training
@@ -39,7 +39,7 @@ def hero() -> None:
 
 def next_step() -> None:
     """The one thing to do now, and what is there to do it with."""
-    run, shipped = current_run(), config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    run, shipped = current_run(), paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
     training = bool(run and run.active)
     best = best_run()
     ready = shipped.is_file() or best is not None

@@ -11,8 +11,8 @@ from PIL import Image
 
 from alexnet_demo import drawing
 from alexnet_demo.broker import BusyError
-from alexnet_demo.config import TEST_SAMPLES
 from alexnet_demo.drawing import DrawingError
+from alexnet_demo.settings.article import TEST_SAMPLES
 from alexnet_demo.ui import canvas, links, models, sources
 from alexnet_demo.ui.decision import decision
 from alexnet_demo.ui.layer_views import output, weights

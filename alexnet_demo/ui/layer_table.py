@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from alexnet_demo.config import ARTICLE_PRINTED_PARAMETERS
+from alexnet_demo.settings.article import ARTICLE_PRINTED_PARAMETERS
 from alexnet_demo.ui.wording import dimensions
 
 if TYPE_CHECKING:  # imports torch

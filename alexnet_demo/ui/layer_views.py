@@ -9,8 +9,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from alexnet_demo.config import IMAGE_SIZE
 from alexnet_demo.pictures import data_url, enlarge, heated, png
+from alexnet_demo.settings.article import IMAGE_SIZE
 from alexnet_demo.ui.gallery import Tile, gallery
 from alexnet_demo.ui.seen import Network, outputs, spread
 

@@ -13,10 +13,10 @@ from plotly.graph_objects import Figure
 
 from alexnet_demo import charts, jobs
 from alexnet_demo.charts import Axis, width_name
-from alexnet_demo.config import LIMITS, stages
 from alexnet_demo.events import Event, History
-from alexnet_demo.meanings import HELP
 from alexnet_demo.runs import LIVE, Run, State, as_trained, get_run
+from alexnet_demo.settings.config import LIMITS, stages
+from alexnet_demo.settings.help import HELP
 from alexnet_demo.ui import access, exports, models, shell
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import Curves, axis_choice, compare_with

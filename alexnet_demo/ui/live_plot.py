@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from alexnet_demo.common.files import write_atomically
-from alexnet_demo.config import ROOT
+from alexnet_demo.settings.paths import ROOT
 
 _FRONTEND = Path(__file__).parent / "frontend"
 

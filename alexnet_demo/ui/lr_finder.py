@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from alexnet_demo import charts, lr_jobs
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.lr_jobs import LrTest
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui import access, draft
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.teaching import explain

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from alexnet_demo import config, jobs
+from alexnet_demo import jobs
 from alexnet_demo.common.access import Permit
 from alexnet_demo.runs import Run, list_runs
+from alexnet_demo.settings import paths
 from alexnet_demo.ui import access
 from alexnet_demo.ui.quick import quick_training
 from alexnet_demo.ui.wording import percent, plain
@@ -63,7 +64,7 @@ def options(now: bool = False) -> list[Option]:
             what answers at once.
     """
     found = []
-    shipped = config.WEIGHTS_DIR / config.SHIPPED_WEIGHTS
+    shipped = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
     if shipped.is_file():
         found.append(Option(SHIPPED, "Shipped with this demo", shipped))
     if upload := st.session_state.get(_UPLOAD):

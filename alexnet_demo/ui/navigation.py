@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from alexnet_demo.config import ROOT
+from alexnet_demo.settings.paths import ROOT
 
 HOME, TOUR, TRAIN = "app.py", "pages/5_Tour.py", "pages/1_Train.py"
 ARCHITECTURE, PREDICT = "pages/2_Architecture.py", "pages/3_Predict.py"

@@ -9,8 +9,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from alexnet_demo.config import IMAGE_SIZE
 from alexnet_demo.pictures import enlarge, png
+from alexnet_demo.settings.article import IMAGE_SIZE
 from alexnet_demo.ui import links
 from alexnet_demo.ui.cells import cells
 from alexnet_demo.ui.gallery import Tile, gallery

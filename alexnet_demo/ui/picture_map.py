@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from alexnet_demo import charts
-from alexnet_demo.config import CLASSES
+from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui import links, sheet, surveys, test_pictures
 from alexnet_demo.ui.assets import asset, sent
 from alexnet_demo.ui.surveyed import Surveyed

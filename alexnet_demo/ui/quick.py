@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from alexnet_demo import jobs
-from alexnet_demo.config import TrainConfig
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui import access
 from alexnet_demo.ui.navigation import TRAIN
 from alexnet_demo.ui.wording import plain

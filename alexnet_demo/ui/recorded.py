@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from alexnet_demo.charts import Axis
-from alexnet_demo.config import TrainConfig
 from alexnet_demo.events import History
 from alexnet_demo.runs import Run, recorded_runs
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.navigation import TRAIN, link
 from alexnet_demo.ui.replay import MOMENT, replay
 from alexnet_demo.ui.wording import duration, percent, plain

@@ -8,10 +8,10 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo import charts, moments, pins
-from alexnet_demo.config import CLASSES
 from alexnet_demo.moments import Moment
 from alexnet_demo.pins import Pin
 from alexnet_demo.runs import Run
+from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.assets import asset, sent
 
 POLL_SECONDS = 2.0

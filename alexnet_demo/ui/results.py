@@ -10,8 +10,8 @@ import numpy as np
 import streamlit as st
 
 from alexnet_demo import charts
-from alexnet_demo.config import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.results import Results, by_class
+from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.ui import access, links, models, test_pictures
 from alexnet_demo.ui.assets import asset, sent
 from alexnet_demo.ui.live_plot import live_plot

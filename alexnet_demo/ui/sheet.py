@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from alexnet_demo.common.files import write_atomically
-from alexnet_demo.config import ROOT, TEST_SAMPLES
+from alexnet_demo.settings.article import TEST_SAMPLES
+from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.ui import sources
 from alexnet_demo.ui.live_plot import served_url
 

@@ -14,8 +14,8 @@ from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from alexnet_demo import drawing
-from alexnet_demo.config import CLASSES, TEST_SAMPLES
 from alexnet_demo.pictures import enlarge, png
+from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
 from alexnet_demo.ui import answers, links, sight
 from alexnet_demo.ui.canvas import canvas
 from alexnet_demo.ui.wording import plain

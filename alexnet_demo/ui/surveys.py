@@ -16,8 +16,8 @@ import numpy as np
 import streamlit as st
 
 from alexnet_demo.broker import BROKER
-from alexnet_demo.config import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.results import Results
+from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.ui.wording import duration, plain
 
 if TYPE_CHECKING:  # torch takes seconds to import

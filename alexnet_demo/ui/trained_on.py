@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from PIL import Image
 
-from alexnet_demo.config import CLASSES, TrainConfig
 from alexnet_demo.pictures import data_url
+from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.settings.config import TrainConfig
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.contact_sheet import Group

@@ -7,9 +7,10 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo import charts, jobs, queue
-from alexnet_demo.config import CHOICES, LIMITS, RECIPES, TrainConfig
-from alexnet_demo.meanings import HELP
 from alexnet_demo.runs import Run, get_run
+from alexnet_demo.settings.config import CHOICES, LIMITS, TrainConfig
+from alexnet_demo.settings.help import HELP
+from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.ui import access, draft, exports, probes
 from alexnet_demo.ui.cost_line import cost_line, offers, seconds
 from alexnet_demo.ui.live_plot import live_plot

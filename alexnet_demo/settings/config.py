@@ -5,59 +5,14 @@ Imports no torch, so that the web pages open fast.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(os.environ.get("ALEXNET_DEMO_DATA", ROOT / "data")).absolute()
-RUNS_DIR = Path(os.environ.get("ALEXNET_DEMO_RUNS", ROOT / "runs")).absolute()
-WEIGHTS_DIR = Path(os.environ.get("ALEXNET_DEMO_WEIGHTS", ROOT / "weights")).absolute()
-SHIPPED_WEIGHTS = "alexnet-fashion-mnist.safetensors"
-# Runs that come with this program, as curves to compare with: no weights, no batch records.
-RECORDED_DIR = ROOT / "recorded"
-
-IMAGE_SIZE = 224
-TRAIN_SAMPLES, TEST_SAMPLES = 60_000, 10_000
-# Of the training pictures' pixels in [0, 1].
-PIXEL_MEAN, PIXEL_STD = 0.2860, 0.3530
-
-CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
-
-# Figures printed in the article "AlexNet: The Breakthrough CNN" (section 4).
-ARTICLE_TEST_ACCURACY = (
-    *(0.7637, 0.8285, 0.8776, 0.8809, 0.8864),
-    *(0.8928, 0.8999, 0.9045, 0.9135, 0.9047),
-)
-ARTICLE_TEST_LOSS = (
-    *(0.5943, 0.4608, 0.3330, 0.3193, 0.3089),
-    *(0.2878, 0.2703, 0.2697, 0.2414, 0.2596),
-)
-# The article's total. Its FC#1 line says 27,140,096 where 256·5·5·4096 + 4096 = 26,218,496,
-# so the network it prints really has 46,764,746 parameters.
-ARTICLE_PRINTED_PARAMETERS = 47_686_346
-PARAMETERS = 46_764_746
-
-
-CALIBRATION_BINS = 15  # of top probabilities, as in Guo et al., "On Calibration" (2017)
-
-
-class ConfigError(ValueError):
-    """A setting cannot be used; the message is one sentence that says how to mend it."""
+from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
+from alexnet_demo.settings.recipes import RECIPES
 
 
 def channels(width: float) -> tuple[int, int, int, int, int]:
@@ -342,82 +297,3 @@ def lr_at(config: TrainConfig, step: int) -> float:
     if step < rise:
         return peak * (step + 1) / (rise + 1)
     return peak * (total - step) / (total - rise)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A named set of settings, with a sentence for the reader who chooses."""
-
-    title: str
-    summary: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-RECIPES: Mapping[str, Recipe] = {
-    "article": Recipe(
-        "Article",
-        "The article's loop as published: plain SGD, learning rate 0.1, batch 128, 10 epochs, in "
-        "float32. Its author reached 90.47 % on a GPU.",
-    ),
-    "fast": Recipe(
-        "Fast",
-        "The same network, begun at a quarter of its width and widened on the way without losing "
-        "what it knows: the article's accuracy in a fraction of the time.",
-        {
-            "epochs": 4,
-            "lr": 0.05,
-            "schedule": "linear",
-            "warmup": 0.1,
-            "momentum": 0.9,
-            "nesterov": True,
-            "weight_decay": 5e-4,
-            "init": "kaiming",
-            "flip": True,
-            "grow": "0.25:0.69,0.5:0.25",
-            "precision": "auto",
-        },
-    ),
-    "best": Recipe(
-        "Best",
-        "For what people really draw and upload: half of the pictures are shown as line drawings "
-        "and as photos, many epochs while the network is narrow, the last at the whole width.",
-        {
-            "epochs": 42,
-            "lr": 0.05,
-            "schedule": "linear",
-            "warmup": 0.05,
-            "momentum": 0.9,
-            "nesterov": True,
-            "weight_decay": 5e-4,
-            "dropout": 0.2,
-            "init": "kaiming",
-            "norm": True,
-            "flip": True,
-            "shift": 1,
-            "erase": 0.1,
-            "drawings": 0.25,
-            "photos": 0.25,
-            "grow": "0.125:0.1,0.25:0.38,0.5:0.47",
-            "precision": "auto",
-        },
-    ),
-    "quick": Recipe(
-        "Quick look",
-        "A narrow AlexNet on a third of the images: about a minute on two CPU cores.",
-        {
-            "epochs": 4,
-            "batch_size": 32,
-            "lr": 0.02,
-            "schedule": "linear",
-            "warmup": 0.1,
-            "momentum": 0.9,
-            "nesterov": True,
-            "width": 0.125,
-            "dropout": 0.2,
-            "init": "kaiming",
-            "train_samples": 20_480,
-            "test_samples": 2_000,
-            "precision": "auto",
-        },
-    ),
-}

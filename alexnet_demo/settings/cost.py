@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from alexnet_demo.config import TRAIN_SAMPLES, Stage, TrainConfig, stages
+from alexnet_demo.settings.article import TRAIN_SAMPLES
+from alexnet_demo.settings.config import Stage, TrainConfig, stages
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
-from alexnet_demo import __version__, config
+from alexnet_demo import __version__
+from alexnet_demo.settings import paths
 
 
 @cache
@@ -22,9 +23,9 @@ def provenance() -> dict[str, Any]:
 
 def _commit() -> str:
     """The commit of this program's own checkout, marked where files differ from it; or empty."""
-    command = ["git", "-C", str(config.ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    command = ["git", "-C", str(paths.ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return told.stdout.strip() if (config.ROOT / ".git").exists() else ""
+    return told.stdout.strip() if (paths.ROOT / ".git").exists() else ""

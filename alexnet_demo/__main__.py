@@ -33,6 +33,7 @@ from alexnet_demo.runs import find_run, list_runs
 from alexnet_demo.settings import article, paths
 from alexnet_demo.settings.config import CHOICES, LIMITS
 from alexnet_demo.train_command import DONE, FAILED, INTERRUPTED, LOG_FORMAT
+from alexnet_demo.training import probe as probe_
 
 UNUSABLE = 2
 
@@ -163,7 +164,8 @@ def run_train(options: argparse.Namespace) -> int:
 
 
 def run_lr_find(options: argparse.Namespace) -> int:
-    from alexnet_demo import device, lr_find
+    from alexnet_demo import lr_find
+    from alexnet_demo.network import device
     from alexnet_demo.process import holding
 
     settings, trials = settings_of(options), []
@@ -185,11 +187,10 @@ def run_queue(_options: argparse.Namespace) -> int:
 
 
 def run_probe(options: argparse.Namespace) -> int:
-    from alexnet_demo import device
     from alexnet_demo.settings import cost
 
     settings = settings_of(options)
-    found = device.probe(settings)
+    found = probe_.probe(settings)
     if options.json:
         print(json.dumps(found))
         return DONE
@@ -224,7 +225,8 @@ def run_predict(options: argparse.Namespace) -> int:
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
-    from alexnet_demo import device, evaluate
+    from alexnet_demo import evaluate
+    from alexnet_demo.network import device
 
     if not 1 <= options.test_samples <= article.TEST_SAMPLES:
         raise ConfigError(f"--test-samples must be between 1 and {article.TEST_SAMPLES:,}.")
@@ -306,8 +308,8 @@ def run_report(options: argparse.Namespace) -> int:
 def run_summary(options: argparse.Namespace) -> int:
     import torch
 
-    from alexnet_demo.model import AlexNet
-    from alexnet_demo.summary import format_table, summarize
+    from alexnet_demo.network.alexnet import AlexNet
+    from alexnet_demo.network.summary import format_table, summarize
 
     with torch.device("meta"):  # shapes without the weights' memory
         model = AlexNet(options.classes, options.in_channels, options.width, options.image_size)

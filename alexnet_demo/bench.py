@@ -29,14 +29,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
-from alexnet_demo import device as devices
 from alexnet_demo import onnx_file
 from alexnet_demo.data import epoch_order, load_split, unpack
 from alexnet_demo.engine import Engine
 from alexnet_demo.events import EventWriter
-from alexnet_demo.model import AlexNet
+from alexnet_demo.network import device as devices
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.input import to_input
 from alexnet_demo.predict import Classifier
-from alexnet_demo.preprocess import to_input
 from alexnet_demo.runs import Run
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig

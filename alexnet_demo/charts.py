@@ -16,8 +16,8 @@ from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LO
 from alexnet_demo.settings.config import TrainConfig, lr_at, stages
 
 if TYPE_CHECKING:  # both import torch, which this module must not
-    from alexnet_demo.inside import Spread
-    from alexnet_demo.summary import Summary
+    from alexnet_demo.network.activations import Spread
+    from alexnet_demo.network.summary import Summary
 
 # Ten colours told apart with any colour vision, light or dark background
 # (M. A. Petroff, "Accessible Color Sequences for Data Visualization", 2021).

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from alexnet_demo.charts import KIND_COLORS
 
 if TYPE_CHECKING:  # imports torch, which this module must not
-    from alexnet_demo.summary import Layer, Shape, Summary
+    from alexnet_demo.network.summary import Layer, Shape, Summary
 
 _STYLE = (
     "text{font-family:system-ui,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;fill:#22272e}"

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from alexnet_demo import device as devices
 from alexnet_demo.augment import augment, seldom_drawn_last
 from alexnet_demo.data import Split, seed_of
-from alexnet_demo.device import autocast
-from alexnet_demo.growth import widened
-from alexnet_demo.model import AlexNet
-from alexnet_demo.preprocess import to_input
+from alexnet_demo.network import device as devices
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.device import autocast
+from alexnet_demo.network.input import to_input
+from alexnet_demo.network.net2net import widened
 from alexnet_demo.settings.config import TrainConfig, width_at
 from alexnet_demo.team import Team
 

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from alexnet_demo import checkpoint
 from alexnet_demo.common.files import write_atomically
 from alexnet_demo.data import load_split
-from alexnet_demo.model import AlexNet
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.input import to_input
 from alexnet_demo.predict import certainty_of
-from alexnet_demo.preprocess import to_input
 from alexnet_demo.settings.article import CLASSES
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")

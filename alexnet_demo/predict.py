@@ -18,22 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alexnet_demo import checkpoint, device
 from alexnet_demo.certainty import SURE_FROM, Certainty
+from alexnet_demo.common import errors as errors_
 from alexnet_demo.common.access import VISITOR, Permit, demand
 from alexnet_demo.common.files import sha256
-from alexnet_demo.device import DTYPES, choose_precision
-from alexnet_demo.model import AlexNet
-from alexnet_demo.preprocess import (
-    SIDE,
-    SUFFIXES,
-    Choices,
-    Kind,
-    PictureError,
-    Prepared,
-    prepare,
-    to_input,
-)
+from alexnet_demo.network import checkpoint, device
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.device import DTYPES, choose_precision
+from alexnet_demo.network.input import to_input
+from alexnet_demo.preprocess import SIDE, SUFFIXES, Choices, Kind, PictureError, Prepared, prepare
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import channels
 
@@ -134,7 +127,7 @@ class Classifier:
         found = cls(model, info, target, certainty_of(weights, model, info))
         grounds = np.stack([np.full((SIDE, SIDE), level, np.uint8) for level in (0, 255)])
         if not np.isfinite(found.probabilities(grounds)).all():
-            raise checkpoint.CheckpointError(
+            raise errors_.CheckpointError(
                 f"{Path(weights).name} cannot be used: its weights are so large that its answers "
                 "are no numbers."
             )
@@ -151,9 +144,7 @@ class Classifier:
         digest = sha256(weights)
         classifier = cls.load(weights, device_name)
         if sha256(weights) != digest:
-            raise checkpoint.CheckpointError(
-                "The weights changed while they were read: try it again."
-            )
+            raise errors_.CheckpointError("The weights changed while they were read: try it again.")
         classifier.digest = digest
         return classifier
 
@@ -176,8 +167,8 @@ class Classifier:
             path.write_bytes(data)
             try:
                 return cls.load(path)
-            except checkpoint.CheckpointError as error:
-                raise checkpoint.CheckpointError(str(error).replace(path.name, name)) from error
+            except errors_.CheckpointError as error:
+                raise errors_.CheckpointError(str(error).replace(path.name, name)) from error
 
     def outputs(self, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
         """Logits and what they were made from.
@@ -258,9 +249,7 @@ def certainty_of(weights: Path, model: AlexNet, info: Mapping[str, Any]) -> Cert
     try:
         return Certainty.from_file(info.get("certainty"), tensors, units_of(model))
     except ValueError as error:
-        raise checkpoint.CheckpointError(
-            f"{Path(weights).name} cannot be used: {error}."
-        ) from error
+        raise errors_.CheckpointError(f"{Path(weights).name} cannot be used: {error}.") from error
 
 
 def units_of(model: AlexNet) -> int:

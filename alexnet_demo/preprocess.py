@@ -15,11 +15,10 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 from PIL import Image
-from torch import Tensor
-from torch.nn.functional import interpolate
 
 from alexnet_demo import linework, paper, segment
 from alexnet_demo.guard import PictureError
+from alexnet_demo.network.input import to_input
 from alexnet_demo.opening import SUFFIXES, alpha_mask, flatten, open_picture, to_rgb
 from alexnet_demo.raster import highest, lowest, shrink
 from alexnet_demo.settings.article import IMAGE_SIZE
@@ -125,22 +124,6 @@ class Prepared:
     def pixels(self) -> np.ndarray:
         """The first view."""
         return self.views[0]
-
-
-def to_input(images: Tensor) -> Tensor:
-    """Grey pictures to network inputs: [0, 1], resized to 224×224 bilinearly, on their device.
-
-    The one definition of the network's input, which training and prediction share. Equals the
-    article's ``Resize(224)`` + ``ToTensor()`` up to PIL's rounding to whole grey levels.
-
-    Args:
-        images: uint8 (N, height, width), 0 background to 255.
-
-    Returns:
-        float32 (N, 1, 224, 224).
-    """
-    x = images.unsqueeze(1).float() / 255
-    return interpolate(x, size=(IMAGE_SIZE, IMAGE_SIZE), mode="bilinear", align_corners=False)
 
 
 def prepare(picture: Image.Image | bytes, choices: Choices = Choices()) -> Prepared:

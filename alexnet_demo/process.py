@@ -14,15 +14,14 @@ from typing import TextIO
 import psutil
 import torch
 
-from alexnet_demo import device as devices
 from alexnet_demo import ray_jobs
-from alexnet_demo.checkpoint import CheckpointError
-from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.common.errors import CheckpointError, ConfigError
 from alexnet_demo.common.signals import heard
 from alexnet_demo.data import DataError
 from alexnet_demo.events import EventWriter
 from alexnet_demo.liveness import register, registered
 from alexnet_demo.locks import device_lock, trainer_lock
+from alexnet_demo.network import device as devices
 from alexnet_demo.queue import taken
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.team import PROCESS_LOST, Team

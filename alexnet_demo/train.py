@@ -13,13 +13,14 @@ from typing import Any
 
 import torch
 
-from alexnet_demo import checkpoint
-from alexnet_demo import device as devices
+from alexnet_demo.common import errors
 from alexnet_demo.common.files import sweep
 from alexnet_demo.data import epoch_order, load_split
 from alexnet_demo.engine import BatchResult, Engine
 from alexnet_demo.events import EventWriter
-from alexnet_demo.model import AlexNet, count_parameters, folded
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network import device as devices
+from alexnet_demo.network.alexnet import AlexNet, count_parameters, folded
 from alexnet_demo.runs import Run
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig, lr_at, width_at
@@ -419,11 +420,11 @@ class Trainer:
             CheckpointError: when none is; of the newest.
         """
         states = "\n".join(map(str, self.files.states if self.team.leads else ()))
-        broken: list[checkpoint.CheckpointError] = []
+        broken: list[errors.CheckpointError] = []
         for path in self.team.agree_text(states).splitlines():
             try:
                 self.restore(Path(path))
-            except checkpoint.CheckpointError as error:
+            except errors.CheckpointError as error:
                 broken.append(error)
             else:
                 return f"{broken[0]} The run went on from the one before it." if broken else ""
@@ -455,7 +456,7 @@ class Trainer:
             self.epoch_seconds = state["epoch_seconds"]
             self.best_accuracy, self.best_epoch = state["best_accuracy"], state["best_epoch"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            raise checkpoint.CheckpointError(
+            raise errors.CheckpointError(
                 f"{path} does not hold the training state of this run: start a new run."
             ) from error
 

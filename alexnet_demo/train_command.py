@@ -143,7 +143,7 @@ def _ours(directory: Path) -> bool:
 
 def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     """A directory to train in from the beginning, and its settings."""
-    from alexnet_demo import device
+    from alexnet_demo.network import device
 
     settings = settings_of(options)
     directory = (options.run_dir or new_run_directory(settings.recipe)).resolve()
@@ -186,7 +186,7 @@ def _to_resume(options: argparse.Namespace) -> tuple[Run, TrainConfig]:
 
 def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     """The directory of a run to go on with here and now, and its settings."""
-    from alexnet_demo import device
+    from alexnet_demo.network import device
 
     run, settings = _to_resume(options)
     if not _ours(run.directory):  # a page did this before it started us, and may have asked anew

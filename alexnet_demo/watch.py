@@ -16,13 +16,13 @@ from torch import Tensor, nn
 
 from alexnet_demo import pins as pinned
 from alexnet_demo.data import Split
-from alexnet_demo.device import autocast
 from alexnet_demo.engine import Engine
 from alexnet_demo.events import EventWriter
-from alexnet_demo.explain import heat_of
-from alexnet_demo.model import AlexNet
 from alexnet_demo.moments import LayerState, Moment, Seen
-from alexnet_demo.preprocess import to_input
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.device import autocast
+from alexnet_demo.network.grad_cam import heat_of
+from alexnet_demo.network.input import to_input
 from alexnet_demo.runs import Run
 
 FIRST_EPOCH = 12

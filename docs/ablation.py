@@ -23,9 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo import linework
 from alexnet_demo.data import Split, epoch_order, load_split
-from alexnet_demo.device import keep_freed_memory
 from alexnet_demo.engine import Engine
-from alexnet_demo.preprocess import prepare, to_input
+from alexnet_demo.network.device import keep_freed_memory
+from alexnet_demo.network.input import to_input
+from alexnet_demo.preprocess import prepare
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig, lr_at
 from alexnet_demo.synthetic import as_drawings, as_photos

@@ -21,11 +21,11 @@ from torch.nn.functional import conv2d, interpolate, pad
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo import device as devices
 from alexnet_demo.bench import worker
 from alexnet_demo.data import load_split
 from alexnet_demo.engine import Engine
-from alexnet_demo.model import AlexNet
+from alexnet_demo.network import device as devices
+from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.settings.config import TrainConfig
 
 BATCH = 128

@@ -20,9 +20,10 @@ import pytest
 import streamlit as st
 import torch
 
-from alexnet_demo import checkpoint, jobs
+from alexnet_demo import jobs
 from alexnet_demo.events import EventWriter
-from alexnet_demo.model import AlexNet
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.runs import Run, get_run, prepare
 from alexnet_demo.settings import config, paths
 from alexnet_demo.train import Trainer

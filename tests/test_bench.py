@@ -11,7 +11,7 @@ from torch import nn
 
 from alexnet_demo import bench
 from alexnet_demo.__main__ import main
-from alexnet_demo.model import AlexNet
+from alexnet_demo.network.alexnet import AlexNet
 
 
 def test_figures_are_medians_of_the_rounds(monkeypatch: pytest.MonkeyPatch):

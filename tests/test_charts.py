@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from alexnet_demo import charts
-from alexnet_demo.model import AlexNet
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.summary import Summary, summarize
 from alexnet_demo.settings.config import TrainConfig, lr_at, stages
 from alexnet_demo.settings.paths import ROOT
-from alexnet_demo.summary import Summary, summarize
 
 
 @pytest.fixture(scope="module")

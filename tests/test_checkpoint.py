@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from alexnet_demo import checkpoint
-from alexnet_demo.checkpoint import CheckpointError
-from alexnet_demo.model import AlexNet
+from alexnet_demo.common.errors import CheckpointError
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network.alexnet import AlexNet
 
 
 def test_weights_come_back_the_same(tiny_model: AlexNet, tiny_weights: Path):

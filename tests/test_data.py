@@ -12,7 +12,7 @@ from torchvision import transforms
 
 from alexnet_demo import data
 from alexnet_demo.data import DataError, Split, epoch_order, load_split, seed_of
-from alexnet_demo.preprocess import to_input
+from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.paths import DATA_DIR
 
 

@@ -9,11 +9,12 @@ import time
 import pytest
 import torch
 
-from alexnet_demo import device
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.model import AlexNet
+from alexnet_demo.network import device
+from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.paths import ROOT
+from alexnet_demo.training import probe
 
 CPU = torch.device("cpu")
 
@@ -105,7 +106,7 @@ def test_saved_bytes_are_the_activations():
             layer.register_forward_hook(lambda _m, inputs, _o: seen.append(inputs[0].numel() * 4))
     model(x)
     inputs = sum(seen)
-    per_image, constant = device._saved_bytes(model, x, torch.tensor([0, 1]), CPU, "fp32")
+    per_image, constant = probe._saved_bytes(model, x, torch.tensor([0, 1]), CPU, "fp32")
     assert inputs <= 2 * per_image <= 6 * inputs
     assert constant < 0.05 * inputs
 
@@ -113,7 +114,7 @@ def test_saved_bytes_are_the_activations():
 def test_weights_in_a_shorter_precision_are_no_activations():
     model, y = AlexNet(width=0.125), torch.zeros(8, dtype=torch.long)
     found = [
-        device._saved_bytes(model, torch.rand(count, 1, 224, 224), y[:count], CPU, "bf16")
+        probe._saved_bytes(model, torch.rand(count, 1, 224, 224), y[:count], CPU, "bf16")
         for count in (2, 8)
     ]
     assert found[0][0] == pytest.approx(found[1][0], rel=0.05)
@@ -122,7 +123,7 @@ def test_weights_in_a_shorter_precision_are_no_activations():
 
 
 def test_probe_gives_what_the_page_needs():
-    found = device.probe(TrainConfig(width=0.0625, batch_size=4, device="cpu"))
+    found = probe.probe(TrainConfig(width=0.0625, batch_size=4, device="cpu"))
     (speed,) = found["speeds"]
     assert found["devices"][-1]["id"] == speed["device"] == "cpu"
     assert 0 < speed["test_seconds_per_image"] < 10 * speed["seconds_per_image"]
@@ -134,7 +135,7 @@ def test_probe_gives_what_the_page_needs():
 
 def test_probe_measures_every_width_of_a_growing_training():
     config = TrainConfig(width=0.125, grow="0.5:0.5", epochs=2, batch_size=4, device="cpu")
-    assert [speed["width"] for speed in device.probe(config)["speeds"]] == [0.0625, 0.125]
+    assert [speed["width"] for speed in probe.probe(config)["speeds"]] == [0.0625, 0.125]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands a peak on")

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from alexnet_demo import diagrams
-from alexnet_demo.model import AlexNet
-from alexnet_demo.summary import Summary, summarize
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.summary import Summary, summarize
 
 SVG = {"": "http://www.w3.org/2000/svg"}
 BLOCKS = [

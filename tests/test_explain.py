@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet_demo.explain import grad_cam
-from alexnet_demo.model import AlexNet
-from alexnet_demo.preprocess import to_input
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.grad_cam import grad_cam
+from alexnet_demo.network.input import to_input
 
 
 @pytest.fixture(scope="module")

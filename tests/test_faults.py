@@ -26,14 +26,15 @@ import stand_in
 import torch
 from conftest import begun, reach, wait_for
 
-from alexnet_demo import attendant, checkpoint, data, jobs, lr_jobs, queue
+from alexnet_demo import attendant, data, jobs, lr_jobs, queue
 from alexnet_demo import engine as engine_module
 from alexnet_demo import train as train_module
-from alexnet_demo.checkpoint import CheckpointError
+from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.data import DataError
 from alexnet_demo.events import NUMBERS, EventWriter, History
 from alexnet_demo.locks import trainer_lock
+from alexnet_demo.network import checkpoint
 from alexnet_demo.process import run_training
 from alexnet_demo.runs import Run, current_run, get_run, list_runs, prepare
 from alexnet_demo.settings import paths

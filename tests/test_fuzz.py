@@ -24,13 +24,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save
 
-from alexnet_demo import charts, checkpoint, drawing, jobs
-from alexnet_demo.checkpoint import CheckpointError
-from alexnet_demo.common.errors import ConfigError
+from alexnet_demo import charts, drawing, jobs
+from alexnet_demo.common.errors import CheckpointError, ConfigError
 from alexnet_demo.common.text import no_formula, one_line, readable
 from alexnet_demo.events import NUMBERS, EventReader, History
 from alexnet_demo.guard import PictureError
-from alexnet_demo.model import AlexNet
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.opening import open_picture
 from alexnet_demo.preprocess import prepare
 from alexnet_demo.results import Results

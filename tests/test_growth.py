@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from alexnet_demo.growth import widened
-from alexnet_demo.model import AlexNet, count_parameters
+from alexnet_demo.network.alexnet import AlexNet, count_parameters
+from alexnet_demo.network.net2net import widened
 
 
 def narrow(norm: bool = False) -> AlexNet:

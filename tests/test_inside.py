@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from alexnet_demo import inside
 from alexnet_demo.data import load_split
-from alexnet_demo.model import AlexNet
-from alexnet_demo.preprocess import to_input
+from alexnet_demo.network import activations
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.input import to_input
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def pixels() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def seen(tiny_model: AlexNet, pixels: np.ndarray) -> dict[str, Tensor]:
-    return inside.activations(tiny_model, pixels)
+    return activations.activations(tiny_model, pixels)
 
 
 def test_every_output_is_what_a_hook_sees(
@@ -59,7 +59,7 @@ def test_a_unit_of_a_convolution_is_the_sum_of_its_products(
         (channels - 1, height - 1, width - 1),
         (1, 3, width // 2),
     ):
-        unit = inside.conv_unit(layer, before, channel, row, column)
+        unit = activations.conv_unit(layer, before, channel, row, column)
         naive = unit.bias
         (size, _), (stride, _) = layer.kernel_size, layer.stride
         for i in range(before.shape[0]):
@@ -83,7 +83,7 @@ def test_a_pool_keeps_the_greatest_of_its_window(
     assert isinstance(layer, nn.MaxPool2d)
     side = seen[name].shape[-1]
     for row, column in ((0, 0), (side - 1, side - 1), (1, 2)):
-        window = inside.pool_window(layer, before, 2, row, column)
+        window = activations.pool_window(layer, before, 2, row, column)
         assert window.shape == (3, 3)
         assert float(window.max()) == float(seen[name][2, row, column])
 
@@ -93,14 +93,14 @@ def test_the_strongest_come_first():
     maps[1] += 2.0
     maps[2, 0, 0] = 5.0
     maps[0] -= 9.0  # what is below 0 does not count
-    assert inside.strongest(maps).tolist() == [1, 2, 0]
-    assert inside.strongest(torch.tensor([1.0, 3.0, 2.0])).tolist() == [1, 2, 0]
+    assert activations.strongest(maps).tolist() == [1, 2, 0]
+    assert activations.strongest(torch.tensor([1.0, 3.0, 2.0])).tolist() == [1, 2, 0]
 
 
 def test_spread_is_that_of_numpy():
     values = torch.randn(5_000, generator=torch.Generator().manual_seed(0)).relu()
-    found, array = inside.spread(values.view(50, 100)), values.numpy()
-    counts, edges = np.histogram(array, inside.HISTOGRAM_BINS)
+    found, array = activations.spread(values.view(50, 100)), values.numpy()
+    counts, edges = np.histogram(array, activations.HISTOGRAM_BINS)
     assert found.mean == pytest.approx(array.mean(), rel=1e-5)
     assert found.std == pytest.approx(array.std(), rel=1e-5)
     assert (found.least, found.greatest) == (array.min(), array.max())
@@ -110,6 +110,6 @@ def test_spread_is_that_of_numpy():
 
 
 def test_equal_values_have_a_spread_too():
-    found = inside.spread(torch.full((10,), 2.0))
+    found = activations.spread(torch.full((10,), 2.0))
     assert found.std == 0
     assert found.counts.sum() == 10

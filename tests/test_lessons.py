@@ -7,8 +7,8 @@ import re
 import pytest
 import torch
 
-from alexnet_demo.model import AlexNet
-from alexnet_demo.summary import Summary, summarize
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.summary import Summary, summarize
 from alexnet_demo.ui import lessons
 
 

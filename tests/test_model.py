@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from alexnet_demo.data import load_split
-from alexnet_demo.model import AlexNet, count_parameters, feature_side, folded
-from alexnet_demo.preprocess import to_input
+from alexnet_demo.network.alexnet import AlexNet, count_parameters, feature_side, folded
+from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.article import PARAMETERS, PIXEL_MEAN, PIXEL_STD
 
 

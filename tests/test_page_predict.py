@@ -11,12 +11,13 @@ import pytest
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import checkpoint, jobs
+from alexnet_demo import jobs
 from alexnet_demo.broker import BUSY, Broker
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.drawing import parse, render
 from alexnet_demo.events import NUMBERS, EventWriter
-from alexnet_demo.model import AlexNet
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.predict import Classifier, Prediction
 from alexnet_demo.preprocess import Choices, Prepared, prepare
 from alexnet_demo.settings import config, paths

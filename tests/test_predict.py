@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet_demo import checkpoint, data
+from alexnet_demo import data
 from alexnet_demo.certainty import SURE_FROM, Certainty
+from alexnet_demo.common import errors
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.model import AlexNet
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.predict import Classifier, Prediction, classify_paths
 from alexnet_demo.preprocess import Choices, Kind, Prepared, prepare
 from alexnet_demo.settings.article import CLASSES
@@ -119,7 +121,7 @@ def test_a_record_of_certainty_is_read_and_used(
 def test_a_damaged_record_of_certainty_is_refused(tmp_path: Path, tiny_model: AlexNet) -> None:
     path = tmp_path / "w.safetensors"
     checkpoint.save_weights(path, tiny_model, {"certainty": {"temperature": 0}})
-    with pytest.raises(checkpoint.CheckpointError, match="record of certainty is damaged"):
+    with pytest.raises(errors.CheckpointError, match="record of certainty is damaged"):
         Classifier.load(path)
 
 
@@ -162,7 +164,7 @@ def test_a_dash_reads_paths_from_standard_input(
 
 def test_unusable_arguments_are_refused(folder: Path, tiny_weights: Path) -> None:
     good = str(folder / "b.png")
-    with pytest.raises(checkpoint.CheckpointError, match="There is no checkpoint"):
+    with pytest.raises(errors.CheckpointError, match="There is no checkpoint"):
         list(classify_paths([good], folder / "none.safetensors"))
     with pytest.raises(ConfigError, match="no device"):
         list(classify_paths([good], tiny_weights, "cuda:99"))
@@ -175,5 +177,5 @@ def test_unusable_arguments_are_refused(folder: Path, tiny_weights: Path) -> Non
 def test_weights_whose_answers_are_no_numbers_are_refused(tmp_path: Path, tiny_model) -> None:
     huge = {name: t * 1e9 for name, t in tiny_model.state_dict().items()}
     checkpoint.save(tmp_path / "w.safetensors", huge, checkpoint.describe(tiny_model))
-    with pytest.raises(checkpoint.CheckpointError, match="no numbers"):
+    with pytest.raises(errors.CheckpointError, match="no numbers"):
         Classifier.load(tmp_path / "w.safetensors")

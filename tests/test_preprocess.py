@@ -12,15 +12,8 @@ from PIL import Image, ImageDraw
 
 from alexnet_demo import data
 from alexnet_demo.linework import SKETCH_SIDE
-from alexnet_demo.preprocess import (
-    Box,
-    Choices,
-    PictureError,
-    Prepared,
-    input_pixels,
-    prepare,
-    to_input,
-)
+from alexnet_demo.network.input import to_input
+from alexnet_demo.preprocess import Box, Choices, PictureError, Prepared, input_pixels, prepare
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from alexnet_demo import checkpoint
 from alexnet_demo.data import load_split
 from alexnet_demo.evaluate import evaluate
-from alexnet_demo.model import AlexNet
-from alexnet_demo.preprocess import to_input
-from alexnet_demo.quantize import SCALE, dequantize, quantize
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.input import to_input
+from alexnet_demo.network.quantization import SCALE, dequantize, quantize
 from alexnet_demo.runs import Run
 
 

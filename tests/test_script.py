@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 import torch
 
-from alexnet_demo import checkpoint, engine
+from alexnet_demo import engine
 from alexnet_demo.data import unpack
 from alexnet_demo.events import EventWriter
+from alexnet_demo.network import checkpoint
 from alexnet_demo.runs import Run, prepare
 from alexnet_demo.script import training_script
 from alexnet_demo.settings import config, paths

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_demo.model import AlexNet
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.summary import Summary, format_table, summarize
 from alexnet_demo.settings.article import PARAMETERS
-from alexnet_demo.summary import Summary, format_table, summarize
 
 
 def measured(**settings: float) -> Summary:

@@ -16,15 +16,17 @@ from PIL import Image
 from torch import nn
 from torchvision import transforms
 
-from alexnet_demo import checkpoint, data
-from alexnet_demo import device as devices
+from alexnet_demo import data
 from alexnet_demo import engine as engine_module
 from alexnet_demo import train as train_module
+from alexnet_demo.common import errors
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.engine import BatchResult, Engine, train_step
 from alexnet_demo.locks import device_lock
-from alexnet_demo.model import AlexNet, count_parameters
-from alexnet_demo.preprocess import to_input
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network import device as devices
+from alexnet_demo.network.alexnet import AlexNet, count_parameters
+from alexnet_demo.network.input import to_input
 from alexnet_demo.process import run_training
 from alexnet_demo.runs import Run, prepare
 from alexnet_demo.settings import paths
@@ -257,7 +259,7 @@ def test_one_training_at_a_time_on_a_device(runs_dir: Path):
 def test_a_checkpoint_of_another_network_is_refused(runs_dir: Path):
     directory = prepared(runs_dir / "a", tiny(epochs=1))
     run_training(tiny(epochs=1), directory)
-    with pytest.raises(checkpoint.CheckpointError, match="does not hold the training state"):
+    with pytest.raises(errors.CheckpointError, match="does not hold the training state"):
         run_training(tiny(width=0.125), directory)
 
 

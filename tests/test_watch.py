@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet_demo import checkpoint, moments, pins
+from alexnet_demo import moments, pins
 from alexnet_demo.data import Split, load_split
 from alexnet_demo.engine import Engine
 from alexnet_demo.events import EventWriter
-from alexnet_demo.explain import grad_cam
 from alexnet_demo.moments import Moment
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network.grad_cam import grad_cam
+from alexnet_demo.network.input import to_input
 from alexnet_demo.pins import Pin
-from alexnet_demo.preprocess import to_input
 from alexnet_demo.runs import Run, prepare
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.train import Trainer

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class ConfigError(ValueError):
     """A setting cannot be used; the message is one sentence that says how to mend it."""
+
+
+class CheckpointError(ValueError):
+    """A file cannot be used as a checkpoint; the message is one sentence that says why."""

@@ -18,7 +18,7 @@ from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.wording import dimensions
 
 if TYPE_CHECKING:
-    from alexnet_demo.summary import Layer, Shape, Summary
+    from alexnet_demo.network.summary import Layer, Shape, Summary
 
 FIRST_CHOICE = "conv1"
 _DIAGRAM = "arch_diagram"  # session state: the diagram's own
@@ -118,8 +118,8 @@ def measure(choice: Choice) -> Summary:
     """
     import torch
 
-    from alexnet_demo.model import AlexNet
-    from alexnet_demo.summary import summarize
+    from alexnet_demo.network.alexnet import AlexNet
+    from alexnet_demo.network.summary import summarize
 
     # Shapes need no values: on the meta device even a wide network takes no memory.
     with torch.device("meta"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 if TYPE_CHECKING:
-    from alexnet_demo.summary import Layer, Summary
+    from alexnet_demo.network.summary import Layer, Summary
 
 # Inputs of one unit, units, of the 2012 paper's layers: conv2, conv4 and conv5 were split in two
 # halves, one a graphics card, and each half saw only its own card's maps; conv1's maps are 55×55,
@@ -36,8 +36,8 @@ def summaries() -> dict[str, Summary]:
     import torch
     from torchvision.models import alexnet
 
-    from alexnet_demo.model import AlexNet
-    from alexnet_demo.summary import summarize
+    from alexnet_demo.network.alexnet import AlexNet
+    from alexnet_demo.network.summary import summarize
 
     with torch.device("meta"):  # shapes need no values
         return {

@@ -15,7 +15,7 @@ from alexnet_demo.ui.seen import Network, outputs
 from alexnet_demo.ui.wording import percent
 
 if TYPE_CHECKING:  # imports torch
-    from alexnet_demo.summary import Layer
+    from alexnet_demo.network.summary import Layer
 
 _CSS = Path(__file__).parent / "frontend" / "decision.css"
 

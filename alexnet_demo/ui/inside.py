@@ -21,9 +21,9 @@ from alexnet_demo.ui.seen import Network
 from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # both import torch
-    from alexnet_demo.model import AlexNet
+    from alexnet_demo.network.alexnet import AlexNet
+    from alexnet_demo.network.summary import Layer
     from alexnet_demo.predict import Classifier
-    from alexnet_demo.summary import Layer
 
 LINKED = ("view", "picture", "beside", "unit")  # what a link may say of a layer
 NUMBERS = "In numbers"
@@ -136,7 +136,7 @@ def _untrained(width: float) -> AlexNet:
     """A network with PyTorch's own first weights, always the same ones."""
     import torch
 
-    from alexnet_demo.model import AlexNet
+    from alexnet_demo.network.alexnet import AlexNet
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -13,7 +13,7 @@ from alexnet_demo.settings.article import ARTICLE_PRINTED_PARAMETERS
 from alexnet_demo.ui.wording import dimensions
 
 if TYPE_CHECKING:  # imports torch
-    from alexnet_demo.summary import Summary
+    from alexnet_demo.network.summary import Summary
 
 # What the article's text prints for its first fully connected layer, FC#1.
 ARTICLE_PRINTED_FC1 = 27_140_096

@@ -17,7 +17,7 @@ from alexnet_demo.ui.seen import Network, outputs, spread
 if TYPE_CHECKING:  # both import torch
     from torch import Tensor
 
-    from alexnet_demo.summary import Layer
+    from alexnet_demo.network.summary import Layer
 
 MOST_FILTERS, MOST_CHANNELS = 96, 24  # that are shown
 
@@ -56,7 +56,7 @@ def _filters(weight: Tensor, key: str) -> None:
 
 def output(layer: Layer, network: Network, picture: np.ndarray, key: str) -> None:
     """What a layer makes of a picture, the strongest channels first."""
-    from alexnet_demo.inside import strongest
+    from alexnet_demo.network.activations import strongest
 
     seen = outputs(network, picture)
     # What goes on to the next layer: behind the ReLU where there is one.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 if TYPE_CHECKING:  # imports torch
-    from alexnet_demo.summary import Layer, Shape
+    from alexnet_demo.network.summary import Layer, Shape
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from alexnet_demo.ui.seen import Network, outputs
 if TYPE_CHECKING:  # all import torch
     from torch import Tensor
 
-    from alexnet_demo.inside import ConvUnit
-    from alexnet_demo.summary import Layer
+    from alexnet_demo.network.activations import ConvUnit
+    from alexnet_demo.network.summary import Layer
 
 _PLACE = ("Channel", "Row", "Column")
 MOST_INPUTS = 3  # channels of a convolution's input whose products are shown
@@ -29,7 +29,7 @@ MOST_INPUTS = 3  # channels of a convolution's input whose products are shown
 
 def one_unit(layer: Layer, network: Network, picture: np.ndarray, key: str) -> None:
     """Choose a unit, by click or number, and see how it comes about."""
-    from alexnet_demo.inside import conv_unit
+    from alexnet_demo.network.activations import conv_unit
 
     seen = outputs(network, picture)
     names = list(seen)
@@ -66,7 +66,7 @@ def one_unit(layer: Layer, network: Network, picture: np.ndarray, key: str) -> N
 
 def _begin(output: Tensor, about: tuple[str, bytes], key: str) -> None:
     """Another picture or network begins at its own strongest place, a link at the one it names."""
-    from alexnet_demo.inside import strongest
+    from alexnet_demo.network.activations import strongest
 
     state = f"about {key}"  # session state: network and picture that were shown last
     known = st.session_state.get(state)
@@ -112,7 +112,7 @@ def _framed(picture: np.ndarray, box: tuple[int, int, int, int]) -> bytes:
 
 
 def _window(module: Any, before: Tensor, place: tuple[int, int, int]) -> None:
-    from alexnet_demo.inside import pool_window
+    from alexnet_demo.network.activations import pool_window
 
     window = pool_window(module, before, *place)
     columns = [f"column {x}" for x in range(window.shape[1])]

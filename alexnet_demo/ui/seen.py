@@ -18,8 +18,8 @@ from alexnet_demo.ui.wording import percent
 if TYPE_CHECKING:  # all import torch
     from torch import Tensor
 
-    from alexnet_demo.inside import Spread
-    from alexnet_demo.model import AlexNet
+    from alexnet_demo.network.activations import Spread
+    from alexnet_demo.network.alexnet import AlexNet
 
 # An article's network has 5.6 MB of outputs for a picture.
 PICTURES = 16  # whose outputs are kept
@@ -55,7 +55,7 @@ def outputs(network: Network, picture: np.ndarray) -> dict[str, Tensor]:
 
 @st.cache_resource(max_entries=PICTURES, show_spinner=False)
 def _outputs(id_: str, picture: np.ndarray, _model: AlexNet) -> dict[str, Tensor]:
-    from alexnet_demo.inside import activations
+    from alexnet_demo.network.activations import activations
 
     return BROKER.ask(partial(activations, _model, picture))
 
@@ -77,7 +77,7 @@ def spread(values: Tensor, what: str, key: str) -> None:
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _spread(what: str, _values: Tensor) -> tuple[Spread, Figure]:
-    from alexnet_demo.inside import spread
+    from alexnet_demo.network.activations import spread
 
     found = spread(_values)
     return found, charts.spread_figure(found)

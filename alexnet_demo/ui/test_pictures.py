@@ -170,7 +170,7 @@ def _heat(classifier: Classifier, pixels: np.ndarray, classes: tuple[int, int]) 
     """float32 (2, h, w) in [0, 1], see `explain.grad_cam`."""
     import torch
 
-    from alexnet_demo.explain import grad_cam
+    from alexnet_demo.network.grad_cam import grad_cam
 
     pictures = np.stack([pixels] * 2)
     return BROKER.ask(partial(grad_cam, classifier.model, pictures, torch.tensor(classes)))

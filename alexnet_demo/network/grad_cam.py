@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alexnet_demo.model import AlexNet
-from alexnet_demo.preprocess import to_input
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.input import to_input
 
 
 def grad_cam(model: AlexNet, pixels: np.ndarray, classes: Tensor) -> np.ndarray:

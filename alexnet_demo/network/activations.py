@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from alexnet_demo.model import AlexNet
-from alexnet_demo.preprocess import to_input
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.input import to_input
 
 HISTOGRAM_BINS = 80
 

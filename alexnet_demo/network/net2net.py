@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from alexnet_demo.model import AlexNet
+from alexnet_demo.network.alexnet import AlexNet
 
 NOISE = 0.5
 """Spread of the noise that tells copies apart, in units of the spread of the weights."""

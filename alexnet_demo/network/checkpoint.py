@@ -19,9 +19,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.files import parse_json, write_atomically
-from alexnet_demo.model import AlexNet, folded
-from alexnet_demo.quantize import SCHEME, dequantize, quantize
+from alexnet_demo.network.alexnet import AlexNet, folded
+from alexnet_demo.network.quantization import SCHEME, dequantize, quantize
 from alexnet_demo.settings.article import CLASSES
 
 METADATA_KEY, CHECKSUM_KEY = "alexnet_demo", "crc32"
@@ -31,10 +32,6 @@ CERTAINTY_PREFIX = "certainty."
 MAX_WIDTH = 4.0
 MAX_HEADER = 2**20  # bytes of what stands before the tensors; that of a whole training has 20,000
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
-
-
-class CheckpointError(ValueError):
-    """A file cannot be used as a checkpoint; the message is one sentence that says why."""
 
 
 def save(

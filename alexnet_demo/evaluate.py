@@ -13,8 +13,9 @@ from torch.nn.functional import cross_entropy, nll_loss
 
 from alexnet_demo.certainty import Certainty, calibration_error
 from alexnet_demo.data import load_split
+from alexnet_demo.images.prepare import PictureError, prepare
+from alexnet_demo.images.prepared import Choices, Prepared
 from alexnet_demo.predict import Classifier, digest, pictures_in, read_file
-from alexnet_demo.preprocess import Choices, PictureError, Prepared, prepare
 from alexnet_demo.results import Results, by_class, share
 from alexnet_demo.settings.article import CLASSES
 

@@ -14,8 +14,8 @@ from alexnet_demo import moments, published
 from alexnet_demo.charts import FEW
 from alexnet_demo.common.wording import percent, whole_percent
 from alexnet_demo.events import History
+from alexnet_demo.images.encode import data_url, enlarge, warmed
 from alexnet_demo.moments import Moment
-from alexnet_demo.pictures import data_url, enlarge, warmed
 from alexnet_demo.pins import Pin
 from alexnet_demo.plots import Bar, Line, Plot
 from alexnet_demo.results import Results, by_class

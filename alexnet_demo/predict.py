@@ -22,11 +22,12 @@ from alexnet_demo.certainty import SURE_FROM, Certainty
 from alexnet_demo.common import errors as errors_
 from alexnet_demo.common.access import VISITOR, Permit, demand
 from alexnet_demo.common.files import sha256
+from alexnet_demo.images.prepare import SUFFIXES, PictureError, prepare
+from alexnet_demo.images.prepared import SIDE, Choices, Kind, Prepared
 from alexnet_demo.network import checkpoint, device
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.device import DTYPES, choose_precision
 from alexnet_demo.network.input import to_input
-from alexnet_demo.preprocess import SIDE, SUFFIXES, Choices, Kind, PictureError, Prepared, prepare
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import channels
 

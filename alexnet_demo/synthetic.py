@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
-from alexnet_demo import linework
 from alexnet_demo.dice import (
     BAG,
     DRESS,
@@ -28,6 +27,7 @@ from alexnet_demo.dice import (
     each2,
     one_of,
 )
+from alexnet_demo.images import redraw
 from alexnet_demo.strokes import blur, edges, line, seams, strays
 from alexnet_demo.warp import Bend, Warp, framed, points, sample
 
@@ -134,7 +134,7 @@ def as_drawings(
     Returns:
         uint8 (N, side, side), light strokes on black.
     """
-    side = side or linework.SKETCH_SIDE
+    side = side or redraw.SKETCH_SIDE
     dice = Dice(len(images), generator)
     grey = images[:, None].float() / 255
     grey, masks = handles(grey, silhouettes(grey, labels), labels, dice)
@@ -168,7 +168,7 @@ def shaded(ink: Tensor, body: Tensor, inner: Tensor, dice: Dice) -> Tensor:
         float (N, 1, H, W) in [0, 1].
     """
     way = each(dice.uniform())
-    level = torch.full_like(way, linework.SHADE / 255)
+    level = torch.full_like(way, redraw.SHADE / 255)
     level = torch.where(way < 0.34, 0.0, level)  # left open: nothing to shade
     level = torch.where(way > 0.88, each(dice.uniform(0.3, 1.0)), level)  # filled by hand
     hatch = dice.clouds(24, ink.shape[-1]) > 0.3

@@ -21,12 +21,12 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo import linework
 from alexnet_demo.data import Split, epoch_order, load_split
 from alexnet_demo.engine import Engine
+from alexnet_demo.images import redraw
+from alexnet_demo.images.prepare import prepare
 from alexnet_demo.network.device import keep_freed_memory
 from alexnet_demo.network.input import to_input
-from alexnet_demo.preprocess import prepare
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig, lr_at
 from alexnet_demo.synthetic import as_drawings, as_photos
@@ -45,7 +45,7 @@ VARIANTS: dict[str, Variant] = {
 }
 """What differs from the recipe: settings, and in capitals constants of `linework`."""
 
-CONSTANTS = {name: getattr(linework, name) for name in ("SHADE", "SKETCH_SIDE")}
+CONSTANTS = {name: getattr(redraw, name) for name in ("SHADE", "SKETCH_SIDE")}
 
 
 def train(config: TrainConfig) -> Engine:
@@ -114,7 +114,7 @@ def main() -> None:
     for name in given.variants:
         settings = dict(VARIANTS[name])
         for constant, usual in CONSTANTS.items():
-            setattr(linework, constant, settings.get(constant, usual))
+            setattr(redraw, constant, settings.get(constant, usual))
         settings = {k: v for k, v in settings.items() if k not in CONSTANTS}
         config = TrainConfig.from_recipe(
             "best",

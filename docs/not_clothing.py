@@ -28,9 +28,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo.certainty import SCORES, Certainty, ScoreKind, auroc
 from alexnet_demo.data import load_split
+from alexnet_demo.images.prepare import PictureError, prepare
+from alexnet_demo.images.prepared import Prepared
 from alexnet_demo.options import add_weights_options, weights_of
 from alexnet_demo.predict import Classifier, digest, pictures_in, read_file
-from alexnet_demo.preprocess import PictureError, Prepared, prepare
 
 SIDE = 256
 # None with a piece of clothing in it: no astronaut in a suit, no photographer in a coat.

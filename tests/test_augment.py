@@ -8,7 +8,7 @@ from torch import Tensor
 
 from alexnet_demo.augment import SELDOM, augment, erase, flip, seldom_drawn_last, shift
 from alexnet_demo.dice import ANKLE_BOOT, BAG, SHIRT
-from alexnet_demo.linework import SKETCH_SIDE
+from alexnet_demo.images.redraw import SKETCH_SIDE
 from alexnet_demo.settings.config import TrainConfig
 
 

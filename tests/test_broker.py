@@ -17,8 +17,8 @@ from conftest import wait_for
 
 from alexnet_demo import broker
 from alexnet_demo.broker import BATCH, PIECE, Broker, BusyError
+from alexnet_demo.images.prepared import Choices, Prepared
 from alexnet_demo.predict import Classifier, Prediction
-from alexnet_demo.preprocess import Choices, Prepared
 
 
 def picture(number: int) -> Prepared:

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from alexnet_demo.drawing import SIDE, DrawingError, is_blank, parse, render
+from alexnet_demo.images.strokes import SIDE, DrawingError, is_blank, parse, render
 
 
 def line(**changes: object) -> dict[str, object]:

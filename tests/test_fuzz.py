@@ -24,15 +24,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save
 
-from alexnet_demo import charts, drawing, jobs
-from alexnet_demo.common.errors import CheckpointError, ConfigError
+from alexnet_demo import charts, jobs
+from alexnet_demo.common.errors import CheckpointError, ConfigError, PictureError
 from alexnet_demo.common.text import no_formula, one_line, readable
 from alexnet_demo.events import NUMBERS, EventReader, History
-from alexnet_demo.guard import PictureError
+from alexnet_demo.images import strokes as drawing
+from alexnet_demo.images.decode import open_picture
+from alexnet_demo.images.prepare import prepare
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
-from alexnet_demo.opening import open_picture
-from alexnet_demo.preprocess import prepare
 from alexnet_demo.results import Results
 from alexnet_demo.runs import Run, get_run, list_runs
 from alexnet_demo.settings import config, paths

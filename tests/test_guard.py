@@ -14,10 +14,11 @@ import pytest
 from hostile import BOMBS, chunk, encode, garment, png
 from PIL import Image
 
-from alexnet_demo import guard
-from alexnet_demo.guard import PictureError, bare_jpeg, check_tiff
-from alexnet_demo.opening import open_picture
-from alexnet_demo.preprocess import prepare
+from alexnet_demo.common.errors import PictureError
+from alexnet_demo.images import decode_limits
+from alexnet_demo.images.decode import open_picture
+from alexnet_demo.images.decode_limits import bare_jpeg, check_tiff
+from alexnet_demo.images.prepare import prepare
 from alexnet_demo.settings.paths import ROOT
 
 REFUSED = {
@@ -59,10 +60,10 @@ def test_formats_that_take_more_memory_may_have_fewer_pixels(
     image.format = kind
     image.info = {"progressive": 1} if progressive else {}
     image._size = (pixels // 1_000, 1_000)
-    guard.check_size(image)
+    decode_limits.check_size(image)
     image._size = (pixels // 1_000 + 1, 1_000)
     with pytest.raises(PictureError, match=f"at most {pixels // 10**6} million pixels in a"):
-        guard.check_size(image)
+        decode_limits.check_size(image)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
@@ -75,7 +76,7 @@ def test_a_jpeg_without_its_metadata_has_the_same_pixels(mode: str, options: dic
     )
     bare, found = bare_jpeg(whole + b"what phones append \xff\xd8\xff\xda")
     assert len(bare) < len(whole) - 70_000 and found.startswith(b"Exif")
-    pictures = [np.asarray(Image.open(guard.Counted(data))) for data in (whole, bare)]
+    pictures = [np.asarray(Image.open(decode_limits.Counted(data))) for data in (whole, bare)]
     assert (pictures[0] == pictures[1]).all()
 
 

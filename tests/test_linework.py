@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from alexnet_demo import linework
-from alexnet_demo.linework import CANVAS, PEN
+from alexnet_demo.images import redraw
+from alexnet_demo.images.redraw import CANVAS, PEN
 
 SHIRT = [(70, 60), (186, 60), (236, 110), (206, 140), (186, 120), (186, 216), (70, 216)]
 SHIRT += [(70, 120), (50, 140), (20, 110)]
@@ -26,8 +26,8 @@ def ready(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ink = grey < 128
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    strokes, middle = linework.redraw(linework.place(box))
-    return strokes, linework.interior(strokes, middle)
+    strokes, middle = redraw.redraw(redraw.place(box))
+    return strokes, redraw.interior(strokes, middle)
 
 
 # ------------------------------------------------------------------ one pen
@@ -35,17 +35,17 @@ def ready(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_skeleton_is_one_pixel_wide_and_keeps_the_shape() -> None:
     mask = (drawn(9) < 128).astype(np.uint8)
-    thin = linework.skeleton(mask)
+    thin = redraw.skeleton(mask)
     assert not (thin & ~mask).any()
     blocks = thin[:-1, :-1] + thin[1:, :-1] + thin[:-1, 1:] + thin[1:, 1:]
     assert (blocks == 4).sum() <= 2
-    assert linework.pen_width(mask, thin) == pytest.approx(9, abs=2)
+    assert redraw.pen_width(mask, thin) == pytest.approx(9, abs=2)
 
 
 @pytest.mark.parametrize("pen", [1, 3, 7, 14, 24])
 def test_every_pen_becomes_the_standard_pen(pen: int) -> None:
     strokes, inside = ready(drawn(pen))
-    width = linework.pen_width(strokes, linework.skeleton(strokes))
+    width = redraw.pen_width(strokes, redraw.skeleton(strokes))
     assert width == pytest.approx(PEN, abs=2)
     rows, columns = np.nonzero(strokes)
     assert 0.84 * CANVAS <= max(np.ptp(rows), np.ptp(columns)) + 1 <= CANVAS
@@ -57,8 +57,8 @@ def test_a_line_one_pixel_wide_survives_being_made_smaller(side: int) -> None:
     ink = np.eye(side, dtype=bool)
     ink[side // 2] = True
     ink[:, side // 3] = True
-    placed = linework.place(ink)
-    margin = linework.PEN
+    placed = redraw.place(ink)
+    margin = redraw.PEN
     assert placed[margin:-margin, margin:-margin].any(1).mean() > 0.95
     assert placed[margin:-margin, margin:-margin].any(0).mean() > 0.95
 
@@ -102,9 +102,9 @@ def test_notches_of_the_outline_stay_outside() -> None:
 def test_side_and_shade_are_constants(
     side: int, shade: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linework, "SKETCH_SIDE", side)
-    monkeypatch.setattr(linework, "SHADE", shade)
-    view = linework.render(*ready(drawn()))
+    monkeypatch.setattr(redraw, "SKETCH_SIDE", side)
+    monkeypatch.setattr(redraw, "SHADE", shade)
+    view = redraw.render(*ready(drawn()))
     assert view.shape == (side, side) and view.dtype == np.uint8
     assert view[side // 2, side // 2] == shade and view.max() > 220
     assert view[0, 0] == 0

@@ -17,8 +17,8 @@ from PIL import Image
 from alexnet_demo.common.files import write_json
 from alexnet_demo.data import load_split
 from alexnet_demo.export import export
+from alexnet_demo.images.prepare import prepare
 from alexnet_demo.predict import Classifier
-from alexnet_demo.preprocess import prepare
 from alexnet_demo.runs import Run
 from alexnet_demo.settings import article
 from alexnet_demo.settings.config import TrainConfig

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from alexnet_demo.opening import PictureError, alpha_mask, flatten, open_picture, scale_levels
+from alexnet_demo.images.decode import PictureError, alpha_mask, flatten, open_picture, scale_levels
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 from test_linework import SHIRT, drawn
 
-from alexnet_demo import paper
+from alexnet_demo.images import ink as paper
 
 
 def photographed(grey: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -11,10 +11,11 @@ from alexnet_demo import data
 from alexnet_demo.certainty import SURE_FROM, Certainty
 from alexnet_demo.common import errors
 from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.images.prepare import prepare
+from alexnet_demo.images.prepared import Choices, Kind, Prepared
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.predict import Classifier, Prediction, classify_paths
-from alexnet_demo.preprocess import Choices, Kind, Prepared, prepare
 from alexnet_demo.settings.article import CLASSES
 
 

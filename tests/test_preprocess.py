@@ -11,9 +11,11 @@ import torch
 from PIL import Image, ImageDraw
 
 from alexnet_demo import data
-from alexnet_demo.linework import SKETCH_SIDE
+from alexnet_demo.images.boxes import Box
+from alexnet_demo.images.prepare import PictureError, prepare
+from alexnet_demo.images.prepared import Choices, Prepared, input_pixels
+from alexnet_demo.images.redraw import SKETCH_SIDE
 from alexnet_demo.network.input import to_input
-from alexnet_demo.preprocess import Box, Choices, PictureError, Prepared, input_pixels, prepare
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:

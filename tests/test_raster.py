@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from alexnet_demo.raster import highest, least_squares, lowest, smooth_surface
+from alexnet_demo.images.raster import highest, least_squares, lowest, smooth_surface
 
 DICE = np.random.default_rng(0)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from alexnet_demo import segment
+from alexnet_demo.images import segmentation
 
 BOX = (70, 40, 150, 170)  # of the object in the pictures below
 
@@ -45,17 +45,19 @@ def test_a_plain_ground_comes_off_with_its_gradient(
     cloth: tuple[int, int, int], tilt: float
 ) -> None:
     picture = on_plain(cloth, tilt=tilt)
-    ground = segment.find_ground(picture)
+    ground = segmentation.find_ground(picture)
     assert ground.plain
     pale_on_tilted = min(cloth) > 200 and tilt > 0  # meets the ground's own level on its way
-    assert overlap(segment.plain_mask(picture, ground), truth()) > (0.5 if pale_on_tilted else 0.93)
+    assert overlap(segmentation.plain_mask(picture, ground), truth()) > (
+        0.5 if pale_on_tilted else 0.93
+    )
 
 
 def test_an_object_may_reach_the_border() -> None:
     picture = on_plain((60, 60, 60))
     picture[40:, 60:160] = (50, 60, 70)
-    ground = segment.find_ground(picture)
-    assert ground.plain and segment.plain_mask(picture, ground)[195, 100]
+    ground = segmentation.find_ground(picture)
+    assert ground.plain and segmentation.plain_mask(picture, ground)[195, 100]
 
 
 def test_a_soft_shadow_is_ground() -> None:
@@ -66,7 +68,7 @@ def test_a_soft_shadow_is_ground() -> None:
     picture.paste((0, 0, 0), mask=shadow)
     pixels = np.asarray(picture).copy()
     pixels[truth()] = (120, 30, 30)
-    mask = segment.plain_mask(pixels, segment.find_ground(pixels))
+    mask = segmentation.plain_mask(pixels, segmentation.find_ground(pixels))
     assert overlap(mask, truth()) > 0.9
 
 
@@ -74,7 +76,7 @@ def test_the_hole_under_a_handle_stays_and_prints_are_filled() -> None:
     picture = on_plain((30, 30, 30))
     picture[60:110, 90:130] = 250  # a wide hole
     picture[130:136, 100:106] = 250  # a white print
-    mask = segment.plain_mask(picture, segment.find_ground(picture))
+    mask = segmentation.plain_mask(picture, segmentation.find_ground(picture))
     assert not mask[85, 110] and mask[133, 103]
 
 
@@ -82,30 +84,32 @@ def test_an_object_seen_by_its_outline_alone_is_filled() -> None:
     mask = np.zeros((100, 100), bool)
     mask[20:80, 20:80] = True
     mask[23:77, 23:77] = False
-    assert segment.fill_holes(mask, mask.shape)[50, 50]
+    assert segmentation.fill_holes(mask, mask.shape)[50, 50]
 
 
 def test_a_room_is_not_plain() -> None:
-    assert not segment.find_ground(cluttered()).plain
+    assert not segmentation.find_ground(cluttered()).plain
 
 
 def test_an_object_is_cut_out_of_clutter_always_alike() -> None:
-    first, second = (segment.cut_out(cluttered(), None) for _ in range(2))
+    first, second = (segmentation.cut_out(cluttered(), None) for _ in range(2))
     assert overlap(first, truth()) > 0.9
     assert np.array_equal(first, second)
-    assert not segment.absurd(first)
+    assert not segmentation.absurd(first)
 
 
 def test_a_box_says_where_to_look() -> None:
     picture = cluttered()
     picture[60:140, 10:50] = (30, 40, 180)
-    left = segment.cut_out(picture, (0.02, 0.25, 0.26, 0.75))
+    left = segmentation.cut_out(picture, (0.02, 0.25, 0.26, 0.75))
     assert left[100, 30] and not left[100, 110]
 
 
 def test_no_object_is_told_as_such() -> None:
-    assert segment.absurd(np.zeros((20, 20), bool)) and segment.absurd(np.ones((20, 20), bool))
-    assert not segment.cut_out(np.zeros((3, 3, 3), np.uint8), None).any()
+    assert segmentation.absurd(np.zeros((20, 20), bool)) and segmentation.absurd(
+        np.ones((20, 20), bool)
+    )
+    assert not segmentation.cut_out(np.zeros((3, 3, 3), np.uint8), None).any()
 
 
 def test_a_wearer_is_told_from_the_garment() -> None:
@@ -118,7 +122,7 @@ def test_a_wearer_is_told_from_the_garment() -> None:
     pencil.rectangle((30, 75, 44, 190), fill=(222, 170, 138))
     picture = np.asarray(image)
     whole = np.asarray((picture < 250).any(2))
-    garment = segment.without_skin(picture, whole)
+    garment = segmentation.without_skin(picture, whole)
     assert garment is not None
     assert garment[150, 80] and not garment[30, 80] and not garment[150, 36]
 
@@ -127,4 +131,4 @@ def test_a_wearer_is_told_from_the_garment() -> None:
 def test_cloth_alone_has_no_wearer(cloth: tuple[int, int, int]) -> None:
     """Not even where it has the colour of skin all over, as a tan bag has."""
     picture = on_plain(cloth)
-    assert segment.without_skin(picture, truth()) is None
+    assert segmentation.without_skin(picture, truth()) is None

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
 from alexnet_demo.dice import BAG, COAT, PULLOVER, TROUSER, Dice
-from alexnet_demo.linework import CANVAS, PEN, SKETCH_SIDE
+from alexnet_demo.images.redraw import CANVAS, PEN, SKETCH_SIDE
 from alexnet_demo.strokes import blur, line, seams, slopes, strays
 from alexnet_demo.warp import points
 

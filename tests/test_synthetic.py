@@ -7,7 +7,7 @@ import torch
 
 from alexnet_demo.data import Split, load_split
 from alexnet_demo.dice import BAG, SANDAL, Dice
-from alexnet_demo.linework import SHADE, SKETCH_SIDE
+from alexnet_demo.images.redraw import SHADE, SKETCH_SIDE
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.synthetic import as_drawings, as_photos, from_above, handles, silhouettes
 

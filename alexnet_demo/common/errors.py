@@ -9,3 +9,7 @@ class ConfigError(ValueError):
 
 class CheckpointError(ValueError):
     """A file cannot be used as a checkpoint; the message is one sentence that says why."""
+
+
+class PictureError(ValueError):
+    """A picture cannot be used; the message is one sentence that says why."""

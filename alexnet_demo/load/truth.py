@@ -14,10 +14,11 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from alexnet_demo import drawing
 from alexnet_demo.data import load_split
+from alexnet_demo.images import strokes as drawing
+from alexnet_demo.images.prepare import prepare
+from alexnet_demo.images.prepared import Choices
 from alexnet_demo.predict import Classifier
-from alexnet_demo.preprocess import Choices, prepare
 
 DRAWINGS, UPLOADS = 40, 40
 TOLERANCE = 0.02  # of a probability: batches of another size round otherwise in bfloat16

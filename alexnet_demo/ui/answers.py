@@ -19,15 +19,15 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from alexnet_demo.broker import BROKER, BusyError
 from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.common.text import no_formula
-from alexnet_demo.pictures import data_url
+from alexnet_demo.images.encode import data_url
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui import sight
 from alexnet_demo.ui.pin_button import pin_button
 from alexnet_demo.ui.wording import percent, plain
 
 if TYPE_CHECKING:  # both import torch
+    from alexnet_demo.images.prepared import Choices, Kind, Prepared
     from alexnet_demo.predict import Classifier, Prediction
-    from alexnet_demo.preprocess import Choices, Kind, Prepared
 
 TOP = 5
 WORTH_NAMING = 0.1
@@ -61,7 +61,7 @@ def ask(picture: Image.Image | bytes, classifier: Classifier, usual: Kind = "aut
         classifier: the network to ask.
         usual: its kind where the reader has not chosen one.
     """
-    from alexnet_demo.preprocess import PictureError, prepare
+    from alexnet_demo.images.prepare import PictureError, prepare
 
     content, choices = _digest(picture), sight.choices(usual)
     last: Asked | None = st.session_state.get(_LAST)
@@ -234,7 +234,7 @@ def ask_many(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[lis
 
 
 def _classify(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[list[Row], list[str]]:
-    from alexnet_demo.preprocess import PictureError, prepare
+    from alexnet_demo.images.prepare import PictureError, prepare
 
     choices, seen, pictures, problems = sight.choices(), [], [], []
     for file in files:

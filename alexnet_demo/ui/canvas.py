@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo import drawing
-from alexnet_demo.drawing import DrawingError, Stroke
+from alexnet_demo.images import strokes as drawing
+from alexnet_demo.images.strokes import DrawingError, Stroke
 from alexnet_demo.ui.assets import asset
 
 STASH = "drawing"  # session state; not a widget's key, so it outlives a switch of pages

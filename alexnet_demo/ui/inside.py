@@ -9,9 +9,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from alexnet_demo import drawing
 from alexnet_demo.broker import BusyError
-from alexnet_demo.drawing import DrawingError
+from alexnet_demo.images import strokes as drawing
+from alexnet_demo.images.strokes import DrawingError
 from alexnet_demo.settings.article import TEST_SAMPLES
 from alexnet_demo.ui import canvas, links, models, sources
 from alexnet_demo.ui.decision import decision
@@ -184,7 +184,8 @@ def _test_picture() -> np.ndarray | None:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _prepared(picture: Image.Image | bytes, kind: Any) -> np.ndarray | None:
-    from alexnet_demo.preprocess import Choices, PictureError, prepare
+    from alexnet_demo.images.prepare import PictureError, prepare
+    from alexnet_demo.images.prepared import Choices
 
     try:
         return prepare(picture, Choices(kind)).views[0]

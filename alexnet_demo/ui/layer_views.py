@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from alexnet_demo.pictures import data_url, enlarge, heated, png
+from alexnet_demo.images.encode import data_url, enlarge, heated, png
 from alexnet_demo.settings.article import IMAGE_SIZE
 from alexnet_demo.ui.gallery import Tile, gallery
 from alexnet_demo.ui.seen import Network, outputs, spread

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from alexnet_demo.pictures import enlarge, png
+from alexnet_demo.images.encode import enlarge, png
 from alexnet_demo.settings.article import IMAGE_SIZE
 from alexnet_demo.ui import links
 from alexnet_demo.ui.cells import cells

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from alexnet_demo.pictures import CRISP_UP_TO, data_url
+from alexnet_demo.images.encode import CRISP_UP_TO, data_url
 from alexnet_demo.ui.wording import percent
 
 if TYPE_CHECKING:  # imports torch
-    from alexnet_demo.preprocess import Box, Choices, Kind, Prepared, Step
+    from alexnet_demo.images.boxes import Box
+    from alexnet_demo.images.prepared import Choices, Kind, Prepared, Step
 
 KINDS = {"auto": "Automatic", "sketch": "Drawing", "photo": "Photo", "dataset": "Data set"}
 POLARITIES = {"auto": "Automatic", "invert": "Dark on light", "keep": "Light on dark"}
@@ -67,7 +68,7 @@ def choices(usual: Kind = "auto") -> Choices:
 
     Pictures of the data set are light on dark already.
     """
-    from alexnet_demo.preprocess import Choices
+    from alexnet_demo.images.prepared import Choices
 
     kind, polarity, ground, crop = map(_chosen, CONTROLS)
     box = _chosen_box() if crop == "hand" else None

@@ -13,8 +13,8 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from alexnet_demo import drawing
-from alexnet_demo.pictures import enlarge, png
+from alexnet_demo.images import strokes
+from alexnet_demo.images.encode import enlarge, png
 from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
 from alexnet_demo.ui import answers, links, sight
 from alexnet_demo.ui.canvas import canvas
@@ -36,16 +36,16 @@ def draw(classifier: Classifier) -> None:
     prepared = None
     left, right = st.columns([1, 1], gap="large")
     with left:
-        picture = drawing.render(canvas())
+        picture = strokes.render(canvas())
         st.caption(
             "An outline is enough; a collar, laces or a handle help.", text_alignment="center"
         )
     with right, st.container(key="drawn"):
-        if drawing.is_blank(picture):
+        if strokes.is_blank(picture):
             answers.waiting("The answer appears here with your first stroke.")
         else:
             prepared = answers.show(picture, classifier, usual="sketch")
-    if not drawing.is_blank(picture):
+    if not strokes.is_blank(picture):
         sight.steps(prepared)
 
 

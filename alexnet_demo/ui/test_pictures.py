@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from alexnet_demo.broker import BROKER, BusyError
-from alexnet_demo.pictures import data_url, enlarge, heated, png
+from alexnet_demo.images.encode import data_url, enlarge, heated, png
 from alexnet_demo.results import Results
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui import answers, sources, surveys, tour

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from PIL import Image
 
-from alexnet_demo.pictures import data_url
+from alexnet_demo.images.encode import data_url
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from alexnet_demo.raster import disc, lowest, padded, shrink, slopes, smooth_surface
+from alexnet_demo.images.raster import disc, lowest, padded, shrink, slopes, smooth_surface
 
 LOOK_SIDE = 256  # longest side at which a drawing is told from a photo, pixels
 

@@ -9,19 +9,32 @@ step, and training's only one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from alexnet_demo import linework, paper, segment
-from alexnet_demo.guard import PictureError
+from alexnet_demo.common.errors import PictureError
+from alexnet_demo.images import ink as paper
+from alexnet_demo.images import redraw, segmentation
+from alexnet_demo.images.boxes import Box, cut, inside_only, mask_box, pixel_box, share_box, to_grey
+from alexnet_demo.images.decode import SUFFIXES, alpha_mask, flatten, open_picture, to_rgb
+from alexnet_demo.images.prepared import (
+    GROUNDS,
+    KINDS,
+    POLARITIES,
+    SIDE,
+    Album,
+    Choices,
+    Ground,
+    Kind,
+    Polarity,
+    Prepared,
+    Step,
+)
+from alexnet_demo.images.raster import highest, lowest, shrink
 from alexnet_demo.network.input import to_input
-from alexnet_demo.opening import SUFFIXES, alpha_mask, flatten, open_picture, to_rgb
-from alexnet_demo.raster import highest, lowest, shrink
-from alexnet_demo.settings.article import IMAGE_SIZE
 
 __all__ = [
     "GROUNDS",
@@ -42,88 +55,11 @@ __all__ = [
     "to_input",
 ]
 
-Kind = Literal["auto", "sketch", "photo", "dataset"]
-Polarity = Literal["auto", "keep", "invert"]
-Ground = Literal["auto", "alpha", "plain", "cluttered", "keep"]
-Box = tuple[float, float, float, float]
-KINDS, POLARITIES, GROUNDS = get_args(Kind), get_args(Polarity), get_args(Ground)
 
-SIDE = 28  # of a Fashion-MNIST picture, pixels
 DIMMEST = 70  # what white cloth becomes, 0 to 255: it must stand out from the black ground
 _NOTHING = "The picture shows nothing but one plain colour."
 _NO_INK = "The picture shows no drawing: nothing stands out from the paper."
 FRAME = 1.1  # side of the second look at a cluttered photo, in sides of the object found
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What may be decided by hand; ``auto`` and None leave it to the program.
-
-    Attributes:
-        kind: ``sketch`` for line drawings; ``photo`` for anything with surfaces; ``dataset`` is
-            taken as it is but for polarity.
-        polarity: ``keep`` where the object is lighter than its ground; ``invert`` swaps light
-            and dark.
-        ground: how the background is taken away: by the picture's transparency (``alpha``), as
-            one ``plain`` surface, cut out of a ``cluttered`` one, or not at all (``keep``).
-        box: the part to look at: left, top, right, bottom as shares of the upright picture.
-    """
-
-    kind: Kind = "auto"
-    polarity: Polarity = "auto"
-    ground: Ground = "auto"
-    box: Box | None = None
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS or self.polarity not in POLARITIES or self.ground not in GROUNDS:
-            raise ValueError(
-                f"Unknown kind {self.kind!r}, polarity {self.polarity!r} or ground {self.ground!r}."
-            )
-        if self.box is not None:
-            left, top, right, bottom = self.box
-            if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-                raise ValueError(f"The box {self.box} is not left < right, top < bottom in 0 to 1.")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that was done to a picture, and the picture before and after it (RGB or L)."""
-
-    name: str
-    explanation: str
-    before: Image.Image
-    image: Image.Image
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A picture made ready, and how.
-
-    Attributes:
-        steps: from the picture as it came to the network's input, in order.
-        views: uint8 squares, 0 background to 255: (28, 28) of photos and the data set,
-            square of `linework.SKETCH_SIDE` of drawings. The answer is their mean probability.
-        choices: what was decided: no ``auto`` left, the box filled in.
-    """
-
-    steps: tuple[Step, ...]
-    views: tuple[np.ndarray, ...]
-    choices: Choices
-
-    @property
-    def kind(self) -> Kind:
-        """``sketch``, ``photo`` or ``dataset``."""
-        return self.choices.kind
-
-    @property
-    def polarity(self) -> Polarity:
-        """``keep``, or ``invert`` where light and dark were swapped."""
-        return self.choices.polarity
-
-    @property
-    def pixels(self) -> np.ndarray:
-        """The first view."""
-        return self.views[0]
 
 
 def prepare(picture: Image.Image | bytes, choices: Choices = Choices()) -> Prepared:
@@ -149,28 +85,6 @@ def prepare(picture: Image.Image | bytes, choices: Choices = Choices()) -> Prepa
             album.add("Sheet", "Only the sheet of paper counts, not what it lies on.", page)
         return _sketch(album, page, known)
     return _photo(album, pixels, alpha_mask(image), known)
-
-
-class Album:
-    """The steps taken so far; each begins with the picture that the one before ended with."""
-
-    def __init__(self, first: Image.Image) -> None:
-        self.first = first
-        self.steps = [
-            Step("Original", "The picture as it came, upright, transparency filled.", first, first)
-        ]
-
-    def add(
-        self, name: str, explanation: str, after: np.ndarray, before: Image.Image | None = None
-    ) -> None:
-        """Note a step and its result, uint8 (H, W) or (H, W, 3)."""
-        last = self.steps[-1].image if before is None else before
-        self.steps.append(Step(name, explanation, last, Image.fromarray(after)))
-
-    def close(self, views: list[np.ndarray], choices: Choices) -> Prepared:
-        """Note the network's input, and hand everything over."""
-        self.add("224 × 224", "Enlarged smoothly: the network's input.", input_pixels(views[0]))
-        return Prepared(tuple(self.steps), tuple(views), choices)
 
 
 # ------------------------------------------------------------------ pictures of the data set
@@ -213,19 +127,19 @@ def _sketch(album: Album, picture: np.ndarray, choices: Choices) -> Prepared:
         raise PictureError(_NO_INK)
     box = share_box(mask_box(ink), ink.shape)
     album.add("Ink", _polarity_words(choices, polarity), ink * np.uint8(255))
-    placed = linework.place(cut(ink, box))
+    placed = redraw.place(cut(ink, box))
     if not placed.any():
         raise PictureError(_NO_INK)
     album.add("Cropped", "Only the drawing is left, its proportions kept.", placed * np.uint8(255))
-    strokes, middle = linework.redraw(placed)
+    strokes, middle = redraw.redraw(placed)
     album.add("One pen", "Drawn again with a pen of the usual width.", strokes * np.uint8(255))
     nothing = np.zeros_like(strokes)
-    inside = linework.interior(strokes, middle) if linework.SHADE else nothing
-    views = [linework.render(strokes, inside)]
+    inside = redraw.interior(strokes, middle) if redraw.SHADE else nothing
+    views = [redraw.render(strokes, inside)]
     words = "Taken for a drawing: its outline encloses nothing to shade."
     if inside.any():
         words = "Taken for a drawing: what the outline encloses is shaded."
-        views.append(linework.render(strokes, nothing))
+        views.append(redraw.render(strokes, nothing))
         album.add("Second look", "The same without shading: both looks count.", views[1])
     side = len(views[0])
     shown = Image.fromarray(strokes * np.uint8(255))
@@ -279,9 +193,9 @@ def _photo(
 
 def worn(picture: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     """`segment.without_skin` at the size that masks are found at, bool (H, W) or None."""
-    small = shrink(picture, segment.PLAIN_SIDE)
-    garment = segment.without_skin(small, segment.resize_mask(mask, small.shape))
-    return None if garment is None else segment.resize_mask(garment, mask.shape) & mask
+    small = shrink(picture, segmentation.PLAIN_SIDE)
+    garment = segmentation.without_skin(small, segmentation.resize_mask(mask, small.shape))
+    return None if garment is None else segmentation.resize_mask(garment, mask.shape) & mask
 
 
 _GROUND_WORDS = {
@@ -326,20 +240,20 @@ def find_object(
     if way == "alpha":
         return alpha
     if way == "plain":
-        small = shrink(picture, segment.PLAIN_SIDE)
-        ground = segment.find_ground(small)
+        small = shrink(picture, segmentation.PLAIN_SIDE)
+        ground = segmentation.find_ground(small)
         if not (ground.plain or by_hand):
             return None
-        mask = segment.plain_mask(small, ground)
+        mask = segmentation.plain_mask(small, ground)
         if not (mask.any() or by_hand):
             raise PictureError(_NOTHING)
         suits = mask.mean() < 0.95
     elif way == "cluttered":
-        mask = segment.cut_out(shrink(picture, segment.CUT_SIDE), choices.box)
-        suits = not segment.absurd(mask)
+        mask = segmentation.cut_out(shrink(picture, segmentation.CUT_SIDE), choices.box)
+        suits = not segmentation.absurd(mask)
     else:
         return None
-    return segment.resize_mask(mask, picture.shape) if suits or by_hand else None
+    return segmentation.resize_mask(mask, picture.shape) if suits or by_hand else None
 
 
 def tone(light: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -431,7 +345,7 @@ def polarity_of_ground(ground: int) -> Polarity | None:
 
 def ground_level(grey: np.ndarray) -> int:
     """Grey level of the ground, 0 to 255: the median along the border."""
-    return int(np.median(grey[segment.rim(grey.shape, 0.02)]))
+    return int(np.median(grey[segmentation.rim(grey.shape, 0.02)]))
 
 
 def _polarity_words(choices: Choices, polarity: Polarity) -> str:
@@ -445,53 +359,3 @@ def _polarity_words(choices: Choices, polarity: Polarity) -> str:
 
 
 # ------------------------------------------------------------------ boxes and small things
-
-
-def to_grey(picture: np.ndarray) -> np.ndarray:
-    """Luminance of uint8 (H, W, 3), uint8 (H, W)."""
-    return np.asarray(Image.fromarray(picture).convert("L"))
-
-
-def pixel_box(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """A box in shares of the sides as rows and columns, at least one pixel each."""
-    left, top, right, bottom = box
-    rows, columns = _span(top, bottom, shape[0]), _span(left, right, shape[1])
-    return rows, columns
-
-
-def _span(low: float, high: float, length: int) -> slice:
-    first = min(round(low * length), length - 1)
-    return slice(first, max(first + 1, round(high * length)))
-
-
-def share_box(box: tuple[slice, slice], shape: tuple[int, ...]) -> Box:
-    """Rows and columns as shares of the sides: left, top, right, bottom."""
-    rows, columns = box
-    height, width = shape[:2]
-    return columns.start / width, rows.start / height, columns.stop / width, rows.stop / height
-
-
-def mask_box(mask: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns of the smallest box around a mask, bool (H, W), that is not empty."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
-def inside_only(mask: np.ndarray, window: tuple[slice, slice]) -> np.ndarray:
-    """A mask without what lies outside of some rows and columns, bool (H, W)."""
-    kept = np.zeros_like(mask)
-    kept[window] = mask[window]
-    return kept
-
-
-def cut(picture: np.ndarray, box: Box) -> np.ndarray:
-    """The part of a picture (H, W, …) in a box of shares."""
-    return picture[pixel_box(box, picture.shape)]
-
-
-def input_pixels(view: np.ndarray) -> np.ndarray:
-    """What `to_input` makes of one view, to look at: uint8 (224, 224), within a grey level."""
-    # Not by torch, which would begin threads of its own in every session's thread.
-    size = (IMAGE_SIZE, IMAGE_SIZE)
-    smooth = cv2.resize(view.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    return np.rint(smooth).astype(np.uint8)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from alexnet_demo.raster import disc, highest, lowest, slopes, smooth_surface
+from alexnet_demo.images.raster import disc, highest, lowest, slopes, smooth_surface
 
 PLAIN_SIDE, CUT_SIDE = 256, 144  # longest side that masks are found at, pixels
 MARGIN = 0.04  # of the centred rectangle that a cluttered photo's object is looked for in

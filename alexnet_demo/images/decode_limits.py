@@ -14,6 +14,8 @@ import struct
 
 from PIL import Image
 
+from alexnet_demo.common.errors import PictureError
+
 MAX_PIXELS = 50_000_000
 # Their decoders hold the whole picture more than once.
 MAX_PIXELS_OF = {"TIFF": 20_000_000, "WebP": 16_000_000, "progressive JPEG": 30_000_000}
@@ -26,10 +28,6 @@ MAX_STRIPS = 20_000  # of a TIFF, or tiles
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 _SCAN, _END, _COMMENT, _EXIF = 0xDA, 0xD9, 0xFE, b"Exif\0\0"
 _OFFSETS = (273, 324)  # TIFF's entries that say where its strips or tiles lie
-
-
-class PictureError(ValueError):
-    """A picture cannot be used; the message is one sentence that says why."""
 
 
 def odd() -> PictureError:

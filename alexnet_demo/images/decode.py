@@ -10,8 +10,8 @@ from threading import Lock
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from alexnet_demo import guard
-from alexnet_demo.guard import PictureError
+from alexnet_demo.common.errors import PictureError
+from alexnet_demo.images import decode_limits
 
 WORKING_SIDE = 512  # longest side that the steps work on, pixels: all that they can use
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -48,11 +48,11 @@ def open_picture(data: bytes) -> Image.Image:
         raise PictureError("The file is empty.")
     exif = b""
     if data.startswith(b"\xff\xd8"):
-        data, exif = guard.bare_jpeg(data)
+        data, exif = decode_limits.bare_jpeg(data)
     elif data.startswith((b"II", b"MM")):
-        guard.check_tiff(data)
+        decode_limits.check_tiff(data)
     image = _identify(data)
-    guard.check_size(image)
+    decode_limits.check_size(image)
     image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode no more than is needed
     if image.width * image.height <= _LARGE:
         return _decode(image, exif)
@@ -62,9 +62,9 @@ def open_picture(data: bytes) -> Image.Image:
 
 def _identify(data: bytes) -> Image.Image:
     try:
-        return Image.open(guard.Counted(data), formats=FORMATS)
+        return Image.open(decode_limits.Counted(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
-        most = guard.MAX_PIXELS // 10**6
+        most = decode_limits.MAX_PIXELS // 10**6
         raise PictureError(f"The picture is too large: at most {most} million pixels.") from error
     except PictureError:
         raise

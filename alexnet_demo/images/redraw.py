@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from alexnet_demo.raster import disc, padded
+from alexnet_demo.images.raster import disc, padded
 
 SKETCH_SIDE = 56  # of a drawing made ready, pixels; 28 and 112 work as well
 SHADE = 100  # grey of what the outline encloses, 0 to 255; 0 leaves it empty

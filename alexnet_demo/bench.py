@@ -30,7 +30,7 @@ from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
 from alexnet_demo import onnx_file
-from alexnet_demo.data import epoch_order, load_split, unpack
+from alexnet_demo.data.splits import epoch_order, load_split, unpack
 from alexnet_demo.engine import Engine
 from alexnet_demo.events import EventWriter
 from alexnet_demo.network import device as devices

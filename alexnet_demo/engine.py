@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from alexnet_demo.augment import augment, seldom_drawn_last
-from alexnet_demo.data import Split, seed_of
+from alexnet_demo.data.augment import augment, seldom_drawn_last
+from alexnet_demo.data.splits import Split, seed_of
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.device import autocast

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, nll_loss
 
 from alexnet_demo.certainty import Certainty, calibration_error
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import PictureError, prepare
 from alexnet_demo.images.prepared import Choices, Prepared
 from alexnet_demo.predict import Classifier, digest, pictures_in, read_file

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from alexnet_demo import moments, published
+from alexnet_demo import moments
 from alexnet_demo.charts import FEW
 from alexnet_demo.common.wording import percent, whole_percent
+from alexnet_demo.data import fashion_mnist
 from alexnet_demo.events import History
 from alexnet_demo.images.encode import data_url, enlarge, warmed
 from alexnet_demo.moments import Moment
@@ -116,7 +117,7 @@ def _calibration(found: Results) -> Plot:
 
 
 def _mistakes(found: Results) -> list[dict[str, Any]]:
-    pictures = published.test_pictures()
+    pictures = fashion_mnist.test_pictures()
     return [
         {
             "number": int(n),

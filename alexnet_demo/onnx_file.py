@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from alexnet_demo.common.files import write_atomically
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.published import one_of_each
+from alexnet_demo.data.fashion_mnist import one_of_each
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 

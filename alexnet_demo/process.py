@@ -15,9 +15,8 @@ import psutil
 import torch
 
 from alexnet_demo import ray_jobs
-from alexnet_demo.common.errors import CheckpointError, ConfigError
+from alexnet_demo.common.errors import CheckpointError, ConfigError, DataError
 from alexnet_demo.common.signals import heard
-from alexnet_demo.data import DataError
 from alexnet_demo.events import EventWriter
 from alexnet_demo.liveness import register, registered
 from alexnet_demo.locks import device_lock, trainer_lock

@@ -11,7 +11,7 @@ import torch
 
 from alexnet_demo import atlas, results
 from alexnet_demo.atlas import Atlas
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.results import Results
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import torch
 
 from alexnet_demo.common import errors
 from alexnet_demo.common.files import sweep
-from alexnet_demo.data import epoch_order, load_split
+from alexnet_demo.data.splits import epoch_order, load_split
 from alexnet_demo.engine import BatchResult, Engine
 from alexnet_demo.events import EventWriter
 from alexnet_demo.network import checkpoint

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_demo import pins as pinned
-from alexnet_demo.data import Split
+from alexnet_demo.data.splits import Split
 from alexnet_demo.engine import Engine
 from alexnet_demo.events import EventWriter
 from alexnet_demo.moments import LayerState, Moment, Seen

@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo.contact_sheet import Group, as_trained_on, some_garments
-from alexnet_demo.data import load_split
+from alexnet_demo.data.preview import Group, as_trained_on, some_garments
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
 

@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw, ImageFont
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo.certainty import SCORES, Certainty, ScoreKind, auroc
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import PictureError, prepare
 from alexnet_demo.images.prepared import Prepared
 from alexnet_demo.options import add_weights_options, weights_of

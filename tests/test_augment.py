@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from alexnet_demo.augment import SELDOM, augment, erase, flip, seldom_drawn_last, shift
-from alexnet_demo.dice import ANKLE_BOOT, BAG, SHIRT
+from alexnet_demo.data.augment import SELDOM, augment, erase, flip, seldom_drawn_last, shift
+from alexnet_demo.data.batch_random import ANKLE_BOOT, BAG, SHIRT
 from alexnet_demo.images.redraw import SKETCH_SIDE
 from alexnet_demo.settings.config import TrainConfig
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from alexnet_demo.augment import augment, seldom_drawn_last
-from alexnet_demo.contact_sheet import as_trained_on, some_garments
-from alexnet_demo.data import Split
+from alexnet_demo.data.augment import augment, seldom_drawn_last
+from alexnet_demo.data.preview import as_trained_on, some_garments
+from alexnet_demo.data.splits import Split
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
 

@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from alexnet_demo import data
-from alexnet_demo.data import DataError, Split, epoch_order, load_split, seed_of
+from alexnet_demo.common.errors import DataError
+from alexnet_demo.data import splits
+from alexnet_demo.data.splits import Split, epoch_order, load_split, seed_of
 from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.paths import DATA_DIR
 
@@ -71,7 +72,7 @@ def test_a_damaged_file_is_named(tmp_path: Path):
 
 def test_missing_and_no_network_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     copy_of_raw(tmp_path)
-    monkeypatch.setattr(data.FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(splits.FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz is missing and could not"):
         load_split(train=True, root=tmp_path)
 

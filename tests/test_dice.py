@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from alexnet_demo import dice as names
-from alexnet_demo.dice import TOPS, Dice, each, each2, one_of
+from alexnet_demo.data import batch_random as names
+from alexnet_demo.data.batch_random import TOPS, Dice, each, each2, one_of
 from alexnet_demo.settings.article import CLASSES
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from alexnet_demo.data import Split, load_split
+from alexnet_demo.data.splits import Split, load_split
 from alexnet_demo.engine import Engine
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.team import Team

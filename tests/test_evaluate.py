@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from alexnet_demo import data
 from alexnet_demo.certainty import Certainty
+from alexnet_demo.data import splits
 from alexnet_demo.evaluate import Answers, ask, evaluate, format_report, read_folder, score, trust
 from alexnet_demo.predict import Classifier
 from alexnet_demo.settings.article import CLASSES
@@ -35,7 +35,7 @@ def test_figures_of_a_case_counted_by_hand() -> None:
 
 def test_the_average_with_the_mirror_image_is_told_apart(tiny_weights: Path) -> None:
     report = evaluate(tiny_weights, "cpu", samples=100, flip=True)
-    split = data.load_split(train=False).head(100)
+    split = splits.load_split(train=False).head(100)
     classifier, pixels = Classifier.load(tiny_weights), split.images.numpy()
     both = classifier.probabilities(pixels) + classifier.probabilities(pixels[:, :, ::-1])
     hits = (both.argmax(1) == split.labels.numpy()).mean()
@@ -83,7 +83,7 @@ def test_pictures_of_a_folder_count_with_all_their_views(
 
 def test_the_test_set_through_a_network(tiny_weights: Path) -> None:
     report = evaluate(tiny_weights, "cpu", samples=200)
-    split = data.load_split(train=False).head(200)
+    split = splits.load_split(train=False).head(200)
     guesses = Classifier.load(tiny_weights).probabilities(split.images.numpy()).argmax(1)
     assert report["accuracy"] == pytest.approx((guesses == split.labels.numpy()).mean())
     assert np.array(report["confusion"]).sum() == 200
@@ -93,7 +93,7 @@ def test_the_test_set_through_a_network(tiny_weights: Path) -> None:
 
 
 def test_a_folder_with_one_subfolder_a_class(tmp_path: Path, tiny_weights: Path) -> None:
-    images = data.load_split(train=False).head(3).images.numpy()
+    images = splits.load_split(train=False).head(3).images.numpy()
     for sub, image in zip(("T-shirt_top", "Ankle_boot", "trouser"), images, strict=True):
         (tmp_path / sub).mkdir()
         Image.fromarray(image).save(tmp_path / sub / "1.png")

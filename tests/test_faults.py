@@ -26,12 +26,12 @@ import stand_in
 import torch
 from conftest import begun, reach, wait_for
 
-from alexnet_demo import attendant, data, jobs, lr_jobs, queue
+from alexnet_demo import attendant, jobs, lr_jobs, queue
 from alexnet_demo import engine as engine_module
 from alexnet_demo import train as train_module
-from alexnet_demo.common.errors import CheckpointError
+from alexnet_demo.common.errors import CheckpointError, DataError
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.data import DataError
+from alexnet_demo.data import splits
 from alexnet_demo.events import NUMBERS, EventWriter, History
 from alexnet_demo.locks import trainer_lock
 from alexnet_demo.network import checkpoint
@@ -187,14 +187,14 @@ def test_a_full_disk_during_a_download_is_said_and_leaves_no_half_a_file(
     mirror = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(published)))
     Thread(target=mirror.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{mirror.server_port}/"
-    monkeypatch.setattr(data.FashionMNIST, "mirrors", [address])
+    monkeypatch.setattr(splits.FashionMNIST, "mirrors", [address])
     folder = tmp_path / "data"
     folder.mkdir()
     with mounted(folder, "size=8m"):
         with pytest.raises(DataError, match=r"train-images.* free some space on the disk"):
-            data.load_split(train=True, root=folder)
+            splits.load_split(train=True, root=folder)
         remount(folder, "size=128m")
-        assert len(data.load_split(train=True, root=folder)) == 60_000
+        assert len(splits.load_split(train=True, root=folder)) == 60_000
     mirror.shutdown()
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.network import activations
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input

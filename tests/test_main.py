@@ -33,7 +33,7 @@ def lines(text: str) -> list[dict]:
 def test_train_streams_events_then_predict_uses_its_weights(runs_dir, tmp_path, capsys):
     from PIL import Image
 
-    from alexnet_demo.data import load_split
+    from alexnet_demo.data.splits import load_split
 
     directory = tmp_path / "somewhere"
     assert main([*TRAIN, "--epochs", "1", "--run-dir", str(directory), "--json"]) == 0

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.network.alexnet import AlexNet, count_parameters, feature_side, folded
 from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.article import PARAMETERS, PIXEL_MEAN, PIXEL_STD

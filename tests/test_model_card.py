@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from alexnet_demo.common.files import write_json
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.export import export
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.predict import Classifier

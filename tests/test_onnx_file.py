@@ -10,7 +10,7 @@ import torch
 
 from alexnet_demo import onnx_file
 from alexnet_demo.common.errors import CheckpointError
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input
 from alexnet_demo.onnx_file import OnnxError

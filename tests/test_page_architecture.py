@@ -14,7 +14,7 @@ from torch import Tensor
 
 from alexnet_demo import onnx_file
 from alexnet_demo.certainty import Certainty
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.activations import activations
 from alexnet_demo.network.alexnet import AlexNet

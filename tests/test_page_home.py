@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import jobs, published
+from alexnet_demo import jobs
+from alexnet_demo.data import fashion_mnist
 from alexnet_demo.events import NUMBERS
 from alexnet_demo.runs import Run
 from alexnet_demo.settings import article, paths
@@ -144,10 +145,10 @@ def test_ten_pictures_with_alternative_texts() -> None:
 
 
 def test_pictures_are_of_the_class_they_are_named_for() -> None:
-    from alexnet_demo.data import load_split
+    from alexnet_demo.data.splits import load_split
 
     test = load_split(train=False)
-    samples = published.one_of_each()
+    samples = fashion_mnist.one_of_each()
     assert [sample.label for sample in samples] == list(range(10))
     for sample in samples:
         assert test.labels[sample.number] == sample.label
@@ -157,12 +158,12 @@ def test_pictures_are_of_the_class_they_are_named_for() -> None:
 def test_without_the_data_the_page_does_without_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(published, "_RAW", tmp_path)
-    published._one_of_each.cache_clear()
+    monkeypatch.setattr(fashion_mnist, "_RAW", tmp_path)
+    fashion_mnist._one_of_each.cache_clear()
     garments.strip.clear()
     try:
         assert garments.strip() == ""
         home()
     finally:
-        published._one_of_each.cache_clear()
+        fashion_mnist._one_of_each.cache_clear()
         garments.strip.clear()

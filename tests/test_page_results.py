@@ -18,7 +18,7 @@ from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import atlas, results, survey, tsne
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.results import Results
 from alexnet_demo.runs import Run

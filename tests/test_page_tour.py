@@ -12,7 +12,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import pins
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.moments import Moment
 from alexnet_demo.predict import Classifier
 from alexnet_demo.runs import Run

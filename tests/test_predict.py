@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet_demo import data
 from alexnet_demo.certainty import SURE_FROM, Certainty
 from alexnet_demo.common import errors
 from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.data import splits
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, Kind, Prepared
 from alexnet_demo.network import checkpoint
@@ -21,7 +21,7 @@ from alexnet_demo.settings.article import CLASSES
 
 @pytest.fixture(scope="module")
 def pixels() -> np.ndarray:
-    return data.load_split(train=False).head(40).images.numpy()
+    return splits.load_split(train=False).head(40).images.numpy()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from alexnet_demo import data
+from alexnet_demo.data import splits
 from alexnet_demo.images.boxes import Box
 from alexnet_demo.images.prepare import PictureError, prepare
 from alexnet_demo.images.prepared import Choices, Prepared, input_pixels
@@ -153,7 +153,7 @@ def test_tiny_and_narrow_pictures_give_something_or_one_sentence(
 
 
 def test_test_set_pictures_pass_through_unchanged_whichever_way_round() -> None:
-    for image in data.load_split(train=False).head(200).images.numpy():
+    for image in splits.load_split(train=False).head(200).images.numpy():
         as_it_is = prepare(Image.fromarray(image))
         negative = prepare(encode(Image.fromarray(255 - image), "PNG"))
         assert (as_it_is.kind, as_it_is.polarity) == ("dataset", "keep")

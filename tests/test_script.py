@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from alexnet_demo import engine
-from alexnet_demo.data import unpack
+from alexnet_demo.data.splits import unpack
 from alexnet_demo.events import EventWriter
 from alexnet_demo.network import checkpoint
 from alexnet_demo.runs import Run, prepare

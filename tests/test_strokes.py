@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from alexnet_demo.dice import BAG, COAT, PULLOVER, TROUSER, Dice
+from alexnet_demo.data.batch_random import BAG, COAT, PULLOVER, TROUSER, Dice
+from alexnet_demo.data.pen_strokes import blur, line, seams, slopes, strays
+from alexnet_demo.data.warp import points
 from alexnet_demo.images.redraw import CANVAS, PEN, SKETCH_SIDE
-from alexnet_demo.strokes import blur, line, seams, slopes, strays
-from alexnet_demo.warp import points
 
 
 def generator(seed: int = 0) -> torch.Generator:

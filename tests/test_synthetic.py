@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from alexnet_demo.data import Split, load_split
-from alexnet_demo.dice import BAG, SANDAL, Dice
+from alexnet_demo.data.batch_random import BAG, SANDAL, Dice
+from alexnet_demo.data.splits import Split, load_split
+from alexnet_demo.data.synthetic import as_drawings, as_photos, from_above, handles, silhouettes
 from alexnet_demo.images.redraw import SHADE, SKETCH_SIDE
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.synthetic import as_drawings, as_photos, from_above, handles, silhouettes
 
 
 def generator(seed: int = 0) -> torch.Generator:

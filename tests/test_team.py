@@ -17,7 +17,7 @@ import torch
 from conftest import wait_for
 from test_train import TINY
 
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.input import to_input
 from alexnet_demo.runs import Run

@@ -16,11 +16,11 @@ from PIL import Image
 from torch import nn
 from torchvision import transforms
 
-from alexnet_demo import data
 from alexnet_demo import engine as engine_module
 from alexnet_demo import train as train_module
 from alexnet_demo.common import errors
 from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.data import splits
 from alexnet_demo.engine import BatchResult, Engine, train_step
 from alexnet_demo.locks import device_lock
 from alexnet_demo.network import checkpoint
@@ -92,8 +92,8 @@ def our_losses(model: nn.Module, batches: list, lr: float) -> list[float]:
 
 def test_a_few_steps_give_the_article_losses():
     """Same initial weights, same dropout, same samples; the input through each one's own path."""
-    split = data.load_split(train=True).head(64)
-    order = data.epoch_order(64, seed=0, epoch=0)
+    split = splits.load_split(train=True).head(64)
+    order = splits.epoch_order(64, seed=0, epoch=0)
     transform = transforms.Compose([transforms.Resize(224), transforms.ToTensor()])
 
     def by_pil(chosen: torch.Tensor) -> torch.Tensor:
@@ -151,7 +151,7 @@ def test_a_run_tells_its_story(runs_dir: Path):
     assert run.state == "finished"
     model, info = checkpoint.load_weights(run.best)
     assert info["test_accuracy"] == max(e["test_accuracy"] for e in epochs)
-    split = data.load_split(train=False).head(32)
+    split = splits.load_split(train=False).head(32)
     with torch.no_grad():
         hits = int((model(to_input(split.images)).argmax(1) == split.labels).sum())
     assert hits / 32 == pytest.approx(info["test_accuracy"])
@@ -398,7 +398,7 @@ def test_validation_images_are_the_last_training_images(runs_dir: Path):
     directory = prepared(runs_dir / "a", config)
     run_training(config, directory)
     model, info = checkpoint.load_weights(Run(directory).best)
-    held_back = data.load_split(train=True).tail(100)
+    held_back = splits.load_split(train=True).tail(100)
     with torch.no_grad():
         hits = int((model(to_input(held_back.images)).argmax(1) == held_back.labels).sum())
     assert hits / 100 == pytest.approx(info["test_accuracy"])

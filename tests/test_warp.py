@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from alexnet_demo.warp import Bend, Warp, framed, points, sample
+from alexnet_demo.data.warp import Bend, Warp, framed, points, sample
 
 STILL = {"turn": 0, "stretch": 0, "shear": 0, "tilt": 0, "wobble": 0, "sleeves": 0, "spread": 0}
 ALL = torch.ones(64, dtype=torch.bool)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from alexnet_demo import moments, pins
-from alexnet_demo.data import Split, load_split
+from alexnet_demo.data.splits import Split, load_split
 from alexnet_demo.engine import Engine
 from alexnet_demo.events import EventWriter
 from alexnet_demo.moments import Moment

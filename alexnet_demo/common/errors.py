@@ -13,3 +13,7 @@ class CheckpointError(ValueError):
 
 class PictureError(ValueError):
     """A picture cannot be used; the message is one sentence that says why."""
+
+
+class DataError(RuntimeError):
+    """The data set cannot be read; the message says which file and what to do."""

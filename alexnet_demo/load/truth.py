@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from alexnet_demo.data import load_split
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.images import strokes as drawing
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from alexnet_demo import charts, diagrams
-from alexnet_demo.published import one_of_each
+from alexnet_demo.data.fashion_mnist import one_of_each
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 from alexnet_demo.settings.config import LIMITS
 from alexnet_demo.ui import drawings, garments, inside, lessons, links

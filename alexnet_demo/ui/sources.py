@@ -21,7 +21,7 @@ from alexnet_demo.ui.canvas import canvas
 from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # all import torch
-    from alexnet_demo.data import Split
+    from alexnet_demo.data.splits import Split
     from alexnet_demo.predict import Classifier
 
 MAX_FILE_MB, MAX_FILES = 20, 200
@@ -173,7 +173,7 @@ def _too_large(name: str) -> str:
 @st.cache_resource(show_spinner="Opening the data set…")
 def test_set() -> Split:
     """The test pictures, for all sessions."""
-    from alexnet_demo.data import load_split
+    from alexnet_demo.data.splits import load_split
 
     return load_split(train=False)
 
@@ -181,7 +181,7 @@ def test_set() -> Split:
 @st.cache_resource(show_spinner="Opening the data set…")
 def training_set() -> Split:
     """The training pictures, for all sessions."""
-    from alexnet_demo.data import load_split
+    from alexnet_demo.data.splits import load_split
 
     return load_split(train=True)
 

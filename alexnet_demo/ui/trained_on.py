@@ -14,8 +14,8 @@ from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
 
 if TYPE_CHECKING:  # both import torch
-    from alexnet_demo.contact_sheet import Group
-    from alexnet_demo.data import Split
+    from alexnet_demo.data.preview import Group
+    from alexnet_demo.data.splits import Split
 
 EACH = 4  # garments of every class
 HEEDED = ("drawings", "photos", "flip", "shift", "erase")
@@ -56,7 +56,7 @@ def trained_on(settings: TrainConfig) -> None:
 @st.cache_data(max_entries=32, show_spinner="Making the pictures…")
 def _sheet(config: TrainConfig, turn: int) -> str:
     """The pictures as HTML, grouped by what was made of them."""
-    from alexnet_demo.contact_sheet import as_trained_on
+    from alexnet_demo.data.preview import as_trained_on
 
     garments = _garments(turn)
     groups = as_trained_on(garments, config, seed=turn)
@@ -65,8 +65,8 @@ def _sheet(config: TrainConfig, turn: int) -> str:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _garments(turn: int) -> Split:
-    from alexnet_demo.contact_sheet import some_garments
-    from alexnet_demo.data import load_split
+    from alexnet_demo.data.preview import some_garments
+    from alexnet_demo.data.splits import load_split
 
     return some_garments(load_split(train=True), EACH, turn)
 

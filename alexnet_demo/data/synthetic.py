@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
-from alexnet_demo.dice import (
+from alexnet_demo.data.batch_random import (
     BAG,
     DRESS,
     SANDAL,
@@ -27,9 +27,9 @@ from alexnet_demo.dice import (
     each2,
     one_of,
 )
+from alexnet_demo.data.pen_strokes import blur, edges, line, seams, strays
+from alexnet_demo.data.warp import Bend, Warp, framed, points, sample
 from alexnet_demo.images import redraw
-from alexnet_demo.strokes import blur, edges, line, seams, strays
-from alexnet_demo.warp import Bend, Warp, framed, points, sample
 
 SIDE = 28  # of a Fashion-MNIST picture, pixels
 

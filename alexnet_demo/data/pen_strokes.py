@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from alexnet_demo.dice import (
+from alexnet_demo.data.batch_random import (
     ANKLE_BOOT,
     BAG,
     COAT,
@@ -24,7 +24,7 @@ from alexnet_demo.dice import (
     each,
     each2,
 )
-from alexnet_demo.warp import points
+from alexnet_demo.data.warp import points
 
 
 def blur(images: Tensor, radius: int) -> Tensor:

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from alexnet_demo.augment import augment, seldom_drawn_last
-from alexnet_demo.data import Split
+from alexnet_demo.data.augment import augment, seldom_drawn_last
+from alexnet_demo.data.splits import Split
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
 

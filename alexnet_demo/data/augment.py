@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from alexnet_demo.dice import ANKLE_BOOT, SANDAL, SHIRT
+from alexnet_demo.data.batch_random import ANKLE_BOOT, SANDAL, SHIRT
+from alexnet_demo.data.synthetic import as_drawings, as_photos
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.synthetic import as_drawings, as_photos
 
 SELDOM = {SHIRT: 0.7, ANKLE_BOOT: 0.4, SANDAL: 0.4}
 """Shares of a class that are not drawn."""

@@ -16,12 +16,9 @@ from torch import Tensor
 from torchvision.datasets import FashionMNIST
 from torchvision.datasets.utils import check_md5
 
+from alexnet_demo.common.errors import DataError
 from alexnet_demo.common.files import write_atomically
 from alexnet_demo.settings.paths import DATA_DIR
-
-
-class DataError(RuntimeError):
-    """The data set cannot be read; the message says which file and what to do."""
 
 
 @dataclass(frozen=True)

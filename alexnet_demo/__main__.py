@@ -29,7 +29,7 @@ from alexnet_demo.options import (
     settings_of,
     weights_of,
 )
-from alexnet_demo.runs import find_run, list_runs
+from alexnet_demo.runs.store import find_run, list_runs
 from alexnet_demo.settings import article, paths
 from alexnet_demo.settings.config import CHOICES, LIMITS
 from alexnet_demo.train_command import DONE, FAILED, INTERRUPTED, LOG_FORMAT

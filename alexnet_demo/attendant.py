@@ -9,9 +9,9 @@ from contextlib import suppress
 
 from alexnet_demo import local_jobs, lr_jobs, queue
 from alexnet_demo.common.access import CONTROLLER
-from alexnet_demo.liveness import alive, register, registered
-from alexnet_demo.locks import launch_lock
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.locks import launch_lock
+from alexnet_demo.runs.process_info import alive, register, registered
+from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 
 ATTENDANT = ".queue"  # folder under runs/, of the process

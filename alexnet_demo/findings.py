@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from alexnet_demo import moments
 from alexnet_demo.charts import FEW
 from alexnet_demo.common.wording import percent, whole_percent
 from alexnet_demo.data import fashion_mnist
-from alexnet_demo.events import History
 from alexnet_demo.images.encode import data_url, enlarge, warmed
-from alexnet_demo.moments import Moment
-from alexnet_demo.pins import Pin
 from alexnet_demo.plots import Bar, Line, Plot
 from alexnet_demo.results import Results, by_class
-from alexnet_demo.runs import Run
+from alexnet_demo.runs import snapshots
+from alexnet_demo.runs.history import History
+from alexnet_demo.runs.pins import Pin
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.snapshots import Moment
 from alexnet_demo.settings.article import CLASSES
 
 MISTAKES = 24
@@ -183,7 +183,7 @@ def layers(seen: list[Moment]) -> dict[str, Any]:
     """How the layers were at the last moment, and what looked wrong on the way."""
     if not seen:
         return {"layers": (), "worries": (), "looks": 0, "last_moment": ""}
-    worries = [(_when(moment), text) for moment in seen for text in moments.worries(moment)]
+    worries = [(_when(moment), text) for moment in seen for text in snapshots.worries(moment)]
     left = len(worries) - WORRIES
     if left > 0:
         worries = [*worries[:WORRIES], ("Later", f"{left:,} more such sentences.")]

@@ -15,16 +15,19 @@ import time
 from contextlib import suppress
 from typing import Any, Literal
 
-from alexnet_demo import local_jobs, queue, ray_jobs
+from alexnet_demo import local_jobs, queue
 from alexnet_demo.attendant import demand_attendant, launch
 from alexnet_demo.common.access import CONTROLLER, VISITOR, Outcome, Permit, refusal
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_atomically, write_json
 from alexnet_demo.common.text import one_line, readable
-from alexnet_demo.liveness import register_job
-from alexnet_demo.locks import launch_lock, locked, trained
 from alexnet_demo.lr_jobs import stop_lr_test
-from alexnet_demo.runs import LIVE, MAX_NAME, MAX_NOTE, Run, change, new_run_directory, prepare
+from alexnet_demo.runs import ray_client
+from alexnet_demo.runs.devices import locked
+from alexnet_demo.runs.locks import launch_lock, trained
+from alexnet_demo.runs.process_info import register_job
+from alexnet_demo.runs.run import LIVE, MAX_NAME, MAX_NOTE, Run
+from alexnet_demo.runs.store import change, new_run_directory, prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 
@@ -85,7 +88,7 @@ def _begin(run: Run, seconds: float | None, words: str) -> Outcome:
 
     A cluster has a queue of its own.
     """
-    if ray_jobs.address():
+    if ray_client.address():
         return _hand_over(run)
     ahead = queue.ahead(run.config.device)
     if not ahead:
@@ -102,11 +105,11 @@ def _hand_over(run: Run) -> Outcome:
     """Submit a run to the cluster."""
     if ":" in run.config.device:
         raise OSError("a cluster numbers its own GPUs: choose the device auto, cuda or cpu")
-    before, job = read_json(run.directory / "job.json"), ray_jobs.new_job(run.id)
+    before, job = read_json(run.directory / "job.json"), ray_client.new_job(run.id)
     # Written first: the trainer, which may be quick, adds its process.
     register_job(run.directory, job)
     try:
-        ray_jobs.submit(job, str(run.directory), local_jobs.places())
+        ray_client.submit(job, str(run.directory), local_jobs.places())
     except OSError as error:
         write_json(run.directory / "job.json", before)
         raise OSError(f"the Ray cluster at {job['address']} does not take it ({error})") from error
@@ -128,7 +131,7 @@ def cancel(run: Run, *, permit: Permit = VISITOR) -> Outcome:
             if run.state != "queued":
                 return Outcome(False, "This run does not wait any more.", run.id)
             if not run.ticket.exists():
-                ray_jobs.stop(read_json(run.directory / "job.json"))
+                ray_client.stop(read_json(run.directory / "job.json"))
                 (run.directory / "job.json").unlink()  # the run stands as it stood before
             queue.leave(run)
             if not run.events.exists() and not run.states:

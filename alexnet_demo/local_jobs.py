@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from alexnet_demo.common.access import VISITOR, Permit, refusal
-from alexnet_demo.liveness import register
+from alexnet_demo.runs.process_info import register
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 

@@ -13,9 +13,9 @@ import psutil
 from alexnet_demo import local_jobs, queue
 from alexnet_demo.common.access import VISITOR, Outcome, Permit, refusal
 from alexnet_demo.common.files import parse_json, read_json
-from alexnet_demo.liveness import alive
-from alexnet_demo.locks import launch_lock
-from alexnet_demo.runs import FAILURE
+from alexnet_demo.runs.locks import launch_lock
+from alexnet_demo.runs.process_info import alive
+from alexnet_demo.runs.run import FAILURE
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 

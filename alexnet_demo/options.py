@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.runs import best_run
+from alexnet_demo.runs.store import best_run
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import CHOICES, LIMITS, TrainConfig
 from alexnet_demo.settings.help import HELP

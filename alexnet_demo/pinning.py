@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alexnet_demo import pins, queue
+from alexnet_demo import queue
 from alexnet_demo.common.access import VISITOR, Outcome, Permit, refusal
-from alexnet_demo.locks import launch_lock
-from alexnet_demo.pins import Pin
-from alexnet_demo.runs import active_runs
+from alexnet_demo.runs import pins
+from alexnet_demo.runs.locks import launch_lock
+from alexnet_demo.runs.pins import Pin
+from alexnet_demo.runs.store import active_runs
 
 Pins = tuple[Pin, ...]
 

@@ -14,14 +14,15 @@ from typing import TextIO
 import psutil
 import torch
 
-from alexnet_demo import ray_jobs
 from alexnet_demo.common.errors import CheckpointError, ConfigError, DataError
 from alexnet_demo.common.signals import heard
-from alexnet_demo.events import EventWriter
-from alexnet_demo.liveness import register, registered
-from alexnet_demo.locks import device_lock, trainer_lock
 from alexnet_demo.network import device as devices
 from alexnet_demo.queue import taken
+from alexnet_demo.runs import ray_client
+from alexnet_demo.runs.devices import device_lock
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.locks import trainer_lock
+from alexnet_demo.runs.process_info import register, registered
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.team import PROCESS_LOST, Team
 from alexnet_demo.train import Trainer, TrainError
@@ -136,7 +137,7 @@ def _alone(directory: Path) -> Iterator[None]:
     """Hold the run's lock: on storage that machines share, two might go on with one run."""
     lock = trainer_lock(directory)
     try:
-        lock.acquire(timeout=CLUSTER_SECONDS if ray_jobs.own() else LOOK_SECONDS)
+        lock.acquire(timeout=CLUSTER_SECONDS if ray_client.own() else LOOK_SECONDS)
     except TimeoutError:
         raise ConfigError(f"{directory.name} is trained by another process already.") from None
     try:
@@ -158,7 +159,7 @@ def holding(device: str, run_id: str = "") -> Iterator[None]:
     lock = device_lock(device)
     try:
         # What a cluster places waits rather than fails: nodes may share a machine.
-        lock.acquire(timeout=-1 if ray_jobs.own() else LOOK_SECONDS)
+        lock.acquire(timeout=-1 if ray_client.own() else LOOK_SECONDS)
     except TimeoutError:
         raise ConfigError(taken(device, by_other_than=run_id)) from None
     try:

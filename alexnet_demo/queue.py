@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.locks import locked
-from alexnet_demo.runs import Run, active_runs, list_runs
+from alexnet_demo.runs.devices import locked
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import active_runs, list_runs
 
 
 def waiting() -> list[Run]:

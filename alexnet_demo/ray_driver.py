@@ -13,7 +13,7 @@ from typing import Any
 
 import ray
 
-from alexnet_demo.runs import FAILURE, Run
+from alexnet_demo.runs.run import FAILURE, Run
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.train_command import INTERRUPTED
 

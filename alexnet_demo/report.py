@@ -18,15 +18,18 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from alexnet_demo import __version__, findings, moments, pins, results
+from alexnet_demo import __version__, findings, results
 from alexnet_demo.charts import FEW, REFERENCE_COLOR, TEST_COLOR, TRAIN_COLOR, thin, width_name
 from alexnet_demo.common.files import read_json, sha256, write_atomically
 from alexnet_demo.common.text import without_folders
 from alexnet_demo.common.wording import duration, percent, whole_percent
-from alexnet_demo.events import Event, History
 from alexnet_demo.plots import Line, Plot, span
 from alexnet_demo.results import Results
-from alexnet_demo.runs import Run, as_trained
+from alexnet_demo.runs import pins, snapshots
+from alexnet_demo.runs.events import Event
+from alexnet_demo.runs.history import History
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import as_trained
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS, CLASSES
 from alexnet_demo.settings.config import LIMITS, TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
@@ -83,7 +86,7 @@ def page(run: Run, found: Results | None) -> str:
         run: as it stands now.
         found: what its best weights say of the test set, where that is known.
     """
-    history, seen = run.history, moments.follow(run.moments)
+    history, seen = run.history, snapshots.follow(run.moments)
     told = {
         **_head(run, history),
         **_training(run, history),

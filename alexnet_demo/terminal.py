@@ -11,8 +11,8 @@ from typing import TextIO
 
 from alexnet_demo import jobs, queue
 from alexnet_demo.common.access import CONTROLLER
-from alexnet_demo.events import EventReader
-from alexnet_demo.runs import LIVE, Run, State
+from alexnet_demo.runs.events import EventReader
+from alexnet_demo.runs.run import LIVE, Run, State
 
 POLL_SECONDS = 0.5
 

@@ -17,11 +17,11 @@ from alexnet_demo.common import errors
 from alexnet_demo.common.files import sweep
 from alexnet_demo.data.splits import epoch_order, load_split
 from alexnet_demo.engine import BatchResult, Engine
-from alexnet_demo.events import EventWriter
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet, count_parameters, folded
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig, lr_at, width_at
 from alexnet_demo.settings.provenance import provenance

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from alexnet_demo import queue
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.signals import heard
-from alexnet_demo.events import EventWriter
-from alexnet_demo.liveness import ours, register, registered
-from alexnet_demo.locks import launch_lock
 from alexnet_demo.options import SETTINGS, settings_of
-from alexnet_demo.runs import Run, change, get_run, new_run_directory, prepare
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.locks import launch_lock
+from alexnet_demo.runs.process_info import ours, register, registered
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import change, get_run, new_run_directory, prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import CHANGEABLE, TrainConfig
 

@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alexnet_demo import pins as pinned
 from alexnet_demo.data.splits import Split
 from alexnet_demo.engine import Engine
-from alexnet_demo.events import EventWriter
-from alexnet_demo.moments import LayerState, Moment, Seen
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.device import autocast
 from alexnet_demo.network.grad_cam import heat_of
 from alexnet_demo.network.input import to_input
-from alexnet_demo.runs import Run
+from alexnet_demo.runs import pins as pinned
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.snapshots import LayerState, Moment, Seen
 
 FIRST_EPOCH = 12
 """Moments within the first epoch, besides the one before it and the one at its end."""

@@ -24,11 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from alexnet_demo.certainty import Certainty
 from alexnet_demo.common.files import read_json, write_atomically, write_json
 from alexnet_demo.evaluate import evaluate
-from alexnet_demo.events import EventReader
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import count_parameters
 from alexnet_demo.predict import Classifier
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.events import EventReader
+from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import config
 from docs import not_clothing, real_pictures
 

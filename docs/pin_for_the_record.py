@@ -13,10 +13,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo import pins
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices
 from alexnet_demo.images.strokes import Stroke, render
+from alexnet_demo.runs import pins
 from alexnet_demo.settings.article import CLASSES
 
 TESTED = ("Pullover", "Dress", "Coat", "Shirt", "Ankle boot")

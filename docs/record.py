@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo.common.files import write_json
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.paths import RECORDED_DIR
 
 KEPT = ("start", "grow", "epoch", "end")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from alexnet_demo.runs import current_run, get_run, list_runs
+from alexnet_demo.runs.store import current_run, get_run, list_runs
 from alexnet_demo.ui import access, elsewhere, recorded
 from alexnet_demo.ui.live import live_view, waiting_run
 from alexnet_demo.ui.pinboard import pinboard

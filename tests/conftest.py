@@ -21,10 +21,11 @@ import streamlit as st
 import torch
 
 from alexnet_demo import jobs
-from alexnet_demo.events import EventWriter
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
-from alexnet_demo.runs import Run, get_run, prepare
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import get_run, prepare
 from alexnet_demo.settings import config, paths
 from alexnet_demo.train import Trainer
 

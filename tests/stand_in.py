@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from alexnet_demo import queue
-from alexnet_demo.events import EventWriter
-from alexnet_demo.liveness import register, registered
-from alexnet_demo.locks import device_lock
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.devices import device_lock
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.process_info import register, registered
+from alexnet_demo.runs.run import Run
 
 MAIN = "from alexnet_demo.__main__ import main; raise SystemExit(main(sys.argv[1:]))"
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo import jobs, local_jobs, lr_jobs, pinning, pins
+from alexnet_demo import jobs, local_jobs, lr_jobs, pinning
 from alexnet_demo.common import access
 from alexnet_demo.common.access import CLOSED, CONTROLLER, VISITOR, AccessError, Gate, Permit
 from alexnet_demo.common.files import read_json
 from alexnet_demo.predict import Classifier
-from alexnet_demo.runs import Run, prepare
+from alexnet_demo.runs import pins
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import Server, settle, wait_for
 from playwright.sync_api import Page, expect
 
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.run import Run
 
 pytestmark = pytest.mark.browser
 # A narrow network on few images; long enough to be paused, stopped and watched.

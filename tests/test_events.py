@@ -9,17 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo.events import (
-    KEPT,
-    NEWEST,
-    NUMBERS,
-    EventReader,
-    EventWriter,
-    History,
-    follow,
-    whole,
-)
-from alexnet_demo.runs import Run, prepare
+from alexnet_demo.runs.events import EventReader, EventWriter
+from alexnet_demo.runs.history import KEPT, NEWEST, NUMBERS, History, follow, whole
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings.config import TrainConfig
 
 

@@ -13,7 +13,7 @@ from alexnet_demo.data.splits import load_split
 from alexnet_demo.export import export, fitting_set, kinds_of, settings_of
 from alexnet_demo.network import checkpoint
 from alexnet_demo.predict import Classifier
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.config import TrainConfig
 
 

@@ -32,11 +32,13 @@ from alexnet_demo import train as train_module
 from alexnet_demo.common.errors import CheckpointError, DataError
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.data import splits
-from alexnet_demo.events import NUMBERS, EventWriter, History
-from alexnet_demo.locks import trainer_lock
 from alexnet_demo.network import checkpoint
 from alexnet_demo.process import run_training
-from alexnet_demo.runs import Run, current_run, get_run, list_runs, prepare
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.history import NUMBERS, History
+from alexnet_demo.runs.locks import trainer_lock
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import current_run, get_run, list_runs, prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.train import TrainError

@@ -27,14 +27,16 @@ from safetensors.torch import save
 from alexnet_demo import charts, jobs
 from alexnet_demo.common.errors import CheckpointError, ConfigError, PictureError
 from alexnet_demo.common.text import no_formula, one_line, readable
-from alexnet_demo.events import NUMBERS, EventReader, History
 from alexnet_demo.images import strokes as drawing
 from alexnet_demo.images.decode import open_picture
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.results import Results
-from alexnet_demo.runs import Run, get_run, list_runs
+from alexnet_demo.runs.events import EventReader
+from alexnet_demo.runs.history import NUMBERS, History
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import get_run, list_runs
 from alexnet_demo.settings import config, paths
 from alexnet_demo.ui.answers import as_csv
 from alexnet_demo.ui.picture_map import _numbers

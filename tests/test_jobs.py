@@ -17,9 +17,11 @@ from conftest import begun, reach, wait_for
 
 from alexnet_demo import jobs, local_jobs, lr_jobs
 from alexnet_demo.common.files import write_json
-from alexnet_demo.events import NUMBERS, EventWriter
-from alexnet_demo.liveness import register
-from alexnet_demo.runs import Run, best_run, current_run, get_run, list_runs, prepare
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.history import NUMBERS
+from alexnet_demo.runs.process_info import register
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import best_run, current_run, get_run, list_runs, prepare
 from alexnet_demo.settings.config import TrainConfig
 
 LONG = TrainConfig(

@@ -15,7 +15,7 @@ from alexnet_demo.load import crowd, truth
 from alexnet_demo.load.crowd import Tally, listener, percentile
 from alexnet_demo.load.session import LostError, Session
 from alexnet_demo.load.truth import Asked, read
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 
 

@@ -14,9 +14,10 @@ from conftest import wait_for
 
 from alexnet_demo import onnx_file
 from alexnet_demo.__main__ import main
-from alexnet_demo.locks import device_lock
 from alexnet_demo.network import checkpoint
-from alexnet_demo.runs import Run, list_runs, prepare
+from alexnet_demo.runs.devices import device_lock
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import list_runs, prepare
 from alexnet_demo.script import training_script
 from alexnet_demo.settings import article, config, paths
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alexnet_demo import moments
-from alexnet_demo.events import EventWriter
-from alexnet_demo.moments import LayerState, Moment, Seen, worries
+from alexnet_demo.runs import snapshots
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.snapshots import LayerState, Moment, Seen, worries
 
 FINE = LayerState("conv1", 0.1, 0.2, 0.5, 0.1, 3.0, 0.2, 0.001)
 
@@ -43,7 +43,7 @@ def write(path: Path, *found: Moment) -> None:
 def test_a_moment_comes_back_as_it_was(tmp_path: Path):
     given = moment()
     write(tmp_path / "moments.jsonl", given)
-    (found,) = moments.follow(tmp_path / "moments.jsonl")
+    (found,) = snapshots.follow(tmp_path / "moments.jsonl")
     assert (found.step, found.epoch, found.width, found.most) == (100, 1.0, 0.5, 0.3)
     assert (found.accuracy, found.confusion) == (given.accuracy, given.confusion)
     assert found.layers == given.layers
@@ -55,9 +55,9 @@ def test_a_moment_comes_back_as_it_was(tmp_path: Path):
 def test_what_a_resumed_run_went_through_again_is_told_once(tmp_path: Path):
     path = tmp_path / "moments.jsonl"
     write(path, moment(0), moment(100), moment(200), moment(300))
-    assert [m.step for m in moments.follow(path)] == [0, 100, 200, 300]
+    assert [m.step for m in snapshots.follow(path)] == [0, 100, 200, 300]
     write(path, moment(200, accuracy=0.9))
-    found = moments.follow(path)
+    found = snapshots.follow(path)
     assert [m.step for m in found] == [0, 100, 200]
     assert found[-1].accuracy == 0.9
 
@@ -70,7 +70,7 @@ BROKEN: list[dict[str, Any]] = [
     {"filters": {"shape": [242], "bytes": moment().to_json()["filters"]["bytes"]}},
     {"filters": 3},
     {"pins": []},
-    {"pins": {"a": {"probabilities": [1.0], "heat": moments.to_map(np.zeros((2, 2), np.uint8))}}},
+    {"pins": {"a": {"probabilities": [1.0], "heat": snapshots.to_map(np.zeros((2, 2), np.uint8))}}},
     {"layers": [{"name": "conv1"}]},
     {"layers": 7},
     {"confusion": [[1, 2], [3, 4]]},
@@ -86,11 +86,11 @@ def test_a_broken_record_is_passed_over(change: dict[str, Any], tmp_path: Path):
     with path.open("a") as file:
         file.write(json.dumps({"event": "moment", "time": 1.0, **moment(200).to_json(), **change}))
         file.write("\n" + '{"event": "other"}\n' + "half a li")
-    assert [m.step for m in moments.follow(path)] == [100]
+    assert [m.step for m in snapshots.follow(path)] == [100]
 
 
 def test_no_file_has_no_moments(tmp_path: Path):
-    assert moments.follow(tmp_path / "moments.jsonl") == []
+    assert snapshots.follow(tmp_path / "moments.jsonl") == []
 
 
 def test_a_network_that_fares_well_gives_no_worries():

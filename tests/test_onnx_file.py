@@ -15,7 +15,7 @@ from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input
 from alexnet_demo.onnx_file import OnnxError
 from alexnet_demo.predict import Classifier
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.article import CLASSES
 
 

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import jobs
 from alexnet_demo.data import fashion_mnist
-from alexnet_demo.events import NUMBERS
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.history import NUMBERS
+from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import article, paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui import garments

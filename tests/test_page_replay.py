@@ -10,9 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from test_moments import moment, write
 
-from alexnet_demo import pins
-from alexnet_demo.events import EventWriter
-from alexnet_demo.runs import Run, prepare
+from alexnet_demo.runs import pins
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings import article, paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui import replay

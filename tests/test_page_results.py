@@ -21,7 +21,7 @@ from alexnet_demo import atlas, results, survey, tsne
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.results import Results
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui import results as page

@@ -11,11 +11,11 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import pins
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.moments import Moment
 from alexnet_demo.predict import Classifier
-from alexnet_demo.runs import Run
+from alexnet_demo.runs import pins
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.snapshots import Moment
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.paths import ROOT

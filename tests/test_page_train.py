@@ -19,10 +19,12 @@ from alexnet_demo import jobs, local_jobs, lr_jobs, queue, report
 from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.events import NUMBERS, EventWriter, History
-from alexnet_demo.liveness import register
 from alexnet_demo.lr_jobs import LrTest
-from alexnet_demo.runs import Run, list_runs, prepare
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.history import NUMBERS, History
+from alexnet_demo.runs.process_info import register
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import list_runs, prepare
 from alexnet_demo.script import training_script
 from alexnet_demo.settings import paths, recipes
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alexnet_demo import pinning, pins
-from alexnet_demo.pins import MAX_PINS, Pin, PinError
-from alexnet_demo.runs import Run, prepare
+from alexnet_demo import pinning
+from alexnet_demo.runs import pins
+from alexnet_demo.runs.pins import MAX_PINS, Pin, PinError
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings.config import TrainConfig
 
 

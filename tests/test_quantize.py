@@ -13,7 +13,7 @@ from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input
 from alexnet_demo.network.quantization import SCALE, dequantize, quantize
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.run import Run
 
 
 def test_every_weight_comes_back_within_half_a_step(tiny_model: AlexNet) -> None:

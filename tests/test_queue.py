@@ -22,8 +22,9 @@ from conftest import begun, reach, wait_for
 
 from alexnet_demo import attendant, jobs, queue
 from alexnet_demo.common.files import read_json
-from alexnet_demo.locks import device_lock, locked
-from alexnet_demo.runs import Run, active_runs, get_run, list_runs, prepare
+from alexnet_demo.runs.devices import device_lock, locked
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import active_runs, get_run, list_runs, prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 

@@ -20,11 +20,13 @@ import psutil
 import pytest
 from conftest import begun, wait_for
 
-from alexnet_demo import jobs, queue, ray_jobs
+from alexnet_demo import jobs, queue
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.events import EventWriter
-from alexnet_demo.liveness import register
-from alexnet_demo.runs import Run, current_run, get_run, list_runs
+from alexnet_demo.runs import ray_client
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.process_info import register
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import current_run, get_run, list_runs
 from alexnet_demo.settings.config import TrainConfig
 
 LONG = TrainConfig(
@@ -86,8 +88,8 @@ class Answer(BaseHTTPRequestHandler):
 def dashboard(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashboard]:
     served = Dashboard()
     monkeypatch.setenv("ALEXNET_DEMO_RAY", served.url + "/")
-    monkeypatch.setattr(ray_jobs, "FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(ray_jobs, "_quiet_until", 0.0)
+    monkeypatch.setattr(ray_client, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(ray_client, "_quiet_until", 0.0)
     yield served
     served.end()
 
@@ -162,20 +164,20 @@ def test_a_silent_cluster_is_believed_for_a_while(dashboard: Dashboard, monkeypa
     assert run.state == "queued"
     dashboard.end()
     assert run.state == "queued"
-    monkeypatch.setattr(ray_jobs, "SILENCE_SECONDS", 0.0)
+    monkeypatch.setattr(ray_client, "SILENCE_SECONDS", 0.0)
     assert run.state == "failed"
 
 
 def test_a_silent_cluster_is_waited_for_once_by_all_pages(dashboard: Dashboard, monkeypatch):
     runs = [started() for _ in range(3)]
-    monkeypatch.setattr(ray_jobs, "FRESH_SECONDS", 2.0)
+    monkeypatch.setattr(ray_client, "FRESH_SECONDS", 2.0)
     asked = []
 
     def silent(url: str, *_: object) -> None:
         asked.append(url)
         raise TimeoutError
 
-    monkeypatch.setattr(ray_jobs, "_call", silent)
+    monkeypatch.setattr(ray_client, "_call", silent)
     assert [run.state for _ in range(3) for run in runs] == ["queued"] * 9
     assert len(asked) == 1
 
@@ -211,7 +213,7 @@ def test_no_address_that_a_run_names_is_asked_but_the_own_cluster(
     dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
 ):
     run = started()
-    monkeypatch.setattr(ray_jobs, "_call", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(ray_client, "_call", lambda *_: pytest.fail("asked"))
     for address in ("http://127.0.0.1:9", "file:///etc", "", None, ["x"]):
         write_json(run.directory / "job.json", {"ray": "secret", "address": address})
         assert run.state == "failed"
@@ -238,7 +240,7 @@ def test_a_gpu_by_number_is_refused_on_a_cluster(dashboard: Dashboard):
 def test_an_ended_run_asks_the_cluster_nothing(dashboard: Dashboard, monkeypatch):
     run = started()
     EventWriter(run.events).write("end", reason="finished", step=1)
-    monkeypatch.setattr(ray_jobs, "_call", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(ray_client, "_call", lambda *_: pytest.fail("asked"))
     assert run.state == "finished"
 
 
@@ -285,7 +287,7 @@ def ray_address(cluster: Any, runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -
     yield address
     for run in list_runs():
         with suppress(OSError, KeyError):
-            ray_jobs.stop(job_of(run))
+            ray_client.stop(job_of(run))
 
 
 def raylets_of(pid: int) -> set[int]:

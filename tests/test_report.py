@@ -13,15 +13,17 @@ import numpy as np
 import pytest
 from test_page_train import canned_run
 
-from alexnet_demo import findings, jobs, pins, report, results
+from alexnet_demo import findings, jobs, report, results
 from alexnet_demo.common.files import sha256
 from alexnet_demo.common.wording import percent
 from alexnet_demo.data.fashion_mnist import test_pictures as pictures_of_the_test_set
-from alexnet_demo.events import EventWriter
-from alexnet_demo.moments import LayerState, Moment, Seen
-from alexnet_demo.pins import Pin
 from alexnet_demo.results import Results
-from alexnet_demo.runs import Run, as_trained, prepare, recorded_runs
+from alexnet_demo.runs import pins
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.pins import Pin
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.snapshots import LayerState, Moment, Seen
+from alexnet_demo.runs.store import as_trained, prepare, recorded_runs
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.settings.config import TrainConfig
 

@@ -20,7 +20,7 @@ from test_train import TINY
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.input import to_input
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.paths import ROOT
 
 # 75 images in batches of 15: shares of 7 and 8, and every process in every step. Dropout is the one

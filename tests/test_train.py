@@ -22,13 +22,14 @@ from alexnet_demo.common import errors
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.data import splits
 from alexnet_demo.engine import BatchResult, Engine, train_step
-from alexnet_demo.locks import device_lock
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet, count_parameters
 from alexnet_demo.network.input import to_input
 from alexnet_demo.process import run_training
-from alexnet_demo.runs import Run, prepare
+from alexnet_demo.runs.devices import device_lock
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.train import Sums, Tally, TrainError

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet_demo import moments, pins
 from alexnet_demo.data.splits import Split, load_split
 from alexnet_demo.engine import Engine
-from alexnet_demo.events import EventWriter
-from alexnet_demo.moments import Moment
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.grad_cam import grad_cam
 from alexnet_demo.network.input import to_input
-from alexnet_demo.pins import Pin
-from alexnet_demo.runs import Run, prepare
+from alexnet_demo.runs import pins, snapshots
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.pins import Pin
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.snapshots import Moment
+from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.train import Trainer
 from alexnet_demo.watch import FIRST_EPOCH, PROBES, Watch
@@ -52,7 +53,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def found(run: Run) -> list[Moment]:
-    return moments.follow(run.moments)
+    return snapshots.follow(run.moments)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +141,7 @@ def test_gradients_and_changes_are_those_of_the_step(tmp_path: Path, tested: Spl
     watch.after_step(before)
     watch.record(1, 1.0)
     watch.close()
-    (moment,) = moments.follow(tmp_path / "moments.jsonl")
+    (moment,) = snapshots.follow(tmp_path / "moments.jsonl")
     for layer in moment.layers:
         old = before[layer.name].norm()
         assert layer.gradient_norm is not None
@@ -204,7 +205,7 @@ def test_pins_added_on_the_way_are_seen_from_then_on(tmp_path: Path, tested: Spl
     pins.write(run.pins, [])
     watch.record(20, 2.0)
     watch.close()
-    assert [len(moment.pins) for moment in moments.follow(run.moments)] == [0, 2, 0]
+    assert [len(moment.pins) for moment in snapshots.follow(run.moments)] == [0, 2, 0]
 
 
 def test_a_diverged_network_leaves_no_moment(tmp_path: Path, tested: Split):
@@ -214,4 +215,4 @@ def test_a_diverged_network_leaves_no_moment(tmp_path: Path, tested: Split):
     watch = Watch(Run(tmp_path), engine, tested)
     watch.record(10, 1.0)
     watch.close()
-    assert moments.follow(tmp_path / "moments.jsonl") == []
+    assert snapshots.follow(tmp_path / "moments.jsonl") == []

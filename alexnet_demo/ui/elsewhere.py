@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from alexnet_demo import attendant, queue
-from alexnet_demo.runs import active_runs
+from alexnet_demo.runs.store import active_runs
 
 WATCH_SECONDS = 3.0
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 import streamlit as st
 
-from alexnet_demo.runs import Run, best_run, current_run
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import best_run, current_run
 from alexnet_demo.settings import paths
 from alexnet_demo.ui import access, garments, recorded, shell
 from alexnet_demo.ui.navigation import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN, link

@@ -13,8 +13,10 @@ from plotly.graph_objects import Figure
 
 from alexnet_demo import charts, jobs
 from alexnet_demo.charts import Axis, width_name
-from alexnet_demo.events import Event, History
-from alexnet_demo.runs import LIVE, Run, State, as_trained, get_run
+from alexnet_demo.runs.events import Event
+from alexnet_demo.runs.history import History
+from alexnet_demo.runs.run import LIVE, Run, State
+from alexnet_demo.runs.store import as_trained, get_run
 from alexnet_demo.settings.config import LIMITS, stages
 from alexnet_demo.settings.help import HELP
 from alexnet_demo.ui import access, exports, models, shell

@@ -14,7 +14,8 @@ import streamlit as st
 
 from alexnet_demo import jobs
 from alexnet_demo.common.access import Permit
-from alexnet_demo.runs import Run, list_runs
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings import paths
 from alexnet_demo.ui import access
 from alexnet_demo.ui.quick import quick_training

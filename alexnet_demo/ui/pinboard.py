@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo import pinning, pins
-from alexnet_demo.pins import Pin
+from alexnet_demo import pinning
+from alexnet_demo.runs import pins
+from alexnet_demo.runs.pins import Pin
 from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
 from alexnet_demo.ui import access, shell, sources
 from alexnet_demo.ui.wording import plain

@@ -11,7 +11,7 @@ import streamlit as st
 
 from alexnet_demo import local_jobs
 from alexnet_demo.common.access import VISITOR, Permit
-from alexnet_demo.runs import active_runs
+from alexnet_demo.runs.store import active_runs
 from alexnet_demo.settings.config import TrainConfig, stages
 from alexnet_demo.ui import access
 from alexnet_demo.ui.wording import memory

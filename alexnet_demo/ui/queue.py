@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from alexnet_demo import jobs, queue
-from alexnet_demo.runs import Run, active_runs, get_run
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import active_runs, get_run
 from alexnet_demo.ui import access, shell
 from alexnet_demo.ui.live import seconds_left
 from alexnet_demo.ui.wording import duration, plain

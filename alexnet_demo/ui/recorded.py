@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from alexnet_demo.charts import Axis
-from alexnet_demo.events import History
-from alexnet_demo.runs import Run, recorded_runs
+from alexnet_demo.runs.history import History
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import recorded_runs
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.navigation import TRAIN, link
 from alexnet_demo.ui.replay import MOMENT, replay

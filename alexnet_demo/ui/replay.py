@@ -7,10 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo import charts, moments, pins
-from alexnet_demo.moments import Moment
-from alexnet_demo.pins import Pin
-from alexnet_demo.runs import Run
+from alexnet_demo import charts
+from alexnet_demo.runs import pins, snapshots
+from alexnet_demo.runs.pins import Pin
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.snapshots import Moment
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.assets import asset, sent
 
@@ -40,7 +41,7 @@ def replay(run: Run, *, linked: bool = False) -> None:
 
 
 def _view(run: Run) -> None:
-    found = moments.follow(run.moments)
+    found = snapshots.follow(run.moments)
     if not found:
         waits = "Its first moment is recorded as soon as the network is there."
         st.caption(waits if run.active else "This run was made without recording its moments.")
@@ -106,7 +107,7 @@ def _records(
     records = [
         {
             **moment.to_json(),
-            "worries": moments.worries(moment),
+            "worries": snapshots.worries(moment),
             "size": charts.width_name(moment.width),
         }
         for moment in _found

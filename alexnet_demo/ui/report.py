@@ -10,7 +10,7 @@ import streamlit as st
 from alexnet_demo import report, results
 from alexnet_demo.common.files import sha256
 from alexnet_demo.results import Results
-from alexnet_demo.runs import Run
+from alexnet_demo.runs.run import Run
 from alexnet_demo.ui import models, surveys
 from alexnet_demo.ui.wording import plain
 

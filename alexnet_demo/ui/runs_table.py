@@ -11,8 +11,8 @@ import streamlit as st
 
 from alexnet_demo import charts, jobs
 from alexnet_demo.common.text import no_formula
-from alexnet_demo.events import whole
-from alexnet_demo.runs import MAX_NAME, MAX_NOTE, Run
+from alexnet_demo.runs.history import whole
+from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run
 from alexnet_demo.ui import access, models, report, shell
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.recorded import axis_choice, compare_with

@@ -8,7 +8,8 @@ import streamlit as st
 
 from alexnet_demo import attendant
 from alexnet_demo.common.text import without_folders
-from alexnet_demo.runs import LIVE, Run, current_run, get_run
+from alexnet_demo.runs.run import LIVE, Run
+from alexnet_demo.runs.store import current_run, get_run
 from alexnet_demo.ui import access, tour
 from alexnet_demo.ui.navigation import ARCHITECTURE, HOME, PREDICT, RESULTS, TOUR, TRAIN, link
 from alexnet_demo.ui.wording import percent, plain

@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo import charts, jobs, queue
-from alexnet_demo.runs import Run, get_run
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import get_run
 from alexnet_demo.settings.config import CHOICES, LIMITS, TrainConfig
 from alexnet_demo.settings.help import HELP
 from alexnet_demo.settings.recipes import RECIPES

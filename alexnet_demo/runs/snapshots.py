@@ -26,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_demo.events import Event, Followers
+from alexnet_demo.runs.events import Event
+from alexnet_demo.runs.tail import Followers
 from alexnet_demo.settings.article import CLASSES
 
 DEAD_CHANNELS, DEAD_UNITS = 0.4, 0.8

@@ -11,10 +11,10 @@ from typing import Any
 
 import psutil
 
-from alexnet_demo import ray_jobs
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.events import follow
-from alexnet_demo.locks import trained
+from alexnet_demo.runs import ray_client
+from alexnet_demo.runs.history import follow
+from alexnet_demo.runs.locks import trained
 
 
 def _started(process: psutil.Process) -> float:
@@ -36,7 +36,7 @@ def alive(directory: Path, job: dict[str, Any] | None = None) -> bool:
     if job is None:
         job = read_json(directory / "job.json")
     if "ray" in job:
-        return ray_jobs.alive(job)
+        return ray_client.alive(job)
     return trained(directory) if elsewhere(job) else _runs(job)
 
 
@@ -66,7 +66,7 @@ def register(directory: Path, pid: int) -> None:
         "started": _started(psutil.Process(pid)),
         "host": platform.node(),
     }
-    register_job(directory, record | ray_jobs.own())
+    register_job(directory, record | ray_client.own())
 
 
 def register_job(directory: Path, job: dict[str, Any]) -> None:
@@ -83,5 +83,5 @@ def registered(directory: Path, pid: int) -> bool:
 
 def ours(directory: Path) -> bool:
     """Whether the cluster's job that this process belongs to is to train this run."""
-    job = ray_jobs.own().get("ray")
+    job = ray_client.own().get("ray")
     return job is not None and read_json(directory / "job.json").get("ray") == job

@@ -1,0 +1,42 @@
+"""TODO docstring."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+from filelock import FileLock
+
+from alexnet_demo.runs.locks import held
+from alexnet_demo.settings import paths
+
+
+def device_lock(device: str) -> FileLock:
+    """The lock that a trainer holds on a device."""
+    folder = paths.RUNS_DIR / ".locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    # Several machines may share the folder.
+    name = f"{platform.node()}-{_as_numbered_by_the_system(device)}".replace(":", "-")
+    return FileLock(folder / f"{name}.lock")
+
+
+def _as_numbered_by_the_system(device: str) -> str:
+    """The GPU that ``cuda:N`` means where ``CUDA_VISIBLE_DEVICES`` hides or reorders some."""
+    kind, _, index = device.partition(":")
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    if kind != "cuda" or not index.isdecimal() or int(index) >= len(visible):
+        return device
+    return f"{kind}:{visible[int(index)] or index}"
+
+
+def locked(device: str) -> bool:
+    """Whether a training holds this device; any, for a name that several may answer to.
+
+    It need not be one of ``runs/``: ``--run-dir`` may name another place.
+    """
+    locks = [device_lock(device)]
+    if device in ("auto", "cuda"):
+        folder = Path(locks[0].lock_file).parent
+        locks = [FileLock(path) for path in folder.glob(f"{platform.node()}-*.lock")]
+    return any(map(held, locks))

@@ -164,17 +164,17 @@ def run_train(options: argparse.Namespace) -> int:
 
 
 def run_lr_find(options: argparse.Namespace) -> int:
-    from alexnet_demo import lr_find
     from alexnet_demo.network import device
-    from alexnet_demo.process import holding
+    from alexnet_demo.training import lr_range_test
+    from alexnet_demo.training.worker import holding
 
     settings, trials = settings_of(options), []
     with holding(str(device.resolve(settings.device))):
-        for trial in lr_find.range_test(settings):
+        for trial in lr_range_test.range_test(settings):
             trials.append(trial)
             short = f"{trial.lr:.6f}  {trial.loss:.4f}"
             print(json.dumps(asdict(trial)) if options.json else short, flush=True)
-    suggested = lr_find.suggestion(trials)
+    suggested = lr_range_test.suggestion(trials)
     print(json.dumps({"suggested_lr": suggested}) if options.json else f"Suggested: {suggested:g}")
     return DONE
 

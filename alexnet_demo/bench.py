@@ -31,7 +31,6 @@ from torchvision.datasets import FashionMNIST
 
 from alexnet_demo import onnx_file
 from alexnet_demo.data.splits import epoch_order, load_split, unpack
-from alexnet_demo.engine import Engine
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input
@@ -41,6 +40,7 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.paths import DATA_DIR
+from alexnet_demo.training.engine import Engine
 
 BATCH = 128
 ROUNDS = 7
@@ -223,7 +223,7 @@ def step_flops(model: nn.Module, x: torch.Tensor) -> int:
 
 def _overhead_share(engine: Engine, step_seconds: float) -> float:
     """Share of an article's epoch that goes into its events and checkpoints, as configured."""
-    from alexnet_demo.train import EVENT_SECONDS, Trainer
+    from alexnet_demo.training.trainer import EVENT_SECONDS, Trainer
 
     paths.RUNS_DIR.mkdir(parents=True, exist_ok=True)  # the disk that runs are written to
     with tempfile.TemporaryDirectory(dir=paths.RUNS_DIR, prefix=".bench-") as folder:

@@ -24,7 +24,7 @@ from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import CHANGEABLE, TrainConfig
 
 if TYPE_CHECKING:
-    from alexnet_demo.team import Team
+    from alexnet_demo.training.distributed import Team
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 LOG_FORMAT = "%(asctime)s %(message)s"
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     """Train as the command line asks, and return the exit status."""
     if options.wait:
         return _train_in_turn(options)
-    from alexnet_demo.team import assembled
+    from alexnet_demo.training.distributed import assembled
 
     with assembled() as team:
         told = ""
@@ -99,7 +99,7 @@ def _train_here(
     options: argparse.Namespace, directory: Path, settings: TrainConfig, team: Team
 ) -> int:
     """Train in this process, alone or as one of a team."""
-    from alexnet_demo.process import run_training
+    from alexnet_demo.training.worker import run_training
 
     echo = sys.stdout if options.json else None
     reason = run_training(settings, directory, echo, team)
@@ -109,7 +109,7 @@ def _train_here(
 
 def _train_in_a_team(options: argparse.Namespace, directory: Path, settings: TrainConfig) -> int:
     """Train in as many processes as asked for, and wait for them."""
-    from alexnet_demo.team import PROCESS_LOST, launch
+    from alexnet_demo.training.distributed import PROCESS_LOST, launch
 
     arguments = [*settings.command(), "--run-dir", str(directory)]
     if options.resume:

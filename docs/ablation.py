@@ -23,13 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo.data.splits import Split, epoch_order, load_split
 from alexnet_demo.data.synthetic import as_drawings, as_photos
-from alexnet_demo.engine import Engine
 from alexnet_demo.images import redraw
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.network.device import keep_freed_memory
 from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig, lr_at
+from alexnet_demo.training.engine import Engine
 from docs.real_pictures import read_manifest
 
 Variant = dict[str, Any]

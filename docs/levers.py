@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo.bench import worker
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.engine import Engine
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.training.engine import Engine
 
 BATCH = 128
 ROUNDS = 3
@@ -104,7 +104,7 @@ def _relu_after_pool(engine: Engine) -> None:
 
 
 def _small_conv1(engine: Engine) -> None:
-    import alexnet_demo.engine as module
+    import alexnet_demo.training.engine as module
 
     engine.model.net[0] = SmallConv1(engine.model.net[0])  # type: ignore[arg-type]
     module.to_input = lambda images: images.unsqueeze(1).float() / 255

@@ -27,7 +27,7 @@ from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import get_run, prepare
 from alexnet_demo.settings import config, paths
-from alexnet_demo.train import Trainer
+from alexnet_demo.training.trainer import Trainer
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 

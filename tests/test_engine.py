@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from alexnet_demo.data.splits import Split, load_split
-from alexnet_demo.engine import Engine
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.team import Team
+from alexnet_demo.training.distributed import Team
+from alexnet_demo.training.engine import Engine
 
 TINY = TrainConfig(
     width=0.0625, device="cpu", precision="fp32", memory_format="channels_last", lr=0.05

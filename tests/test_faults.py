@@ -27,13 +27,10 @@ import torch
 from conftest import begun, reach, wait_for
 
 from alexnet_demo import attendant, jobs, lr_jobs, queue
-from alexnet_demo import engine as engine_module
-from alexnet_demo import train as train_module
-from alexnet_demo.common.errors import CheckpointError, DataError
+from alexnet_demo.common.errors import CheckpointError, DataError, TrainError
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.data import splits
 from alexnet_demo.network import checkpoint
-from alexnet_demo.process import run_training
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.history import NUMBERS, History
 from alexnet_demo.runs.locks import trainer_lock
@@ -41,7 +38,9 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import current_run, get_run, list_runs, prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.train import TrainError
+from alexnet_demo.training import engine as engine_module
+from alexnet_demo.training import trainer as train_module
+from alexnet_demo.training.worker import run_training
 
 TINY = TrainConfig(
     epochs=3,

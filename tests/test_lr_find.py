@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from alexnet_demo.lr_find import HIGHEST, LOWEST, Trial, range_test, suggestion
 from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.training.lr_range_test import HIGHEST, LOWEST, Trial, range_test, suggestion
 
 TINY = TrainConfig.from_recipe(
     "quick",

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 import torch
 
-from alexnet_demo import engine
 from alexnet_demo.data.splits import unpack
 from alexnet_demo.network import checkpoint
 from alexnet_demo.runs.events import EventWriter
@@ -25,7 +24,8 @@ from alexnet_demo.script import training_script
 from alexnet_demo.settings import config, paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
-from alexnet_demo.train import Trainer
+from alexnet_demo.training import engine
+from alexnet_demo.training.trainer import Trainer
 
 SMALL: dict[str, Any] = {
     "width": 0.0625,

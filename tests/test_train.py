@@ -16,23 +16,23 @@ from PIL import Image
 from torch import nn
 from torchvision import transforms
 
-from alexnet_demo import engine as engine_module
-from alexnet_demo import train as train_module
 from alexnet_demo.common import errors
-from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.common.errors import ConfigError, TrainError
 from alexnet_demo.data import splits
-from alexnet_demo.engine import BatchResult, Engine, train_step
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet, count_parameters
 from alexnet_demo.network.input import to_input
-from alexnet_demo.process import run_training
 from alexnet_demo.runs.devices import device_lock
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.train import Sums, Tally, TrainError
+from alexnet_demo.training import engine as engine_module
+from alexnet_demo.training import trainer as train_module
+from alexnet_demo.training.engine import BatchResult, Engine, train_step
+from alexnet_demo.training.metrics import Sums, Tally
+from alexnet_demo.training.worker import run_training
 
 TINY = {
     "epochs": 2,

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from alexnet_demo.data.splits import Split, load_split
-from alexnet_demo.engine import Engine
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.grad_cam import grad_cam
 from alexnet_demo.network.input import to_input
@@ -20,8 +19,9 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.snapshots import Moment
 from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.train import Trainer
-from alexnet_demo.watch import FIRST_EPOCH, PROBES, Watch
+from alexnet_demo.training.engine import Engine
+from alexnet_demo.training.recorder import FIRST_EPOCH, PROBES, Watch
+from alexnet_demo.training.trainer import Trainer
 
 TINY = TrainConfig(
     width=0.0625,

@@ -17,3 +17,7 @@ class PictureError(ValueError):
 
 class DataError(RuntimeError):
     """The data set cannot be read; the message says which file and what to do."""
+
+
+class TrainError(RuntimeError):
+    """The training cannot go on; the message is one sentence for the user."""

@@ -14,7 +14,7 @@ from typing import TextIO
 import psutil
 import torch
 
-from alexnet_demo.common.errors import CheckpointError, ConfigError, DataError
+from alexnet_demo.common.errors import CheckpointError, ConfigError, DataError, TrainError
 from alexnet_demo.common.signals import heard
 from alexnet_demo.network import device as devices
 from alexnet_demo.queue import taken
@@ -24,8 +24,8 @@ from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import trainer_lock
 from alexnet_demo.runs.process_info import register, registered
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.team import PROCESS_LOST, Team
-from alexnet_demo.train import Trainer, TrainError
+from alexnet_demo.training.distributed import PROCESS_LOST, Team
+from alexnet_demo.training.trainer import Trainer
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 """How CUDA, its libraries, Linux and Windows say it, in small letters."""

@@ -7,16 +7,16 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from alexnet_demo.common import errors
+from alexnet_demo.common.errors import TrainError
 from alexnet_demo.common.files import sweep
 from alexnet_demo.data.splits import epoch_order, load_split
-from alexnet_demo.engine import BatchResult, Engine
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet, count_parameters, folded
@@ -25,8 +25,10 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig, lr_at, width_at
 from alexnet_demo.settings.provenance import provenance
-from alexnet_demo.team import Team
-from alexnet_demo.watch import Watch
+from alexnet_demo.training.distributed import Team
+from alexnet_demo.training.engine import Engine
+from alexnet_demo.training.metrics import Sums, Tally
+from alexnet_demo.training.recorder import Watch
 
 EVENT_SECONDS = 0.5
 """Least time between two events of a kind; on a GPU, reading metrics makes the host wait."""
@@ -41,65 +43,6 @@ INTERRUPTIONS = {PAUSE: "paused", STOP: "stopped"}
 
 class Interrupted(Exception):  # noqa: N818 - no error
     """Somebody asked the training to pause or stop."""
-
-
-class TrainError(RuntimeError):
-    """The training cannot go on; the message is one sentence for the user."""
-
-
-@dataclass
-class Sums:
-    """Summed loss, hits and samples of some batches."""
-
-    loss: float = 0.0
-    hits: float = 0.0
-    count: int = 0
-
-    @property
-    def mean_loss(self) -> float:
-        return self.loss / self.count
-
-    @property
-    def accuracy(self) -> float:
-        return self.hits / self.count
-
-
-class Tally:
-    """Sums that stay on the device until `drain` asks for them.
-
-    Attributes:
-        total: all that was drained, in float64, which the device may not have.
-        count: samples since the last drain.
-    """
-
-    def __init__(self, engine: Engine, total: Sums | None = None) -> None:
-        self.total = total or Sums()
-        self._engine = engine
-        self._fresh()
-
-    def _fresh(self) -> None:
-        self._sums = torch.zeros(2, device=self._engine.device)
-        self.count = 0
-        self._since = time.perf_counter()
-
-    @property
-    def age(self) -> float:
-        """Seconds since the last drain."""
-        return time.perf_counter() - self._since
-
-    def add(self, result: BatchResult) -> None:
-        """Add a batch."""
-        self._sums += torch.stack([result.loss, result.hits])
-        self.count += result.count
-
-    def drain(self) -> tuple[Sums, float]:
-        """The sums and seconds since the last call, which go into `total`; waits for the device."""
-        loss, hits = self._engine.team.sum(self._sums).tolist()
-        sums, seconds = Sums(loss, hits, self.count), self.age
-        total = self.total
-        self.total = Sums(total.loss + loss, total.hits + hits, total.count + sums.count)
-        self._fresh()
-        return sums, seconds
 
 
 class Trainer:

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_demo.data.splits import Split
-from alexnet_demo.engine import Engine
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.device import autocast
 from alexnet_demo.network.grad_cam import heat_of
@@ -24,6 +23,7 @@ from alexnet_demo.runs import pins as pinned
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.snapshots import LayerState, Moment, Seen
+from alexnet_demo.training.engine import Engine
 
 FIRST_EPOCH = 12
 """Moments within the first epoch, besides the one before it and the one at its end."""

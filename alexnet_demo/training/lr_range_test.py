@@ -38,8 +38,8 @@ def range_test(config: TrainConfig, steps: int = STEPS) -> Iterator[Trial]:
     import torch
 
     from alexnet_demo.data.splits import epoch_order, load_split
-    from alexnet_demo.engine import Engine
     from alexnet_demo.network.device import keep_freed_memory
+    from alexnet_demo.training.engine import Engine
 
     keep_freed_memory()
     engine = Engine(config)

@@ -21,7 +21,7 @@ from alexnet_demo.network.device import autocast
 from alexnet_demo.network.input import to_input
 from alexnet_demo.network.net2net import widened
 from alexnet_demo.settings.config import TrainConfig, width_at
-from alexnet_demo.team import Team
+from alexnet_demo.training.distributed import Team
 
 
 def train_step(

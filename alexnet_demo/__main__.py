@@ -180,9 +180,9 @@ def run_lr_find(options: argparse.Namespace) -> int:
 
 
 def run_queue(_options: argparse.Namespace) -> int:
-    from alexnet_demo import attendant
+    from alexnet_demo.jobs import scheduler
 
-    attendant.attend_queue()
+    scheduler.attend_queue()
     return DONE
 
 

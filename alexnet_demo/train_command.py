@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alexnet_demo import queue
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.signals import heard
+from alexnet_demo.jobs import queue
 from alexnet_demo.options import SETTINGS, settings_of
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import launch_lock
@@ -57,8 +57,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _train_in_turn(options: argparse.Namespace) -> int:
     """Have a run started when its turn comes, by whoever attends the queue, and watch it."""
-    from alexnet_demo import jobs
     from alexnet_demo.common.access import CONTROLLER
+    from alexnet_demo.jobs import actions
     from alexnet_demo.terminal import watch
 
     if options.run_dir or "RANK" in os.environ:
@@ -72,9 +72,9 @@ def _train_in_turn(options: argparse.Namespace) -> int:
     # Ctrl+C is held back, else a run might be left in the queue.
     with heard(lambda number, _: interrupted.append(number), signal.SIGINT):
         if waiting:
-            outcome = jobs.resume(waiting, permit=CONTROLLER)
+            outcome = actions.resume(waiting, permit=CONTROLLER)
         else:
-            outcome = jobs.start(settings_of(options), permit=CONTROLLER)
+            outcome = actions.start(settings_of(options), permit=CONTROLLER)
         run = get_run(str(outcome.run_id))
         if not outcome.done or not run:
             raise ConfigError(outcome.message)

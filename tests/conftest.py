@@ -20,7 +20,7 @@ import pytest
 import streamlit as st
 import torch
 
-from alexnet_demo import jobs
+from alexnet_demo.jobs import actions
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.runs.events import EventWriter
@@ -154,7 +154,7 @@ def wait_for(condition: Callable[[], Any], seconds: float, otherwise: str) -> An
 
 def begun(settings: config.TrainConfig) -> Run:
     """A run that the app was asked to start: it trains, or waits its turn."""
-    outcome = jobs.start(settings)
+    outcome = actions.start(settings)
     assert outcome.done, outcome.message
     run = get_run(str(outcome.run_id))
     assert run

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from alexnet_demo import queue
+from alexnet_demo.jobs import queue
 from alexnet_demo.runs.devices import device_lock
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.process_info import register, registered

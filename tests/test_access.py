@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo import jobs, local_jobs, lr_jobs, pinning
 from alexnet_demo.common import access
 from alexnet_demo.common.access import CLOSED, CONTROLLER, VISITOR, AccessError, Gate, Permit
 from alexnet_demo.common.files import read_json
+from alexnet_demo.jobs import actions, lr_tests, pinning, processes
 from alexnet_demo.predict import Classifier
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.run import Run
@@ -64,16 +64,16 @@ def test_a_key_makes_a_lock_also_an_empty_one(
 
 # ------------------------------------------------------------------ what is refused
 
-REQUESTS: dict[str, Callable[[Run, Permit], jobs.Outcome]] = {
-    "start": lambda run, permit: jobs.start(TINY, permit=permit),
-    "resume": lambda run, permit: jobs.resume(run, permit=permit),
-    "pause": lambda run, permit: jobs.request(run, "pause", permit=permit),
-    "stop": lambda run, permit: jobs.request(run, "stop", permit=permit),
-    "adjust": lambda run, permit: jobs.adjust(run, epochs=99, permit=permit),
-    "label": lambda run, permit: jobs.label(run, "Mine", "", permit=permit),
-    "delete": lambda run, permit: jobs.delete(run, permit=permit),
-    "find_lr": lambda run, permit: lr_jobs.find_lr(TINY, permit=permit),
-    "cancel": lambda run, permit: jobs.cancel(run, permit=permit),
+REQUESTS: dict[str, Callable[[Run, Permit], actions.Outcome]] = {
+    "start": lambda run, permit: actions.start(TINY, permit=permit),
+    "resume": lambda run, permit: actions.resume(run, permit=permit),
+    "pause": lambda run, permit: actions.request(run, "pause", permit=permit),
+    "stop": lambda run, permit: actions.request(run, "stop", permit=permit),
+    "adjust": lambda run, permit: actions.adjust(run, epochs=99, permit=permit),
+    "label": lambda run, permit: actions.label(run, "Mine", "", permit=permit),
+    "delete": lambda run, permit: actions.delete(run, permit=permit),
+    "find_lr": lambda run, permit: lr_tests.find_lr(TINY, permit=permit),
+    "cancel": lambda run, permit: actions.cancel(run, permit=permit),
     "pin": lambda run, permit: pinning.pin(pins.usual()[0], permit=permit),
     "unpin": lambda run, permit: pinning.unpin("an id", permit=permit),
 }
@@ -84,7 +84,7 @@ def test_visitors_change_nothing(
     name: str, run: Run, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
-    monkeypatch.setattr(local_jobs, "launch", lambda *_: pytest.fail("a process was started"))
+    monkeypatch.setattr(processes, "launch", lambda *_: pytest.fail("a process was started"))
     before = {path: path.read_bytes() for path in runs_dir.rglob("*") if path.is_file()}
     outcome = REQUESTS[name](run, VISITOR)
     assert not outcome.done and outcome.message == CLOSED
@@ -93,23 +93,23 @@ def test_visitors_change_nothing(
 
 def test_who_may_control_does(run: Run, runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
-    assert jobs.label(run, "Mine", "", permit=CONTROLLER).done
+    assert actions.label(run, "Mine", "", permit=CONTROLLER).done
     assert read_json(run.directory / "label.json")["name"] == "Mine"
-    assert jobs.delete(run, permit=CONTROLLER).done and not run.directory.exists()
+    assert actions.delete(run, permit=CONTROLLER).done and not run.directory.exists()
 
 
 def test_visitors_measure_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     monkeypatch.setattr(
-        local_jobs.subprocess, "run", lambda *_, **__: pytest.fail("it was measured")
+        processes.subprocess, "run", lambda *_, **__: pytest.fail("it was measured")
     )
-    assert local_jobs.probe(TINY) == {"error": CLOSED}
+    assert processes.probe(TINY) == {"error": CLOSED}
 
 
 def test_visitors_do_not_stop_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
-    monkeypatch.setattr(lr_jobs, "running_lr_test", lambda: pytest.fail("it was looked for"))
-    lr_jobs.stop_lr_test()
+    monkeypatch.setattr(lr_tests, "running_lr_test", lambda: pytest.fail("it was looked for"))
+    lr_tests.stop_lr_test()
 
 
 def test_visitors_upload_no_weights(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,10 +26,10 @@ import stand_in
 import torch
 from conftest import begun, reach, wait_for
 
-from alexnet_demo import attendant, jobs, lr_jobs, queue
 from alexnet_demo.common.errors import CheckpointError, DataError, TrainError
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.data import splits
+from alexnet_demo.jobs import actions, lr_tests, queue, scheduler
 from alexnet_demo.network import checkpoint
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.history import NUMBERS, History
@@ -173,7 +173,7 @@ def test_a_full_disk_during_an_event_write_loses_no_more_than_since_the_checkpoi
 def test_a_full_disk_when_starting_leaves_no_half_a_run(runs_dir: Path, stand_ins):
     with mounted(runs_dir, "size=1m"):
         fill(runs_dir)
-        outcome = jobs.start(TINY)
+        outcome = actions.start(TINY)
         assert not outcome.done and "No space left" in outcome.message
         assert list_runs() == []
 
@@ -211,16 +211,16 @@ def test_a_read_only_runs_directory_is_said_and_can_still_be_read(runs_dir: Path
         run.last.write_bytes(b"state")
         remount(runs_dir, "ro")
         attempts = (
-            jobs.start(TINY),
-            jobs.resume(run),
-            jobs.delete(run),
-            jobs.label(run, "name", ""),
-            jobs.adjust(run, epochs=5),
-            lr_jobs.find_lr(TINY),
+            actions.start(TINY),
+            actions.resume(run),
+            actions.delete(run),
+            actions.label(run, "name", ""),
+            actions.adjust(run, epochs=5),
+            lr_tests.find_lr(TINY),
         )
         assert not any(outcome.done for outcome in attempts)
         assert all("Read-only file system" in outcome.message for outcome in attempts)
-        attendant.keep_queue_moving()
+        scheduler.keep_queue_moving()
         assert [(found.id, found.state) for found in list_runs()] == [(run.id, "paused")]
 
 
@@ -278,14 +278,14 @@ def test_a_damaged_config_is_taken_from_the_records(runs_dir: Path):
     (run.directory / "config.json").write_bytes(b'{"recipe": "art\xff')
     assert run.config == replace(TINY, epochs=1)
     assert "settings is damaged" in run.warning
-    assert jobs.adjust(run, epochs=2).done  # which writes the file anew
+    assert actions.adjust(run, epochs=2).done  # which writes the file anew
     assert Run(run.directory).config.epochs == 2 and not run.warning
 
 
 def test_a_damaged_config_without_records_is_refused_in_a_sentence(runs_dir: Path, stand_ins):
     run = made(runs_dir)
     (run.directory / "config.json").write_text("{")
-    assert "cannot be read" in jobs.resume(run).message
+    assert "cannot be read" in actions.resume(run).message
 
 
 def test_lost_events_lose_the_curve_alone(runs_dir: Path, monkeypatch):
@@ -334,7 +334,7 @@ def test_a_training_does_not_mind_the_clock(runs_dir: Path, monkeypatch):
 # ---------------------------------------------------------------- many hands at one moment
 
 
-def at_once(act: Callable[[], jobs.Outcome], count: int = 6) -> list[jobs.Outcome]:
+def at_once(act: Callable[[], actions.Outcome], count: int = 6) -> list[actions.Outcome]:
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(lambda _: act(), range(count)))
 
@@ -348,16 +348,16 @@ def going(settings: TrainConfig = TINY) -> Run:
 def test_pause_and_stop_pressed_at_once_end_the_run_once(stand_ins):
     run = going()
     words: Iterator[str] = iter(("pause", "stop", "pause", "stop", "pause", "stop"))
-    assert any(o.done for o in at_once(lambda: jobs.request(run, next(words))))  # type: ignore[arg-type]
+    assert any(o.done for o in at_once(lambda: actions.request(run, next(words))))  # type: ignore[arg-type]
     wait_for(lambda: run.state in ("paused", "stopped"), 30, run.state)
     assert sum(b"end" in line for line in run.events.read_bytes().splitlines()) == 1
 
 
 def test_resume_pressed_at_once_starts_one_trainer(stand_ins):
     run = going()
-    jobs.request(run, "pause")
+    actions.request(run, "pause")
     wait_for(lambda: run.state == "paused", 30, run.state)
-    assert sum(outcome.done for outcome in at_once(lambda: jobs.resume(run))) == 1
+    assert sum(outcome.done for outcome in at_once(lambda: actions.resume(run))) == 1
     wait_for(lambda: run.state == "running", 30, run.log_tail())
     starts = [e for e in run.events.read_text().splitlines() if json.loads(e)["event"] == "start"]
     assert len(starts) == 2
@@ -365,7 +365,7 @@ def test_resume_pressed_at_once_starts_one_trainer(stand_ins):
 
 def test_delete_pressed_at_once_deletes_once_and_says_so(runs_dir: Path):
     run = made(runs_dir)
-    outcomes = at_once(lambda: jobs.delete(run))
+    outcomes = at_once(lambda: actions.delete(run))
     assert sum(outcome.done for outcome in outcomes) == 1
     assert {o.message for o in outcomes if not o.done} == {"This run was deleted already."}
     assert not list(runs_dir.glob(".trash*"))
@@ -373,7 +373,7 @@ def test_delete_pressed_at_once_deletes_once_and_says_so(runs_dir: Path):
 
 def test_a_running_run_is_not_deleted(stand_ins):
     run = going()
-    assert not any(outcome.done for outcome in at_once(lambda: jobs.delete(run)))
+    assert not any(outcome.done for outcome in at_once(lambda: actions.delete(run)))
     assert run.state == "running" and run.last.is_file()
 
 
@@ -385,18 +385,18 @@ def test_a_run_that_another_machine_trains_is_seen_by_its_lock_and_not_deleted(r
     with trainer_lock(run.directory):
         assert run.state == "running" and current_run() and run.active
         assert queue.ahead("cpu") is None  # its device is not one of ours
-        assert jobs.delete(run).message == "This run is training: stop it before deleting."
-        assert jobs.resume(run).message == "This run goes on already."
-    assert run.state == "interrupted" and jobs.delete(run).done
+        assert actions.delete(run).message == "This run is training: stop it before deleting."
+        assert actions.resume(run).message == "This run goes on already."
+    assert run.state == "interrupted" and actions.delete(run).done
 
 
 def test_a_run_whose_job_file_is_lost_while_it_trains_is_not_deleted(runs_dir: Path, monkeypatch):
-    monkeypatch.setattr(jobs, "LEAVE_SECONDS", 0.0)
+    monkeypatch.setattr(actions, "LEAVE_SECONDS", 0.0)
     run = made(runs_dir)
     with trainer_lock(run.directory):
         assert run.state == "interrupted"
-        assert "A trainer still holds this run" in jobs.delete(run).message
-    assert jobs.delete(run).done
+        assert "A trainer still holds this run" in actions.delete(run).message
+    assert actions.delete(run).done
 
 
 def test_a_run_whose_directory_is_removed_by_hand_ends_and_frees_the_device(
@@ -429,7 +429,7 @@ def test_trainer_and_server_killed_together_leave_a_run_that_goes_on(stand_ins):
     server.wait()
     wait_for(lambda: run.state == "interrupted", 30, run.state)
     assert "killed from outside" in run.error and run.resumable
-    assert jobs.resume(run).done
+    assert actions.resume(run).done
     wait_for(lambda: run.state == "running", 30, run.log_tail())
 
 

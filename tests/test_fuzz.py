@@ -24,12 +24,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save
 
-from alexnet_demo import charts, jobs
+from alexnet_demo import charts
 from alexnet_demo.common.errors import CheckpointError, ConfigError, PictureError
 from alexnet_demo.common.text import no_formula, one_line, readable
 from alexnet_demo.images import strokes as drawing
 from alexnet_demo.images.decode import open_picture
 from alexnet_demo.images.prepare import prepare
+from alexnet_demo.jobs import actions
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.results import Results
@@ -391,9 +392,9 @@ def test_names(tier: str, runs_dir: Path) -> None:
         assert one_line(readable(name)) == one_line(name)
         cell = no_formula(name)
         assert cell.strip()[:1] not in set("=+-@＝＋－＠")
-        assert jobs.label(run, name, name).done
+        assert actions.label(run, name, name).done
         again = Run(run.directory)
-        assert "/" not in run.id and len(again.name) <= jobs.MAX_NAME
+        assert "/" not in run.id and len(again.name) <= actions.MAX_NAME
         again.name.encode()
         again.note.encode()
         found = get_run(name)

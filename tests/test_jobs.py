@@ -15,8 +15,8 @@ import psutil
 import pytest
 from conftest import begun, reach, wait_for
 
-from alexnet_demo import jobs, local_jobs, lr_jobs
 from alexnet_demo.common.files import write_json
+from alexnet_demo.jobs import actions, lr_tests, processes
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.history import NUMBERS
 from alexnet_demo.runs.process_info import register
@@ -32,7 +32,7 @@ LONG = TrainConfig(
 @pytest.fixture(autouse=True)
 def _no_trainer_left_behind(runs_dir: Path) -> Iterator[None]:
     yield
-    lr_jobs.stop_lr_test()
+    lr_tests.stop_lr_test()
     for run in list_runs():
         if run.active and pid_of(run) != os.getpid():
             psutil.Process(pid_of(run)).kill()
@@ -61,34 +61,34 @@ def test_start_pause_resume_stop():
     reach(run, "running")
     wait_for(lambda: len(run.history.batches) > 1, 30, "no batches")
     assert psutil.Process(pid_of(run)).nice() > 0  # pages come first
-    assert jobs.request(run, "pause").done
+    assert actions.request(run, "pause").done
     assert run.state in ("pausing", "paused")
     reach(run, "paused")
     paused_at = run.history.last["step"]
     assert run.resumable
 
-    assert jobs.resume(run).done
+    assert actions.resume(run).done
     assert run.state in ("starting", "running")
     reach(run, "running")
     wait_for(lambda: run.history.batches[-1]["step"] > paused_at, 30, "did not go on")
     steps = [b["step"] for b in run.history.batches]
     assert steps == sorted(set(steps))
-    assert jobs.request(run, "stop").done
+    assert actions.request(run, "stop").done
     reach(run, "stopped")
-    assert not jobs.request(run, "stop").done
+    assert not actions.request(run, "stop").done
 
 
 def test_a_killed_trainer_is_seen_and_can_go_on():
     run = started(LONG)
     reach(run, "running")
-    assert jobs.request(run, "pause").done
+    assert actions.request(run, "pause").done
     reach(run, "paused")
-    jobs.resume(run)
+    actions.resume(run)
     reach(run, "running")
     os.kill(pid_of(run), signal.SIGKILL)
     reach(run, "interrupted")
     assert "killed from outside" in run.error
-    assert jobs.resume(run).done
+    assert actions.resume(run).done
     reach(run, "running")
 
 
@@ -140,16 +140,16 @@ def test_a_clock_that_is_set_does_not_end_a_run(runs_dir: Path, monkeypatch):
 def test_a_pause_right_after_resume_is_heard():
     run = started()
     reach(run, "running")
-    jobs.request(run, "pause")
+    actions.request(run, "pause")
     reach(run, "paused")
-    assert jobs.resume(run).done
-    assert jobs.request(run, "pause").done
+    assert actions.resume(run).done
+    assert actions.request(run, "pause").done
     reach(run, "paused")
 
 
 def test_a_trainer_faster_than_its_starter_begins_all_the_same(monkeypatch):
     """The child may read the run directory before it is registered as its process."""
-    monkeypatch.setattr(local_jobs, "register", lambda *_: None)
+    monkeypatch.setattr(processes, "register", lambda *_: None)
     run = started()
     reach(run, "running")
 
@@ -211,48 +211,48 @@ def test_runs_of_one_minute_have_different_names(runs_dir: Path):
 def test_name_and_note_are_kept(runs_dir: Path):
     run = canned(runs_dir / "20260101-130500-quick-aa", config=TrainConfig.from_recipe("quick"))
     assert run.name == "Quick look, 01 Jan 13:05"
-    assert jobs.label(run, "  My\nrun ", " why\nso ").done
+    assert actions.label(run, "  My\nrun ", " why\nso ").done
     again = Run(run.directory)
     assert (again.name, again.note) == ("My run", "why\nso")
-    jobs.label(again, "", "")
+    actions.label(again, "", "")
     assert Run(run.directory).name == "Quick look, 01 Jan 13:05"
 
 
 def test_a_run_that_waits_goes_on_with_what_was_changed(runs_dir: Path):
     run = canned(runs_dir / "a", an_epoch(0.5), {"event": "end", "reason": "finished"})
-    assert not jobs.adjust(run, epochs=300).done  # there is no checkpoint
+    assert not actions.adjust(run, epochs=300).done  # there is no checkpoint
     run.last.touch()
     path = run.directory / "config.json"
     write_json(path, {**json.loads(path.read_text()), "commit": "abc"})
-    assert jobs.adjust(run, epochs=300, lr_scale=0.5, patience=3).done
+    assert actions.adjust(run, epochs=300, lr_scale=0.5, patience=3).done
     record = json.loads(path.read_text())
     assert (record["epochs"], record["commit"]) == (300, "abc")
     assert (run.config.lr_scale, run.config.patience) == (0.5, 3)
     assert run.resumable
-    assert jobs.adjust(run, epochs=1).message == "Saved. Nothing is left to do with it."
-    assert "between 0.001" in jobs.adjust(run, lr_scale=-1.0).message
+    assert actions.adjust(run, epochs=1).message == "Saved. Nothing is left to do with it."
+    assert "between 0.001" in actions.adjust(run, lr_scale=-1.0).message
     assert run.config.lr_scale == 0.5
 
 
 def test_a_finished_run_goes_on_for_more_epochs():
     run = started(TrainConfig(**{**LONG.to_json(), "epochs": 1}))
     reach(run, "finished")
-    assert not run.resumable and not jobs.resume(run).done
-    assert jobs.adjust(run, epochs=2).done
-    assert jobs.resume(run).done
+    assert not run.resumable and not actions.resume(run).done
+    assert actions.adjust(run, epochs=2).done
+    assert actions.resume(run).done
     wait_for(lambda: len(run.history.epochs) == 2, 60, f"did not go on: {run.log_tail()}")
     reach(run, "finished")
     assert not run.resumable
 
 
-def lr_test(test_id: str | None) -> lr_jobs.LrTest:
-    test = lr_jobs.lr_trials(str(test_id))
+def lr_test(test_id: str | None) -> lr_tests.LrTest:
+    test = lr_tests.lr_trials(str(test_id))
     assert test
     return test
 
 
 def test_a_learning_rate_is_looked_for_beside_the_server():
-    found = lr_jobs.find_lr(replace(LONG, init="kaiming", momentum=0.9))
+    found = lr_tests.find_lr(replace(LONG, init="kaiming", momentum=0.9))
     assert found.done, found.message
     wait_for(lambda: not lr_test(found.run_id).running, 60, "it does not end")
     test = lr_test(found.run_id)
@@ -279,53 +279,53 @@ def trying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_learning_rates_are_seen_as_they_are_tried(trying: Path):
-    found = lr_jobs.find_lr(LONG)
+    found = lr_tests.find_lr(LONG)
     wait_for(lambda: lr_test(found.run_id).trials, 10, "no trial")
     assert len(lr_test(found.run_id).trials) == 1  # half a line is none
     assert lr_test(found.run_id).suggestion is None
-    assert lr_jobs.running_lr_test() == found.run_id
-    assert "already" in lr_jobs.find_lr(LONG).message  # one at a time
+    assert lr_tests.running_lr_test() == found.run_id
+    assert "already" in lr_tests.find_lr(LONG).message  # one at a time
     trying.touch()
     wait_for(lambda: not lr_test(found.run_id).running, 10, "it does not end")
     assert lr_test(found.run_id).suggestion == 0.02
     assert [trial["lr"] for trial in lr_test(found.run_id).trials] == [0.01, 0.02]
 
-    again = lr_jobs.find_lr(LONG)
+    again = lr_tests.find_lr(LONG)
     assert again.done
-    assert lr_jobs.lr_trials(str(found.run_id)) is None  # swept
+    assert lr_tests.lr_trials(str(found.run_id)) is None  # swept
 
 
 def test_looking_for_a_learning_rate_gives_way_to_a_training(trying: Path):
-    found = lr_jobs.find_lr(LONG)
-    assert lr_jobs.running_lr_test()
+    found = lr_tests.find_lr(LONG)
+    assert lr_tests.running_lr_test()
     run = started()  # stands still, too
-    assert lr_jobs.running_lr_test() is None
-    assert lr_jobs.lr_trials(str(found.run_id)) is None
+    assert lr_tests.running_lr_test() is None
+    assert lr_tests.lr_trials(str(found.run_id)) is None
     assert run.active
-    assert "trains on cpu: pause or stop it first." in lr_jobs.find_lr(LONG).message
+    assert "trains on cpu: pause or stop it first." in lr_tests.find_lr(LONG).message
 
 
 def test_a_killed_look_for_a_learning_rate_says_so(trying: Path, runs_dir: Path):
-    found = lr_jobs.find_lr(LONG)
-    job = runs_dir / lr_jobs.LR_TESTS / str(found.run_id) / "job.json"
+    found = lr_tests.find_lr(LONG)
+    job = runs_dir / lr_tests.LR_TESTS / str(found.run_id) / "job.json"
     psutil.Process(json.loads(job.read_text())["pid"]).kill()
     wait_for(lambda: not lr_test(found.run_id).running, 10, "it does not end")
     assert "killed from outside" in lr_test(found.run_id).error
 
 
 def test_a_look_for_a_learning_rate_that_fails_says_why():
-    found = lr_jobs.find_lr(TrainConfig(device="cuda:77"))
+    found = lr_tests.find_lr(TrainConfig(device="cuda:77"))
     wait_for(lambda: not lr_test(found.run_id).running, 60, "it does not end")
     assert lr_test(found.run_id).error.startswith("There is no device 'cuda:77' here")
 
 
 def test_delete_spares_what_trains(runs_dir: Path):
     run = started()
-    outcome = jobs.delete(run)
+    outcome = actions.delete(run)
     assert not outcome.done
     assert "stop it" in outcome.message
     finished = canned(runs_dir / "b", {"event": "end", "reason": "finished"})
-    assert jobs.delete(finished).done
+    assert actions.delete(finished).done
     assert [r.id for r in list_runs()] == [run.id]
     assert not list(runs_dir.glob(".trash*"))
 
@@ -342,17 +342,17 @@ def test_damaged_files_do_no_harm(runs_dir: Path):
 
 def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(jobs.config, "RUNS_DIR", tmp_path / "file" / "runs")
-    outcome = jobs.start(LONG)
+    monkeypatch.setattr(actions.config, "RUNS_DIR", tmp_path / "file" / "runs")
+    outcome = actions.start(LONG)
     assert not outcome.done
     assert "could not be started" in outcome.message
 
 
 def test_probe_answers_or_says_why():
-    found = local_jobs.probe(TrainConfig(width=0.0625, batch_size=2, device="cpu"))
+    found = processes.probe(TrainConfig(width=0.0625, batch_size=2, device="cpu"))
     assert [speed["device"] for speed in found["speeds"]] == ["cpu"]
     assert found["devices"]
-    wrong = local_jobs.probe(TrainConfig(device="cuda:77"))
+    wrong = processes.probe(TrainConfig(device="cuda:77"))
     assert wrong["error"].startswith("There is no device 'cuda:77' here")
 
 
@@ -366,7 +366,7 @@ def test_a_run_from_elsewhere_is_shown_as_far_as_it_can_be(runs_dir: Path):
     (run.directory / "request").write_bytes(b"\xff")
     (found,) = list_runs()
     assert found.state == "interrupted" and not found.stopped_early and found.started
-    assert found.name.startswith("a =bc") and len(found.name) == jobs.MAX_NAME
+    assert found.name.startswith("a =bc") and len(found.name) == actions.MAX_NAME
     assert found.note == "" and found.requested == ""
     assert json.dumps(found.to_json())
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import jobs
 from alexnet_demo.data import fashion_mnist
+from alexnet_demo.jobs import actions
 from alexnet_demo.runs.history import NUMBERS
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import article, paths
@@ -26,15 +26,15 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Empty folders for runs and weights, and a start of training that is only noted down."""
     asked: list[TrainConfig] = []
 
-    def start(settings: TrainConfig, **_: object) -> jobs.Outcome:
+    def start(settings: TrainConfig, **_: object) -> actions.Outcome:
         asked.append(settings)
-        return jobs.Outcome(False, "The device is taken.")
+        return actions.Outcome(False, "The device is taken.")
 
     found = SimpleNamespace(runs=tmp_path / "runs", weights=tmp_path / "weights", asked=asked)
     found.weights.mkdir()
     monkeypatch.setattr(paths, "RUNS_DIR", found.runs)
     monkeypatch.setattr(paths, "WEIGHTS_DIR", found.weights)
-    monkeypatch.setattr(jobs, "start", start)
+    monkeypatch.setattr(actions, "start", start)
     return found
 
 

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import jobs
 from alexnet_demo.broker import BUSY, Broker
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, Prepared
 from alexnet_demo.images.strokes import parse, render
+from alexnet_demo.jobs import actions
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.predict import Classifier, Prediction
@@ -364,7 +364,7 @@ def test_without_a_model_one_click_starts_a_training(
         started.append(settings.recipe)
         return Outcome(False, "Another training is running.")
 
-    monkeypatch.setattr(jobs, "start", start)
+    monkeypatch.setattr(actions, "start", start)
     app = AppTest.from_file(PAGE, default_timeout=60).run()
     assert not app.exception and "No model yet" in app.subheader[0].value
     app.button[0].click().run()

@@ -15,11 +15,12 @@ import streamlit as st
 from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import jobs, local_jobs, lr_jobs, queue, report
+from alexnet_demo import report
 from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.lr_jobs import LrTest
+from alexnet_demo.jobs import actions, lr_tests, processes, queue
+from alexnet_demo.jobs.lr_tests import LrTest
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.history import NUMBERS, History
 from alexnet_demo.runs.process_info import register
@@ -201,7 +202,7 @@ def test_the_widths_of_a_growing_training_are_measured_apart(monkeypatch):
         asked.append(settings.grow)
         return {"devices": [], "speeds": []}
 
-    monkeypatch.setattr(local_jobs, "probe", probe)
+    monkeypatch.setattr(processes, "probe", probe)
     found = probes.Probes()
     for grow in ("", "0.5:0.5", "0.5:0.1", "0.25:0.5"):
         settings = TrainConfig(grow=grow)
@@ -216,7 +217,7 @@ def test_start_hands_over_exactly_the_form(runs_dir, measured, monkeypatch):
         given.append(settings)
         return Outcome(False, "The device is busy.")
 
-    monkeypatch.setattr(jobs, "start", refuse)
+    monkeypatch.setattr(actions, "start", refuse)
     at = page(recipe="quick")
     at.number_input(key="form epochs").set_value(2)
     at.number_input(key="form seed").set_value(5)
@@ -232,7 +233,7 @@ def test_a_failed_measurement_is_shown_and_tried_again_later(monkeypatch):
         asked.append(settings)
         return {"error": "No such device."}
 
-    monkeypatch.setattr(local_jobs, "probe", failing)
+    monkeypatch.setattr(processes, "probe", failing)
     found, settings = probes.Probes(), TrainConfig()
     for _ in range(20):
         answer = wait_for(lambda: found.ask(settings), 5, "no answer")
@@ -368,7 +369,7 @@ def test_a_paused_run_stands_above_the_form(runs_dir, measured, monkeypatch):
         resumed.append(run.id)
         return Outcome(True, "Training goes on.")
 
-    monkeypatch.setattr(jobs, "resume", resume)
+    monkeypatch.setattr(actions, "resume", resume)
     at = page()
     keys = [button.key for button in at.main.button]
     assert keys.index("resume waiting") < keys.index("start")
@@ -387,7 +388,7 @@ def test_a_finished_run_leads_to_predict(runs_dir, measured):
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The commands that would be started."""
     commands: list[list[str]] = []
-    monkeypatch.setattr(local_jobs, "launch", lambda arguments, *_: commands.append(arguments))
+    monkeypatch.setattr(processes, "launch", lambda arguments, *_: commands.append(arguments))
     return commands
 
 
@@ -454,7 +455,7 @@ def test_deleting_leaves_no_other_run_ticked(runs_dir, measured):
     at.run()
     assert at.button(key="delete run")
     # AppTest runs no dialog: what its button does, done here.
-    outcome = jobs.delete(new)
+    outcome = actions.delete(new)
     at.session_state["toast"] = outcome.message
     at.run()
     assert not at.exception
@@ -466,7 +467,7 @@ def test_deleting_leaves_no_other_run_ticked(runs_dir, measured):
 def test_a_recipe_tells_what_a_recorded_run_reached(runs_dir, measured, recorded_dir):
     assert "Recorded" not in words(page(recipe="quick"))
     run = canned_run(recorded_dir, "quick-here", [0.5, 0.81, 0.8], "finished")
-    jobs.label(run, "Quick look, recorded", "")
+    actions.label(run, "Quick look, recorded", "")
     lines = [json.loads(line) for line in run.events.read_text().splitlines()]
     for number, line in enumerate(lines):
         line["time"] = 60 * number
@@ -484,7 +485,7 @@ def test_a_recipe_tells_what_a_recorded_run_reached(runs_dir, measured, recorded
 def test_recorded_runs_can_be_laid_over_the_curves(runs_dir, measured, recorded_dir):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "paused")
     assert "live compare" not in [choice.key for choice in page(run=run.id).multiselect]
-    jobs.label(canned_run(recorded_dir, "quick-here", [0.5, 0.81], "finished"), "Recorded", "")
+    actions.label(canned_run(recorded_dir, "quick-here", [0.5, 0.81], "finished"), "Recorded", "")
     at = page(run=run.id)
     assert at.multiselect(key="live compare").options == ["Recorded"]
     assert at.multiselect(key="live compare").value == []
@@ -495,8 +496,8 @@ def test_recorded_runs_can_be_laid_over_the_curves(runs_dir, measured, recorded_
 
 def test_recorded_runs_stay(runs_dir, recorded_dir):
     run = canned_run(recorded_dir, "quick-here", [0.5], "finished")
-    assert not jobs.delete(run).done and not jobs.resume(run).done
-    assert not jobs.adjust(run, epochs=9).done
+    assert not actions.delete(run).done and not actions.resume(run).done
+    assert not actions.adjust(run, epochs=9).done
     assert run.events.exists()
 
 
@@ -534,7 +535,7 @@ def test_a_run_that_stopped_early_says_so(runs_dir, measured):
     assert early in words(at)
     assert at.dataframe[0].value["State"].tolist() == ["finished early"]
     assert not Run(run.directory).resumable  # it would stop again at once
-    assert jobs.adjust(Run(run.directory), patience=4).done
+    assert actions.adjust(Run(run.directory), patience=4).done
     assert Run(run.directory).resumable
 
 
@@ -581,20 +582,22 @@ def test_a_found_learning_rate_goes_into_the_form(runs_dir, measured, monkeypatc
         asked.append(settings)
         return Outcome(True, "Trying.", "aa")
 
-    monkeypatch.setattr(lr_jobs, "find_lr", find)
-    monkeypatch.setattr(lr_jobs, "lr_trials", lambda _: LrTest(trials, 0.03, False, ""))
+    monkeypatch.setattr(lr_tests, "find_lr", find)
+    monkeypatch.setattr(lr_tests, "lr_trials", lambda _: LrTest(trials, 0.03, False, ""))
     at = page(recipe="quick")
     at.button(key="find lr").click().run()
     assert asked == [TrainConfig.from_recipe("quick")]
     assert at.button(key="use lr").label == "Use 0.03"
     at.button(key="use lr").click().run()
     assert at.number_input(key="form lr").value == 0.03
-    monkeypatch.setattr(lr_jobs, "lr_trials", lambda _: LrTest([], None, False, "It exploded."))
+    monkeypatch.setattr(lr_tests, "lr_trials", lambda _: LrTest([], None, False, "It exploded."))
     assert at.run().error[0].value == "It exploded."
 
 
 def test_a_refused_look_for_a_learning_rate_says_why(runs_dir, measured, monkeypatch):
-    monkeypatch.setattr(lr_jobs, "find_lr", lambda *_, **__: Outcome(False, "The device is taken."))
+    monkeypatch.setattr(
+        lr_tests, "find_lr", lambda *_, **__: Outcome(False, "The device is taken.")
+    )
     at = page()
     at.button(key="find lr").click().run()
     assert at.error[0].value == "The device is taken."
@@ -746,7 +749,7 @@ def test_the_time_left_counts_on_slower_steps_once_the_network_is_widened(runs_d
 
 def test_a_name_and_note_of_markup_are_shown_as_they_are(runs_dir, measured):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5, 0.81], "finished")
-    jobs.label(run, "=<b>[x](javascript:1)", "=1+1")
+    actions.label(run, "=<b>[x](javascript:1)", "=1+1")
     at = page(run=run.id)
     assert r"=\<b\>\[x\]\(javascript\:1\)" in [e.value for e in at.subheader]
     row = at.dataframe[0].value.iloc[0]

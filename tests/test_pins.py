@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alexnet_demo import pinning
+from alexnet_demo.jobs import pinning
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.pins import MAX_PINS, Pin, PinError
 from alexnet_demo.runs.run import Run

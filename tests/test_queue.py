@@ -20,8 +20,9 @@ import pytest
 import stand_in
 from conftest import begun, reach, wait_for
 
-from alexnet_demo import attendant, jobs, queue
 from alexnet_demo.common.files import read_json
+from alexnet_demo.jobs import actions, queue, scheduler
+from alexnet_demo.runs import devices as devices_
 from alexnet_demo.runs.devices import device_lock, locked
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, get_run, list_runs, prepare
@@ -39,7 +40,7 @@ SHORT = replace(LONG, epochs=1, train_samples=16)
 def _nobody_left_behind(runs_dir: Path, tmp_path: Path, monkeypatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "executable", stand_in.interpreter(tmp_path))
     yield
-    for folder in (runs_dir / attendant.ATTENDANT, *(run.directory for run in list_runs())):
+    for folder in (runs_dir / scheduler.ATTENDANT, *(run.directory for run in list_runs())):
         kill(folder)
 
 
@@ -68,33 +69,33 @@ def test_runs_wait_and_are_trained_in_turn():
     assert [queue.place(run) for run in (first, second, third)] == [None, 1, 2]
     assert not second.active and not second.resumable
     reach(first, "running")
-    assert jobs.request(first, "pause").done  # a paused run gives the device back
+    assert actions.request(first, "pause").done  # a paused run gives the device back
     reach(third, "finished")
     assert second.state == "finished"
     assert second.history.end and third.history.start
     assert second.history.end["time"] <= third.history.start["time"]  # never two at once
-    job = jobs.config.RUNS_DIR / attendant.ATTENDANT / "job.json"
+    job = actions.config.RUNS_DIR / scheduler.ATTENDANT / "job.json"
     wait_for(lambda: not job.exists(), 10, "nothing waits, and still it attends")
 
 
 def test_a_resumed_run_waits_too_and_goes_back_when_cancelled():
     first = started()
     reach(first, "running")
-    jobs.request(first, "pause")
+    actions.request(first, "pause")
     reach(first, "paused")
     second = started()
-    assert jobs.resume(first).message == "In the queue, place 1."
+    assert actions.resume(first).message == "In the queue, place 1."
     assert first.state == "queued"
-    assert not jobs.resume(first).done  # twice in the queue it cannot be
-    assert jobs.cancel(first).done
+    assert not actions.resume(first).done  # twice in the queue it cannot be
+    assert actions.cancel(first).done
     assert first.state == "paused" and first.resumable
-    assert not jobs.cancel(second).done
+    assert not actions.cancel(second).done
 
 
 def test_cancelling_a_run_that_never_began_leaves_nothing(runs_dir: Path):
     started()
     second = started()
-    assert jobs.cancel(second).done
+    assert actions.cancel(second).done
     assert not second.directory.exists()
     assert len(list_runs()) == 1
     assert not list(runs_dir.glob(".trash*"))
@@ -105,12 +106,12 @@ def test_the_queue_survives_the_kill_of_all_processes():
     first = started()
     second = started(SHORT)
     reach(first, "running")
-    kill(paths.RUNS_DIR / attendant.ATTENDANT)
+    kill(paths.RUNS_DIR / scheduler.ATTENDANT)
     kill(first.directory)
     reach(first, "interrupted")
     assert second.state == "queued"
     with ThreadPoolExecutor(4) as pool:  # several visitors at once
-        for _ in pool.map(lambda _: attendant.keep_queue_moving(), range(4)):
+        for _ in pool.map(lambda _: scheduler.keep_queue_moving(), range(4)):
             pass
     reach(second, "finished")
     assert len([run for run in list_runs() if run.state == "finished"]) == 1
@@ -136,7 +137,7 @@ def test_the_queue_needs_no_server(runs_dir: Path):
 def test_an_attendant_killed_in_mid_start_neither_loses_nor_doubles_a_run(runs_dir: Path):
     """Killed after the launch, before the ticket is gone: the trainer takes it with it."""
     run = waits(runs_dir, "20260101-000000-quick-aa")
-    attendant.launch(run)
+    scheduler.launch(run)
     reach(run, "running")
     assert not run.ticket.exists()
     assert queue.waiting() == []
@@ -163,7 +164,7 @@ def test_first_come_first_served_whatever_the_clock_says(runs_dir: Path):
     ],
 )
 def test_which_names_may_mean_the_same_device(one: str, other: str, same: bool):
-    assert queue.clash(one, other) == queue.clash(other, one) == same
+    assert devices_.clash(one, other) == devices_.clash(other, one) == same
 
 
 def test_a_free_device_is_not_kept_waiting_by_another(runs_dir: Path):
@@ -204,7 +205,7 @@ def test_a_damaged_ticket_and_a_damaged_config_hold_nobody_up(runs_dir: Path):
     behind = waits(runs_dir, "20260102-000000-quick-bb")
     assert queue.expected_seconds(damaged) is None
     assert [run.id for run in queue.waiting()] == [damaged.id, behind.id]
-    attendant.keep_queue_moving()
+    scheduler.keep_queue_moving()
     reach(behind, "running")
     assert damaged.state == "failed"
     assert "cannot be read" in damaged.log_tail()
@@ -212,13 +213,13 @@ def test_a_damaged_ticket_and_a_damaged_config_hold_nobody_up(runs_dir: Path):
 
 def test_a_run_deleted_while_it_waits_is_out_of_the_queue(runs_dir: Path):
     run = waits(runs_dir, "20260101-000000-quick-aa")
-    assert jobs.delete(run).done
+    assert actions.delete(run).done
     assert queue.waiting() == []
 
 
 def test_eight_browsers_pressing_start_at_once_train_one_and_queue_seven():
     with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(jobs.start, [LONG] * 8))
+        outcomes = list(pool.map(actions.start, [LONG] * 8))
     assert all(outcome.done for outcome in outcomes)
     assert len(active_runs()) == 1
     assert [queue.place(run) for run in queue.waiting()] == list(range(1, 8))
@@ -232,7 +233,7 @@ def test_a_terminal_waits_for_its_turn_and_watches(runs_dir: Path):
     terminal = subprocess.Popen(command, cwd=paths.ROOT, text=True, stdout=pipe, stderr=pipe)
     wait_for(queue.waiting, 30, "it does not queue")
     assert not active_runs()[1:]
-    jobs.request(first, "stop")
+    actions.request(first, "stop")
     out, told = terminal.communicate(timeout=60)
     assert terminal.returncode == 0, told
     assert [json.loads(line)["event"] for line in out.splitlines()][-1] == "end"

@@ -20,8 +20,8 @@ import psutil
 import pytest
 from conftest import begun, wait_for
 
-from alexnet_demo import jobs, queue
 from alexnet_demo.common.files import read_json, write_json
+from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs import ray_client
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.process_info import register
@@ -119,13 +119,13 @@ def test_a_run_waits_starts_and_ends_on_the_cluster(dashboard: Dashboard, monkey
     events = EventWriter(run.events)
     events.write("start", step=0)
     assert run.state == "running"
-    assert jobs.request(run, "pause").done and run.state == "pausing"
+    assert actions.request(run, "pause").done and run.state == "pausing"
     events.write("end", reason="paused", step=1)
     events.close()
     assert run.state == "paused"
     run.last.write_bytes(b"state")
     dashboard.jobs[job["submission_id"]] = "SUCCEEDED"
-    assert jobs.resume(run).done and run.state == "queued"
+    assert actions.resume(run).done and run.state == "queued"
     assert len(dashboard.submitted) == 2
 
 
@@ -137,7 +137,7 @@ def test_it_waits_for_no_local_training_and_none_for_it(dashboard: Dashboard, mo
 
 def test_cancelled_while_it_waits_it_is_gone_or_as_it_was(dashboard: Dashboard):
     run = started()
-    assert jobs.cancel(run).done
+    assert actions.cancel(run).done
     assert "STOPPED" in dashboard.jobs.values() and list_runs() == []
     run = started()
     (run.directory / "job.json").unlink()
@@ -145,9 +145,9 @@ def test_cancelled_while_it_waits_it_is_gone_or_as_it_was(dashboard: Dashboard):
     events.write("end", reason="paused", step=1)
     events.close()
     run.last.write_bytes(b"state")
-    jobs.resume(run)
+    actions.resume(run)
     assert run.state == "queued"
-    assert jobs.cancel(run).done and run.state == "paused"
+    assert actions.cancel(run).done and run.state == "paused"
 
 
 def test_a_job_that_ray_lost_leaves_a_run_that_can_go_on(dashboard: Dashboard):
@@ -204,9 +204,9 @@ def test_what_is_no_dashboard_is_a_silent_cluster(
         monkeypatch.setenv("ALEXNET_DEMO_RAY", address)
         write_json(run.directory / "job.json", {**job_of(run), "address": address})
         assert run.state == "queued"
-        outcome = jobs.start(LONG)
+        outcome = actions.start(LONG)
         assert not outcome.done and "does not take it" in outcome.message
-        assert not jobs.cancel(run).done
+        assert not actions.cancel(run).done
 
 
 def test_no_address_that_a_run_names_is_asked_but_the_own_cluster(
@@ -225,14 +225,14 @@ def test_no_address_that_a_run_names_is_asked_but_the_own_cluster(
 
 def test_a_cluster_that_cannot_be_reached_is_said_and_leaves_nothing(runs_dir, monkeypatch):
     monkeypatch.setenv("ALEXNET_DEMO_RAY", "http://127.0.0.1:9")
-    outcome = jobs.start(LONG)
+    outcome = actions.start(LONG)
     assert not outcome.done
     assert "the Ray cluster at http://127.0.0.1:9 does not take it" in outcome.message
     assert list_runs() == []
 
 
 def test_a_gpu_by_number_is_refused_on_a_cluster(dashboard: Dashboard):
-    outcome = jobs.start(replace(LONG, device="cuda:1"))
+    outcome = actions.start(replace(LONG, device="cuda:1"))
     assert not outcome.done and "choose the device auto, cuda or cpu" in outcome.message
     assert not dashboard.submitted and list_runs() == []
 
@@ -305,20 +305,20 @@ def test_ray_queues_trains_pauses_resumes_and_stops(ray_address: str):
     reach(second, "starting")  # on the other node, though it is the same machine: it waits
     third = started()
     assert third.state == "queued"
-    assert jobs.cancel(third).done and get_run(third.id) is None
+    assert actions.cancel(third).done and get_run(third.id) is None
     wait_for(lambda: first.history.epochs, 120, "no epoch")
-    assert jobs.request(first, "pause").done
+    assert actions.request(first, "pause").done
     reach(first, "paused")
     reach(second, "running")
-    assert jobs.request(second, "stop").done
+    assert actions.request(second, "stop").done
     reach(second, "stopped")
     step = first.history.last["step"] if first.history.last else 0
-    assert jobs.resume(first).done
+    assert actions.resume(first).done
     reach(first, "running")
     wait_for(lambda: first.history.batches[-1]["step"] > step, 120, "it does not go on")
     steps = [batch["step"] for batch in first.history.batches]
     assert steps == sorted(set(steps))
-    assert jobs.request(first, "stop").done
+    assert actions.request(first, "stop").done
     reach(first, "stopped")
 
 
@@ -329,9 +329,9 @@ def test_a_killed_trainer_on_ray_is_seen_and_can_go_on(ray_address: str):
     wait_for(run.last.is_file, 120, "no checkpoint")
     os.kill(job_of(run)["pid"], signal.SIGKILL)
     reach(run, "interrupted")
-    assert jobs.resume(run).done
+    assert actions.resume(run).done
     reach(run, "running")
-    jobs.request(run, "stop")
+    actions.request(run, "stop")
     reach(run, "stopped")
 
 
@@ -354,5 +354,5 @@ def test_when_a_node_dies_the_run_goes_on_from_its_checkpoint_on_another(
     assert left in raylets_of(job_of(run)["pid"])
     begun = run.history.start
     assert begun and begun["step"] > 0  # from the checkpoint, not from the beginning
-    jobs.request(run, "stop")
+    actions.request(run, "stop")
     reach(run, "stopped")

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from test_page_train import canned_run
 
-from alexnet_demo import findings, jobs, report, results
+from alexnet_demo import findings, report, results
 from alexnet_demo.common.files import sha256
 from alexnet_demo.common.wording import percent
 from alexnet_demo.data.fashion_mnist import test_pictures as pictures_of_the_test_set
+from alexnet_demo.jobs import actions
 from alexnet_demo.results import Results
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.events import EventWriter
@@ -179,7 +180,7 @@ def test_only_settings_that_differ_are_listed_and_the_command_repeats_them(run: 
 
 @pytest.mark.parametrize("found", [None, answers()], ids=["no answers", "answers"])
 def test_what_users_wrote_is_text_only(run: Run, found: Results | None):
-    assert jobs.label(run, HOSTILE, HOSTILE).done
+    assert actions.label(run, HOSTILE, HOSTILE).done
     watch(run, shirt(HOSTILE[:40]))
     run = Run(run.directory)
     html = report.page(run, found)
@@ -275,7 +276,7 @@ def test_a_report_without_the_test_set_has_no_pictures(run: Run, monkeypatch: py
 
 def test_notes_keep_their_lines_and_validation_is_called_so(runs_dir: Path):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
-    jobs.label(run, "", "first\nsecond")
+    actions.label(run, "", "first\nsecond")
     settings = replace(run.config, validation=500)
     prepare(run.directory, settings)
     html = report.page(Run(run.directory), None)
@@ -286,7 +287,7 @@ def test_notes_keep_their_lines_and_validation_is_called_so(runs_dir: Path):
 @pytest.mark.browser
 def test_it_opens_offline_without_a_complaint(run: Run, tmp_path: Path, page: Any):
     watch(run, shirt(HOSTILE[:40]))
-    jobs.label(run, HOSTILE, HOSTILE)
+    actions.label(run, HOSTILE, HOSTILE)
     file = tmp_path / "report.html"
     file.write_text(report.page(Run(run.directory), answers()), encoding="utf-8")
     said: list[str] = []

@@ -9,6 +9,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from alexnet_demo.runs.locks import held
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import active_runs
 from alexnet_demo.settings import paths
 
 
@@ -40,3 +42,27 @@ def locked(device: str) -> bool:
         folder = Path(locks[0].lock_file).parent
         locks = [FileLock(path) for path in folder.glob(f"{platform.node()}-*.lock")]
     return any(map(held, locks))
+
+
+def clash(one: str, other: str) -> bool:
+    """Whether two names may mean the same device.
+
+    Which one ``auto`` means is known only to the trainer, whose `device_lock` has the last word;
+    until then it counts as any.
+    """
+    if "auto" in (one, other):
+        return True
+    unnumbered = "cuda" in (one, other) and one.startswith("cuda") and other.startswith("cuda")
+    return one == other or unnumbered
+
+
+def device_of(run: Run) -> str:
+    """The device that a run trains on, or else the one that it asks for."""
+    return str((run.history.start or {}).get("device", run.config.device))
+
+
+def taken(device: str, by_other_than: str = "") -> str:
+    """The refusal of a device that another run trains on, but not the one of that id."""
+    others = (run for run in active_runs() if run.id != by_other_than)
+    holder = next((f"“{run.name}”" for run in others), "another run")
+    return f"{device} is training {holder}: pause or stop it first, or choose another device."

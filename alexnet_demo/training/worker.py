@@ -17,9 +17,8 @@ import torch
 from alexnet_demo.common.errors import CheckpointError, ConfigError, DataError, TrainError
 from alexnet_demo.common.signals import heard
 from alexnet_demo.network import device as devices
-from alexnet_demo.queue import taken
 from alexnet_demo.runs import ray_client
-from alexnet_demo.runs.devices import device_lock
+from alexnet_demo.runs.devices import device_lock, taken
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import trainer_lock
 from alexnet_demo.runs.process_info import register, registered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo import attendant, queue
+from alexnet_demo.jobs import queue, scheduler
 from alexnet_demo.runs.store import active_runs
 
 WATCH_SECONDS = 3.0
@@ -24,6 +24,6 @@ def watch(known: Seen) -> None:
 
 
 def _compare(known: Seen) -> None:
-    attendant.keep_queue_moving()
+    scheduler.keep_queue_moving()
     if seen() != known:
         st.rerun()

@@ -11,8 +11,9 @@ from typing import Literal
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from alexnet_demo import charts, jobs
+from alexnet_demo import charts
 from alexnet_demo.charts import Axis, width_name
+from alexnet_demo.jobs import actions
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import LIVE, Run, State
@@ -147,7 +148,7 @@ def _change(run: Run) -> None:
         saved = st.form_submit_button("Save", icon=":material/save:", key=f"save change {run.id}")
     if not saved:
         return
-    outcome = jobs.adjust(run, **values, permit=access.permit())
+    outcome = actions.adjust(run, **values, permit=access.permit())
     if outcome.done:
         shell.toast_next(outcome.message)
         st.rerun()
@@ -178,10 +179,10 @@ def _act(label: str, run: Run) -> None:
     """Carry out a click; the run's state, read right after, shows that it was heard."""
     permit = access.permit()
     if label == "Resume":
-        outcome = jobs.resume(run, permit=permit)
+        outcome = actions.resume(run, permit=permit)
     else:
         what: Literal["pause", "stop"] = "pause" if label == "Pause" else "stop"
-        outcome = jobs.request(run, what, permit=permit)
+        outcome = actions.request(run, what, permit=permit)
     if not outcome.done:
         st.session_state["control message"] = outcome.message
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo import charts, lr_jobs
-from alexnet_demo.lr_jobs import LrTest
+from alexnet_demo import charts
+from alexnet_demo.jobs import lr_tests
+from alexnet_demo.jobs.lr_tests import LrTest
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui import access, draft
 from alexnet_demo.ui.live_plot import live_plot
@@ -18,8 +19,8 @@ POLL_SECONDS = 1.0
 
 def lr_finder(settings: TrainConfig | None) -> None:
     """Start a test with the form's settings, watch its curve, take over what it suggests."""
-    test_id = lr_jobs.running_lr_test() or st.session_state.get(TEST, "")
-    test = lr_jobs.lr_trials(test_id) if test_id else None
+    test_id = lr_tests.running_lr_test() or st.session_state.get(TEST, "")
+    test = lr_tests.lr_trials(test_id) if test_id else None
     with st.expander("Find a learning rate", icon=":material/search:", expanded=test is not None):
         st.caption(
             "A fresh network takes a hundred steps, each at a higher rate than the one before. "
@@ -32,7 +33,7 @@ def lr_finder(settings: TrainConfig | None) -> None:
                 "Cancel",
                 icon=":material/close:",
                 key="stop lr",
-                on_click=lr_jobs.stop_lr_test,
+                on_click=lr_tests.stop_lr_test,
                 args=(test_id,),
                 kwargs={"permit": access.permit()},
             )
@@ -51,7 +52,7 @@ def lr_finder(settings: TrainConfig | None) -> None:
 def _start(settings: TrainConfig | None) -> None:
     if settings is None:
         return
-    outcome = lr_jobs.find_lr(settings, permit=access.permit())
+    outcome = lr_tests.find_lr(settings, permit=access.permit())
     if outcome.done:
         st.session_state[TEST] = outcome.run_id
         st.rerun()
@@ -59,7 +60,7 @@ def _start(settings: TrainConfig | None) -> None:
 
 
 def _watch(test_id: str, was_running: bool) -> None:
-    test = lr_jobs.lr_trials(test_id)
+    test = lr_tests.lr_trials(test_id)
     if test is None or (was_running and not test.running):
         st.rerun()  # polling stops
     if test.error:

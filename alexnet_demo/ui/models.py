@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from alexnet_demo import jobs
 from alexnet_demo.common.access import Permit
+from alexnet_demo.jobs import actions
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings import paths
@@ -163,7 +163,7 @@ def picker(now: bool = False) -> Classifier | None:
 
 def _on_its_way(run: Run) -> bool:
     """Whether weights of a run that trains are there; they are kept up to date meanwhile."""
-    there = jobs.ask_for_weights(run, permit=access.permit())
+    there = actions.ask_for_weights(run, permit=access.permit())
     stamp = run.now.stat().st_mtime_ns if there else 0
     st.fragment(_keep_fresh, run_every=WATCH_SECONDS)(run, stamp)
     return there
@@ -171,7 +171,7 @@ def _on_its_way(run: Run) -> bool:
 
 def _keep_fresh(run: Run, stamp: int) -> None:
     """Run the page anew with newer weights as soon as the trainer has written them."""
-    there = jobs.ask_for_weights(run, permit=access.permit())
+    there = actions.ask_for_weights(run, permit=access.permit())
     if not there:
         st.info("The trainer writes its weights at the end of its step…", icon=":material/sync:")
     if (run.now.stat().st_mtime_ns if there else 0) != stamp or run.state != "running":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from alexnet_demo import pinning
+from alexnet_demo.jobs import pinning
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.pins import Pin
 from alexnet_demo.ui import access

@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo import local_jobs
 from alexnet_demo.common.access import VISITOR, Permit
+from alexnet_demo.jobs import processes
 from alexnet_demo.runs.store import active_runs
 from alexnet_demo.settings.config import TrainConfig, stages
 from alexnet_demo.ui import access
@@ -56,7 +56,7 @@ class Probes:
 
 def _timed_probe(settings: TrainConfig, permit: Permit) -> dict[str, Any]:
     trains = bool(active_runs())
-    found = local_jobs.probe(settings, permit=permit)
+    found = processes.probe(settings, permit=permit)
     return {**found, "at": time.monotonic(), "beside": trains or bool(active_runs())}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo import jobs, queue
+from alexnet_demo.jobs import actions, queue
+from alexnet_demo.runs import devices
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, get_run
 from alexnet_demo.ui import access, shell
@@ -87,7 +88,7 @@ def _cancel(run_id: str) -> None:
     run = get_run(run_id)
     if run is None:
         return
-    shell.toast_next(jobs.cancel(run, permit=access.permit()).message)
+    shell.toast_next(actions.cancel(run, permit=access.permit()).message)
     if not run.directory.exists() and st.query_params.get("run") == run_id:
         del st.query_params["run"]
 
@@ -96,7 +97,7 @@ def waits_seconds(run: Run, trained: list[Run], waiting: list[Run]) -> float | N
     """How long a waiting run still has to wait; None where that of one before it is not known."""
     device, total = run.config.device, 0.0
     for other in trained:
-        if queue.clash(device, queue.device_of(other)):
+        if devices.clash(device, devices.device_of(other)):
             left = seconds_left(other, other.history)
             if left is None:
                 return None
@@ -104,7 +105,7 @@ def waits_seconds(run: Run, trained: list[Run], waiting: list[Run]) -> float | N
     for other in waiting:
         if other.id == run.id:
             break
-        if queue.clash(device, other.config.device):
+        if devices.clash(device, other.config.device):
             expected = queue.expected_seconds(other)
             if expected is None:
                 return None

@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from alexnet_demo import jobs
+from alexnet_demo.jobs import actions
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui import access
 from alexnet_demo.ui.navigation import TRAIN
@@ -18,7 +18,7 @@ def quick_training(emphasis: Literal["primary", "secondary"]) -> None:
     if not access.controls():
         return
     if st.button("Start a quick training", icon=":material/play_arrow:", type=emphasis):
-        outcome = jobs.start(TrainConfig.from_recipe("quick"), permit=access.permit())
+        outcome = actions.start(TrainConfig.from_recipe("quick"), permit=access.permit())
         if outcome.done:
             st.switch_page(TRAIN)
         st.warning(plain(outcome.message), icon=":material/error:")

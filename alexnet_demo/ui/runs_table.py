@@ -9,8 +9,9 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo import charts, jobs
+from alexnet_demo import charts
 from alexnet_demo.common.text import no_formula
+from alexnet_demo.jobs import actions
 from alexnet_demo.runs.history import whole
 from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run
 from alexnet_demo.ui import access, models, report, shell
@@ -133,7 +134,7 @@ def _label(run: Run) -> None:
         note = st.text_area("Note", run.note, max_chars=MAX_NOTE, height=80)
         if st.form_submit_button("Save name and note", icon=":material/save:"):
             given = "" if name == run.default_name else name
-            outcome = jobs.label(run, given, note, permit=access.permit())
+            outcome = actions.label(run, given, note, permit=access.permit())
             if outcome.done:
                 shell.toast_next(outcome.message)
                 st.rerun()
@@ -196,7 +197,7 @@ def _confirm_delete(run: Run) -> None:
     st.caption(run.id)
     with st.container(horizontal=True):
         if st.button("Delete for good", icon=":material/delete_forever:", key="confirm delete"):
-            outcome = jobs.delete(run, permit=access.permit())
+            outcome = actions.delete(run, permit=access.permit())
             if outcome.done:
                 if st.query_params.get("run") == run.id:
                     del st.query_params["run"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from alexnet_demo import attendant
 from alexnet_demo.common.text import without_folders
+from alexnet_demo.jobs import scheduler
 from alexnet_demo.runs.run import LIVE, Run
 from alexnet_demo.runs.store import current_run, get_run
 from alexnet_demo.ui import access, tour
@@ -118,7 +118,7 @@ def _menu() -> None:
 
 def _current_run() -> None:
     """The run that trains now, else the newest, kept up to date while it trains."""
-    attendant.keep_queue_moving()
+    scheduler.keep_queue_moving()
     run = current_run()
     if run is None:
         return

@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo import charts, jobs, queue
+from alexnet_demo import charts
+from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import get_run
 from alexnet_demo.settings.config import CHOICES, LIMITS, TrainConfig
@@ -204,7 +205,7 @@ def _start_clicked(settings: TrainConfig | None) -> bool:
 
 
 def _start(settings: TrainConfig) -> None:
-    outcome = jobs.start(settings, seconds(settings), permit=access.permit())
+    outcome = actions.start(settings, seconds(settings), permit=access.permit())
     if outcome.done and outcome.run_id:
         draft.leave_address()
         started = get_run(outcome.run_id)

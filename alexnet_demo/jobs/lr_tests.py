@@ -10,9 +10,9 @@ from typing import Any
 
 import psutil
 
-from alexnet_demo import local_jobs, queue
 from alexnet_demo.common.access import VISITOR, Outcome, Permit, refusal
 from alexnet_demo.common.files import parse_json, read_json
+from alexnet_demo.jobs import processes, queue
 from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.process_info import alive
 from alexnet_demo.runs.run import FAILURE
@@ -53,7 +53,7 @@ def find_lr(settings: TrainConfig, *, permit: Permit = VISITOR) -> Outcome:
             directory = folder / secrets.token_hex(4)
             directory.mkdir(parents=True)
             command = [*settings.command(), "--lr-find", "--json"]
-            local_jobs.launch(command, directory, "trials.jsonl")
+            processes.launch(command, directory, "trials.jsonl")
     except OSError as error:
         return Outcome(False, f"The test could not be started: {error}.")
     return Outcome(True, "Trying learning rates.", directory.name)

@@ -7,8 +7,8 @@ import os
 import time
 from contextlib import suppress
 
-from alexnet_demo import local_jobs, lr_jobs, queue
 from alexnet_demo.common.access import CONTROLLER
+from alexnet_demo.jobs import lr_tests, processes, queue
 from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.process_info import alive, register, registered
 from alexnet_demo.runs.run import Run
@@ -26,11 +26,11 @@ def launch(run: Run) -> None:
     Raises:
         OSError: when it could not be started.
     """
-    lr_jobs.stop_lr_test(permit=CONTROLLER)  # together they would both crawl
+    lr_tests.stop_lr_test(permit=CONTROLLER)  # together they would both crawl
     begun = run.events.exists() or run.states
     place = str(run.directory)
     fresh = [*run.config.command(), "--run-dir", place]
-    local_jobs.launch(["train", "--resume", place] if begun else fresh, run.directory)
+    processes.launch(["train", "--resume", place] if begun else fresh, run.directory)
 
 
 def attend_queue(poll: float = QUEUE_SECONDS) -> None:
@@ -79,4 +79,4 @@ def demand_attendant() -> None:
     folder = paths.RUNS_DIR / ATTENDANT
     if not alive(folder) and queue.waiting():
         folder.mkdir(parents=True, exist_ok=True)
-        local_jobs.launch(["queue"], folder)
+        processes.launch(["queue"], folder)

@@ -15,13 +15,13 @@ import time
 from contextlib import suppress
 from typing import Any, Literal
 
-from alexnet_demo import local_jobs, queue
-from alexnet_demo.attendant import demand_attendant, launch
 from alexnet_demo.common.access import CONTROLLER, VISITOR, Outcome, Permit, refusal
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_atomically, write_json
 from alexnet_demo.common.text import one_line, readable
-from alexnet_demo.lr_jobs import stop_lr_test
+from alexnet_demo.jobs import processes, queue
+from alexnet_demo.jobs.lr_tests import stop_lr_test
+from alexnet_demo.jobs.scheduler import demand_attendant, launch
 from alexnet_demo.runs import ray_client
 from alexnet_demo.runs.devices import locked
 from alexnet_demo.runs.locks import launch_lock, trained
@@ -109,7 +109,7 @@ def _hand_over(run: Run) -> Outcome:
     # Written first: the trainer, which may be quick, adds its process.
     register_job(run.directory, job)
     try:
-        ray_client.submit(job, str(run.directory), local_jobs.places())
+        ray_client.submit(job, str(run.directory), processes.places())
     except OSError as error:
         write_json(run.directory / "job.json", before)
         raise OSError(f"the Ray cluster at {job['address']} does not take it ({error})") from error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alexnet_demo import queue
 from alexnet_demo.common.access import VISITOR, Outcome, Permit, refusal
+from alexnet_demo.jobs import queue
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.pins import Pin

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.runs.devices import locked
+from alexnet_demo.runs.devices import clash, device_of, locked
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, list_runs
 
@@ -53,23 +53,6 @@ def expected_seconds(run: Run) -> float | None:
     """What a waiting run will take, as far as that was known when it came."""
     seconds = read_json(run.ticket).get("seconds")
     return float(seconds) if isinstance(seconds, int | float) else None
-
-
-def clash(one: str, other: str) -> bool:
-    """Whether two names may mean the same device.
-
-    Which one ``auto`` means is known only to the trainer, whose `device_lock` has the last word;
-    until then it counts as any.
-    """
-    if "auto" in (one, other):
-        return True
-    unnumbered = "cuda" in (one, other) and one.startswith("cuda") and other.startswith("cuda")
-    return one == other or unnumbered
-
-
-def device_of(run: Run) -> str:
-    """The device that a run trains on, or else the one that it asks for."""
-    return str((run.history.start or {}).get("device", run.config.device))
 
 
 def ahead(device: str, of: Run | None = None) -> Run | None:
@@ -116,10 +99,3 @@ def due() -> list[Run]:
             found.append(run)
         taken.append(wanted)
     return found
-
-
-def taken(device: str, by_other_than: str = "") -> str:
-    """The refusal of a device that another run trains on, but not the one of that id."""
-    others = (run for run in active_runs() if run.id != by_other_than)
-    holder = next((f"“{run.name}”" for run in others), "another run")
-    return f"{device} is training {holder}: pause or stop it first, or choose another device."

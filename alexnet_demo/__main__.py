@@ -21,6 +21,7 @@ from typing import Any
 
 from alexnet_demo import __version__, train_command
 from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.inference import image_files
 from alexnet_demo.options import (
     DEVICES,
     SETTINGS,
@@ -207,10 +208,9 @@ def run_probe(options: argparse.Namespace) -> int:
 
 
 def run_predict(options: argparse.Namespace) -> int:
-    from alexnet_demo import predict
 
     failed = False
-    for record in predict.classify_paths(
+    for record in image_files.classify_paths(
         options.paths, weights_of(options), options.device, options.kind, options.top
     ):
         failed |= "error" in record
@@ -225,7 +225,7 @@ def run_predict(options: argparse.Namespace) -> int:
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
-    from alexnet_demo import evaluate
+    from alexnet_demo.inference import evaluate
     from alexnet_demo.network import device
 
     if not 1 <= options.test_samples <= article.TEST_SAMPLES:

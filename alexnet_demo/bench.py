@@ -31,10 +31,10 @@ from torchvision.datasets import FashionMNIST
 
 from alexnet_demo import onnx_file
 from alexnet_demo.data.splits import epoch_order, load_split, unpack
+from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input
-from alexnet_demo.predict import Classifier
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths

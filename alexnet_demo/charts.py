@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import plotly.graph_objects as go
 from plotly.graph_objects import Figure
 
-from alexnet_demo.results import Bin
+from alexnet_demo.inference.predictions import Bin
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS, CLASSES

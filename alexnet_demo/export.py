@@ -17,14 +17,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alexnet_demo.certainty import KEPT, Certainty, Outputs, ScoreKind, calibration_error, fit
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.data.splits import Split, load_split, seed_of
 from alexnet_demo.data.synthetic import as_drawings, as_photos
+from alexnet_demo.inference.classifier import Classifier
+from alexnet_demo.inference.confidence import (
+    KEPT,
+    Certainty,
+    Outputs,
+    ScoreKind,
+    calibration_error,
+    fit,
+)
 from alexnet_demo.network import checkpoint, device
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.quantization import dequantize, quantize
-from alexnet_demo.predict import Classifier
 from alexnet_demo.settings.article import TRAIN_SAMPLES
 from alexnet_demo.settings.config import TrainConfig
 

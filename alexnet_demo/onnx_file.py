@@ -22,10 +22,10 @@ import torch
 
 from alexnet_demo.common.files import write_atomically
 from alexnet_demo.data.splits import load_split
+from alexnet_demo.inference.classifier import certainty_of
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input
-from alexnet_demo.predict import certainty_of
 from alexnet_demo.settings.article import CLASSES
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")

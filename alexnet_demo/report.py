@@ -18,13 +18,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from alexnet_demo import __version__, findings, results
+from alexnet_demo import __version__, findings
 from alexnet_demo.charts import FEW, REFERENCE_COLOR, TEST_COLOR, TRAIN_COLOR, thin, width_name
 from alexnet_demo.common.files import read_json, sha256, write_atomically
 from alexnet_demo.common.text import without_folders
 from alexnet_demo.common.wording import duration, percent, whole_percent
+from alexnet_demo.inference import predictions
+from alexnet_demo.inference.predictions import Results
 from alexnet_demo.plots import Line, Plot, span
-from alexnet_demo.results import Results
 from alexnet_demo.runs import pins, snapshots
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
@@ -66,17 +67,17 @@ def ask(run: Run, device: str = "auto") -> Results | None:
         return None
     if (found := kept(run)) is not None:
         return found
-    from alexnet_demo import survey
-    from alexnet_demo.predict import Classifier
+    from alexnet_demo.inference import full_pass
+    from alexnet_demo.inference.classifier import Classifier
 
     log.info("Asking the network about the test pictures")
-    return survey.of_test_set(Classifier.load_noted(run.best, device))[0]
+    return full_pass.of_test_set(Classifier.load_noted(run.best, device))[0]
 
 
 def kept(run: Run) -> Results | None:
     """What a run's best weights were found to say of the test set; None if it is not known."""
     digest = sha256(run.best)
-    return results.read(digest) if digest else None
+    return predictions.read(digest) if digest else None
 
 
 def page(run: Run, found: Results | None) -> str:

@@ -21,12 +21,12 @@ from alexnet_demo.settings import article, paths
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo.certainty import Certainty
 from alexnet_demo.common.files import read_json, write_atomically, write_json
-from alexnet_demo.evaluate import evaluate
+from alexnet_demo.inference.classifier import Classifier
+from alexnet_demo.inference.confidence import Certainty
+from alexnet_demo.inference.evaluate import evaluate
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import count_parameters
-from alexnet_demo.predict import Classifier
 from alexnet_demo.runs.events import EventReader
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import config

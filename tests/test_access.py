@@ -10,8 +10,8 @@ import pytest
 from alexnet_demo.common import access
 from alexnet_demo.common.access import CLOSED, CONTROLLER, VISITOR, AccessError, Gate, Permit
 from alexnet_demo.common.files import read_json
+from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.jobs import actions, lr_tests, pinning, processes
-from alexnet_demo.predict import Classifier
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import prepare

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet_demo import atlas
+from alexnet_demo.inference import embedding
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def features() -> torch.Tensor:
 
 
 def test_the_directions_are_the_principal_ones(features: torch.Tensor):
-    found = atlas.fit(features, 3)
+    found = embedding.fit(features, 3)
     centred = (features - features.mean(0)).double().numpy()
     _, spread, rows = np.linalg.svd(centred, full_matrices=False)
     np.testing.assert_allclose(found.variance, (spread**2 / (spread**2).sum())[:3], rtol=1e-3)
@@ -29,7 +29,7 @@ def test_the_directions_are_the_principal_ones(features: torch.Tensor):
 
 def test_the_same_features_give_the_same_atlas(features: torch.Tensor):
     state = torch.get_rng_state()
-    first, second = atlas.fit(features), atlas.fit(features)
+    first, second = embedding.fit(features), embedding.fit(features)
     assert torch.equal(torch.get_rng_state(), state)
     np.testing.assert_array_equal(first.points, second.points)
     greatest = np.abs(first.basis).argmax(0)
@@ -37,45 +37,45 @@ def test_the_same_features_give_the_same_atlas(features: torch.Tensor):
 
 
 def test_pictures_are_placed_as_those_it_was_made_of(features: torch.Tensor):
-    found = atlas.fit(features, 4)
+    found = embedding.fit(features, 4)
     np.testing.assert_allclose(found.place(features[7:9]), found.points[7:9], atol=1e-4)
 
 
 def test_the_nearest_come_first():
     points = np.random.default_rng(0).normal(size=(500, 6)).astype(np.float16)
     place = points[42].astype(np.float32) + 0.001
-    numbers, away = atlas.nearest(points, place, 7)
+    numbers, away = embedding.nearest(points, place, 7)
     every = np.linalg.norm(points.astype(np.float32) - place, axis=1)
     np.testing.assert_array_equal(numbers, every.argsort()[:7])
     assert numbers[0] == 42
     assert (np.diff(away) >= 0).all()
-    assert len(atlas.nearest(points[:3], place, 7)[0]) == 3
+    assert len(embedding.nearest(points[:3], place, 7)[0]) == 3
 
 
 def test_what_is_kept_is_read_again(features: torch.Tensor, runs_dir):
-    found = atlas.fit(features, 4)
-    assert atlas.read("a" * 64) is None
-    atlas.keep("a" * 64, found)
-    again = atlas.read("a" * 64)
+    found = embedding.fit(features, 4)
+    assert embedding.read("a" * 64) is None
+    embedding.keep("a" * 64, found)
+    again = embedding.read("a" * 64)
     assert again is not None
     for name in ("points", "mean", "basis", "variance"):
         np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
-    atlas.keep_training("a" * 64, found.points)
-    places = atlas.read_training("a" * 64)
+    embedding.keep_training("a" * 64, found.points)
+    places = embedding.read_training("a" * 64)
     assert places is not None
     np.testing.assert_allclose(places, found.points, rtol=1e-3, atol=1e-3)
-    assert atlas.read_map("a" * 64) is None
-    atlas.keep_map("a" * 64, found.points[:, :2])
-    drawn = atlas.read_map("a" * 64)
+    assert embedding.read_map("a" * 64) is None
+    embedding.keep_map("a" * 64, found.points[:, :2])
+    drawn = embedding.read_map("a" * 64)
     assert drawn is not None
     np.testing.assert_array_equal(drawn, found.points[:, :2])
 
 
 def test_damaged_files_count_as_none(runs_dir):
     for what in ("atlas", "training", "map"):
-        path = atlas.kept_at("b" * 64, what)
+        path = embedding.kept_at("b" * 64, what)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"no such format")
-    assert atlas.read("b" * 64) is None
-    assert atlas.read_training("b" * 64) is None
-    assert atlas.read_map("b" * 64) is None
+    assert embedding.read("b" * 64) is None
+    assert embedding.read_training("b" * 64) is None
+    assert embedding.read_map("b" * 64) is None

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from conftest import wait_for
 
-from alexnet_demo import broker
-from alexnet_demo.broker import BATCH, PIECE, Broker, BusyError
 from alexnet_demo.images.prepared import Choices, Prepared
-from alexnet_demo.predict import Classifier, Prediction
+from alexnet_demo.inference import batcher
+from alexnet_demo.inference.batcher import BATCH, PIECE, Broker, BusyError
+from alexnet_demo.inference.classifier import Classifier, Prediction
 
 
 def picture(number: int) -> Prepared:
@@ -170,7 +170,7 @@ def test_errors_reach_those_who_asked_and_nobody_else(slow: Slow) -> None:
 
 def test_nothing_stays_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """No thread, and no network that was asked: it may have been let go by those who loaded it."""
-    monkeypatch.setattr(broker, "LINGER", 0.05)
+    monkeypatch.setattr(batcher, "LINGER", 0.05)
     desk, network = Broker(), Slow()
     network.free.set()
     assert ask(desk, network, ["x"]) == ["x"]

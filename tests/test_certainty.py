@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet_demo.certainty import (
+from alexnet_demo.inference.confidence import (
     DIMENSIONS,
     KEPT,
     SCORES,

@@ -9,10 +9,18 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from alexnet_demo.certainty import Certainty
 from alexnet_demo.data import splits
-from alexnet_demo.evaluate import Answers, ask, evaluate, format_report, read_folder, score, trust
-from alexnet_demo.predict import Classifier
+from alexnet_demo.inference.classifier import Classifier
+from alexnet_demo.inference.confidence import Certainty
+from alexnet_demo.inference.evaluate import (
+    Answers,
+    ask,
+    evaluate,
+    format_report,
+    read_folder,
+    score,
+    trust,
+)
 from alexnet_demo.settings.article import CLASSES
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from alexnet_demo.certainty import SCORES, ScoreKind
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.export import export, fitting_set, kinds_of, settings_of
+from alexnet_demo.inference.classifier import Classifier
+from alexnet_demo.inference.confidence import SCORES, ScoreKind
 from alexnet_demo.network import checkpoint
-from alexnet_demo.predict import Classifier
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.config import TrainConfig
 

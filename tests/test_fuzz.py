@@ -30,10 +30,10 @@ from alexnet_demo.common.text import no_formula, one_line, readable
 from alexnet_demo.images import strokes as drawing
 from alexnet_demo.images.decode import open_picture
 from alexnet_demo.images.prepare import prepare
+from alexnet_demo.inference.predictions import Results
 from alexnet_demo.jobs import actions
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
-from alexnet_demo.results import Results
 from alexnet_demo.runs.events import EventReader
 from alexnet_demo.runs.history import NUMBERS, History
 from alexnet_demo.runs.run import Run
@@ -405,7 +405,7 @@ def test_names(tier: str, runs_dir: Path) -> None:
 
 @TIERS
 def test_file_names_in_the_table_of_predictions(tier: str) -> None:
-    from alexnet_demo.predict import Prediction, rank
+    from alexnet_demo.inference.classifier import Prediction, rank
 
     answer = Prediction(rank(np.full(10, 0.1)), "photo", 1.0)
 

@@ -18,7 +18,7 @@ from alexnet_demo.common.files import write_json
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.export import export
 from alexnet_demo.images.prepare import prepare
-from alexnet_demo.predict import Classifier
+from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import article
 from alexnet_demo.settings.config import TrainConfig

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo.predict import Classifier
+from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.ui import models
 from alexnet_demo.ui.models import Option
 

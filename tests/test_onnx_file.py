@@ -11,10 +11,10 @@ import torch
 from alexnet_demo import onnx_file
 from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.data.splits import load_split
+from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input
 from alexnet_demo.onnx_file import OnnxError
-from alexnet_demo.predict import Classifier
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.article import CLASSES
 

@@ -13,12 +13,12 @@ from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
 from alexnet_demo import onnx_file
-from alexnet_demo.certainty import Certainty
 from alexnet_demo.data.splits import load_split
+from alexnet_demo.inference.classifier import Classifier
+from alexnet_demo.inference.confidence import Certainty
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.activations import activations
 from alexnet_demo.network.alexnet import AlexNet
-from alexnet_demo.predict import Classifier
 from alexnet_demo.settings import article as article_
 from alexnet_demo.settings import paths
 from alexnet_demo.ui import architecture, cells, comparison, exports, layer_table, seen

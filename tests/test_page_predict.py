@@ -11,15 +11,15 @@ import pytest
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo.broker import BUSY, Broker
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, Prepared
 from alexnet_demo.images.strokes import parse, render
+from alexnet_demo.inference.batcher import BUSY, Broker
+from alexnet_demo.inference.classifier import Classifier, Prediction
 from alexnet_demo.jobs import actions
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
-from alexnet_demo.predict import Classifier, Prediction
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.history import NUMBERS
 from alexnet_demo.settings import config, paths

@@ -17,10 +17,10 @@ import torch
 from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import atlas, results, survey, tsne
 from alexnet_demo.data.splits import load_split
+from alexnet_demo.inference import embedding, full_pass, predictions, tsne
+from alexnet_demo.inference.predictions import Results
 from alexnet_demo.network import checkpoint
-from alexnet_demo.results import Results
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES
@@ -59,8 +59,8 @@ def digest(weights: Path) -> str:
 
 def keep(weights: Path, found: Results) -> Results:
     """As if these answers had been computed before, and the pictures placed by them."""
-    results.keep(digest(weights), found)
-    atlas.keep(digest(weights), atlas.fit(torch.from_numpy(found.probabilities)))
+    predictions.keep(digest(weights), found)
+    embedding.keep(digest(weights), embedding.fit(torch.from_numpy(found.probabilities)))
     return found
 
 
@@ -92,11 +92,11 @@ def test_the_whole_test_set_is_asked_once_and_kept(shipped: Path):
     while not app.metric and time.monotonic() < end:
         time.sleep(0.5)
         app.run()
-    kept = results.read(digest(shipped))
+    kept = predictions.read(digest(shipped))
     assert kept is not None
     assert app.metric[0].value == percent(kept.accuracy, 2)
     # As the network answers when it is asked directly.
-    from alexnet_demo.predict import Classifier
+    from alexnet_demo.inference.classifier import Classifier
 
     images = load_split(train=False).images[:50].numpy()
     direct = Classifier.load(shipped).probabilities(images)
@@ -159,12 +159,12 @@ def test_a_link_opens_a_picture_with_both_heat_maps(app: AppTest, found: Results
 
 
 def test_the_training_pictures_most_like_one_are_shown(app: AppTest, found: Results, shipped: Path):
-    places = atlas.read(digest(shipped))
+    places = embedding.read(digest(shipped))
     assert places is not None
     training = np.zeros((60_000, 10), np.float16)
     training[4711] = places.points[12]
     training[:4711] = 9
-    atlas.keep_training(digest(shipped), training)
+    embedding.keep_training(digest(shipped), training)
     app.query_params["show"], app.query_params["picture"] = "First pictures", "12"
     app.run()
     app.button[[b.label.startswith("Show the training") for b in app.button].index(True)].click()
@@ -196,7 +196,7 @@ def shown_map(app: AppTest) -> dict | None:
 
 def test_a_link_opens_the_map_by_tsne_that_was_kept(app: AppTest, found: Results, shipped: Path):
     points = np.random.default_rng(0).normal(size=(10_000, 2)).astype(np.float32)
-    atlas.keep_map(digest(shipped), points)
+    embedding.keep_map(digest(shipped), points)
     app.query_params["show"], app.query_params["map"] = "Map", "t-SNE"
     app.run()
     assert not app.exception
@@ -238,7 +238,7 @@ def test_the_map_by_tsne_is_laid_out_in_the_background_and_kept(
     assert shown_map(app) is None
     go_on.set()
     wait_for(lambda: shown_map(app.run()), 10, "no map")
-    kept = atlas.read_map(digest(shipped))
+    kept = embedding.read_map(digest(shipped))
     assert kept is not None and kept.shape == (10_000, 2)
 
 
@@ -300,7 +300,7 @@ def test_a_failed_survey_says_why_and_can_be_tried_again(
     def broken(train: bool) -> None:
         raise RuntimeError("The data set's files are damaged.")
 
-    monkeypatch.setattr(survey, "load_split", broken)
+    monkeypatch.setattr(full_pass, "load_split", broken)
     app = AppTest.from_file(PAGE, default_timeout=60).run()
     time.sleep(1)
     app.run()

@@ -12,7 +12,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.predict import Classifier
+from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.snapshots import Moment

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet_demo.certainty import SURE_FROM, Certainty
 from alexnet_demo.common import errors
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.data import splits
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, Kind, Prepared
+from alexnet_demo.inference.classifier import Classifier, Prediction
+from alexnet_demo.inference.confidence import SURE_FROM, Certainty
+from alexnet_demo.inference.image_files import classify_paths
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
-from alexnet_demo.predict import Classifier, Prediction, classify_paths
 from alexnet_demo.settings.article import CLASSES
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.evaluate import evaluate
+from alexnet_demo.inference.evaluate import evaluate
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from test_page_train import canned_run
 
-from alexnet_demo import findings, report, results
+from alexnet_demo import findings, report
 from alexnet_demo.common.files import sha256
 from alexnet_demo.common.wording import percent
 from alexnet_demo.data.fashion_mnist import test_pictures as pictures_of_the_test_set
+from alexnet_demo.inference import predictions
+from alexnet_demo.inference.predictions import Results
 from alexnet_demo.jobs import actions
-from alexnet_demo.results import Results
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.pins import Pin
@@ -117,7 +118,7 @@ def test_its_numbers_are_those_of_the_records(run: Run):
     assert f"{percent(found.accuracy, 2)} test accuracy" in told
     assert f"{int((~found.hits).sum())} mistakes" in told
     assert f"{percent(found.calibration_error(), 2)} calibration error" in told
-    shirts = results.by_class(found.confusion)[6]
+    shirts = predictions.by_class(found.confusion)[6]
     assert shirts.precision is not None and shirts.recall is not None and shirts.f1 is not None
     figures = " ".join(percent(s) for s in (shirts.precision, shirts.recall, shirts.f1))
     assert f"Shirt {figures} {shirts.samples}" in told
@@ -248,22 +249,22 @@ def test_recorded_runs_have_a_report(recorded: Run):
 def test_the_network_is_asked_once_and_its_answers_are_kept(
     run: Run, tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from alexnet_demo import survey
-    from alexnet_demo.predict import Classifier
+    from alexnet_demo.inference import full_pass
+    from alexnet_demo.inference.classifier import Classifier
 
-    head = survey.load_split(train=False).head(300)
-    monkeypatch.setattr(survey, "load_split", lambda train: head)
+    head = full_pass.load_split(train=False).head(300)
+    monkeypatch.setattr(full_pass, "load_split", lambda train: head)
     run.best.write_bytes(tiny_weights.read_bytes())
     out = tmp_path / "new folder" / "report.html"
     done = report.write(run, out, "cpu")
     assert done["bytes"] == out.stat().st_size
     assert done["run"] == run.id
-    kept = results.read(sha256(run.best))
+    kept = predictions.read(sha256(run.best))
     assert kept is not None
     direct = Classifier.load(tiny_weights).probabilities(head.images.numpy())
     np.testing.assert_allclose(kept.probabilities, direct, atol=2e-2)
     assert percent(kept.accuracy, 2) in text(out.read_text(encoding="utf-8"))
-    monkeypatch.setattr(survey, "of_test_set", None)  # not asked again
+    monkeypatch.setattr(full_pass, "of_test_set", None)  # not asked again
     assert report.ask(run, "cpu") is not None
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet_demo import results
-from alexnet_demo.certainty import calibration_error
-from alexnet_demo.results import Results, by_class
+from alexnet_demo.inference import predictions
+from alexnet_demo.inference.confidence import calibration_error
+from alexnet_demo.inference.predictions import Results, by_class
 from alexnet_demo.settings import article, paths
 
 LABELS = np.array([0, 0, 1, 2, 2])
@@ -89,11 +89,11 @@ def test_what_was_kept_is_read_again(
 ) -> None:
     monkeypatch.setattr(paths, "RUNS_DIR", tmp_path)
     digest = "ab" * 32
-    assert results.read(digest) is None
-    results.keep(digest, small)
-    again = results.read(digest)
+    assert predictions.read(digest) is None
+    predictions.keep(digest, small)
+    again = predictions.read(digest)
     assert again is not None
     np.testing.assert_array_equal(again.probabilities, small.probabilities)
     np.testing.assert_array_equal(again.labels, small.labels)
-    results.kept_at(digest).write_bytes(b"damaged")
-    assert results.read(digest) is None
+    predictions.kept_at(digest).write_bytes(b"damaged")
+    assert predictions.read(digest) is None

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from alexnet_demo import tsne
+from alexnet_demo.inference import tsne
 
 
 @pytest.fixture(scope="module")

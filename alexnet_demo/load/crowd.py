@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from alexnet_demo.broker import BUSY
+from alexnet_demo.inference.batcher import BUSY
 from alexnet_demo.load.session import LostError, Session
 from alexnet_demo.load.truth import Asked, pictures, read
 

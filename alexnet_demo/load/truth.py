@@ -18,7 +18,7 @@ from alexnet_demo.data.splits import load_split
 from alexnet_demo.images import strokes as drawing
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices
-from alexnet_demo.predict import Classifier
+from alexnet_demo.inference.classifier import Classifier
 
 DRAWINGS, UPLOADS = 40, 40
 TOLERANCE = 0.02  # of a probability: batches of another size round otherwise in bfloat16

@@ -16,10 +16,10 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from alexnet_demo.broker import BROKER, BusyError
 from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.common.text import no_formula
 from alexnet_demo.images.encode import data_url
+from alexnet_demo.inference.batcher import BROKER, BusyError
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui import sight
 from alexnet_demo.ui.pin_button import pin_button
@@ -27,7 +27,7 @@ from alexnet_demo.ui.wording import percent, plain
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.images.prepared import Choices, Kind, Prepared
-    from alexnet_demo.predict import Classifier, Prediction
+    from alexnet_demo.inference.classifier import Classifier, Prediction
 
 TOP = 5
 WORTH_NAMING = 0.1

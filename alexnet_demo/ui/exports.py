@@ -16,7 +16,7 @@ from alexnet_demo.ui import access, models
 from alexnet_demo.ui.wording import memory, percent, plain
 
 if TYPE_CHECKING:  # it imports torch
-    from alexnet_demo.predict import Classifier
+    from alexnet_demo.inference.classifier import Classifier
 
 
 def script_button(settings: TrainConfig, label: str, key: str) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from alexnet_demo.broker import BusyError
 from alexnet_demo.images import strokes as drawing
 from alexnet_demo.images.strokes import DrawingError
+from alexnet_demo.inference.batcher import BusyError
 from alexnet_demo.settings.article import TEST_SAMPLES
 from alexnet_demo.ui import canvas, links, models, sources
 from alexnet_demo.ui.decision import decision
@@ -21,9 +21,9 @@ from alexnet_demo.ui.seen import Network
 from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # both import torch
+    from alexnet_demo.inference.classifier import Classifier
     from alexnet_demo.network.alexnet import AlexNet
     from alexnet_demo.network.summary import Layer
-    from alexnet_demo.predict import Classifier
 
 LINKED = ("view", "picture", "beside", "unit")  # what a link may say of a layer
 NUMBERS = "In numbers"

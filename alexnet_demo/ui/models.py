@@ -22,7 +22,7 @@ from alexnet_demo.ui.quick import quick_training
 from alexnet_demo.ui.wording import percent, plain
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a network is to be loaded
-    from alexnet_demo.predict import Classifier
+    from alexnet_demo.inference.classifier import Classifier
 
 T = TypeVar("T")
 CHOICE = "model"  # session state: an option's id, also set by other pages before a switch to here
@@ -256,7 +256,7 @@ def load(option: Option) -> Classifier:
 
 @st.cache_resource(max_entries=4, show_spinner="Waking the network…")
 def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
-    from alexnet_demo.predict import Classifier
+    from alexnet_demo.inference.classifier import Classifier
 
     classifier = Classifier.load_noted(Path(path))
     _settle()
@@ -276,7 +276,7 @@ def _settle() -> None:
 @st.cache_resource(max_entries=4, show_spinner="Reading the file…")
 def _uploaded(digest: str, _file: tuple[str, bytes, Permit] | None) -> Classifier:
     """The network of an uploaded file, found again by its digest alone."""
-    from alexnet_demo.predict import Classifier
+    from alexnet_demo.inference.classifier import Classifier
 
     if _file is None:
         raise ValueError("The uploaded model is no longer in memory: upload it again.")

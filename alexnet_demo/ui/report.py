@@ -7,9 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from alexnet_demo import report, results
+from alexnet_demo import report
 from alexnet_demo.common.files import sha256
-from alexnet_demo.results import Results
+from alexnet_demo.inference import predictions
+from alexnet_demo.inference.predictions import Results
 from alexnet_demo.runs.run import Run
 from alexnet_demo.ui import models, surveys
 from alexnet_demo.ui.wording import plain
@@ -69,7 +70,7 @@ def _answers(run: Run) -> tuple[bool, Results | None]:
         stat = run.best.stat()
     except OSError:
         return True, None
-    found = results.read(_digest(str(run.best), (stat.st_mtime_ns, stat.st_size)))
+    found = predictions.read(_digest(str(run.best), (stat.st_mtime_ns, stat.st_size)))
     return found is not None, found
 
 

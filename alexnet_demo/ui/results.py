@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from alexnet_demo import charts
-from alexnet_demo.results import Results, by_class
+from alexnet_demo.inference.predictions import Results, by_class
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.ui import access, links, models, test_pictures
 from alexnet_demo.ui.assets import asset, sent

@@ -11,7 +11,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from alexnet_demo import charts
-from alexnet_demo.broker import BROKER
+from alexnet_demo.inference.batcher import BROKER
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.wording import percent
 

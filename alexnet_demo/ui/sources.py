@@ -22,7 +22,7 @@ from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # all import torch
     from alexnet_demo.data.splits import Split
-    from alexnet_demo.predict import Classifier
+    from alexnet_demo.inference.classifier import Classifier
 
 MAX_FILE_MB, MAX_FILES = 20, 200
 FORMATS = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from alexnet_demo.results import Results
+from alexnet_demo.inference.predictions import Results
 from alexnet_demo.ui import models, sources, surveys
 from alexnet_demo.ui.wording import plain
 
 if TYPE_CHECKING:  # both import torch
-    from alexnet_demo.atlas import Atlas
-    from alexnet_demo.predict import Classifier
+    from alexnet_demo.inference.classifier import Classifier
+    from alexnet_demo.inference.embedding import Atlas
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 import streamlit as st
 
-from alexnet_demo.broker import BROKER
-from alexnet_demo.results import Results
+from alexnet_demo.inference.batcher import BROKER
+from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.ui.wording import duration, plain
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from torch import Tensor
 
-    from alexnet_demo.atlas import Atlas
-    from alexnet_demo.predict import Classifier
+    from alexnet_demo.inference.classifier import Classifier
+    from alexnet_demo.inference.embedding import Atlas
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Survey[Any]")
@@ -190,12 +190,12 @@ def of_test_set(classifier: Classifier, *, again: bool = False) -> Survey[tuple[
     """
 
     def kept() -> tuple[Results, Atlas] | None:
-        from alexnet_demo import survey
+        from alexnet_demo.inference import full_pass as survey
 
         return survey.kept(classifier.digest)
 
     def ask(progress: Survey[tuple[Results, Atlas]]) -> tuple[Results, Atlas]:
-        from alexnet_demo import survey
+        from alexnet_demo.inference import full_pass as survey
 
         return survey.of_test_set(classifier, progress.tell, _unhurried(classifier))
 
@@ -209,12 +209,12 @@ def of_training_set(
     """Where the training pictures lie for a network, float (60000, D); see `of_test_set`."""
 
     def kept() -> np.ndarray | None:
-        from alexnet_demo import atlas
+        from alexnet_demo.inference import embedding
 
-        return atlas.read_training(classifier.digest)
+        return embedding.read_training(classifier.digest)
 
     def ask(progress: Survey[np.ndarray]) -> np.ndarray:
-        from alexnet_demo import survey
+        from alexnet_demo.inference import full_pass as survey
 
         return survey.of_training_set(classifier, places, progress.tell, _unhurried(classifier))
 
@@ -226,17 +226,17 @@ def of_map(digest: str, places: Atlas, *, again: bool = False) -> Drawing[np.nda
     """The test pictures' places on a map by t-SNE, float32 (10000, 2); see `of_test_set`."""
 
     def kept() -> np.ndarray | None:
-        from alexnet_demo import atlas
+        from alexnet_demo.inference import embedding
 
-        return atlas.read_map(digest)
+        return embedding.read_map(digest)
 
     def ask(progress: Drawing[np.ndarray]) -> np.ndarray:
-        from alexnet_demo import atlas, tsne
+        from alexnet_demo.inference import embedding, tsne
 
         progress.expect(tsne.expected_seconds(places.points))
         points = tsne.embed(places.points)
         with suppress(OSError):
-            atlas.keep_map(digest, points)
+            embedding.keep_map(digest, points)
         return points
 
     new: Drawing[np.ndarray] = Drawing(TEST_SAMPLES)

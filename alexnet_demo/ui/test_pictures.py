@@ -10,9 +10,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from alexnet_demo.broker import BROKER, BusyError
 from alexnet_demo.images.encode import data_url, enlarge, heated, png
-from alexnet_demo.results import Results
+from alexnet_demo.inference.batcher import BROKER, BusyError
+from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui import answers, sources, surveys, tour
 from alexnet_demo.ui.gallery import Tile, gallery
@@ -23,7 +23,7 @@ from alexnet_demo.ui.teaching import explain
 from alexnet_demo.ui.wording import whole_percent
 
 if TYPE_CHECKING:  # imports torch
-    from alexnet_demo.predict import Classifier
+    from alexnet_demo.inference.classifier import Classifier
 
 PAGE = 48  # pictures that a gallery shows at first, and more with each click
 LIKE = 8  # nearest training pictures that are shown
@@ -196,7 +196,7 @@ def _its_like(seen: Surveyed, number: int) -> None:
             before_rerun=lambda: st.session_state.pop(_LINKED, None),
         )
     else:
-        from alexnet_demo.atlas import nearest
+        from alexnet_demo.inference.embedding import nearest
 
         split = sources.training_set()
         like, _ = nearest(survey.found, seen.atlas.points[number], LIKE)

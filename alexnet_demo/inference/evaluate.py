@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, nll_loss
 
-from alexnet_demo.certainty import Certainty, calibration_error
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import PictureError, prepare
 from alexnet_demo.images.prepared import Choices, Prepared
-from alexnet_demo.predict import Classifier, digest, pictures_in, read_file
-from alexnet_demo.results import Results, by_class, share
+from alexnet_demo.inference.classifier import Classifier, digest
+from alexnet_demo.inference.confidence import Certainty, calibration_error
+from alexnet_demo.inference.image_files import pictures_in, read_file
+from alexnet_demo.inference.predictions import Results, by_class, share
 from alexnet_demo.settings.article import CLASSES
 
 LEAST = 1e-12  # a probability is taken for no less, so that its logarithm is finite

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from alexnet_demo.results import Results
+from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import CALIBRATION_BINS
 
 ScoreKind = Literal["energy", "angle", "combined"]

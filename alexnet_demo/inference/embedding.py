@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import Tensor
 
-from alexnet_demo import results
+from alexnet_demo.inference import predictions
 
 DIRECTIONS = 64
 """Principal components that are kept."""
@@ -84,7 +84,7 @@ def nearest(points: np.ndarray, place: np.ndarray, count: int) -> tuple[np.ndarr
 
 def kept_at(digest: str, what: str) -> Path:
     """Where the ``atlas``, the ``map`` or the ``training`` pictures' places of a file are kept."""
-    return results.kept_at(digest).with_suffix(f".{what}.safetensors")
+    return predictions.kept_at(digest).with_suffix(f".{what}.safetensors")
 
 
 def keep(digest: str, atlas: Atlas) -> None:
@@ -93,7 +93,7 @@ def keep(digest: str, atlas: Atlas) -> None:
     Raises:
         OSError: when the disk does not take it.
     """
-    results.write(kept_at(digest, "atlas"), asdict(atlas))
+    predictions.write(kept_at(digest, "atlas"), asdict(atlas))
 
 
 def read(digest: str) -> Atlas | None:
@@ -110,7 +110,7 @@ def keep_training(digest: str, points: np.ndarray) -> None:
     Raises:
         OSError: when the disk does not take them.
     """
-    results.write(kept_at(digest, "training"), {"points": points.astype(np.float16)})
+    predictions.write(kept_at(digest, "training"), {"points": points.astype(np.float16)})
 
 
 def read_training(digest: str) -> np.ndarray | None:
@@ -124,7 +124,7 @@ def keep_map(digest: str, points: np.ndarray) -> None:
     Raises:
         OSError: when the disk does not take them.
     """
-    results.write(kept_at(digest, "map"), {"points": points})
+    predictions.write(kept_at(digest, "map"), {"points": points})
 
 
 def read_map(digest: str) -> np.ndarray | None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from alexnet_demo import atlas, results
-from alexnet_demo.atlas import Atlas
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.results import Results
+from alexnet_demo.inference import embedding, predictions
+from alexnet_demo.inference.embedding import Atlas
+from alexnet_demo.inference.predictions import Results
 
 if TYPE_CHECKING:
-    from alexnet_demo.predict import Classifier
+    from alexnet_demo.inference.classifier import Classifier
 
 CHUNK = 250  # pictures between two words of progress
 Outputs = Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]]
@@ -26,7 +26,7 @@ Tell = Callable[[int], object]
 
 def kept(digest: str) -> tuple[Results, Atlas] | None:
     """What `of_test_set` kept for a network's file; None where it has not been asked yet."""
-    answers, places = results.read(digest), atlas.read(digest)
+    answers, places = predictions.read(digest), embedding.read(digest)
     return None if answers is None or places is None else (answers, places)
 
 
@@ -48,10 +48,10 @@ def of_test_set(
         features.append(own)
         tell(len(images))
     answers = Results(np.concatenate(parts), split.labels.numpy())
-    places = atlas.fit(torch.cat(features))
+    places = embedding.fit(torch.cat(features))
     with suppress(OSError):  # then it is asked again after the next start
-        results.keep(classifier.digest, answers)
-        atlas.keep(classifier.digest, places)
+        predictions.keep(classifier.digest, answers)
+        embedding.keep(classifier.digest, places)
     return answers, places
 
 
@@ -69,5 +69,5 @@ def of_training_set(
         tell(len(images))
     points = np.concatenate(parts)
     with suppress(OSError):
-        atlas.keep_training(classifier.digest, points)
+        embedding.keep_training(classifier.digest, points)
     return points

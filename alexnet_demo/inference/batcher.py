@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.images.prepared import Prepared
-    from alexnet_demo.predict import Classifier, Prediction
+    from alexnet_demo.inference.classifier import Classifier, Prediction
 
 T = TypeVar("T")
 WAITING = 64  # requests in the line

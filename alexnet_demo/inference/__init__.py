@@ -1,0 +1,3 @@
+"""Trained networks applied: classification, evaluation, confidence, embeddings.
+
+Knows nothing of training or pages."""

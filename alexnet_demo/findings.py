@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from alexnet_demo.charts import FEW
 from alexnet_demo.common.wording import percent, whole_percent
 from alexnet_demo.data import fashion_mnist
+from alexnet_demo.figures.results import FEW
 from alexnet_demo.images.encode import data_url, enlarge, warmed
 from alexnet_demo.inference.predictions import Results, by_class
 from alexnet_demo.plots import Bar, Line, Plot

@@ -19,10 +19,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from alexnet_demo import __version__, findings
-from alexnet_demo.charts import FEW, REFERENCE_COLOR, TEST_COLOR, TRAIN_COLOR, thin, width_name
 from alexnet_demo.common.files import read_json, sha256, write_atomically
 from alexnet_demo.common.text import without_folders
 from alexnet_demo.common.wording import duration, percent, whole_percent
+from alexnet_demo.figures.results import FEW
+from alexnet_demo.figures.theme import REFERENCE_COLOR, TEST_COLOR, TRAIN_COLOR, width_name
+from alexnet_demo.figures.training import thin
 from alexnet_demo.inference import predictions
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.plots import Line, Plot, span

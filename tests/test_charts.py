@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 
-from alexnet_demo import charts
+from alexnet_demo.figures import architecture, theme, training
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.summary import Summary, summarize
 from alexnet_demo.settings.config import TrainConfig, lr_at, stages
@@ -21,7 +21,7 @@ def summary() -> Summary:
 
 
 def test_both_halves_of_the_shares_come_to_a_hundred(summary: Summary) -> None:
-    params, macs = charts.parameters_beside_macs(summary).data
+    params, macs = architecture.parameters_beside_macs(summary).data
     assert sum(params.x) == pytest.approx(-100)
     assert sum(macs.x) == pytest.approx(100)
     assert list(params.y) == [layer.name for layer in summary.layers if layer.params]
@@ -41,47 +41,47 @@ def test_both_halves_of_the_shares_come_to_a_hundred(summary: Summary) -> None:
     ],
 )
 def test_widths_have_names(width: float, name: str) -> None:
-    assert charts.width_name(width) == name
+    assert theme.width_name(width) == name
 
 
 @pytest.mark.parametrize("recipe", ["article", "fast", "best", "quick"])
 def test_the_schedule_is_drawn_from_its_first_step_to_its_last(recipe: str) -> None:
     settings = TrainConfig.from_recipe(recipe)
-    figure = charts.schedule_figure(settings)
+    figure = training.schedule_figure(settings)
     (line,) = figure.data
-    assert len(line.x) <= charts.SCHEDULE_POINTS
+    assert len(line.x) <= training.SCHEDULE_POINTS
     assert line.x[0] == 0
     assert line.x[-1] * settings.steps_per_epoch == pytest.approx(settings.total_steps - 1)
     assert list(line.x) == sorted(line.x)
     highest = max(lr_at(settings, step) for step in range(settings.total_steps))
     assert max(line.y) == pytest.approx(highest)
-    names = [charts.width_name(stage.width) for stage in stages(settings)]
+    names = [theme.width_name(stage.width) for stage in stages(settings)]
     assert [note.text for note in figure.layout.annotations] == (names if len(names) > 1 else [])
 
 
 def test_a_schedule_of_one_step_can_be_drawn() -> None:
     settings = TrainConfig(epochs=1, train_samples=1, schedule="linear")
-    assert list(charts.schedule_figure(settings).data[0].x) == [0]
+    assert list(training.schedule_figure(settings).data[0].x) == [0]
 
 
 def test_the_learning_rate_to_use_is_marked() -> None:
     trials = [{"lr": 10.0**n, "loss": 2.0, "smoothed": 2.1} for n in range(-4, 0)]
-    figure = charts.lr_test_figure(trials, 0.03)
+    figure = training.lr_test_figure(trials, 0.03)
     assert figure.layout.xaxis.type == "log"
     assert list(figure.data[1].y) == [2.1] * 4
     assert [line.x0 for line in figure.layout.shapes] == [0.03]
-    assert not charts.lr_test_figure(trials, None).layout.shapes
+    assert not training.lr_test_figure(trials, None).layout.shapes
 
 
 @pytest.mark.parametrize(
     ("share", "text"), [(56.07, "56 %"), (3.61, "3.6 %"), (0.1, "0.1 %"), (0.02, "< 0.1 %")]
 )
 def test_percentages_are_short(share: float, text: str) -> None:
-    assert charts.rounded_percent(share) == text
+    assert theme.rounded_percent(share) == text
 
 
 def test_ten_colours_and_the_theme_has_the_same() -> None:
-    assert len(set(charts.PALETTE)) == 10
+    assert len(set(theme.PALETTE)) == 10
     text = (ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8")
     listed = text.partition("chartCategoricalColors = [")[2].partition("]")[0]
-    assert tuple(re.findall(r"#[0-9a-f]{6}", listed)) == charts.PALETTE
+    assert tuple(re.findall(r"#[0-9a-f]{6}", listed)) == theme.PALETTE

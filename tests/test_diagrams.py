@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 import torch
 
-from alexnet_demo import diagrams
+from alexnet_demo.figures import architecture_svg
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.summary import Summary, summarize
 
@@ -25,7 +25,7 @@ def summary() -> Summary:
 
 
 def blocks(summary: Summary, picture: str = "") -> dict[str, ET.Element]:
-    root = ET.fromstring(diagrams.block_diagram(summary, picture))
+    root = ET.fromstring(architecture_svg.block_diagram(summary, picture))
     return {g.attrib["data-layer"]: g for g in root.findall("g", SVG)}
 
 
@@ -45,12 +45,14 @@ def test_blocks_are_to_one_scale(summary: Summary) -> None:
     drawn = blocks(summary)
     for name in BLOCKS[1:9]:
         channels, height, _ = summary[name].output_shape
-        width = channels / diagrams.CHANNELS_PER_UNIT
+        width = channels / architecture_svg.CHANNELS_PER_UNIT
         assert extent(drawn[name]) == (
             pytest.approx(width, abs=0.11),
             pytest.approx(height, abs=0.11),
         )
-    assert extent(drawn["fc6"])[1] == pytest.approx(4096 / diagrams.CHANNELS_PER_UNIT, abs=0.11)
+    assert extent(drawn["fc6"])[1] == pytest.approx(
+        4096 / architecture_svg.CHANNELS_PER_UNIT, abs=0.11
+    )
     assert extent(drawn["input"])[1] == pytest.approx(224, abs=0.11)
 
 
@@ -67,7 +69,7 @@ def test_blocks_are_named_and_described(summary: Summary) -> None:
 )
 def test_nothing_is_drawn_outside_the_picture(settings: dict[str, float]) -> None:
     with torch.device("meta"):
-        root = ET.fromstring(diagrams.block_diagram(summarize(AlexNet(**settings))))  # type: ignore[arg-type]
+        root = ET.fromstring(architecture_svg.block_diagram(summarize(AlexNet(**settings))))  # type: ignore[arg-type]
     _, _, width, height = map(float, root.attrib["viewBox"].split())
     previous = 0.0
     for group in root.findall("g", SVG):
@@ -91,7 +93,7 @@ def test_the_picture_lies_on_the_inputs_face(summary: Summary) -> None:
 
 
 def test_the_file_stands_alone(summary: Summary) -> None:
-    svg = diagrams.block_diagram(summary, "data:image/png;base64,AA==")
+    svg = architecture_svg.block_diagram(summary, "data:image/png;base64,AA==")
     root = ET.fromstring(svg)
     assert list(blocks(summary)) == BLOCKS
     paper = root.find("rect", SVG)
@@ -111,7 +113,9 @@ def test_frames_are_drawn_where_the_unit_sees(name: str, settings: dict[str, int
     with torch.device("meta"):
         summary = summarize(AlexNet(**settings))  # type: ignore[arg-type]
     side = summary.input_shape[-1]
-    root = ET.fromstring(diagrams.receptive_field(summary, name, "data:image/png;base64,AA=="))
+    root = ET.fromstring(
+        architecture_svg.receptive_field(summary, name, "data:image/png;base64,AA==")
+    )
     group = root.find("g", SVG)
     assert group is not None
     drawn = {
@@ -132,4 +136,4 @@ def test_frames_are_drawn_where_the_unit_sees(name: str, settings: dict[str, int
 
 def test_a_layer_that_is_not_there_has_no_drawing(summary: Summary) -> None:
     with pytest.raises(KeyError):
-        diagrams.receptive_field(summary, "conv9")
+        architecture_svg.receptive_field(summary, "conv9")

@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save
 
-from alexnet_demo import charts
 from alexnet_demo.common.errors import CheckpointError, ConfigError, PictureError
 from alexnet_demo.common.text import no_formula, one_line, readable
+from alexnet_demo.figures import training
 from alexnet_demo.images import strokes as drawing
 from alexnet_demo.images.decode import open_picture
 from alexnet_demo.images.prepare import prepare
@@ -293,7 +293,7 @@ def test_run_directories_from_elsewhere(tier: str) -> None:
         json.loads(metrics_json(run))
         for cells in csv.reader(io.StringIO(metrics_csv(run))):
             assert cells[0] == "epoch" or all(map(is_number, cells))
-        charts.thin(run.history.epochs, keep=run.history.best)
+        training.thin(run.history.epochs, keep=run.history.best)
         for file in directory.iterdir():
             file.unlink()
         directory.rmdir()

@@ -16,9 +16,9 @@ from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo import report
-from alexnet_demo.charts import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.common.files import read_json, write_json
+from alexnet_demo.figures.training import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.jobs import actions, lr_tests, processes, queue
 from alexnet_demo.jobs.lr_tests import LrTest
 from alexnet_demo.runs.events import EventWriter

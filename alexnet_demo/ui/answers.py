@@ -16,8 +16,8 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.common.text import no_formula
+from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.images.encode import data_url
 from alexnet_demo.inference.batcher import BROKER, BusyError
 from alexnet_demo.settings.article import CLASSES

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from alexnet_demo import charts, diagrams
 from alexnet_demo.data.fashion_mnist import one_of_each
+from alexnet_demo.figures import architecture, architecture_svg, theme
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 from alexnet_demo.settings.config import LIMITS
 from alexnet_demo.ui import drawings, garments, inside, lessons, links
@@ -159,14 +159,14 @@ def explore(summary: Summary, *, trained: bool) -> None:
         links.read("layer", *inside.LINKED)
     chosen = _known(sent(_DIAGRAM, "layer") or links.kept("layer"), summary)
     result = _diagram(
-        data={"svg": diagrams.block_diagram(summary, _picture_url()), "layer": chosen},
+        data={"svg": architecture_svg.block_diagram(summary, _picture_url()), "layer": chosen},
         default={"layer": chosen},
         key=_DIAGRAM,
         on_layer_change=lambda: None,
     )
     st.caption(
         "To scale: height and depth are a feature map's sides in pixels, width is its number of "
-        f"channels, {diagrams.CHANNELS_PER_UNIT} to a pixel. The fully connected layers stand "
+        f"channels, {architecture_svg.CHANNELS_PER_UNIT} to a pixel. The fully connected layers stand "
         "upright. Choose a block by click or arrow key."
     )
     chosen = _known(result.layer, summary)
@@ -227,7 +227,7 @@ def _explain(layer: Layer, summary: Summary) -> None:
     sight, memory = st.columns([1.2, 1], gap="large", vertical_alignment="center")
     with sight:
         drawings.drawing(
-            diagrams.receptive_field(summary, layer.name, _picture_url()),
+            architecture_svg.receptive_field(summary, layer.name, _picture_url()),
             f"alexnet-{layer.name}-sees",
             key=f"sight {layer.name}",
         )
@@ -257,7 +257,7 @@ def _sight(layer: Layer) -> str:
 
 
 def _of_all(label: str, part: int, whole: int) -> str:
-    return f"{label} · {charts.rounded_percent(100 * part / whole)} of all" if part else label
+    return f"{label} · {theme.rounded_percent(100 * part / whole)} of all" if part else label
 
 
 def _bytes(count: int) -> str:
@@ -293,7 +293,7 @@ def shares(summary: Summary) -> None:
         )
     )
     live_plot(
-        charts.parameters_beside_macs(summary),
+        architecture.parameters_beside_macs(summary),
         "Each layer's share of the parameters and of the multiply-accumulates",
         "shares",
         zoom=False,

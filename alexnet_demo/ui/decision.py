@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from alexnet_demo.charts import CLASS_COLORS
+from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.seen import Network, outputs
 from alexnet_demo.ui.wording import percent

@@ -10,8 +10,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageColor
 
-from alexnet_demo.charts import CLASS_COLORS
 from alexnet_demo.data.fashion_mnist import one_of_each
+from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.settings.article import CLASSES
 
 _SIDE, _ENLARGED = 28, 4  # pixels of a picture, and those shown for each

@@ -11,8 +11,9 @@ from typing import Literal
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from alexnet_demo import charts
-from alexnet_demo.charts import Axis, width_name
+from alexnet_demo.figures import training
+from alexnet_demo.figures.theme import width_name
+from alexnet_demo.figures.training import Axis
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
@@ -335,7 +336,7 @@ def _curve(
 ) -> Figure:
     """One figure of a run, drawn anew only where records came in or another view is asked for."""
     metric, log, axis, epochs, _ = shown
-    figure = charts.training_curve(
+    figure = training.training_curve(
         _run.history, metric, epochs, log_scale=log, others=_others, axis=axis
     )
     return figure.update_layout(uirevision=f"{_run.id} {log} {axis}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo import charts
+from alexnet_demo.figures import training
 from alexnet_demo.jobs import lr_tests
 from alexnet_demo.jobs.lr_tests import LrTest
 from alexnet_demo.settings.config import TrainConfig
@@ -69,7 +69,7 @@ def _watch(test_id: str, was_running: bool) -> None:
         if test.running:
             st.caption(":material/timer: Loading PyTorch and the data…")
         return
-    figure = charts.lr_test_figure(test.trials, test.suggestion)
+    figure = training.lr_test_figure(test.trials, test.suggestion)
     live_plot(figure.update_layout(uirevision=test_id), _in_words(test), "lr test")
     if test.suggestion is not None and st.button(
         f"Use {test.suggestion:g}",

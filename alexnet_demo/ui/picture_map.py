@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from alexnet_demo import charts
+from alexnet_demo.figures import theme
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui import links, sheet, surveys, test_pictures
 from alexnet_demo.ui.assets import asset, sent
@@ -59,7 +59,7 @@ def picture_map(seen: Surveyed) -> None:
             "labels": found.labels.tolist(),
             "guesses": found.guesses.tolist(),
             "classes": list(CLASSES),
-            "colors": list(charts.CLASS_COLORS.values()),
+            "colors": list(theme.CLASS_COLORS.values()),
             "chosen": chosen,
             "sheet": sheet.of_test_pictures(),
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo.charts import Axis
+from alexnet_demo.figures.training import Axis
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import recorded_runs

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo import charts
+from alexnet_demo.figures import theme, training
 from alexnet_demo.runs import pins, snapshots
 from alexnet_demo.runs.pins import Pin
 from alexnet_demo.runs.run import Run
@@ -53,7 +53,7 @@ def _view(run: Run) -> None:
             "step": _asked_for(run),
             "epochs": run.config.epochs,
             "classes": list(CLASSES),
-            "colors": list(charts.CLASS_COLORS.values()),
+            "colors": list(theme.CLASS_COLORS.values()),
             "pins": [_pin(pin) for pin in pins.read(run.pins)],
             **_records(str(run.directory), _recorded(run, found), run, found),
         },
@@ -108,7 +108,7 @@ def _records(
         {
             **moment.to_json(),
             "worries": snapshots.worries(moment),
-            "size": charts.width_name(moment.width),
+            "size": theme.width_name(moment.width),
         }
         for moment in _found
     ]
@@ -118,7 +118,7 @@ def _records(
 def _curves(run: Run) -> dict[str, list[tuple[float, float]]]:
     """Accuracy by epoch: on the pictures trained on, and on those tested on."""
     history = run.history
-    trained = [(event["epoch"], event["accuracy"]) for event in charts.thin(history.batches)]
+    trained = [(event["epoch"], event["accuracy"]) for event in training.thin(history.batches)]
     if not trained:  # a recorded run keeps no batches
         trained = [(event["epoch"], event["train_accuracy"]) for event in history.epochs]
     return {"train": trained, "test": [(e["epoch"], e["test_accuracy"]) for e in history.epochs]}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from alexnet_demo import charts
+from alexnet_demo.figures import results
 from alexnet_demo.inference.predictions import Results, by_class
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.ui import access, links, models, test_pictures
@@ -160,7 +160,7 @@ def _confidence(seen: Surveyed) -> None:
     with left:
         st.subheader("Is its confidence deserved?", anchor=False)
         live_plot(
-            charts.calibration_figure(found.calibration()),
+            results.calibration_figure(found.calibration()),
             "The share of right answers against confidence: calibration error "
             + percent(found.calibration_error(), 2),
             "calibration",
@@ -173,7 +173,7 @@ def _confidence(seen: Surveyed) -> None:
     with right:
         st.subheader("What if it may decline to answer?", anchor=False)
         live_plot(
-            charts.answered_figure(LEVELS, found.answered(LEVELS), found.accuracy),
+            results.answered_figure(LEVELS, found.answered(LEVELS), found.accuracy),
             f"Accuracy against the share of pictures answered: {percent(found.accuracy, 2)} "
             "where all are",
             "accuracy against answered",

@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo import charts
 from alexnet_demo.common.text import no_formula
+from alexnet_demo.figures import training as charts
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs.history import whole
 from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from alexnet_demo import charts
+from alexnet_demo.figures import architecture
 from alexnet_demo.inference.batcher import BROKER
 from alexnet_demo.ui.live_plot import live_plot
 from alexnet_demo.ui.wording import percent
@@ -80,4 +80,4 @@ def _spread(what: str, _values: Tensor) -> tuple[Spread, Figure]:
     from alexnet_demo.network.activations import spread
 
     found = spread(_values)
-    return found, charts.spread_figure(found)
+    return found, architecture.spread_figure(found)

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo import charts
+from alexnet_demo.figures import training
 from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import get_run
@@ -187,7 +187,7 @@ def _device(place: Any) -> None:
 
 def _schedule(settings: TrainConfig) -> None:
     with st.expander("Schedule", icon=":material/show_chart:"):
-        figure = charts.schedule_figure(settings)
+        figure = training.schedule_figure(settings)
         live_plot(figure, "The learning rate over the epochs", "schedule", zoom=False)
 
 

@@ -3,117 +3,36 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
-from fractions import Fraction
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import plotly.graph_objects as go
 from plotly.graph_objects import Figure
 
-from alexnet_demo.inference.predictions import Bin
+from alexnet_demo.figures.theme import (
+    OTHER_COLORS,
+    PALETTE,
+    REFERENCE_COLOR,
+    TEST_COLOR,
+    TRAIN_COLOR,
+    style,
+    width_name,
+)
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
-from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS, CLASSES
+from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS
 from alexnet_demo.settings.config import TrainConfig, lr_at, stages
 
 if TYPE_CHECKING:  # both import torch, which this module must not
-    from alexnet_demo.network.activations import Spread
-    from alexnet_demo.network.summary import Summary
-
-# Ten colours told apart with any colour vision, light or dark background
-# (M. A. Petroff, "Accessible Color Sequences for Data Visualization", 2021).
-PALETTE = (
-    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
-    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
-)
-TRAIN_COLOR, TEST_COLOR, REFERENCE_COLOR = PALETTE[0], PALETTE[6], PALETTE[8]
-OTHER_COLORS = tuple(
-    color for color in PALETTE if color not in (TRAIN_COLOR, TEST_COLOR, REFERENCE_COLOR)
-)
-KIND_COLORS = {"input": PALETTE[7], "conv": PALETTE[0], "pool": PALETTE[8], "fc": PALETTE[5]}
-CLASS_COLORS = dict(zip(CLASSES, PALETTE, strict=True))
-
-
-def style(figure: go.Figure, height: int) -> go.Figure:
-    """The look that all figures share; it overrides the template that Streamlit installs."""
-    figure.update_layout(
-        template="none",  # the named ones cost more than the figure itself
-        height=height,
-        margin={"l": 8, "r": 8, "t": 28, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        colorway=list(PALETTE),
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-    )
-    grid = "rgba(128,128,128,0.2)"
-    figure.update_xaxes(gridcolor=grid, zerolinecolor=grid, automargin=True)
-    figure.update_yaxes(gridcolor=grid, zerolinecolor=grid, automargin=True)
-    return figure
+    pass
 
 
 # ------------------------------------------------------------------ architecture
 
 
-def parameters_beside_macs(summary: Summary) -> go.Figure:
-    """Each layer's share of the parameters, to the left, and of the MACs, to the right."""
-    layers = [layer for layer in summary.layers if layer.params]
-    names = [layer.name for layer in layers]
-    colors = [KIND_COLORS[layer.kind] for layer in layers]
-    figure = go.Figure()
-    for what, total, sign in (
-        ("parameters", summary.total_params, -1),
-        ("MACs", summary.total_macs, 1),
-    ):
-        counts = [layer.params if sign < 0 else layer.macs for layer in layers]
-        shares = [100 * count / total for count in counts]
-        figure.add_bar(
-            name=what,
-            orientation="h",
-            y=names,
-            x=[sign * share for share in shares],
-            marker={"color": colors},
-            text=[rounded_percent(share) for share in shares],
-            textposition="outside",
-            cliponaxis=False,
-            customdata=counts,
-            hovertemplate=f"%{{y}}: %{{customdata:,}} {what} (%{{text}})<extra></extra>",
-        )
-    # Both halves reach equally far, with room for the figures at the ends of the bars.
-    reach = 1.3 * max(abs(x) for bar in figure.data for x in bar.x)
-    style(figure, height=40 * len(layers) + 80)
-    # Room above the titles for the buttons that save the figure, which a phone always shows.
-    figure.update_layout(barmode="relative", showlegend=False, bargap=0.35, margin_t=48)
-    figure.update_xaxes(range=[-reach, reach], visible=False)
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.add_vline(x=0, line_color="rgba(128,128,128,0.6)", line_width=1)
-    for x, title in ((-reach / 2, "Parameters"), (reach / 2, "Work (MACs)")):
-        figure.add_annotation(
-            x=x, y=1.0, yref="paper", yanchor="bottom", text=f"<b>{title}</b>", showarrow=False
-        )
-    return figure
-
-
-def rounded_percent(share: float) -> str:
-    """A share of 100; whole numbers where that says enough: ``56 %``, ``0.3 %``, ``< 0.1 %``."""
-    if share < 0.1:
-        return "< 0.1 %"
-    return f"{share:.0f} %" if share >= 10 else f"{share:.1f} %"
-
-
 # ---------------------------------------------------------------- before the training
 
 SCHEDULE_POINTS = 200
-
-
-def width_name(width: float) -> str:
-    """Such as ``¼ width``, ``⅛ width``, ``0.3 width`` or ``whole width``."""
-    if width == 1:
-        return "whole width"
-    signs = {2: "½", 4: "¼", 8: "⅛"}
-    share = Fraction(width).limit_denominator(64)
-    if share.numerator == 1 and float(share) == width:
-        return f"{signs.get(share.denominator, f'1/{share.denominator}')} width"
-    return f"{width:g} width"
 
 
 def schedule_figure(settings: TrainConfig) -> Figure:
@@ -190,95 +109,7 @@ def lr_test_figure(trials: Sequence[Event], suggestion: float | None) -> Figure:
 # ---------------------------------------------------------------------- inside
 
 
-def spread_figure(spread: Spread) -> Figure:
-    """A histogram, its counts by the root, so that rare values show too."""
-    middles = (spread.edges[:-1] + spread.edges[1:]) / 2
-    figure = go.Figure()
-    figure.add_bar(
-        x=middles,
-        y=spread.counts**0.5,
-        customdata=spread.counts,
-        marker={"color": TRAIN_COLOR},
-        hovertemplate="%{customdata:,} values about %{x:.3g}<extra></extra>",
-    )
-    style(figure, height=180)
-    figure.update_layout(showlegend=False, bargap=0)
-    figure.update_yaxes(showticklabels=False, title="count, by its root")
-    return figure
-
-
 # ---------------------------------------------------------------------- results
-
-FEW = 20  # answers in a bin; fewer say little
-
-
-def calibration_figure(bins: Sequence[Bin]) -> Figure:
-    """Confidence against the share of right answers, a bar a bin (a reliability diagram)."""
-    filled = [b for b in bins if b.count]
-    figure = go.Figure()
-    figure.add_bar(
-        x=[(b.low + b.high) / 2 for b in filled],
-        y=[b.accuracy for b in filled],
-        width=[b.high - b.low for b in filled],
-        marker={
-            "color": TRAIN_COLOR,
-            "opacity": [1.0 if b.count >= FEW else 0.35 for b in filled],
-            "line": {"width": 1, "color": "rgba(128,128,128,0.5)"},
-        },
-        customdata=[[b.count, b.confidence] for b in filled],
-        hovertemplate="%{customdata[0]:,} answers<br>confidence %{customdata[1]:.1%}<br>"
-        "right %{y:.1%}<extra></extra>",
-    )
-    figure.add_scatter(
-        x=[0, 1],
-        y=[0, 1],
-        mode="lines",
-        line={"color": REFERENCE_COLOR, "dash": "dash"},
-        hoverinfo="skip",
-    )
-    style(figure, height=340)
-    figure.update_layout(
-        showlegend=False, xaxis_title="Confidence", yaxis_title="Share of right answers"
-    )
-    figure.update_xaxes(range=[0, 1], tickformat=".0%")
-    figure.update_yaxes(range=[0, 1], tickformat=".0%")
-    return figure
-
-
-def answered_figure(
-    levels: Iterable[float], points: Sequence[tuple[float, float | None]], accuracy: float
-) -> Figure:
-    """Accuracy against the share of pictures answered, were only sure answers given.
-
-    Args:
-        levels: probabilities from which an answer is given.
-        points: for each of them the share answered and the accuracy, see `Results.answered`.
-        accuracy: where all are answered.
-    """
-    shown = [(level, *point) for level, point in zip(levels, points, strict=True) if point[0]]
-    figure = go.Figure()
-    figure.add_scatter(
-        x=[answered for _, answered, _ in shown],
-        y=[right for _, _, right in shown],
-        mode="lines",
-        line={"color": TEST_COLOR, "width": 2.5},
-        customdata=[level for level, _, _ in shown],
-        hovertemplate="from a confidence of %{customdata:.0%} on:<br>%{x:.1%} answered, "
-        "%{y:.2%} right<extra></extra>",
-    )
-    style(figure, height=340)
-    figure.update_layout(
-        showlegend=False, xaxis_title="Share of pictures answered", yaxis_title="Accuracy"
-    )
-    figure.add_hline(
-        y=accuracy,
-        line={"color": REFERENCE_COLOR, "dash": "dash"},
-        annotation_text="all answered",
-        annotation_position="bottom left",
-    )
-    figure.update_xaxes(tickformat=".0%", autorange="reversed")
-    figure.update_yaxes(tickformat=".1%")
-    return figure
 
 
 # ---------------------------------------------------------------------- training curves

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alexnet_demo.charts import KIND_COLORS
+from alexnet_demo.figures.theme import KIND_COLORS
 
 if TYPE_CHECKING:  # imports torch, which this module must not
     from alexnet_demo.network.summary import Layer, Shape, Summary

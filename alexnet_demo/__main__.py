@@ -255,7 +255,7 @@ def run_export(options: argparse.Namespace) -> int:
 
 
 def _export_small(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from alexnet_demo import export
+    from alexnet_demo.export import quantized as export
 
     if not 100 <= options.samples <= article.TRAIN_SAMPLES:
         raise ConfigError(f"--samples must be between 100 and {article.TRAIN_SAMPLES:,}.")
@@ -269,9 +269,9 @@ def _export_small(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _export_onnx(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from alexnet_demo import onnx_file
+    from alexnet_demo.export import onnx
 
-    report = onnx_file.export(weights_of(options), options.onnx)
+    report = onnx.export(weights_of(options), options.onnx)
     return report, (
         f"{report['out']}: {report['bytes'] / 1e6:.1f} MB, in ONNX Runtime the same label on "
         f"{report['same_labels']:.1%} of {report['pictures']} test pictures, probabilities within "
@@ -281,7 +281,7 @@ def _export_onnx(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _export_script(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from alexnet_demo.common.files import write_text
-    from alexnet_demo.script import training_script
+    from alexnet_demo.export.script import training_script
 
     if options.weights:
         raise ConfigError("--script writes a training's code, which needs no --weights.")
@@ -295,7 +295,7 @@ def _export_script(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def run_report(options: argparse.Namespace) -> int:
-    from alexnet_demo import report
+    from alexnet_demo.export import report
 
     done = report.write(find_run(options.name), options.html, options.device)
     if options.json:

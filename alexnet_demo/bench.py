@@ -29,8 +29,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
-from alexnet_demo import onnx_file
 from alexnet_demo.data.splits import epoch_order, load_split, unpack
+from alexnet_demo.export import onnx
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet
@@ -305,13 +305,13 @@ def _medians(
 def _onnx_runtime(model: AlexNet) -> Callable[[torch.Tensor], np.ndarray] | None:
     """The model in ONNX Runtime on the CPU; None where that is not installed."""
     try:
-        onnx_file.demand_packages()
-    except onnx_file.OnnxError:
+        onnx.demand_packages()
+    except onnx.OnnxError:
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "alexnet.onnx"
-        onnx_file.write(model, path)
-        return partial(onnx_file.probabilities, onnx_file.open_session(path))
+        onnx.write(model, path)
+        return partial(onnx.probabilities, onnx.open_session(path))
 
 
 def format_report(report: Record) -> str:

@@ -12,7 +12,7 @@ from conftest import settle
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from alexnet_demo import onnx_file
+from alexnet_demo.export import onnx
 
 pytestmark = pytest.mark.browser
 
@@ -98,7 +98,7 @@ def test_figures_are_saved_as_files_that_stand_alone(page: Page, app_url: str):
 
 
 def test_the_network_is_downloaded_as_an_onnx_file(page: Page, app_url: str, tmp_path: Path):
-    for name in onnx_file.PACKAGES:
+    for name in onnx.PACKAGES:
         pytest.importorskip(name)
     page.goto(f"{app_url}/Architecture")
     page.get_by_role("button", name="Network as ONNX").click(timeout=60_000)
@@ -108,5 +108,5 @@ def test_the_network_is_downloaded_as_an_onnx_file(page: Page, app_url: str, tmp
         save.click()
     assert download.value.suggested_filename == "alexnet-fashion-mnist.onnx"
     download.value.save_as(tmp_path / "net.onnx")
-    session = onnx_file.open_session(tmp_path / "net.onnx")
+    session = onnx.open_session(tmp_path / "net.onnx")
     assert session.get_modelmeta().custom_metadata_map["epoch"] == "1"

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.export import export, fitting_set, kinds_of, settings_of
+from alexnet_demo.export.quantized import export, fitting_set, kinds_of, settings_of
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.inference.confidence import SCORES, ScoreKind
 from alexnet_demo.network import checkpoint

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from conftest import wait_for
 
-from alexnet_demo import onnx_file
 from alexnet_demo.__main__ import main
+from alexnet_demo.export import onnx
+from alexnet_demo.export.script import training_script
 from alexnet_demo.network import checkpoint
 from alexnet_demo.runs.devices import device_lock
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import list_runs, prepare
-from alexnet_demo.script import training_script
 from alexnet_demo.settings import article, config, paths
 
 TRAIN = (
@@ -250,7 +250,7 @@ def test_export_writes_a_training_as_a_script(tmp_path: Path, capsys):
 
 
 def test_export_writes_a_network_as_onnx(tiny_weights: Path, tmp_path: Path, capsys):
-    for name in onnx_file.PACKAGES:
+    for name in onnx.PACKAGES:
         pytest.importorskip(name)
     out = tmp_path / "net.onnx"
     command = ["export", "--onnx", str(out), "--weights", str(tiny_weights)]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from alexnet_demo.common.files import write_json
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.export import export
+from alexnet_demo.export.quantized import export
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.runs.run import Run

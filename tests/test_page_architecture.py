@@ -12,8 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from alexnet_demo import onnx_file
 from alexnet_demo.data.splits import load_split
+from alexnet_demo.export import onnx
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.inference.confidence import Certainty
 from alexnet_demo.network import checkpoint
@@ -312,7 +312,7 @@ def labels(at: AppTest) -> list[str]:
 
 
 def test_the_network_becomes_an_onnx_file_once_that_is_asked_for(trained: AppTest):
-    for name in onnx_file.PACKAGES:
+    for name in onnx.PACKAGES:
         pytest.importorskip(name)
     trained.run()
     assert not [label for label in labels(trained) if label.startswith("Save")]
@@ -324,7 +324,7 @@ def test_the_network_becomes_an_onnx_file_once_that_is_asked_for(trained: AppTes
 
 
 def test_a_missing_package_is_told_in_a_sentence(trained: AppTest, monkeypatch):
-    monkeypatch.setattr(onnx_file, "PACKAGES", ("no_such_package",))
+    monkeypatch.setattr(onnx, "PACKAGES", ("no_such_package",))
     exports._made.clear()
     trained.run()
     trained.button(key="make onnx").click().run()

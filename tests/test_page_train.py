@@ -15,9 +15,10 @@ import streamlit as st
 from conftest import wait_for
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo import report
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.common.files import read_json, write_json
+from alexnet_demo.export import report
+from alexnet_demo.export.script import training_script
 from alexnet_demo.figures.training import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.jobs import actions, lr_tests, processes, queue
 from alexnet_demo.jobs.lr_tests import LrTest
@@ -26,7 +27,6 @@ from alexnet_demo.runs.history import NUMBERS, History
 from alexnet_demo.runs.process_info import register
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import list_runs, prepare
-from alexnet_demo.script import training_script
 from alexnet_demo.settings import paths, recipes
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
 from alexnet_demo.settings.config import TrainConfig, stages

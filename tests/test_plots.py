@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from alexnet_demo.plots import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Line, Plot, span, ticks
+from alexnet_demo.export.svg_plot import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Line,
+    Plot,
+    span,
+    ticks,
+)
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ import pytest
 import torch
 
 from alexnet_demo.data.splits import unpack
+from alexnet_demo.export.script import training_script
 from alexnet_demo.network import checkpoint
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import prepare
-from alexnet_demo.script import training_script
 from alexnet_demo.settings import config, paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.recipes import RECIPES

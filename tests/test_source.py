@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet_demo.source import Copied, import_block, module, names_from_outside, read
+from alexnet_demo.export.source_copy import Copied, import_block, module, names_from_outside, read
 
 SCRIPT = '''"""A script."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from alexnet_demo.script import file_name, training_script
+from alexnet_demo.export.script import file_name, training_script
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui import access, models
 from alexnet_demo.ui.wording import memory, percent, plain
@@ -45,12 +45,12 @@ class _Made:
 
 @st.cache_resource(max_entries=2, show_spinner="Making the file and checking it…")
 def _made(digest: str, _classifier: Classifier) -> _Made:
-    from alexnet_demo import onnx_file
+    from alexnet_demo.export import onnx
 
     folder = tempfile.TemporaryDirectory(prefix="alexnet-")
     path = Path(folder.name) / "alexnet.onnx"
     temperature = _classifier.certainty.temperature
-    report = onnx_file.write_checked(_classifier.model, path, _classifier.info, temperature)
+    report = onnx.write_checked(_classifier.model, path, _classifier.info, temperature)
     return _Made(folder, path, report)
 
 

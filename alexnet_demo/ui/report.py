@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from alexnet_demo import report
 from alexnet_demo.common.files import sha256
+from alexnet_demo.export import report
 from alexnet_demo.inference import predictions
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.runs.run import Run

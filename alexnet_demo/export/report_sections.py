@@ -12,10 +12,10 @@ from PIL import Image
 
 from alexnet_demo.common.wording import percent, whole_percent
 from alexnet_demo.data import fashion_mnist
+from alexnet_demo.export.svg_plot import Bar, Line, Plot
 from alexnet_demo.figures.results import FEW
 from alexnet_demo.images.encode import data_url, enlarge, warmed
 from alexnet_demo.inference.predictions import Results, by_class
-from alexnet_demo.plots import Bar, Line, Plot
 from alexnet_demo.runs import snapshots
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.pins import Pin

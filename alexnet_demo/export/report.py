@@ -18,16 +18,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from alexnet_demo import __version__, findings
+from alexnet_demo import __version__
 from alexnet_demo.common.files import read_json, sha256, write_atomically
 from alexnet_demo.common.text import without_folders
 from alexnet_demo.common.wording import duration, percent, whole_percent
+from alexnet_demo.export import report_sections
+from alexnet_demo.export.svg_plot import Line, Plot, span
 from alexnet_demo.figures.results import FEW
 from alexnet_demo.figures.theme import REFERENCE_COLOR, TEST_COLOR, TRAIN_COLOR, width_name
 from alexnet_demo.figures.training import thin
 from alexnet_demo.inference import predictions
 from alexnet_demo.inference.predictions import Results
-from alexnet_demo.plots import Line, Plot, span
 from alexnet_demo.runs import pins, snapshots
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
@@ -93,9 +94,11 @@ def page(run: Run, found: Results | None) -> str:
     told = {
         **_head(run, history),
         **_training(run, history),
-        **findings.answers(run, history, found, seen),
-        "pins": [told for pin in pins.read(run.pins) if (told := findings.pinned(pin, seen))],
-        **findings.layers(seen),
+        **report_sections.answers(run, history, found, seen),
+        "pins": [
+            told for pin in pins.read(run.pins) if (told := report_sections.pinned(pin, seen))
+        ],
+        **report_sections.layers(seen),
         "style": _style(),
         "version": __version__,
         "made": f"{datetime.now():%d %B %Y, %H:%M}",
@@ -182,7 +185,7 @@ def _value(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value) or "none"
 
 
-def _machine(run: Run, start: Event) -> findings.Rows:
+def _machine(run: Run, start: Event) -> report_sections.Rows:
     kept = read_json(run.directory / "config.json")
     versions = start.get("versions") or kept.get("versions") or {}
     commit = start.get("commit") or kept.get("commit")

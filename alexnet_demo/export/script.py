@@ -16,9 +16,16 @@ from collections.abc import Iterator
 from dataclasses import fields
 from string import Template
 
+from alexnet_demo.export.source_copy import (
+    PACKAGE,
+    Copied,
+    import_block,
+    module,
+    names_from_outside,
+    read,
+)
 from alexnet_demo.settings.article import PARAMETERS, TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.settings.config import LIMITS, TrainConfig, channels, stages
-from alexnet_demo.source import PACKAGE, Copied, import_block, module, names_from_outside, read
 
 TEMPLATE = "script_template.txt"
 SIDE = 5  # of pool5's feature map for 224×224 pixels

@@ -319,7 +319,7 @@ def run_summary(options: argparse.Namespace) -> int:
 
 
 def run_bench(options: argparse.Namespace) -> int:
-    from alexnet_demo import bench
+    from alexnet_demo.benchmarks import speed as bench
 
     if options.rounds < 1:
         raise ConfigError("--rounds must be at least 1.")
@@ -330,12 +330,12 @@ def run_bench(options: argparse.Namespace) -> int:
 
 
 def run_load(options: argparse.Namespace) -> int:
-    from alexnet_demo.load import crowd
+    from alexnet_demo.benchmarks.visitors import load_test
 
     if options.users < 1 or options.seconds <= 0:
         raise ConfigError("--users and --seconds must be above 0.")
-    report = crowd.load(options.url, options.users, options.seconds, weights_of(options))
-    print(json.dumps(report) if options.json else crowd.in_words(report))
+    report = load_test.load(options.url, options.users, options.seconds, weights_of(options))
+    print(json.dumps(report) if options.json else load_test.in_words(report))
     return DONE if not report["wrong"] and not report["lost"] else FAILED
 
 

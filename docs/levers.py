@@ -21,7 +21,7 @@ from torch.nn.functional import conv2d, interpolate, pad
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo.bench import worker
+from alexnet_demo.benchmarks.speed import worker
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_demo import bench
 from alexnet_demo.__main__ import main
+from alexnet_demo.benchmarks import speed
 from alexnet_demo.network.alexnet import AlexNet
 
 
 def test_figures_are_medians_of_the_rounds(monkeypatch: pytest.MonkeyPatch):
     """Canned turns, the two sides in turn; the third round is disturbed."""
-    about: bench.Record = {"device": "cpu", "device_name": "a CPU", "precision": "fp32"}
+    about: speed.Record = {"device": "cpu", "device_name": "a CPU", "precision": "fp32"}
     about |= {"memory_format": "contiguous", "overhead_share": 0.01}
     taken: list[str] = []
 
@@ -35,9 +35,9 @@ def test_figures_are_medians_of_the_rounds(monkeypatch: pytest.MonkeyPatch):
 
         yield turn
 
-    monkeypatch.setattr(bench, "worker", worker)
-    monkeypatch.setattr(bench, "inference", lambda *_: {})
-    report = bench.bench(rounds=3)
+    monkeypatch.setattr(speed, "worker", worker)
+    monkeypatch.setattr(speed, "inference", lambda *_: {})
+    report = speed.bench(rounds=3)
     assert taken == ["_engine", "_article_loop"] + ["_article_loop", "_engine"] * 3
     assert (report["article_images_per_s"], report["engine_images_per_s"]) == (25.6, 64.0)
     assert (report["ratio"], report["ratio_spread"]) == (4.0, [2.5, 25.0])
@@ -57,7 +57,7 @@ def test_a_real_measurement_of_a_narrow_network(capsys: pytest.CaptureFixture[st
     for name in inference["latency_ms"]:
         assert inference["same_labels"][name] >= 0.9
         assert inference["greatest_difference"][name] < 0.02
-    assert f"{report['ratio']} times as fast" in bench.format_report(report)
+    assert f"{report['ratio']} times as fast" in speed.format_report(report)
 
 
 def test_flops_are_those_of_the_layers():
@@ -71,13 +71,13 @@ def test_flops_are_those_of_the_layers():
             )
     model(x)
     macs_of_all, macs_of_conv1 = sum(macs), macs[0]
-    counted = bench.step_flops(model, x)
+    counted = speed.step_flops(model, x)
     assert counted == 2 * (3 * macs_of_all - macs_of_conv1)
 
 
 def test_a_side_that_breaks_off_is_a_sentence():
     with (
-        bench.worker(bench._engine, "cuda:77", "fp32", 1.0) as turn,
+        speed.worker(speed._engine, "cuda:77", "fp32", 1.0) as turn,
         pytest.raises(RuntimeError, match="no device 'cuda:77'"),
     ):
         turn()

@@ -14,8 +14,8 @@ import requests
 from conftest import Server, wait_for
 from test_page_predict import make_run, picture
 
-from alexnet_demo.load.session import Session
-from alexnet_demo.load.truth import read
+from alexnet_demo.benchmarks.visitors.client import Session
+from alexnet_demo.benchmarks.visitors.expected import read
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.paths import ROOT
 

@@ -11,10 +11,10 @@ import pytest
 from conftest import Server
 
 from alexnet_demo.__main__ import main
-from alexnet_demo.load import crowd, truth
-from alexnet_demo.load.crowd import Tally, listener, percentile
-from alexnet_demo.load.session import LostError, Session
-from alexnet_demo.load.truth import Asked, read
+from alexnet_demo.benchmarks.visitors import expected, load_test
+from alexnet_demo.benchmarks.visitors.client import LostError, Session
+from alexnet_demo.benchmarks.visitors.expected import Asked, read
+from alexnet_demo.benchmarks.visitors.load_test import Tally, listener, percentile
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 
@@ -37,8 +37,8 @@ def url(server: Server, trained_run: Run) -> str:
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(truth, "DRAWINGS", 6)
-    monkeypatch.setattr(truth, "UPLOADS", 6)
+    monkeypatch.setattr(expected, "DRAWINGS", 6)
+    monkeypatch.setattr(expected, "UPLOADS", 6)
 
 
 def test_five_visitors_get_right_answers(
@@ -48,7 +48,7 @@ def test_five_visitors_get_right_answers(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(crowd, "PAUSE", 2.0)
+    monkeypatch.setattr(load_test, "PAUSE", 2.0)
     arguments = ["load", "--url", url, "--users", "5", "--seconds", "10", "--json"]
     assert main([*arguments, "--weights", str(trained_run.best)]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -61,9 +61,9 @@ def test_five_visitors_get_right_answers(
 
 def test_wrong_answers_are_told(url: str, tiny_weights: Path) -> None:
     """The truth of another network stands for wrong answers of this one."""
-    report = crowd.load(url, 2, 4, tiny_weights)
+    report = load_test.load(url, 2, 4, tiny_weights)
     assert report["answers"] > 0 and report["wrong"] == report["answers"]
-    assert "in place of" in report["problems"][0] and "wrong" in crowd.in_words(report)
+    assert "in place of" in report["problems"][0] and "wrong" in load_test.in_words(report)
 
 
 def test_no_server_is_said_in_a_sentence(

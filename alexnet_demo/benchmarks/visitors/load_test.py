@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from alexnet_demo.benchmarks.visitors.client import LostError, Session
+from alexnet_demo.benchmarks.visitors.expected import Asked, pictures, read
 from alexnet_demo.inference.batcher import BUSY
-from alexnet_demo.load.session import LostError, Session
-from alexnet_demo.load.truth import Asked, pictures, read
 
 PAUSE = 5.0  # seconds from one question of a visitor to the next
 LOOK_AROUND = 0.2  # of the questions: before it the visitor goes to another page and back

@@ -1,0 +1,3 @@
+"""Measurements: training and inference speed, and load from many visitors.
+
+Only `visitors` speaks Streamlit's protocol."""

@@ -19,10 +19,9 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from alexnet_demo import __version__, train_command
-from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.inference import image_files
-from alexnet_demo.options import (
+from alexnet_demo import __version__
+from alexnet_demo.cli import train as train_command
+from alexnet_demo.cli.options import (
     DEVICES,
     SETTINGS,
     add_training_options,
@@ -30,10 +29,12 @@ from alexnet_demo.options import (
     settings_of,
     weights_of,
 )
+from alexnet_demo.cli.train import DONE, FAILED, INTERRUPTED, LOG_FORMAT
+from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.inference import image_files
 from alexnet_demo.runs.store import find_run, list_runs
 from alexnet_demo.settings import article, paths
 from alexnet_demo.settings.config import CHOICES, LIMITS
-from alexnet_demo.train_command import DONE, FAILED, INTERRUPTED, LOG_FORMAT
 from alexnet_demo.training import probe as probe_
 
 UNUSABLE = 2

@@ -26,13 +26,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from alexnet_demo.cli.options import add_weights_options, weights_of
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import PictureError, prepare
 from alexnet_demo.images.prepared import Prepared
 from alexnet_demo.inference.classifier import Classifier, digest
 from alexnet_demo.inference.confidence import SCORES, Certainty, ScoreKind, auroc
 from alexnet_demo.inference.image_files import pictures_in, read_file
-from alexnet_demo.options import add_weights_options, weights_of
 
 SIDE = 256
 # None with a piece of clothing in it: no astronaut in a suit, no photographer in a coat.

@@ -20,8 +20,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from alexnet_demo.cli.options import add_weights_options, weights_of
 from alexnet_demo.inference.image_files import classify_paths
-from alexnet_demo.options import add_weights_options, weights_of
 from alexnet_demo.settings.article import CLASSES
 
 Record = dict[str, Any]

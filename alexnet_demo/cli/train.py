@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alexnet_demo.cli.options import SETTINGS, settings_of
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.signals import heard
 from alexnet_demo.jobs import queue
-from alexnet_demo.options import SETTINGS, settings_of
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.process_info import ours, register, registered
@@ -57,9 +57,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _train_in_turn(options: argparse.Namespace) -> int:
     """Have a run started when its turn comes, by whoever attends the queue, and watch it."""
+    from alexnet_demo.cli.follow import watch
     from alexnet_demo.common.access import CONTROLLER
     from alexnet_demo.jobs import actions
-    from alexnet_demo.terminal import watch
 
     if options.run_dir or "RANK" in os.environ:
         raise ConfigError("The queue is of the runs under runs/: leave --run-dir and torchrun out.")

@@ -13,9 +13,9 @@ from typing import Any
 
 import ray
 
+from alexnet_demo.cli.train import INTERRUPTED
 from alexnet_demo.runs.run import FAILURE, Run
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.train_command import INTERRUPTED
 
 
 def main(directory: Path) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alexnet_demo.ui import home
-from alexnet_demo.ui.shell import page
+from alexnet_demo.ui.frame.page import page
+from alexnet_demo.ui.home import home
 
 page(
     "Home",

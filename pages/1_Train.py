@@ -3,15 +3,16 @@
 import streamlit as st
 
 from alexnet_demo.runs.store import current_run, get_run, list_runs
-from alexnet_demo.ui import access, elsewhere, recorded
-from alexnet_demo.ui.live import live_view, waiting_run
-from alexnet_demo.ui.pinboard import pinboard
-from alexnet_demo.ui.queue import queue_view
-from alexnet_demo.ui.replay import replay
-from alexnet_demo.ui.runs_table import runs_table
-from alexnet_demo.ui.shell import page
-from alexnet_demo.ui.teaching import explain
-from alexnet_demo.ui.training_form import form_wanted, training_form
+from alexnet_demo.ui.frame.page import page
+from alexnet_demo.ui.train import auto_refresh, recorded
+from alexnet_demo.ui.train.form import form_wanted, training_form
+from alexnet_demo.ui.train.live import live_view, waiting_run
+from alexnet_demo.ui.train.pinboard import pinboard
+from alexnet_demo.ui.train.queue import queue_view
+from alexnet_demo.ui.train.replay import replay
+from alexnet_demo.ui.train.runs_table import runs_table
+from alexnet_demo.ui.widgets import access
+from alexnet_demo.ui.widgets.glossary import explain
 
 page("Train", lead="Teach AlexNet ten kinds of clothing and watch it learn.")
 
@@ -19,7 +20,7 @@ if watched := recorded.watched():
     recorded.watch(watched)
     st.stop()
 
-seen = elsewhere.seen()
+seen = auto_refresh.seen()
 asked_for = get_run(st.query_params.get("run", ""))
 shown = asked_for or current_run()
 
@@ -42,4 +43,4 @@ if shown:
         replay(shown)
         st.divider()
     runs_table(list_runs())
-elsewhere.watch(seen)
+auto_refresh.watch(seen)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from alexnet_demo.ui import models, sources
-from alexnet_demo.ui.shell import page
-from alexnet_demo.ui.teaching import explain
+from alexnet_demo.ui.frame.page import page
+from alexnet_demo.ui.models import model_picker
+from alexnet_demo.ui.predict import sources
+from alexnet_demo.ui.widgets.glossary import explain
 
 page("Predict", "Draw a piece of clothing, or show a picture of one, and see what it is taken for.")
-if chosen := models.beside(sources.choose, now=True):
+if chosen := model_picker.beside(sources.choose, now=True):
     classifier, show = chosen
     show(classifier)
     explain(

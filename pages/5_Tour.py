@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alexnet_demo.ui import tour
-from alexnet_demo.ui.shell import page
+from alexnet_demo.ui.frame import tour
+from alexnet_demo.ui.frame.page import page
 
 tour.lead_on()
 page(

@@ -19,7 +19,7 @@ from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.process_info import register, registered
 from alexnet_demo.runs.run import Run
 
-MAIN = "from alexnet_demo.__main__ import main; raise SystemExit(main(sys.argv[1:]))"
+MAIN = "from alexnet_demo.cli.main import main; raise SystemExit(main(sys.argv[1:]))"
 
 
 def interpreter(folder: Path) -> str:

@@ -128,7 +128,7 @@ def test_a_bad_upload_is_called_by_its_own_name() -> None:
 def test_the_command_line_may_train_anyway(
     runs_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from alexnet_demo.__main__ import main
+    from alexnet_demo.cli.main import main
 
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     tiny = ["--width", "0.0625", "--epochs", "1", "--train-samples", "16", "--test-samples", "16"]

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_demo.__main__ import main
 from alexnet_demo.benchmarks import speed
+from alexnet_demo.cli.main import main
 from alexnet_demo.network.alexnet import AlexNet
 
 

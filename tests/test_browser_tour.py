@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from test_page_results import keep, made_up
 
 from alexnet_demo.settings import paths
-from alexnet_demo.ui.tour import STOPS
+from alexnet_demo.ui.frame.tour import STOPS
 
 pytestmark = pytest.mark.browser
 

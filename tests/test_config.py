@@ -59,7 +59,7 @@ def test_json_round_trip_ignores_fields_of_other_versions():
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_command_repeats_the_settings(recipe: str):
-    from alexnet_demo.__main__ import build_parser
+    from alexnet_demo.cli.main import build_parser
     from alexnet_demo.cli.options import settings_of
 
     config = TrainConfig.from_recipe(recipe, lr=0.05, seed=7, width=0.5, device="cpu", epochs=3)
@@ -136,7 +136,7 @@ def test_validation_images_come_off_the_training_images():
 
 
 def test_a_switch_that_a_recipe_sets_can_be_turned_off_by_command():
-    from alexnet_demo.__main__ import build_parser
+    from alexnet_demo.cli.main import build_parser
     from alexnet_demo.cli.options import settings_of
 
     config = TrainConfig.from_recipe("fast", flip=False)

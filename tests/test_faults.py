@@ -325,7 +325,7 @@ def test_a_clock_set_back_makes_no_time_negative_and_hides_nothing():
 
 def test_a_training_does_not_mind_the_clock(runs_dir: Path, monkeypatch):
     times = iter(range(2_000_000_000, 0, -1_000_000))
-    monkeypatch.setattr("alexnet_demo.events.time.time", lambda: next(times))
+    monkeypatch.setattr("alexnet_demo.runs.events.time.time", lambda: next(times))
     run = trained(runs_dir)
     assert run.state == "finished" and run.history.seconds == 0.0
     assert len(run.history.epochs) == 3
@@ -415,8 +415,8 @@ def test_a_run_whose_directory_is_removed_by_hand_ends_and_frees_the_device(
 def test_trainer_and_server_killed_together_leave_a_run_that_goes_on(stand_ins):
     code = (
         f"import sys, time; sys.executable = {sys.executable!r};"
-        "from alexnet_demo import jobs; from alexnet_demo.settings.config import TrainConfig;"
-        f"print(jobs.start(TrainConfig(**{replace(TINY, epochs=200).to_json()!r})).run_id,"
+        "from alexnet_demo.jobs import actions; from alexnet_demo.settings.config import TrainConfig;"
+        f"print(actions.start(TrainConfig(**{replace(TINY, epochs=200).to_json()!r})).run_id,"
         "flush=True); time.sleep(99)"
     )
     server = subprocess.Popen([REAL, "-c", code], stdout=subprocess.PIPE, text=True)

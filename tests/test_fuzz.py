@@ -39,11 +39,11 @@ from alexnet_demo.runs.history import NUMBERS, History
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import get_run, list_runs
 from alexnet_demo.settings import config, paths
-from alexnet_demo.ui.answers import as_csv
-from alexnet_demo.ui.picture_map import _numbers
-from alexnet_demo.ui.results import _cell
-from alexnet_demo.ui.runs_table import _row, metrics_csv, metrics_json
-from alexnet_demo.ui.wording import plain
+from alexnet_demo.ui.predict.answers import as_csv
+from alexnet_demo.ui.results.embedding_map import _numbers
+from alexnet_demo.ui.results.views import _cell
+from alexnet_demo.ui.train.runs_table import _row, metrics_csv, metrics_json
+from alexnet_demo.ui.widgets.markdown import plain
 
 TIERS = pytest.mark.parametrize("tier", ["few", pytest.param("many", marks=pytest.mark.slow)])
 

@@ -22,6 +22,7 @@ from alexnet_demo.runs.history import NUMBERS
 from alexnet_demo.runs.process_info import register
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import best_run, current_run, get_run, list_runs, prepare
+from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 
 LONG = TrainConfig(
@@ -95,8 +96,9 @@ def test_a_killed_trainer_is_seen_and_can_go_on():
 def test_the_trainer_outlives_its_starter(runs_dir: Path):
     """As when the web server is killed in mid-training."""
     code = (
-        "from alexnet_demo import jobs; from alexnet_demo.settings.config import TrainConfig; import time;"
-        f"print(jobs.start(TrainConfig(**{LONG.to_json()!r})).run_id, flush=True); time.sleep(99)"
+        "from alexnet_demo.jobs import actions; from alexnet_demo.settings.config import TrainConfig;"
+        "import time;"
+        f"print(actions.start(TrainConfig(**{LONG.to_json()!r})).run_id, flush=True); time.sleep(99)"
     )
     starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert starter.stdout
@@ -342,7 +344,7 @@ def test_damaged_files_do_no_harm(runs_dir: Path):
 
 def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(actions.config, "RUNS_DIR", tmp_path / "file" / "runs")
+    monkeypatch.setattr(paths, "RUNS_DIR", tmp_path / "file" / "runs")
     outcome = actions.start(LONG)
     assert not outcome.done
     assert "could not be started" in outcome.message

@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from alexnet_demo.ui import links
+from alexnet_demo.ui.widgets import query_params
 
 
 def page() -> None:
     import streamlit as st
 
-    from alexnet_demo.ui import links
+    from alexnet_demo.ui.widgets import query_params
 
     if "opened" not in st.session_state:
         st.session_state["opened"] = True
-        links.read("layer", "picture")
-    links.keep("layer", st.session_state.setdefault("chosen", links.kept("layer")))
-    st.write(links.kept("picture"))
+        query_params.read("layer", "picture")
+    query_params.keep("layer", st.session_state.setdefault("chosen", query_params.kept("layer")))
+    st.write(query_params.kept("picture"))
 
 
 def test_what_a_link_says_is_kept_and_written() -> None:
@@ -47,4 +47,4 @@ def test_what_a_link_says_is_kept_and_written() -> None:
     ],
 )
 def test_a_number_in_an_address_is_a_number_or_none(text: str, number: int | None) -> None:
-    assert links.whole(text, 18) == number
+    assert query_params.whole(text, 18) == number

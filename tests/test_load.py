@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from conftest import Server
 
-from alexnet_demo.__main__ import main
 from alexnet_demo.benchmarks.visitors import expected, load_test
 from alexnet_demo.benchmarks.visitors.client import LostError, Session
 from alexnet_demo.benchmarks.visitors.expected import Asked, read
 from alexnet_demo.benchmarks.visitors.load_test import Tally, listener, percentile
+from alexnet_demo.cli.main import main
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 

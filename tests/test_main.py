@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import wait_for
 
-from alexnet_demo.__main__ import main
+from alexnet_demo.cli.main import main
 from alexnet_demo.export import onnx
 from alexnet_demo.export.script import training_script
 from alexnet_demo.network import checkpoint

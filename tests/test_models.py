@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from alexnet_demo.inference.classifier import Classifier
-from alexnet_demo.ui import models
-from alexnet_demo.ui.models import Option
+from alexnet_demo.ui.models import model_loading
+from alexnet_demo.ui.models.model_loading import Option
 
 
 def test_sessions_that_come_at_once_share_one_network(
@@ -25,18 +25,18 @@ def test_sessions_that_come_at_once_share_one_network(
         return load(path, *device)
 
     monkeypatch.setattr(Classifier, "load", slowly)
-    models._from_file.clear()
+    model_loading._from_file.clear()
     option = Option("shipped", "Shipped", tiny_weights)
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(models.load, [option] * 8))
+        found = list(pool.map(model_loading.load, [option] * 8))
     assert len(loads) == 1 and len(set(map(id, found))) == 1
 
 
 def test_what_is_loaded_is_not_gone_through_at_every_collection(tiny_weights: Path) -> None:
-    models._settle.cache_clear()
-    models._from_file.clear()
+    model_loading._settle.cache_clear()
+    model_loading._from_file.clear()
     try:
-        models.load(Option("shipped", "Shipped", tiny_weights))
+        model_loading.load(Option("shipped", "Shipped", tiny_weights))
         assert gc.get_freeze_count() > 10_000
     finally:
         gc.unfreeze()

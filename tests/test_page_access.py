@@ -11,8 +11,8 @@ from test_page_predict import make_run
 from alexnet_demo.common import access
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.paths import ROOT
-from alexnet_demo.ui import access as ui_access
-from alexnet_demo.ui import probes
+from alexnet_demo.ui.train import probes
+from alexnet_demo.ui.widgets import access as ui_access
 
 SCRIPTS = ["app.py", "pages/1_Train.py", "pages/3_Predict.py"]
 CONTROLS = ("start", "delete run", "control Resume", "resume waiting", "find lr")

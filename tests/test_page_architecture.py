@@ -21,7 +21,14 @@ from alexnet_demo.network.activations import activations
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.settings import article as article_
 from alexnet_demo.settings import paths
-from alexnet_demo.ui import architecture, cells, comparison, exports, layer_table, seen
+from alexnet_demo.ui.architecture import activations as seen
+from alexnet_demo.ui.architecture import (
+    alexnet_variants,
+    explore,
+    feature_map,
+    layer_table,
+    onnx_button,
+)
 
 PAGE = str(paths.ROOT / "pages" / "2_Architecture.py")
 IMAGENET = "ImageNet, 3×224×224, 1000 classes"
@@ -48,7 +55,7 @@ def test_opens_with_this_demo_and_tells_of_the_slip(opened: AppTest) -> None:
 
 
 def test_the_slip_explains_the_whole_difference() -> None:
-    fc1 = architecture.measure(architecture.DEMO)["fc6"].params
+    fc1 = explore.measure(explore.DEMO)["fc6"].params
     difference = article_.ARTICLE_PRINTED_PARAMETERS - article_.PARAMETERS
     assert layer_table.ARTICLE_PRINTED_FC1 - fc1 == difference == 921_600
 
@@ -64,7 +71,7 @@ def test_the_imagenet_preset(opened: AppTest) -> None:
 def test_own_numbers_leave_the_presets(opened: AppTest) -> None:
     opened.number_input(key="arch_width").set_value(0.5).run()
     assert not opened.exception
-    expected = architecture.measure(architecture.Choice(width=0.5)).total_params
+    expected = explore.measure(explore.Choice(width=0.5)).total_params
     assert f"**{expected:,}** parameters" in words(opened)
     assert not opened.session_state["arch_preset"]
 
@@ -100,7 +107,7 @@ def test_a_chosen_layer_shows_its_own_numbers(opened: AppTest, layer: str, expec
 
 
 def test_table_and_csv_hold_every_layer() -> None:
-    summary = architecture.measure(architecture.DEMO)
+    summary = explore.measure(explore.DEMO)
     records = layer_table.rows(summary)
     text = layer_table.to_csv(records).decode("utf-8-sig")
     read = list(csv.DictReader(io.StringIO(text)))
@@ -191,7 +198,7 @@ def test_outputs_are_worked_out_once_for_a_network_and_a_picture(
         return activations(model, pixels)
 
     seen._outputs.clear()
-    monkeypatch.setattr("alexnet_demo.inside.activations", counted)
+    monkeypatch.setattr("alexnet_demo.network.activations.activations", counted)
     look(trained, "conv1", "Output")
     look(trained, "conv5", "One unit")
     assert len(asked) == 1
@@ -236,7 +243,7 @@ def test_the_decision_begins_at_the_temperature_of_predict(
     ],
 )
 def test_a_browser_can_send_any_cell(sent: object, cell: tuple[int, int] | None) -> None:
-    assert cells._cell(sent, (3, 4)) == cell
+    assert feature_map._cell(sent, (3, 4)) == cell
 
 
 # ------------------------------------------------------------------ links
@@ -325,7 +332,7 @@ def test_the_network_becomes_an_onnx_file_once_that_is_asked_for(trained: AppTes
 
 def test_a_missing_package_is_told_in_a_sentence(trained: AppTest, monkeypatch):
     monkeypatch.setattr(onnx, "PACKAGES", ("no_such_package",))
-    exports._made.clear()
+    onnx_button._made.clear()
     trained.run()
     trained.button(key="make onnx").click().run()
     assert not trained.exception
@@ -342,28 +349,28 @@ def test_other_networks_than_the_demos_are_no_file(trained: AppTest):
 
 
 def test_the_reasons_for_the_differences_come_to_them() -> None:
-    demo, article, vision = comparison.summaries().values()
-    found = comparison.difference(article, demo)
-    assert found == comparison.Difference(2 * 11 * 11 * 96, 0, 990 * 4097)
+    demo, article, vision = alexnet_variants.summaries().values()
+    found = alexnet_variants.difference(article, demo)
+    assert found == alexnet_variants.Difference(2 * 11 * 11 * 96, 0, 990 * 4097)
     assert found.total == 50_844_008 - 46_764_746
     assert str(found) == "23,232 (convolutions) + 4,056,030 (fc8) = 4,079,262"
-    further = comparison.difference(vision, article)
+    further = alexnet_variants.difference(vision, article)
     assert further.fc6 == (6 * 6 - 5 * 5) * 256 * 4096
     assert further.total == 61_100_840 - 50_844_008
     assert str(further) == "−1,277,504 (convolutions) + 11,534,336 (fc6) = 10,256,832"
 
 
 def test_three_alexnets_have_their_known_numbers_of_parameters() -> None:
-    found = [summary.total_params for summary in comparison.summaries().values()]
+    found = [summary.total_params for summary in alexnet_variants.summaries().values()]
     assert found == [46_764_746, 50_844_008, 61_100_840]
-    assert comparison.paper_parameters() == 60_965_224
-    columns = comparison.table()
+    assert alexnet_variants.paper_parameters() == 60_965_224
+    columns = alexnet_variants.table()
     assert len({len(column) for column in columns.values()}) == 1
     assert columns["torchvision"][0] == "11×11 /4 → 64×55×55 · 23,296"
 
 
 def test_the_markdown_table_holds_every_layer() -> None:
-    records = layer_table.rows(architecture.measure(architecture.DEMO))
+    records = layer_table.rows(explore.measure(explore.DEMO))
     lines = layer_table.to_markdown(records).splitlines()
     assert len(lines) == len(records) + 2
     assert len({line.count(" | ") for line in lines}) == 1

@@ -15,7 +15,7 @@ from alexnet_demo.runs.history import NUMBERS
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import article, paths
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.ui import garments
+from alexnet_demo.ui.widgets import sample_images
 
 APP = str(paths.ROOT / "app.py")
 QUICK = "Start a quick training"
@@ -138,7 +138,7 @@ def test_a_paused_run_can_be_gone_on_with(places: SimpleNamespace) -> None:
 
 
 def test_ten_pictures_with_alternative_texts() -> None:
-    strip = garments.strip()
+    strip = sample_images.strip()
     assert strip.count("<img ") == 10
     for name in article.CLASSES:
         assert f"pixel picture from Fashion-MNIST: {name}" in strip
@@ -160,10 +160,10 @@ def test_without_the_data_the_page_does_without_pictures(
 ) -> None:
     monkeypatch.setattr(fashion_mnist, "_RAW", tmp_path)
     fashion_mnist._one_of_each.cache_clear()
-    garments.strip.clear()
+    sample_images.strip.clear()
     try:
-        assert garments.strip() == ""
+        assert sample_images.strip() == ""
         home()
     finally:
         fashion_mnist._one_of_each.cache_clear()
-        garments.strip.clear()
+        sample_images.strip.clear()

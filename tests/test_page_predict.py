@@ -24,9 +24,10 @@ from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.history import NUMBERS
 from alexnet_demo.settings import config, paths
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.ui import answers
-from alexnet_demo.ui.sight import framed
-from alexnet_demo.ui.wording import plain
+from alexnet_demo.ui.predict import answers
+from alexnet_demo.ui.widgets import answer_bars
+from alexnet_demo.ui.widgets.markdown import plain
+from alexnet_demo.ui.widgets.preparation import framed
 
 PAGE = str(paths.ROOT / "pages" / "3_Predict.py")
 STROKE = {"tool": "pen", "width": 8, "points": [[60, 60], [200, 60], [200, 200], [60, 60]]}
@@ -116,7 +117,7 @@ def test_a_blank_canvas_waits_and_a_drawing_gets_its_bars(app: AppTest) -> None:
     app.run()
     assert not app.exception
     text = page_text(app)
-    assert text.count('class="percent"') == answers.TOP
+    assert text.count('class="percent"') == answer_bars.TOP
     assert "Taken for a drawing" in text
     app.toggle(key="all classes").set_value(True).run()
     assert page_text(app).count('class="percent"') == len(CLASSES)
@@ -141,7 +142,7 @@ def test_who_comes_at_a_busy_moment_may_try_again(
         assert BUSY in warnings(app)
         assert 'class="percent"' not in page_text(app)
     app.button(key="ask again").click().run()
-    assert BUSY not in warnings(app) and page_text(app).count('class="percent"') == answers.TOP
+    assert BUSY not in warnings(app) and page_text(app).count('class="percent"') == answer_bars.TOP
 
 
 def test_many_files_at_a_busy_moment_may_be_tried_again(

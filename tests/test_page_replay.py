@@ -10,13 +10,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from test_moments import moment, write
 
-from alexnet_demo.runs import pins
+from alexnet_demo.runs import pins, snapshots
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings import article, paths
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.ui import replay
+from alexnet_demo.ui.train import replay
 
 TRAIN = str(paths.ROOT / "pages" / "1_Train.py")
 
@@ -127,7 +127,7 @@ def test_pins_are_put_up_and_taken_off(runs_dir: Path):
 
 def test_moments_are_made_ready_once(runs_dir: Path, monkeypatch: pytest.MonkeyPatch):
     run = finished(runs_dir / "20260101-000000-article-aa", 0, 100)
-    found = replay.moments.follow(run.moments)
+    found = snapshots.follow(run.moments)
     first = replay._records(str(run.directory), (2, 100, 1), run, found)
     assert replay._records(str(run.directory), (2, 100, 1), run, found) is first
     shutil.rmtree(run.directory)

@@ -24,10 +24,10 @@ from alexnet_demo.network import checkpoint
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.ui import results as page
-from alexnet_demo.ui import test_pictures
-from alexnet_demo.ui.teaching import TOPICS
-from alexnet_demo.ui.wording import percent
+from alexnet_demo.ui.results import test_images
+from alexnet_demo.ui.results import views as page
+from alexnet_demo.ui.widgets.glossary import TOPICS
+from alexnet_demo.ui.widgets.markdown import percent
 
 PAGE = str(paths.ROOT / "pages" / "4_Results.py")
 
@@ -264,10 +264,10 @@ def progress(app: AppTest) -> str:
 def test_more_pictures_are_shown_on_demand(app: AppTest, found: Results):
     look_at(app, "Mistakes")
     (more,) = (b for b in app.button if b.label.startswith("Show more"))
-    left = len(found.mistakes()) - test_pictures.PAGE
+    left = len(found.mistakes()) - test_images.PAGE
     assert more.label == f"Show more ({left:,} left)"
     more.click().run()
-    assert any(b.label == f"Show more ({left - test_pictures.PAGE:,} left)" for b in app.button)
+    assert any(b.label == f"Show more ({left - test_images.PAGE:,} left)" for b in app.button)
 
 
 def test_two_models_are_compared(app: AppTest, found: Results, runs_dir: Path, tiny_model):

@@ -20,17 +20,22 @@ from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.settings.recipes import RECIPES
-from alexnet_demo.ui import architecture, results, sources, teaching, tour, training_form
-from alexnet_demo.ui.navigation import ARCHITECTURE, PREDICT, RESULTS, TRAIN
+from alexnet_demo.ui.architecture import explore
+from alexnet_demo.ui.frame import tour
+from alexnet_demo.ui.predict import sources
+from alexnet_demo.ui.results import views
+from alexnet_demo.ui.train import form
+from alexnet_demo.ui.widgets import glossary
+from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, PREDICT, RESULTS, TRAIN
 
 PAGE = str(ROOT / tour.TOUR)
 
-LAYERS = [layer.name for layer in architecture.measure(architecture.DEMO).layers]
+LAYERS = [layer.name for layer in explore.measure(explore.DEMO).layers]
 KNOWN: dict[str, dict[str, Collection[str]]] = {
     TRAIN: {"recipe": RECIPES},
     ARCHITECTURE: {"layer": LAYERS, "view": ("In numbers", "Weights", "Output", "One unit")},
     PREDICT: {"source": sources.SOURCES},
-    RESULTS: {"show": results.VIEWS},
+    RESULTS: {"show": views.VIEWS},
 }
 """What pages read of their addresses, with the values they have."""
 
@@ -150,7 +155,7 @@ def test_shirts_and_t_shirts_are_the_pair_most_mixed_up():
 
 
 def test_the_numbers_of_layers_are_the_measured_ones():
-    summary = architecture.measure(architecture.DEMO)
+    summary = explore.measure(explore.DEMO)
     conv1, conv3, conv5 = (summary[name] for name in ("conv1", "conv3", "conv5"))
     answers = {stop.title: stop.answer for stop in tour.STOPS}
     unit, maps = answers["One unit's sum"], answers["A feature map"]
@@ -165,15 +170,15 @@ def test_the_numbers_of_layers_are_the_measured_ones():
 
 
 def test_every_topic_is_short_and_shown_somewhere():
-    for topic, text in teaching.TOPICS.items():
+    for topic, text in glossary.TOPICS.items():
         sentences = re.findall(r"[.?!](?=\s|$)", text)
         assert 2 <= len(sentences) <= 6, topic
     scripts = [*(ROOT / "pages").glob("*.py"), *(ROOT / "alexnet_demo" / "ui").glob("*.py")]
     elsewhere = "".join(p.read_text(encoding="utf-8") for p in scripts if p.stem != "teaching")
-    for topic in teaching.TOPICS:
+    for topic in glossary.TOPICS:
         assert f'"{topic}"' in elsewhere, f"nobody can read about {topic}"
 
 
 def test_what_pages_ask_to_be_explained_is_there():
-    assert {*training_form.EXPLAINED, *results.EXPLAINED.values()} <= set(teaching.TOPICS)
-    assert set(results.EXPLAINED) <= set(results.VIEWS)
+    assert {*form.EXPLAINED, *views.EXPLAINED.values()} <= set(glossary.TOPICS)
+    assert set(views.EXPLAINED) <= set(views.VIEWS)

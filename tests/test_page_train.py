@@ -21,7 +21,9 @@ from alexnet_demo.export import report
 from alexnet_demo.export.script import training_script
 from alexnet_demo.figures.training import MAX_POINTS, overlay, thin, training_curve
 from alexnet_demo.jobs import actions, lr_tests, processes, queue
+from alexnet_demo.jobs import queue as queue_
 from alexnet_demo.jobs.lr_tests import LrTest
+from alexnet_demo.runs import eta
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.history import NUMBERS, History
 from alexnet_demo.runs.process_info import register
@@ -31,11 +33,11 @@ from alexnet_demo.settings import paths, recipes
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
 from alexnet_demo.settings.config import TrainConfig, stages
 from alexnet_demo.settings.paths import ROOT
-from alexnet_demo.ui import draft, exports, live, probes, runs_table
-from alexnet_demo.ui import queue as waits
-from alexnet_demo.ui.draft import problems
-from alexnet_demo.ui.trained_on import plain_words
-from alexnet_demo.ui.wording import plain
+from alexnet_demo.ui.train import form_state, live, probes, runs_table, script_button
+from alexnet_demo.ui.train import queue as waits
+from alexnet_demo.ui.train.data_preview import plain_words
+from alexnet_demo.ui.train.form_state import problems
+from alexnet_demo.ui.widgets.markdown import plain
 
 SLOW = {
     "device": "cpu",
@@ -276,10 +278,10 @@ def test_what_the_address_says_is_read_back_the_same(recipe):
     odd = {"lr": 0.0123456789, "norm": True, "flip": False, "grow": "0.5:0.5", "patience": 3}
     for changes in ({}, odd):
         values = TrainConfig.from_recipe(recipe, **changes).to_json()
-        read = draft.of_link(draft.as_link(values))
+        read = form_state.of_link(form_state.as_link(values))
         assert read == {name: values[name] for name in read}
-        assert set(values) - set(read) == set(draft.OF_THE_MACHINE)
-    assert draft.as_link(TrainConfig().to_json()) == {}
+        assert set(values) - set(read) == set(form_state.OF_THE_MACHINE)
+    assert form_state.as_link(TrainConfig().to_json()) == {}
 
 
 def test_changing_the_recipe_fills_the_form(runs_dir, measured):
@@ -442,7 +444,7 @@ def test_the_wait_is_the_sum_of_those_before_it(runs_dir, monkeypatch):
         prepare(run.directory, TrainConfig.from_recipe("quick", device="cpu"))
         queue.enter(run, seconds)
     line = queue.waiting()
-    found = [waits.waits_seconds(run, trained, line) for run in line]
+    found = [queue_.waits_seconds(run, trained, line) for run in line]
     assert found == [100.0, 120.0, None]
 
 
@@ -553,7 +555,7 @@ def test_form_and_run_can_be_taken_along_as_a_script(runs_dir, measured, monkeyp
     def download_button(label, data, **_):
         offered[label] = data() if callable(data) else data
 
-    monkeypatch.setattr(exports.st, "download_button", download_button)
+    monkeypatch.setattr(script_button.st, "download_button", download_button)
     at = page()
     at.number_input(key="form epochs").set_value(3).run()
     assert offered["As a script"] == training_script(TrainConfig(epochs=3))
@@ -726,11 +728,11 @@ def test_the_time_left_follows_the_pace_without_the_warm_up(runs_dir):
         history.add({"event": "batch", **numbers, "images_per_s": images_per_s})
 
     batch(1, 0.5)  # the first batch also plans and allocates
-    assert live.seconds_left(run, history) is None
+    assert eta.seconds_left(run, history) is None
     batch(11, 100.0)
-    assert live.seconds_left(run, history) == pytest.approx(8.9, abs=0.01)
+    assert eta.seconds_left(run, history) == pytest.approx(8.9, abs=0.01)
     batch(41, 300.0)  # in all 40 steps of ten images in two seconds
-    assert live.seconds_left(run, history) == pytest.approx(590 / 200, abs=0.01)
+    assert eta.seconds_left(run, history) == pytest.approx(590 / 200, abs=0.01)
 
 
 def test_the_time_left_counts_on_slower_steps_once_the_network_is_widened(runs_dir):
@@ -743,8 +745,8 @@ def test_the_time_left_counts_on_slower_steps_once_the_network_is_widened(runs_d
     for step in (1, 51):
         numbers = dict.fromkeys(NUMBERS["batch"], 1.0) | {"step": step, "images_per_s": 100.0}
         history.add({"event": "batch", **numbers, "time": step})
-    left = 4.9 + 10 * 4**live.WORK_BY_WIDTH  # seconds at a quarter of the width, then at the whole
-    assert live.seconds_left(run, history) == pytest.approx(left, abs=0.01)
+    left = 4.9 + 10 * 4**eta.WORK_BY_WIDTH  # seconds at a quarter of the width, then at the whole
+    assert eta.seconds_left(run, history) == pytest.approx(left, abs=0.01)
 
 
 def test_a_name_and_note_of_markup_are_shown_as_they_are(runs_dir, measured):

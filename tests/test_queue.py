@@ -74,7 +74,7 @@ def test_runs_wait_and_are_trained_in_turn():
     assert second.state == "finished"
     assert second.history.end and third.history.start
     assert second.history.end["time"] <= third.history.start["time"]  # never two at once
-    job = actions.config.RUNS_DIR / scheduler.ATTENDANT / "job.json"
+    job = paths.RUNS_DIR / scheduler.ATTENDANT / "job.json"
     wait_for(lambda: not job.exists(), 10, "nothing waits, and still it attends")
 
 
@@ -121,7 +121,7 @@ def test_the_queue_needs_no_server(runs_dir: Path):
     """A server starts one run, queues another and is killed; both are trained all the same."""
     code = (
         f"import sys, time; sys.executable = {sys.executable!r};"
-        "from alexnet_demo import jobs; from alexnet_demo.settings.config import TrainConfig;"
+        "from alexnet_demo.jobs import actions; from alexnet_demo.settings.config import TrainConfig;"
         f"print([jobs.start(TrainConfig(**{SHORT.to_json()!r})).run_id for _ in range(2)][1],"
         "flush=True); time.sleep(99)"
     )

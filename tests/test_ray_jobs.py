@@ -105,7 +105,7 @@ def job_of(run: Run) -> dict[str, Any]:
 def test_a_run_waits_starts_and_ends_on_the_cluster(dashboard: Dashboard, monkeypatch):
     run = started()
     (job,) = dashboard.submitted
-    assert job["entrypoint"] == f"python -m alexnet_demo.ray_driver {run.directory}"
+    assert job["entrypoint"] == f"python -m alexnet_demo.cli.ray_driver {run.directory}"
     assert job["runtime_env"]["env_vars"]["ALEXNET_DEMO_RUNS"] == str(run.directory.parent)
     assert (run.state, run.on_ray, run.active) == ("queued", True, False)
     assert [waiting.id for waiting in queue.on_cluster()] == [run.id]

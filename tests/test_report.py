@@ -15,8 +15,9 @@ from test_page_train import canned_run
 
 from alexnet_demo.common.files import sha256
 from alexnet_demo.common.wording import percent
+from alexnet_demo.data import fashion_mnist
 from alexnet_demo.data.fashion_mnist import test_pictures as pictures_of_the_test_set
-from alexnet_demo.export import report, report_sections
+from alexnet_demo.export import report
 from alexnet_demo.inference import predictions
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.jobs import actions
@@ -269,7 +270,7 @@ def test_the_network_is_asked_once_and_its_answers_are_kept(
 
 
 def test_a_report_without_the_test_set_has_no_pictures(run: Run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(report_sections.published, "test_pictures", lambda: None)
+    monkeypatch.setattr(fashion_mnist, "test_pictures", lambda: None)
     html = report.page(run, answers())
     assert "labelled" in text(html)
     assert not loaded(html)

@@ -8,8 +8,8 @@ SCRIPT = '''"""A script."""
 
 from torch import Tensor
 
-from alexnet_demo.synthetic import lit, shaded
-from alexnet_demo.warp import Bend
+from alexnet_demo.data.synthetic import lit, shaded
+from alexnet_demo.data.warp import Bend
 
 MOST = Bend(turn=3)
 
@@ -44,9 +44,9 @@ def test_a_definition_has_its_comment_and_its_words() -> None:
 
 def test_what_is_used_comes_along_and_nothing_else() -> None:
     copied = Copied(read(SCRIPT.format(calls="lit(images)")))
-    assert copied.needed["synthetic"] == {"lit"}
-    assert copied.needed["warp"] == {"Bend", "points"}
-    assert copied.needed["dice"] == {"Dice", "each2", "each"}
+    assert copied.needed["data.synthetic"] == {"lit"}
+    assert copied.needed["data.warp"] == {"Bend", "points"}
+    assert copied.needed["data.batch_random"] == {"Dice", "each2", "each"}
     assert ("torch", "Tensor") in copied.imports and ("torch", "") in copied.imports
     assert ("dataclasses", "dataclass") in copied.imports
     text = copied.functions()
@@ -56,9 +56,9 @@ def test_what_is_used_comes_along_and_nothing_else() -> None:
 
 def test_names_behind_a_modules_lose_it() -> None:
     copied = Copied(read(SCRIPT.format(calls="shaded(images)")))
-    assert copied.needed["linework"] == {"SHADE"}
-    assert "linework." in module("synthetic").text
-    assert "linework." not in copied.functions()
+    assert copied.needed["images.redraw"] == {"SHADE"}
+    assert "redraw." in module("data.synthetic").text
+    assert "redraw." not in copied.functions()
     assert "\nSHADE = 100" in "\n" + copied.functions()
 
 

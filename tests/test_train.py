@@ -289,9 +289,10 @@ EXACT: dict[str, Any] = {
 KILLED_TRAINER = """
 import json, os, signal, sys
 from pathlib import Path
-from alexnet_demo import checkpoint, engine, train
+from alexnet_demo.network import checkpoint
+from alexnet_demo.training import engine, trainer as train
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.process import run_training
+from alexnet_demo.training.worker import run_training
 
 owner, name, count = {"step": (engine.Engine, "step", 7), "test": (engine.Engine, "test", 3),
     "write": (checkpoint, "save_file", 5), "first": (engine.Engine, "step", 1),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from alexnet_demo.ui.wording import plain
+from alexnet_demo.ui.widgets.markdown import plain
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def page(run: Run, found: Results | None) -> str:
 
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("alexnet_demo"),
+        loader=PackageLoader("alexnet_demo.export"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,6 +1,6 @@
 """A training's settings → one script in plain PyTorch that trains the same, without this package.
 
-Its loop is `script_template.txt`, of which the settings keep the lines that they need; the
+Its loop is `templates/script.txt`, of which the settings keep the lines that they need; the
 functions that the loop calls are copied from this package's own source, see `source`. So a plain
 recipe gives a short script, and what is copied cannot differ from what trains here.
 
@@ -14,10 +14,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from string import Template
 
 from alexnet_demo.export.source_copy import (
-    PACKAGE,
     Copied,
     import_block,
     module,
@@ -27,7 +27,7 @@ from alexnet_demo.export.source_copy import (
 from alexnet_demo.settings.article import PARAMETERS, TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.settings.config import LIMITS, TrainConfig, channels, stages
 
-TEMPLATE = "script_template.txt"
+TEMPLATE = Path(__file__).parent / "templates" / "script.txt"
 SIDE = 5  # of pool5's feature map for 224×224 pixels
 MACHINE = (
     *("device", "devices", "precision", "memory_format"),
@@ -43,7 +43,7 @@ def training_script(config: TrainConfig) -> str:
     Where ``precision`` is ``auto`` it takes bfloat16 on CUDA and float32 elsewhere, without
     measuring; where ``memory_format`` is ``auto``, channels-last.
     """
-    lines = kept_lines((PACKAGE / TEMPLATE).read_text(encoding="utf-8"), config)
+    lines = kept_lines(TEMPLATE.read_text(encoding="utf-8"), config)
     main = Template(lines).safe_substitute(_values(config))
     bare = read(Template(main).substitute(settings="", parts=""))
     copied = Copied(bare)
@@ -126,7 +126,7 @@ def _constants(config: TrainConfig, used: set[str]) -> Iterator[str]:
 
 def _layers(config: TrainConfig) -> str:
     """The statement that builds the layers, with numbers for what is settled."""
-    source = module("model")
+    source = module("network.alexnet")
     tree = next(n for n in ast.walk(source.tree) if isinstance(n, ast.ClassDef))
     statement = next(
         node
@@ -150,7 +150,7 @@ def _layers(config: TrainConfig) -> str:
 
 def _method(name: str) -> str:
     """A method of the package's network as it stands there."""
-    source = module("model")
+    source = module("network.alexnet")
     node = next(
         n for n in ast.walk(source.tree) if isinstance(n, ast.FunctionDef) and n.name == name
     )

@@ -19,7 +19,7 @@ from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 LINE = 100  # characters at most
 HEADED = 3  # definitions from one module that get a heading
 RULE = f"# {'-' * 66} "
@@ -53,8 +53,20 @@ class Source:
 
 @cache
 def module(name: str) -> Source:
-    """A module of this package."""
-    return read((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+    """A module of this package, such as ``network.alexnet``."""
+    return read((_file(name)).read_text(encoding="utf-8"))
+
+
+def _file(name: str) -> Path:
+    return PACKAGE.joinpath(*name.split(".")).with_suffix(".py")
+
+
+def _module_name(origin: str, original: str) -> str:
+    """The name of the module of this package that an import brings; empty where it is none."""
+    if origin.split(".")[0] != PACKAGE.name:
+        return ""
+    name = f"{origin}.{original}".removeprefix(f"{PACKAGE.name}.")
+    return name if _file(name).is_file() else ""
 
 
 def read(text: str) -> Source:
@@ -142,9 +154,9 @@ class Copied:
             origin, original = source.imports.get(name, ("", ""))
             if name in source.definitions:
                 self._take(home, name)
-            elif origin == PACKAGE.name:  # a module, whose name stands before what is used of it
+            elif whole := _module_name(origin, original):  # its name stands before what is used
                 for attribute in re.findall(rf"\b{name}\.(\w+)", text):
-                    self._take(original, attribute)
+                    self._take(whole, attribute)
             elif origin.startswith(f"{PACKAGE.name}."):
                 self._take(origin.removeprefix(f"{PACKAGE.name}."), original)
             elif origin:
@@ -158,8 +170,9 @@ class Copied:
             self._follow(home, source, source.lines(*source.definitions[name]))
 
     def constants(self) -> list[str]:
-        """Those of `config`, which belong to the settings."""
-        return [piece for piece in self._pieces("config") if _is_constant(piece)]
+        """Those of the package `settings`."""
+        names = [name for name in self.needed if name.startswith("settings.")]
+        return [p for name in names for p in self._pieces(name) if _is_constant(p)]
 
     def functions(self) -> str:
         """All other definitions, what is used before what uses it."""
@@ -167,14 +180,16 @@ class Copied:
 
         def visit(source: Source) -> None:
             for origin, original in source.imports.values():
-                name = f"{origin}.{original}".split(".")[1]
+                name = _module_name(origin, original) or origin.removeprefix(f"{PACKAGE.name}.")
                 if origin.split(".")[0] == PACKAGE.name and name in self.needed:
                     visit(module(name))
                     order[name] = None
 
         visit(self.main)
         pieces = {name: self._pieces(name) for name in order}
-        pieces["config"] = [p for p in pieces.get("config", []) if not _is_constant(p)]
+        for name in pieces:
+            if name.startswith("settings."):
+                pieces[name] = [p for p in pieces[name] if not _is_constant(p)]
         text = "\n\n\n".join(_section(name, found) for name, found in pieces.items() if found)
         return f"{text}\n\n\n{RULE}the training" if RULE in text else text
 
@@ -182,7 +197,7 @@ class Copied:
         """The copied definitions of a module, in its order."""
         source = module(name)
         spans = sorted({source.definitions[wanted] for wanted in self.needed.get(name, ())})
-        modules = [local for local, (origin, _) in source.imports.items() if origin == PACKAGE.name]
+        modules = [local for local, pair in source.imports.items() if _module_name(*pair)]
         before_names = re.compile(rf"\b({'|'.join(modules) or '(?!)'})\.")
         return [before_names.sub("", source.lines(*span)) for span in spans]
 
@@ -196,7 +211,7 @@ def _section(name: str, pieces: list[str]) -> str:
         return text
     about = (ast.get_docstring(module(name).tree) or "").partition("\n")[0]
     gap = "\n\n" if _is_constant(pieces[0]) else "\n\n\n"
-    return f"{RULE}{name}.py\n# {about}{gap}{text}"
+    return f"{RULE}{name.replace('.', '/')}.py\n# {about}{gap}{text}"
 
 
 def _is_constant(piece: str) -> bool:

@@ -21,6 +21,7 @@ from alexnet_demo.images import redraw, segmentation
 from alexnet_demo.images.boxes import Box, cut, inside_only, mask_box, pixel_box, share_box, to_grey
 from alexnet_demo.images.decode import SUFFIXES, alpha_mask, flatten, open_picture, to_rgb
 from alexnet_demo.images.prepared import (
+    AUTOMATIC,
     GROUNDS,
     KINDS,
     POLARITIES,
@@ -62,7 +63,7 @@ _NO_INK = "The picture shows no drawing: nothing stands out from the paper."
 FRAME = 1.1  # side of the second look at a cluttered photo, in sides of the object found
 
 
-def prepare(picture: Image.Image | bytes, choices: Choices = Choices()) -> Prepared:
+def prepare(picture: Image.Image | bytes, choices: Choices = AUTOMATIC) -> Prepared:
     """Bring a picture as near as possible to how the network's training pictures look.
 
     Args:

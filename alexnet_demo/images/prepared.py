@@ -57,6 +57,10 @@ class Choices:
                 raise ValueError(f"The box {self.box} is not left < right, top < bottom in 0 to 1.")
 
 
+AUTOMATIC = Choices()
+"""Nothing is decided by hand."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One thing that was done to a picture, and the picture before and after it (RGB or L)."""

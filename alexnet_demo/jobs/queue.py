@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_json
+from alexnet_demo.runs import devices
 from alexnet_demo.runs.devices import clash, device_of, locked
+from alexnet_demo.runs.eta import seconds_left
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, list_runs
 
@@ -99,3 +101,23 @@ def due() -> list[Run]:
             found.append(run)
         taken.append(wanted)
     return found
+
+
+def waits_seconds(run: Run, trained: list[Run], waiting: list[Run]) -> float | None:
+    """How long a waiting run still has to wait; None where that of one before it is not known."""
+    device, total = run.config.device, 0.0
+    for other in trained:
+        if devices.clash(device, device_of(other)):
+            left = seconds_left(other, other.history)
+            if left is None:
+                return None
+            total += left
+    for other in waiting:
+        if other.id == run.id:
+            break
+        if devices.clash(device, other.config.device):
+            expected = expected_seconds(other)
+            if expected is None:
+                return None
+            total += expected
+    return total

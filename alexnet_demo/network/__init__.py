@@ -1,3 +1,3 @@
-"""AlexNet and what can be computed from it alone: layer summary, checkpoints, Grad-CAM, activations.
+"""AlexNet and what is computed from it: layer summary, checkpoints, Grad-CAM, activations.
 
 Knows nothing of datasets, runs, or training."""

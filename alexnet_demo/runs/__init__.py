@@ -1,3 +1,3 @@
-"""One run on disk: settings, events, history, snapshots, pins, locks, and the process that trains it.
+"""One run on disk: events, history, snapshots, pins, locks, and the process that trains it.
 
 Imports no torch, and never starts a process."""

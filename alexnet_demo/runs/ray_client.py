@@ -68,7 +68,7 @@ def submit(job: Job, directory: str, environment: dict[str, str]) -> None:
     _call(
         f"{job['address']}/api/jobs/",
         {
-            "entrypoint": f"python -m alexnet_demo.ray_driver {shlex.quote(directory)}",
+            "entrypoint": f"python -m alexnet_demo.cli.ray_driver {shlex.quote(directory)}",
             "submission_id": job["ray"],
             "runtime_env": {"env_vars": environment | own_place},
         },

@@ -1,3 +1,3 @@
-"""Everything that decides a run: settings and their limits, recipes, the article's figures, paths, cost.
+"""What decides a run: settings, limits, recipes, the article's figures, paths, cost.
 
 Imports no torch, and only `common` of this project."""

@@ -1,7 +1,4 @@
-"""What the pages share. The only part of the package that may import Streamlit."""
+"""The Streamlit app: what the pages are made of.
 
-import os
-
-# Read when PyTorch is loaded: its threads wait asleep. Else they spin, which takes the cores from
-# pages and trainings beside them: with other work on two cores an answer took seconds, not 20 ms.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+The only package besides `benchmarks.visitors` that imports Streamlit. Never imports training or
+cli."""

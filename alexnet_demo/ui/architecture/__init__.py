@@ -1,0 +1,1 @@
+"""The Architecture page: layers, numbers, and the inside of a trained network."""

@@ -1,0 +1,75 @@
+"""How Plotly figures are shown: zoom is kept while data grows, and each can be saved."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+
+from alexnet_demo.common.files import write_atomically
+from alexnet_demo.settings.paths import ROOT
+from alexnet_demo.ui.components.component import asset
+
+_mount = st.components.v2.component(
+    "alexnet_demo.live_plot",
+    html='<div class="live-plot" role="img" style="width:100%"></div>',
+    css=asset(__file__, "plot.css"),
+    js=asset(__file__, "plot.js"),
+    isolate_styles=False,  # Plotly's own style sheet must reach the plot
+)
+
+
+def live_plot(figure: go.Figure, alt: str, key: str, *, zoom: bool = True) -> None:
+    """Show a figure, or bring the one already shown under ``key`` up to date.
+
+    Args:
+        figure: with ``layout.height`` set, and ``layout.uirevision`` naming what it shows: while
+            that stays the same the reader's zoom and hidden traces stay too.
+        alt: what the figure says, for those who cannot see it.
+        key: unique on the page; the name, too, of the PNG or SVG file that the reader may save.
+        zoom: whether there is something to see closer.
+    """
+    url = _plotly_url()
+    if url is None:
+        st.plotly_chart(figure, key=key, width="stretch")
+        return
+    _mount(
+        data={
+            "plotly": url,
+            "figure": figure.to_json(),
+            "alt": alt,
+            "name": re.sub(r"\W+", "-", f"alexnet {key}"),
+            "zoom": zoom,
+        },
+        key=key,
+        height=figure.layout.height,
+    )
+
+
+@cache
+def _plotly_url() -> str | None:
+    """Where the browser finds Plotly, which is served from the folder ``static``.
+
+    The script is the one that the plotly package carries, copied there once; None where the
+    folder cannot be written.
+    """
+    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    served = ROOT / "static" / f"plotly-{plotly.__version__}.min.js"
+    try:
+        if not served.is_file() or served.stat().st_size != source.stat().st_size:
+            served.parent.mkdir(exist_ok=True)
+            write_atomically(served, lambda temporary: shutil.copyfile(source, temporary))
+    except OSError:
+        return None
+    return served_url(served)
+
+
+def served_url(file: Path) -> str:
+    """Where the browser finds a file of the folder ``static``."""
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return f"{f'/{base}' if base else ''}/app/static/{file.name}"

@@ -1,0 +1,3 @@
+"""What surrounds every page: title, menu, status, and the guided tour.
+
+Knows no page's content."""

@@ -1,0 +1,1 @@
+"""The Predict page: where an image comes from, and the prediction."""

@@ -1,0 +1,1 @@
+"""The Results page: the model on the full test set."""

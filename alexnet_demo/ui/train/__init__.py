@@ -1,0 +1,1 @@
+"""The Train page: form, cost, live curves, queue, runs, replay."""

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo.common.files import read_json, write_atomically, write_json
 from alexnet_demo.inference.classifier import Classifier
-from alexnet_demo.inference.confidence import Certainty
+from alexnet_demo.inference.confidence import ConfidenceModel
 from alexnet_demo.inference.evaluate import evaluate
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import count_parameters
@@ -88,7 +88,7 @@ def describe_weights(weights: Path) -> Record:
         "width": model.width,
         "epoch": info.get("epoch"),
         "quantized": info.get("quantized"),
-        "certainty": info.get("certainty") or Certainty().to_json(),
+        "certainty": info.get("certainty") or ConfidenceModel().to_json(),
     }
 
 

@@ -28,10 +28,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo.cli.options import add_weights_options, weights_of
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.images.prepare import PictureError, prepare
+from alexnet_demo.images.prepare import ImageError, prepare
 from alexnet_demo.images.prepared import Prepared
 from alexnet_demo.inference.classifier import Classifier, digest
-from alexnet_demo.inference.confidence import SCORES, Certainty, ScoreKind, auroc
+from alexnet_demo.inference.confidence import SCORES, ConfidenceModel, ScoreKind, auroc
 from alexnet_demo.inference.image_files import pictures_in, read_file
 
 SIDE = 256
@@ -40,13 +40,13 @@ PHOTOS = (
     *("brick.png", "chelsea.png", "coffee.png", "coins.png", "grass.png", "gravel.png"),
     *("hubble_deep_field.jpg", "moon.png", "motorcycle_left.png", "rocket.jpg"),
 )
-Dice = np.random.Generator
+BatchRandom = np.random.Generator
 
 
 # ------------------------------------------------------------------ line art
 
 
-def glyph(text: str, dice: Dice) -> Image.Image:
+def glyph(text: str, dice: BatchRandom) -> Image.Image:
     """A character of Pillow's own font, of any size, place and weight, somewhat turned."""
     image = Image.new("L", (SIDE, SIDE), 255)
     font = ImageFont.load_default(size=int(dice.integers(120, 230)))
@@ -58,15 +58,15 @@ def glyph(text: str, dice: Dice) -> Image.Image:
     return image.rotate(dice.uniform(-15, 15), Image.Resampling.BILINEAR, fillcolor=255)
 
 
-def digit(dice: Dice) -> Image.Image:
+def digit(dice: BatchRandom) -> Image.Image:
     return glyph(str(dice.integers(10)), dice)
 
 
-def letter(dice: Dice) -> Image.Image:
+def letter(dice: BatchRandom) -> Image.Image:
     return glyph(str(dice.choice(list(ascii_letters))), dice)
 
 
-def shape(dice: Dice) -> Image.Image:
+def shape(dice: BatchRandom) -> Image.Image:
     """The outline of an ellipse, a star or a polygon, stretched and turned."""
     corners = int(dice.integers(3, 11))
     angles = np.arange(corners) / corners * 2 * np.pi
@@ -80,7 +80,7 @@ def shape(dice: Dice) -> Image.Image:
     return stroked(turned(points * dice.uniform(50, 110, 2), dice), dice, closed=True)
 
 
-def scribble(dice: Dice) -> Image.Image:
+def scribble(dice: BatchRandom) -> Image.Image:
     """A random walk whose direction drifts."""
     count = int(dice.integers(60, 300))
     heading = dice.normal(0, dice.uniform(0.15, 0.7), count).cumsum()
@@ -89,13 +89,13 @@ def scribble(dice: Dice) -> Image.Image:
     return stroked(walk / np.abs(walk).max() * dice.uniform(60, 115) + SIDE / 2, dice)
 
 
-def turned(points: np.ndarray, dice: Dice) -> np.ndarray:
+def turned(points: np.ndarray, dice: BatchRandom) -> np.ndarray:
     """Turned by any angle around the picture's middle, (N, 2)."""
     cos, sin = np.cos(angle := dice.uniform(0, 2 * np.pi)), np.sin(angle)
     return points @ np.array([[cos, -sin], [sin, cos]]) + SIDE / 2
 
 
-def stroked(points: np.ndarray, dice: Dice, closed: bool = False) -> Image.Image:
+def stroked(points: np.ndarray, dice: BatchRandom, closed: bool = False) -> Image.Image:
     """A dark line through points (N, 2) in pixels, on white."""
     image = Image.new("L", (SIDE, SIDE), 255)
     line = [(float(x), float(y)) for x, y in points]
@@ -111,21 +111,21 @@ def stroked(points: np.ndarray, dice: Dice, closed: bool = False) -> Image.Image
 # ------------------------------------------------------------------ noise and photos
 
 
-def white_noise(dice: Dice) -> Image.Image:
+def white_noise(dice: BatchRandom) -> Image.Image:
     """Every pixel for itself, in grey or in colour."""
     shape = (SIDE, SIDE) if dice.random() < 0.5 else (SIDE, SIDE, 3)
     spread = dice.uniform(20, 80)
     return Image.fromarray(dice.normal(128, spread, shape).clip(0, 255).astype(np.uint8))
 
 
-def smooth_noise(dice: Dice) -> Image.Image:
+def smooth_noise(dice: BatchRandom) -> Image.Image:
     """Clouds of any size."""
     cells = int(dice.integers(3, 40))
     small = Image.fromarray(dice.integers(0, 256, (cells, cells)).astype(np.uint8))
     return small.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
 
 
-def photo(dice: Dice) -> Image.Image:
+def photo(dice: BatchRandom) -> Image.Image:
     """A square out of a photo, from a third of its shorter side to all of it."""
     image = read_photo(str(dice.choice(PHOTOS)))
     side = int(min(image.size) * dice.uniform(1 / 3, 1))
@@ -142,13 +142,13 @@ def read_photo(name: str) -> Image.Image:
     return Image.open(Path(found.origin).parent / "data" / name).convert("RGB")
 
 
-LINE_ART: dict[str, Callable[[Dice], Image.Image]] = {
+LINE_ART: dict[str, Callable[[BatchRandom], Image.Image]] = {
     "digits": digit,
     "letters": letter,
     "shapes": shape,
     "scribbles": scribble,
 }
-OTHERS: dict[str, Callable[[Dice], Image.Image]] = {
+OTHERS: dict[str, Callable[[BatchRandom], Image.Image]] = {
     "white noise": white_noise,
     "smooth noise": smooth_noise,
     "photos": photo,
@@ -166,7 +166,7 @@ def readable(pictures: Iterable[Image.Image | bytes]) -> list[Prepared]:
     for picture in pictures:
         try:
             ready.append(replace(prepare(picture), steps=()))
-        except PictureError:
+        except ImageError:
             continue
     return ready
 
@@ -191,9 +191,9 @@ class Scored:
 
 def score(classifier: Classifier, pictures: list[Prepared]) -> Scored:
     """Ask a network about pictures, once, and read its answer with each score."""
-    seen, own = classifier.look(pictures), classifier.certainty
+    seen, own = classifier.forward_views(pictures), classifier.certainty
     usable: tuple[ScoreKind, ...] = ("energy",) if own.basis is None else SCORES
-    readings: dict[str, Certainty] = {"shipped": own}
+    readings: dict[str, ConfidenceModel] = {"shipped": own}
     readings |= {name: replace(own, score=name) for name in usable}
     by_name = {
         name: torch.from_numpy(digest(certainty, pictures, *seen)[1])

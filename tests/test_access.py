@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alexnet_demo.common import access
-from alexnet_demo.common.access import CLOSED, CONTROLLER, VISITOR, AccessError, Gate, Permit
+from alexnet_demo.common.access import ADMIN, CLOSED, READ_ONLY, AccessError, PasswordLimiter, Role
 from alexnet_demo.common.files import read_json
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.jobs import actions, lr_tests, pinning, processes
@@ -37,17 +37,17 @@ def run(runs_dir: Path) -> Run:
 @pytest.mark.parametrize("value", ["1", "true", "yes", "public", " 1 "])
 def test_public_closes_the_controls(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", value)
-    assert access.refusal(VISITOR) == CLOSED
-    assert not access.refusal(CONTROLLER)
+    assert access.refusal(READ_ONLY) == CLOSED
+    assert not access.refusal(ADMIN)
     with pytest.raises(AccessError, match="open to visitors"):
-        access.demand(VISITOR)
+        access.demand(READ_ONLY)
 
 
 @pytest.mark.parametrize("value", ["", "0", "false", "No", "off"])
 def test_without_it_everybody_controls(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", value)
-    assert not access.closed() and not access.refusal(VISITOR)
-    access.demand(VISITOR)
+    assert not access.closed() and not access.refusal(READ_ONLY)
+    access.demand(READ_ONLY)
 
 
 @pytest.mark.parametrize("key", ["ada@school.example", "", ","])
@@ -56,26 +56,26 @@ def test_a_key_makes_a_lock_also_an_empty_one(
     name: str, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, key)
-    assert access.refusal(VISITOR) == CLOSED
+    assert access.refusal(READ_ONLY) == CLOSED
     if len(key) < 2:
         monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "0")
-        assert bool(access.refusal(VISITOR)) is (name.endswith("PASSWORD") and key == ",")
+        assert bool(access.refusal(READ_ONLY)) is (name.endswith("PASSWORD") and key == ",")
 
 
 # ------------------------------------------------------------------ what is refused
 
-REQUESTS: dict[str, Callable[[Run, Permit], actions.Outcome]] = {
-    "start": lambda run, permit: actions.start(TINY, permit=permit),
-    "resume": lambda run, permit: actions.resume(run, permit=permit),
-    "pause": lambda run, permit: actions.request(run, "pause", permit=permit),
-    "stop": lambda run, permit: actions.request(run, "stop", permit=permit),
-    "adjust": lambda run, permit: actions.adjust(run, epochs=99, permit=permit),
-    "label": lambda run, permit: actions.label(run, "Mine", "", permit=permit),
-    "delete": lambda run, permit: actions.delete(run, permit=permit),
-    "find_lr": lambda run, permit: lr_tests.find_lr(TINY, permit=permit),
-    "cancel": lambda run, permit: actions.cancel(run, permit=permit),
-    "pin": lambda run, permit: pinning.pin(pins.usual()[0], permit=permit),
-    "unpin": lambda run, permit: pinning.unpin("an id", permit=permit),
+REQUESTS: dict[str, Callable[[Run, Role], actions.Outcome]] = {
+    "start": lambda run, role: actions.start(TINY, role=role),
+    "resume": lambda run, role: actions.resume(run, role=role),
+    "pause": lambda run, role: actions.request(run, "pause", role=role),
+    "stop": lambda run, role: actions.request(run, "stop", role=role),
+    "adjust": lambda run, role: actions.adjust(run, epochs=99, role=role),
+    "label": lambda run, role: actions.label(run, "Mine", "", role=role),
+    "delete": lambda run, role: actions.delete(run, role=role),
+    "find_lr": lambda run, role: lr_tests.find_lr(TINY, role=role),
+    "cancel": lambda run, role: actions.cancel(run, role=role),
+    "pin": lambda run, role: pinning.pin(pins.usual()[0], role=role),
+    "unpin": lambda run, role: pinning.unpin("an id", role=role),
 }
 
 
@@ -86,16 +86,16 @@ def test_visitors_change_nothing(
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     monkeypatch.setattr(processes, "launch", lambda *_: pytest.fail("a process was started"))
     before = {path: path.read_bytes() for path in runs_dir.rglob("*") if path.is_file()}
-    outcome = REQUESTS[name](run, VISITOR)
+    outcome = REQUESTS[name](run, READ_ONLY)
     assert not outcome.done and outcome.message == CLOSED
     assert {path: path.read_bytes() for path in runs_dir.rglob("*") if path.is_file()} == before
 
 
 def test_who_may_control_does(run: Run, runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
-    assert actions.label(run, "Mine", "", permit=CONTROLLER).done
+    assert actions.label(run, "Mine", "", role=ADMIN).done
     assert read_json(run.directory / "label.json")["name"] == "Mine"
-    assert actions.delete(run, permit=CONTROLLER).done and not run.directory.exists()
+    assert actions.delete(run, role=ADMIN).done and not run.directory.exists()
 
 
 def test_visitors_measure_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_visitors_upload_no_weights(tiny_weights: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     with pytest.raises(AccessError):
         Classifier.from_upload("mine.safetensors", data)
-    assert Classifier.from_upload("mine.safetensors", data, CONTROLLER).info["epoch"] == 1
+    assert Classifier.from_upload("mine.safetensors", data, ADMIN).info["epoch"] == 1
 
 
 def test_a_bad_upload_is_called_by_its_own_name() -> None:
@@ -141,30 +141,30 @@ def test_the_command_line_may_train_anyway(
 
 def test_the_password_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "zwölf Äpfel")
-    assert Gate().enter("zwölf Äpfel") is CONTROLLER
+    assert PasswordLimiter().enter("zwölf Äpfel") is ADMIN
     for wrong in ("", "zwölf", "ZWÖLF ÄPFEL", "\udc80"):
         with pytest.raises(AccessError, match="not the password"):
-            Gate().enter(wrong)
+            PasswordLimiter().enter(wrong)
 
 
 def test_no_password_opens_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     for guess in ("", "1", "password"):
         with pytest.raises(AccessError):
-            Gate().enter(guess)
+            PasswordLimiter().enter(guess)
 
 
 def test_guessing_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "right")
     now = 0.0
-    gate = Gate(lambda: now)
+    gate = PasswordLimiter(lambda: now)
     for _ in range(access.TRIES):
         with pytest.raises(AccessError, match="not the password"):
             gate.enter("wrong")
     with pytest.raises(AccessError, match="try again in 3 seconds"):
         gate.enter("right")
     now += access.SECONDS_A_TRY
-    assert gate.enter("right") is CONTROLLER
+    assert gate.enter("right") is ADMIN
     now += 10 * access.SECONDS_A_TRY
     for _ in range(access.TRIES):  # no more than that are ever saved up
         with pytest.raises(AccessError, match="not the password"):
@@ -177,11 +177,11 @@ def test_one_who_guesses_keeps_nobody_else_out_and_many_do_not_guess_faster(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "right")
-    gate = Gate(lambda: 0.0)
+    gate = PasswordLimiter(lambda: 0.0)
     for _ in range(50):
         with pytest.raises(AccessError):
             gate.enter("wrong", "10.0.0.1")
-    assert gate.enter("right", "10.0.0.2") is CONTROLLER
+    assert gate.enter("right", "10.0.0.2") is ADMIN
     tried = 0
     for number in range(2_000):
         with pytest.raises(AccessError) as refused:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from alexnet_demo.data.augment import SELDOM, augment, erase, flip, seldom_drawn_last, shift
+from alexnet_demo.data.augment import SELDOM, augment, erase, flip, order_by_drawability, shift
 from alexnet_demo.data.batch_random import ANKLE_BOOT, BAG, SHIRT
 from alexnet_demo.images.redraw import SKETCH_SIDE
 from alexnet_demo.settings.config import TrainConfig
@@ -91,7 +91,7 @@ def test_erasing_hides_one_rectangle_under_one_grey(pictures: Tensor):
 
 def test_shirts_mostly_come_last_and_the_rest_keep_their_order():
     labels = torch.arange(10).repeat(200)
-    order = seldom_drawn_last(labels, 0.25, generator())
+    order = order_by_drawability(labels, 0.25, generator())
     assert order.sort().values.tolist() == list(range(2_000))
     ordered = labels[order]
     shirts, boots, bags = ((ordered[:1_600] == label).sum() for label in (SHIRT, ANKLE_BOOT, BAG))

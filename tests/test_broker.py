@@ -17,7 +17,7 @@ from conftest import wait_for
 
 from alexnet_demo.images.prepared import Choices, Prepared
 from alexnet_demo.inference import batcher
-from alexnet_demo.inference.batcher import BATCH, PIECE, Broker, BusyError
+from alexnet_demo.inference.batcher import BATCH, PIECE, BusyError, MicroBatcher
 from alexnet_demo.inference.classifier import Classifier, Prediction
 
 
@@ -40,7 +40,7 @@ class Slow:
         return list(pictures)
 
 
-def ask(desk: Broker, network: Slow, pictures: Sequence[object]) -> list[object]:
+def ask(desk: MicroBatcher, network: Slow, pictures: Sequence[object]) -> list[object]:
     found = desk.predict(cast(Classifier, network), cast("list[Prepared]", pictures))
     return cast("list[object]", found)
 
@@ -50,14 +50,14 @@ def slow() -> Slow:
     return Slow()
 
 
-def waiting(desk: Broker) -> int:
+def waiting(desk: MicroBatcher) -> int:
     return len(desk._line)
 
 
 def test_answers_are_those_of_the_network_alone(tiny_weights: Path) -> None:
     network, pictures = Classifier.load(tiny_weights), [picture(n) for n in range(40)]
     alone = [network.predict([p])[0] for p in pictures]
-    desk = Broker()
+    desk = MicroBatcher()
     with ThreadPoolExecutor(20) as pool:
         together = list(pool.map(lambda p: desk.predict(network, [p])[0], pictures))
     many = desk.predict(network, pictures)
@@ -71,7 +71,7 @@ def test_answers_are_those_of_the_network_alone(tiny_weights: Path) -> None:
 
 
 def test_what_waits_goes_through_together(slow: Slow) -> None:
-    desk = Broker()
+    desk = MicroBatcher()
     with ThreadPoolExecutor(60) as pool:
         first = pool.submit(ask, desk, slow, ["first"])
         assert slow.began.wait(5)
@@ -84,7 +84,7 @@ def test_what_waits_goes_through_together(slow: Slow) -> None:
 
 
 def test_networks_do_not_mix(slow: Slow) -> None:
-    desk, other = Broker(), Slow()
+    desk, other = MicroBatcher(), Slow()
     other.free.set()
     with ThreadPoolExecutor(9) as pool:
         futures = [pool.submit(ask, desk, slow, ["first"])]
@@ -97,7 +97,7 @@ def test_networks_do_not_mix(slow: Slow) -> None:
 
 
 def test_a_full_line_is_refused_at_once_and_later_ones_are_taken(slow: Slow) -> None:
-    desk = Broker(waiting=2)
+    desk = MicroBatcher(waiting=2)
     with ThreadPoolExecutor(3) as pool:
         futures = [pool.submit(ask, desk, slow, ["first"])]
         assert slow.began.wait(5)
@@ -113,7 +113,7 @@ def test_a_full_line_is_refused_at_once_and_later_ones_are_taken(slow: Slow) -> 
 
 
 def test_what_does_not_come_in_time_is_given_up(slow: Slow) -> None:
-    desk = Broker(patience=0.2)
+    desk = MicroBatcher(patience=0.2)
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(ask, desk, slow, ["late"])
         assert slow.began.wait(5)
@@ -128,7 +128,7 @@ def test_what_does_not_come_in_time_is_given_up(slow: Slow) -> None:
 
 
 def test_many_pictures_let_others_in_between(slow: Slow) -> None:
-    desk = Broker()
+    desk = MicroBatcher()
     with ThreadPoolExecutor(2) as pool:
         bulk = pool.submit(ask, desk, slow, range(5 * PIECE))
         assert slow.began.wait(5)
@@ -141,11 +141,11 @@ def test_many_pictures_let_others_in_between(slow: Slow) -> None:
 
 
 def test_work_without_hurry_comes_last(slow: Slow) -> None:
-    desk = Broker()
+    desk = MicroBatcher()
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(ask, desk, slow, ["first"])
         assert slow.began.wait(5)
-        survey = pool.submit(desk.unhurried, lambda: [len(slow.batches)])
+        survey = pool.submit(desk.submit_low_priority, lambda: [len(slow.batches)])
         wait_for(lambda: desk._patient, 5, "it does not wait")
         others = [pool.submit(ask, desk, slow, [n]) for n in range(2)]
         wait_for(lambda: waiting(desk) == 2, 5, "they do not wait")
@@ -159,11 +159,11 @@ def test_errors_reach_those_who_asked_and_nobody_else(slow: Slow) -> None:
         def predict(self, _: object) -> list[object]:
             raise MemoryError("no memory")
 
-    desk = Broker()
+    desk = MicroBatcher()
     with pytest.raises(MemoryError, match="no memory"):
         ask(desk, cast(Slow, Broken()), ["x"])
     with pytest.raises(ZeroDivisionError):
-        desk.unhurried(lambda: 1 / 0)
+        desk.submit_low_priority(lambda: 1 / 0)
     slow.free.set()
     assert ask(desk, slow, ["fine"]) == ["fine"]
 
@@ -171,7 +171,7 @@ def test_errors_reach_those_who_asked_and_nobody_else(slow: Slow) -> None:
 def test_nothing_stays_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """No thread, and no network that was asked: it may have been let go by those who loaded it."""
     monkeypatch.setattr(batcher, "LINGER", 0.05)
-    desk, network = Broker(), Slow()
+    desk, network = MicroBatcher(), Slow()
     network.free.set()
     assert ask(desk, network, ["x"]) == ["x"]
     wait_for(lambda: desk._thread is None, 5, "the thread stays")

@@ -151,8 +151,8 @@ def test_pause_is_seen_to_be_heard_within_a_second(page: Page, server: Server):
     expect(badge(page, "Running")).to_be_visible(timeout=60_000)
     begin = time.monotonic()
     page.get_by_role("button", name="Pause").click()
-    heard = page.get_by_test_id("stMain").get_by_text("Pausing", exact=True)
-    expect(heard.or_(badge(page, "Paused")).first).to_be_visible(timeout=1_000)
+    signal_handlers = page.get_by_test_id("stMain").get_by_text("Pausing", exact=True)
+    expect(signal_handlers.or_(badge(page, "Paused")).first).to_be_visible(timeout=1_000)
     assert time.monotonic() - begin < 1.5  # the click itself included
     expect(badge(page, "Paused")).to_be_visible(timeout=15_000)
 

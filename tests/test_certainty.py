@@ -14,7 +14,7 @@ from alexnet_demo.inference.confidence import (
     DIMENSIONS,
     KEPT,
     SCORES,
-    Certainty,
+    ConfidenceModel,
     Outputs,
     ScoreKind,
     alignment,
@@ -103,7 +103,7 @@ def test_fitting_again_gives_the_same() -> None:
 
 
 def test_the_tensors_of_the_whole_network_take_less_than_a_megabyte() -> None:
-    stored = Certainty(basis=subspace(torch.rand(300, 4096))).tensors()
+    stored = ConfidenceModel(basis=subspace(torch.rand(300, 4096))).tensors()
     assert sum(t.numel() * t.element_size() for t in stored.values()) < 300_000
 
 
@@ -111,11 +111,11 @@ def test_the_tensors_of_the_whole_network_take_less_than_a_megabyte() -> None:
 def test_the_threshold_keeps_true_clothing_of_every_kind(score: ScoreKind) -> None:
     certainty = fit({"dataset": clothing(4_000), "sketch": faint(clothing(4_000, 1))}, score)
     for kind, new in (("dataset", clothing(4_000, 2)), ("sketch", faint(clothing(4_000, 3)))):
-        likeness = certainty.likeness(new.logits, new.features)
-        kept = (likeness >= certainty.threshold(kind)).float().mean().item()
+        ood_score = certainty.ood_score(new.logits, new.features)
+        kept = (ood_score >= certainty.threshold(kind)).float().mean().item()
         assert kept == pytest.approx(KEPT, abs=0.02)
-        strange = certainty.likeness(torch.zeros(100, 10), 5 * torch.rand(100, FEATURES))
-        assert auroc(likeness, strange) > 0.9
+        strange = certainty.ood_score(torch.zeros(100, 10), 5 * torch.rand(100, FEATURES))
+        assert auroc(ood_score, strange) > 0.9
 
 
 def faint(outputs: Outputs) -> Outputs:
@@ -124,10 +124,10 @@ def faint(outputs: Outputs) -> Outputs:
 
 
 def test_a_kind_without_a_threshold_takes_the_lowest() -> None:
-    certainty = Certainty(thresholds={"dataset": 1.0, "sketch": -1.0})
+    certainty = ConfidenceModel(thresholds={"dataset": 1.0, "sketch": -1.0})
     assert certainty.threshold("dataset") == 1.0
     assert certainty.threshold("photo") == -1.0
-    assert Certainty().threshold("photo") == -math.inf
+    assert ConfidenceModel().threshold("photo") == -math.inf
 
 
 # ------------------------------------------------------------------ the record
@@ -138,9 +138,9 @@ def test_the_record_comes_back_from_json_and_tensors(score: ScoreKind) -> None:
     certainty = replace(fit({"dataset": clothing(1_000)}, score), notes={"images": 1_000})
     assert bool(certainty.tensors()) == (score != "energy")
     record = json.loads(json.dumps(certainty.to_json()))
-    again = Certainty.from_file(record, certainty.tensors(), FEATURES)
+    again = ConfidenceModel.from_file(record, certainty.tensors(), FEATURES)
     new = clothing(50, 5)
-    found, wanted = (c.likeness(new.logits, new.features) for c in (again, certainty))
+    found, wanted = (c.ood_score(new.logits, new.features) for c in (again, certainty))
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
     assert again.to_json() == certainty.to_json()
     torch.testing.assert_close(
@@ -149,11 +149,11 @@ def test_the_record_comes_back_from_json_and_tensors(score: ScoreKind) -> None:
 
 
 def test_without_a_record_nothing_changes() -> None:
-    plain = Certainty.from_file(None, {}, FEATURES)
+    plain = ConfidenceModel.from_file(None, {}, FEATURES)
     logits = torch.randn(3, 10)
     torch.testing.assert_close(plain.probabilities(logits), logits.softmax(1))
     assert plain.level == 0.6
-    assert plain.likeness(logits, torch.rand(3, FEATURES)).shape == (3,)
+    assert plain.ood_score(logits, torch.rand(3, FEATURES)).shape == (3,)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +175,6 @@ def test_damaged_records_are_refused(change, message: str) -> None:
     record, tensors = certainty.to_json(), certainty.tensors()
     change(record, tensors)
     with pytest.raises(ValueError, match=message):
-        Certainty.from_file(record, tensors, FEATURES)
+        ConfidenceModel.from_file(record, tensors, FEATURES)
     with pytest.raises(ValueError, match="damaged"):
-        Certainty.from_file("a word", tensors, FEATURES)
+        ConfidenceModel.from_file("a word", tensors, FEATURES)

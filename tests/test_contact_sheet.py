@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from alexnet_demo.data.augment import augment, seldom_drawn_last
+from alexnet_demo.data.augment import augment, order_by_drawability
 from alexnet_demo.data.preview import as_trained_on, some_garments
 from alexnet_demo.data.splits import Split
 from alexnet_demo.settings.article import CLASSES
@@ -57,7 +57,7 @@ def test_the_groups_are_what_augment_gives(
     groups = as_trained_on(garments, config, seed=3)
     assert {group.way: len(group.labels) for group in groups} == counts
     generator = torch.Generator().manual_seed(3)
-    order = seldom_drawn_last(garments.labels, config.drawings, generator)
+    order = order_by_drawability(garments.labels, config.drawings, generator)
     if config.drawings in (0, 1):
         assert torch.equal(order, torch.arange(len(garments)))
     images, labels = garments.images[order], garments.labels[order]

@@ -75,7 +75,7 @@ def test_freed_memory_stays_with_the_process():
         pytest.skip("only glibc on Linux hands memory back")
     code = (
         "import resource, sys, torch\n"
-        "from alexnet_demo.device import keep_freed_memory\n"
+        "from alexnet_demo.network.device import keep_freed_memory\n"
         "if sys.argv[1] == 'keep': keep_freed_memory()\n"
         "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "for _ in range(12): torch.ones(32_000_000)\n"  # finds its place in the heap
@@ -142,7 +142,7 @@ def test_probe_measures_every_width_of_a_growing_training():
 def test_peak_memory_is_not_that_of_whoever_started_the_process():
     code = (
         "import subprocess, sys; held = bytearray(2_000_000_000)\n"
-        "ask = 'import torch; from alexnet_demo.device import peak_memory;'\n"
+        "ask = 'import torch; from alexnet_demo.network.device import peak_memory;'\n"
         "ask += 'print(peak_memory(torch.device(\"cpu\")))'\n"
         "print(subprocess.check_output([sys.executable, '-c', ask], text=True))"
     )

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from alexnet_demo.data import batch_random as names
-from alexnet_demo.data.batch_random import TOPS, Dice, each, each2, one_of
+from alexnet_demo.data.batch_random import TOPS, BatchRandom, expand_n2, expand_nchw, one_of
 from alexnet_demo.settings.article import CLASSES
 
 
@@ -15,13 +15,13 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def test_dice_fall_for_each_picture_alone():
-    dice = Dice(1000, generator())
+    dice = BatchRandom(1000, generator())
     drawn = dice.uniform(2, 4)
     assert 2 <= drawn.min() < 2.1 < 3.9 < drawn.max() < 4
     assert float(dice.chance(0.25).float().mean()) == pytest.approx(0.25, abs=0.05)
-    clouds = dice.clouds(5, 20)
-    assert clouds.shape == (1000, 1, 20, 20)
-    assert float(clouds.std()) == pytest.approx(1, abs=0.15)
+    smooth_noise = dice.smooth_noise(5, 20)
+    assert smooth_noise.shape == (1000, 1, 20, 20)
+    assert float(smooth_noise.std()) == pytest.approx(1, abs=0.15)
 
 
 def test_labels_are_those_of_the_classes():
@@ -32,5 +32,5 @@ def test_labels_are_those_of_the_classes():
 
 
 def test_numbers_of_a_picture_meet_its_pixels():
-    assert each(torch.ones(3)).shape == (3, 1, 1, 1)
-    assert each2(torch.ones(3, 2)).shape == (3, 1, 1, 2)
+    assert expand_nchw(torch.ones(3)).shape == (3, 1, 1, 1)
+    assert expand_n2(torch.ones(3, 2)).shape == (3, 1, 1, 2)

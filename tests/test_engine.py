@@ -7,7 +7,7 @@ import torch
 
 from alexnet_demo.data.splits import Split, load_split
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.training.distributed import Team
+from alexnet_demo.training.distributed import ProcessGroup
 from alexnet_demo.training.engine import Engine
 
 TINY = TrainConfig(
@@ -39,7 +39,7 @@ def test_a_steps_randomness_is_its_number(data: Split):
 @pytest.mark.parametrize(("count", "size"), [(16, 2), (15, 2), (1, 3), (7, 4), (128, 4)])
 def test_shares_cover_a_batch_and_their_weighted_means_average_to_its_mean(count: int, size: int):
     values = torch.arange(count, dtype=torch.float)
-    shares = [Team(rank, size).share(count) for rank in range(size)]
+    shares = [ProcessGroup(rank, size).shard(count) for rank in range(size)]
     parts = [values[part] for part, weight in shares if weight]
     assert sorted(torch.cat(parts).tolist()) == values.tolist()
     average = sum(values[part].mean() * weight for part, weight in shares) / size
@@ -51,14 +51,14 @@ def test_shares_cover_a_batch_and_their_weighted_means_average_to_its_mean(count
 def test_outcomes_of_the_shares_add_up_to_those_of_the_whole(data: Split):
     whole, _ = Engine(TINY).test(data, slice(0, 15))
     engine = Engine(TINY)
-    loss = hits = 0.0
+    loss = correct = 0.0
     for rank in range(2):
-        engine.team = Team(rank, 2)
+        engine.group = ProcessGroup(rank, 2)
         part, _ = engine.test(data, slice(0, 15))
         assert part.count == 15
-        loss, hits = loss + float(part.loss), hits + float(part.hits)
+        loss, correct = loss + float(part.loss), correct + float(part.correct)
     assert loss == pytest.approx(float(whole.loss), rel=1e-5)
-    assert hits == float(whole.hits)
+    assert correct == float(whole.correct)
 
 
 def test_widening_keeps_what_was_learned(data: Split):
@@ -66,7 +66,7 @@ def test_widening_keeps_what_was_learned(data: Split):
     for number in range(3):
         engine.step(data, torch.arange(32), number, 0.05)
     before, _ = engine.test(data, slice(0, 64))
-    engine.widen(0.125, 3)
+    engine.grow(0.125, 3)
     after, _ = engine.test(data, slice(0, 64))
     assert engine.model.width == 0.125
     assert float(after.loss) == pytest.approx(float(before.loss), rel=1e-4)

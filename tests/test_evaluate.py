@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from alexnet_demo.data import splits
 from alexnet_demo.inference.classifier import Classifier
-from alexnet_demo.inference.confidence import Certainty
+from alexnet_demo.inference.confidence import ConfidenceModel
 from alexnet_demo.inference.evaluate import (
     Answers,
     ask,
@@ -59,7 +59,7 @@ def test_what_can_be_believed_of_a_case_counted_by_hand() -> None:
     rows[3] = 0.6 / 9
     rows[3, 0] = 0.4
     labels, clothing = torch.tensor([0, 0, 1, 0]), torch.tensor([True, True, True, False])
-    report = trust(Answers(rows, clothing, labels), Certainty(temperature=1.5))
+    report = trust(Answers(rows, clothing, labels), ConfidenceModel(temperature=1.5))
     assert report == {
         "temperature": 1.5,
         "ece": pytest.approx(0.75 * abs(0.8 - 2 / 3) + 0.25 * 0.6, abs=1e-6),
@@ -67,7 +67,7 @@ def test_what_can_be_believed_of_a_case_counted_by_hand() -> None:
         "sure": 0.75,
         "sure_accuracy": pytest.approx(2 / 3),
     }
-    nothing = trust(Answers(rows[3:], clothing[3:], labels[3:], rows[3:].log()), Certainty())
+    nothing = trust(Answers(rows[3:], clothing[3:], labels[3:], rows[3:].log()), ConfidenceModel())
     assert nothing["sure_accuracy"] is None
     assert nothing["uncalibrated"]["ece"] == pytest.approx(nothing["ece"])
 

@@ -33,8 +33,8 @@ def test_what_is_exported_knows_when_it_does_not_know(
     assert classifier.certainty.temperature == record["temperature"]
     noise = torch.randint(0, 256, (50, 28, 28), dtype=torch.uint8).numpy()
     clothes = load_split(train=False).head(200).images.numpy()
-    likeness = classifier.certainty.likeness
-    ours, other = (likeness(*classifier.outputs(pixels)).mean() for pixels in (clothes, noise))
+    ood_score = classifier.certainty.ood_score
+    ours, other = (ood_score(*classifier.outputs(pixels)).mean() for pixels in (clothes, noise))
     assert ours > other
 
 

@@ -252,8 +252,8 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(
     run.last.unlink() if damage == "missing" else run.last.write_bytes(broken[damage])
     assert run.resumable
     assert run_training(TINY, run.directory) == "finished"
-    ours = checkpoint.load(run.last)[0]
-    assert all(torch.equal(ours[name], wanted[name]) for name in wanted)
+    is_own_job = checkpoint.load(run.last)[0]
+    assert all(torch.equal(is_own_job[name], wanted[name]) for name in wanted)
     assert [e["epoch"] for e in run.history.epochs] == [1, 2, 3]
     said = "" if damage == "missing" else "The run went on from the one before it."
     assert run.warning.endswith(said) and bool(run.warning) == bool(said)
@@ -384,7 +384,7 @@ def test_a_run_that_another_machine_trains_is_seen_by_its_lock_and_not_deleted(r
     assert run.state == "interrupted"
     with trainer_lock(run.directory):
         assert run.state == "running" and current_run() and run.active
-        assert queue.ahead("cpu") is None  # its device is not one of ours
+        assert queue.blocking_run("cpu") is None  # its device is not one of ours
         assert actions.delete(run).message == "This run is training: stop it before deleting."
         assert actions.resume(run).message == "This run goes on already."
     assert run.state == "interrupted" and actions.delete(run).done
@@ -415,7 +415,8 @@ def test_a_run_whose_directory_is_removed_by_hand_ends_and_frees_the_device(
 def test_trainer_and_server_killed_together_leave_a_run_that_goes_on(stand_ins):
     code = (
         f"import sys, time; sys.executable = {sys.executable!r};"
-        "from alexnet_demo.jobs import actions; from alexnet_demo.settings.config import TrainConfig;"
+        "from alexnet_demo.jobs import actions;"
+        "from alexnet_demo.settings.config import TrainConfig;"
         f"print(actions.start(TrainConfig(**{replace(TINY, epochs=200).to_json()!r})).run_id,"
         "flush=True); time.sleep(99)"
     )

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save
 
-from alexnet_demo.common.errors import CheckpointError, ConfigError, PictureError
+from alexnet_demo.common.errors import CheckpointError, ConfigError, ImageError
 from alexnet_demo.common.text import no_formula, one_line, readable
 from alexnet_demo.figures import training
 from alexnet_demo.images import strokes as drawing
@@ -175,7 +175,7 @@ def test_damaged_picture_files(tier: str) -> None:
     def check(data: bytes) -> None:
         try:
             opened = open_picture(data)
-        except PictureError as error:
+        except ImageError as error:
             assert str(error).endswith(".") and "\n" not in str(error)
         else:
             assert opened.mode in ("RGB", "RGBA") and 0 < max(opened.size) <= 512
@@ -193,7 +193,7 @@ def test_any_pixels_in_any_shape(tier: str) -> None:
         pixels = tones[rng.integers(0, len(tones), (height, width, 4), np.uint8)]
         try:
             prepared = prepare(Image.fromarray(pixels).convert(mode))
-        except PictureError as error:
+        except ImageError as error:
             assert str(error).endswith(".")
         else:
             assert all(view.dtype == np.uint8 and view.ndim == 2 for view in prepared.views)

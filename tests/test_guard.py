@@ -14,7 +14,7 @@ import pytest
 from hostile import BOMBS, chunk, encode, garment, png
 from PIL import Image
 
-from alexnet_demo.common.errors import PictureError
+from alexnet_demo.common.errors import ImageError
 from alexnet_demo.images import decode_limits
 from alexnet_demo.images.decode import open_picture
 from alexnet_demo.images.decode_limits import bare_jpeg, check_tiff
@@ -35,7 +35,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_what_asks_for_too_much_is_refused(name: str) -> None:
-    with pytest.raises(PictureError, match=REFUSED[name]):
+    with pytest.raises(ImageError, match=REFUSED[name]):
         open_picture(BOMBS[name]())
 
 
@@ -45,7 +45,7 @@ def test_what_asks_for_too_much_is_refused(name: str) -> None:
     ids=["a chunk that nobody knows", "an empty one of pixels"],
 )
 def test_a_png_of_endless_parts_is_refused(extra: bytes) -> None:
-    with pytest.raises(PictureError, match="built as no camera"):
+    with pytest.raises(ImageError, match="built as no camera"):
         open_picture(png(40, 40, extra=extra))
 
 
@@ -62,7 +62,7 @@ def test_formats_that_take_more_memory_may_have_fewer_pixels(
     image._size = (pixels // 1_000, 1_000)
     decode_limits.check_size(image)
     image._size = (pixels // 1_000 + 1, 1_000)
-    with pytest.raises(PictureError, match=f"at most {pixels // 10**6} million pixels in a"):
+    with pytest.raises(ImageError, match=f"at most {pixels // 10**6} million pixels in a"):
         decode_limits.check_size(image)
 
 
@@ -99,10 +99,10 @@ def test_a_tiff_may_have_many_strips_but_not_a_million() -> None:
     for order in "<>":
         head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, 1)
         check_tiff(head + struct.pack(f"{order}HHII", 273, 4, 20_000, 0))
-        with pytest.raises(PictureError, match="save it anew"):
+        with pytest.raises(ImageError, match="save it anew"):
             check_tiff(head + struct.pack(f"{order}HHII", 273, 4, 20_001, 0))
     check_tiff(b"II*\0")  # cut short: the decoder says so
-    with pytest.raises(PictureError, match="save it anew"):
+    with pytest.raises(ImageError, match="save it anew"):
         check_tiff(b"II+\0\x08\0\0\0" + bytes(8))
 
 
@@ -110,7 +110,7 @@ def test_a_tiff_may_have_many_strips_but_not_a_million() -> None:
 def test_polyglots_are_read_as_pictures_or_not_at_all(data: bytes) -> None:
     try:
         assert open_picture(data).mode == "RGB"
-    except PictureError as error:
+    except ImageError as error:
         assert str(error).startswith("This is not a picture")
 
 
@@ -121,7 +121,7 @@ def test_extreme_shapes_are_answered_or_refused(size: tuple[int, int], mode: str
     assert max(open_picture(encode(image, "TIFF")).size) == min(512, max(size))
     try:
         assert prepare(image).views
-    except PictureError as error:
+    except ImageError as error:
         assert str(error).startswith("The picture shows no")
 
 
@@ -152,7 +152,7 @@ def test_a_harmful_upload_leaves_others_unharmed() -> None:
     def look(data: bytes) -> np.ndarray | None:
         try:
             return np.asarray(open_picture(data))
-        except PictureError:
+        except ImageError:
             return None
 
     with ThreadPoolExecutor(8) as pool:

@@ -96,9 +96,11 @@ def test_a_killed_trainer_is_seen_and_can_go_on():
 def test_the_trainer_outlives_its_starter(runs_dir: Path):
     """As when the web server is killed in mid-training."""
     code = (
-        "from alexnet_demo.jobs import actions; from alexnet_demo.settings.config import TrainConfig;"
+        "from alexnet_demo.jobs import actions;"
+        "from alexnet_demo.settings.config import TrainConfig;"
         "import time;"
-        f"print(actions.start(TrainConfig(**{LONG.to_json()!r})).run_id, flush=True); time.sleep(99)"
+        f"print(actions.start(TrainConfig(**{LONG.to_json()!r})).run_id, flush=True);"
+        "time.sleep(99)"
     )
     starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert starter.stdout

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.network.alexnet import AlexNet, count_parameters, feature_side, folded
+from alexnet_demo.network.alexnet import AlexNet, count_parameters, feature_side, fuse_batchnorm
 from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.article import PARAMETERS, PIXEL_MEAN, PIXEL_STD
 
@@ -140,12 +140,12 @@ def test_folded_the_normalised_network_is_the_articles_and_answers_alike() -> No
     pictures = to_input(load_split(train=True).head(32).images)
     for _ in range(3):  # training mode: statistics move
         model(pictures)
-    plain, article = folded(model), AlexNet(width=0.0625)
+    plain, article = fuse_batchnorm(model), AlexNet(width=0.0625)
     assert model.training
     assert [name for name, _ in plain.net.named_children()] == [
         name for name, _ in article.net.named_children()
     ]
     assert plain.settings == article.settings
     torch.testing.assert_close(plain(pictures), model.eval()(pictures), rtol=1e-4, atol=1e-5)
-    assert folded(plain) is plain
+    assert fuse_batchnorm(plain) is plain
     assert AlexNet(**model.settings).norm

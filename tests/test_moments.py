@@ -12,20 +12,20 @@ import pytest
 
 from alexnet_demo.runs import snapshots
 from alexnet_demo.runs.events import EventWriter
-from alexnet_demo.runs.snapshots import LayerState, Moment, Seen, worries
+from alexnet_demo.runs.snapshots import LayerState, PinPrediction, Snapshot, diagnose
 
 FINE = LayerState("conv1", 0.1, 0.2, 0.5, 0.1, 3.0, 0.2, 0.001)
 
 
-def moment(step: int = 100, **changes: Any) -> Moment:
+def moment(step: int = 100, **changes: Any) -> Snapshot:
     heat = np.arange(144, dtype=np.uint8).reshape(12, 12)
-    usual = Moment(
+    usual = Snapshot(
         step,
         step / 100,
         0.5,
         np.arange(2 * 121, dtype=np.uint64).astype(np.uint8).reshape(2, 11, 11),
         0.3,
-        {"a": Seen((0.1,) * 10, heat), "b": Seen((0.0,) * 9 + (1.0,), heat)},
+        {"a": PinPrediction((0.1,) * 10, heat), "b": PinPrediction((0.0,) * 9 + (1.0,), heat)},
         (FINE,),
         0.8,
         tuple((9,) * 10 for _ in range(10)),
@@ -33,7 +33,7 @@ def moment(step: int = 100, **changes: Any) -> Moment:
     return replace(usual, **changes)
 
 
-def write(path: Path, *found: Moment) -> None:
+def write(path: Path, *found: Snapshot) -> None:
     events = EventWriter(path)
     for each in found:
         events.write("moment", **each.to_json())
@@ -94,7 +94,7 @@ def test_no_file_has_no_moments(tmp_path: Path):
 
 
 def test_a_network_that_fares_well_gives_no_worries():
-    assert worries(moment()) == []
+    assert diagnose(moment()) == []
 
 
 @pytest.mark.parametrize(
@@ -107,17 +107,17 @@ def test_a_network_that_fares_well_gives_no_worries():
     ],
 )
 def test_what_looks_wrong_is_said(layer: LayerState, words: str):
-    (sentence,) = worries(moment(layers=(layer,)))
+    (sentence,) = diagnose(moment(layers=(layer,)))
     assert words in sentence
-    assert worries(moment(step=0, layers=(layer,))) == []
+    assert diagnose(moment(step=0, layers=(layer,))) == []
 
 
 def test_half_of_the_units_may_rest():
-    assert worries(moment(layers=(replace(FINE, name="fc6", dead=0.6),))) == []
+    assert diagnose(moment(layers=(replace(FINE, name="fc6", dead=0.6),))) == []
 
 
 def test_the_same_answer_for_all_pins_is_said():
     same = {str(n): moment().pins["b"] for n in range(4)}
-    assert worries(moment(pins=same)) == [
+    assert diagnose(moment(pins=same)) == [
         "All pins get the same answer: the network tells nothing apart yet."
     ]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from alexnet_demo.images.decode import PictureError, alpha_mask, flatten, open_picture, scale_levels
+from alexnet_demo.images.decode import ImageError, alpha_mask, flatten, open_picture, scale_levels
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -46,7 +46,7 @@ def test_too_many_pixels_are_refused_before_decoding(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(
         "PIL.ImageFile.ImageFile.load", lambda _: pytest.fail("the picture was decoded")
     )
-    with pytest.raises(PictureError, match="too large"):
+    with pytest.raises(ImageError, match="too large"):
         open_picture(huge)
 
 

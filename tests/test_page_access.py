@@ -25,7 +25,7 @@ def closed(
     """A public server with a password, a shipped network and a run; returns the run's id."""
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "sesame")
-    monkeypatch.setattr(ui_access, "_GATE", access.Gate())
+    monkeypatch.setattr(ui_access, "_GATE", access.PasswordLimiter())
     monkeypatch.setattr(paths, "WEIGHTS_DIR", tmp_path / "weights")
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / paths.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())

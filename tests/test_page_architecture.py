@@ -15,7 +15,7 @@ from torch import Tensor
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.export import onnx
 from alexnet_demo.inference.classifier import Classifier
-from alexnet_demo.inference.confidence import Certainty
+from alexnet_demo.inference.confidence import ConfidenceModel
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.activations import activations
 from alexnet_demo.network.alexnet import AlexNet
@@ -218,7 +218,7 @@ def decided(at: AppTest) -> list[float]:
 def test_the_decision_begins_at_the_temperature_of_predict(
     trained: AppTest, tiny_model: AlexNet, tmp_path: Path
 ):
-    certainty = Certainty(temperature=1.2345)
+    certainty = ConfidenceModel(temperature=1.2345)
     info = {"epoch": 1, "test_accuracy": 0.1, "certainty": certainty.to_json()}
     checkpoint.save_weights(tmp_path / paths.SHIPPED_WEIGHTS, tiny_model, info)
     assert "It begins at 1.23, which was fitted" in look(trained, "fc8", "Decision")

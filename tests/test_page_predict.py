@@ -15,7 +15,7 @@ from alexnet_demo.common.access import Outcome
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, Prepared
 from alexnet_demo.images.strokes import parse, render
-from alexnet_demo.inference.batcher import BUSY, Broker
+from alexnet_demo.inference.batcher import BUSY, MicroBatcher
 from alexnet_demo.inference.classifier import Classifier, Prediction
 from alexnet_demo.jobs import actions
 from alexnet_demo.network import checkpoint
@@ -133,7 +133,7 @@ def test_the_drawing_is_kept_outside_the_widget(app: AppTest) -> None:
 def test_who_comes_at_a_busy_moment_may_try_again(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full = Broker(waiting=0)
+    full = MicroBatcher(waiting=0)
     with monkeypatch.context() as patched:
         patched.setattr(answers, "BROKER", full)
         app.session_state["drawing"] = [STROKE]
@@ -149,7 +149,7 @@ def test_many_files_at_a_busy_moment_may_be_tried_again(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(answers, "BROKER", Broker(waiting=0))
+        patched.setattr(answers, "BROKER", MicroBatcher(waiting=0))
         uploaded(app, picture(), picture("black"))
         assert BUSY in warnings(app) and not app.dataframe
     app.button(key="ask again").click().run()

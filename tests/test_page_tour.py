@@ -15,7 +15,7 @@ from alexnet_demo.data.splits import load_split
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.snapshots import Moment
+from alexnet_demo.runs.snapshots import Snapshot
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.paths import ROOT
@@ -130,7 +130,7 @@ def test_the_training_on_record_goes_as_the_tour_says():
     (name,) = (stop.state["watch"] for stop in tour.STOPS if "watch" in stop.state)
     run = Run(paths.RECORDED_DIR / name)
     pinned = pins.read(run.pins)
-    seen = [Moment.from_json(json.loads(line)) for line in run.moments.open(encoding="utf-8")]
+    seen = [Snapshot.from_json(json.loads(line)) for line in run.moments.open(encoding="utf-8")]
     assert len(pinned) == 10
     first = [seen[0].pins[pin.id] for pin in pinned]
     assert len({answer.guess for answer in first}) == 1
@@ -173,7 +173,7 @@ def test_every_topic_is_short_and_shown_somewhere():
     for topic, text in glossary.TOPICS.items():
         sentences = re.findall(r"[.?!](?=\s|$)", text)
         assert 2 <= len(sentences) <= 6, topic
-    scripts = [*(ROOT / "pages").glob("*.py"), *(ROOT / "alexnet_demo" / "ui").glob("*.py")]
+    scripts = [*(ROOT / "pages").glob("*.py"), *(ROOT / "alexnet_demo" / "ui").rglob("*.py")]
     elsewhere = "".join(p.read_text(encoding="utf-8") for p in scripts if p.stem != "teaching")
     for topic in glossary.TOPICS:
         assert f'"{topic}"' in elsewhere, f"nobody can read about {topic}"

@@ -34,7 +34,6 @@ from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
 from alexnet_demo.settings.config import TrainConfig, stages
 from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.ui.train import form_state, live, probes, runs_table, script_button
-from alexnet_demo.ui.train import queue as waits
 from alexnet_demo.ui.train.data_preview import plain_words
 from alexnet_demo.ui.train.form_state import problems
 from alexnet_demo.ui.widgets.markdown import plain
@@ -437,7 +436,7 @@ def test_a_click_on_start_is_not_lost_when_another_began_meanwhile(runs_dir, mea
 
 
 def test_the_wait_is_the_sum_of_those_before_it(runs_dir, monkeypatch):
-    monkeypatch.setattr(waits, "seconds_left", lambda *_: 100.0)
+    monkeypatch.setattr(queue, "seconds_left", lambda *_: 100.0)
     trained = [held(runs_dir)]
     for number, seconds in enumerate((20.0, None, 5.0), 2):
         run = Run(runs_dir / f"2026010{number}-000000-quick-aa")

@@ -13,7 +13,7 @@ from alexnet_demo.data import splits
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, Kind, Prepared
 from alexnet_demo.inference.classifier import Classifier, Prediction
-from alexnet_demo.inference.confidence import SURE_FROM, Certainty
+from alexnet_demo.inference.confidence import SURE_FROM, ConfidenceModel
 from alexnet_demo.inference.image_files import classify_paths
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
@@ -104,7 +104,7 @@ def test_a_record_of_certainty_is_read_and_used(
     tmp_path: Path, tiny_model: AlexNet, tiny_weights: Path, pixels: np.ndarray
 ) -> None:
     plain = Classifier.load(tiny_weights)
-    certainty = Certainty(
+    certainty = ConfidenceModel(
         temperature=0.02, level=0.9, scales={"energy": (2.0, 0.5)}, thresholds={"sketch": 1e6}
     )
     path = tmp_path / "w.safetensors"

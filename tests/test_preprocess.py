@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from alexnet_demo.data import splits
 from alexnet_demo.images.boxes import Box
-from alexnet_demo.images.prepare import PictureError, prepare
+from alexnet_demo.images.prepare import ImageError, prepare
 from alexnet_demo.images.prepared import Choices, Prepared, input_pixels
 from alexnet_demo.images.redraw import SKETCH_SIDE
 from alexnet_demo.network.input import to_input
@@ -115,7 +115,7 @@ def test_ink_on_transparency_is_seen_whatever_its_colour(ink: str) -> None:
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_sentence(content: bytes, says: str) -> None:
-    with pytest.raises(PictureError, match=says) as refused:
+    with pytest.raises(ImageError, match=says) as refused:
         prepare(content)
     assert str(refused.value).count("\n") == 0
 
@@ -130,7 +130,7 @@ def test_random_damage_never_raises_anything_else() -> None:
                 broken[place] = chance.integers(256)
             try:
                 prepared = prepare(bytes(broken))
-            except PictureError:
+            except ImageError:
                 continue
             assert prepared.pixels.shape in ((28, 28), (SKETCH_SIDE, SKETCH_SIDE))
 
@@ -144,7 +144,7 @@ def test_tiny_and_narrow_pictures_give_something_or_one_sentence(
     for ground in ("auto", "plain", "cluttered", "keep", "alpha"):
         try:
             views = prepare(Image.fromarray(noise), Choices(kind, ground=ground)).views  # type: ignore[arg-type]
-        except PictureError:
+        except ImageError:
             continue
         assert all(view.dtype == np.uint8 and view.shape[0] == view.shape[1] for view in views)
 
@@ -208,7 +208,7 @@ def test_a_box_picks_one_of_two_drawings() -> None:
 def test_the_wrong_way_round_shows_a_drawing_or_says_so() -> None:
     try:
         assert prepare(sketch(), Choices(polarity="keep")).polarity == "keep"
-    except PictureError as error:
+    except ImageError as error:
         assert "no drawing" in str(error)
 
 
@@ -301,7 +301,7 @@ def test_what_was_decided_gives_the_same_again(picture: Image.Image) -> None:
 def test_choices_are_heeded(picture: Image.Image, chosen: Choices) -> None:
     try:
         decided = prepare(picture, chosen).choices
-    except PictureError as error:  # a photo has no ink
+    except ImageError as error:  # a photo has no ink
         assert chosen.kind == "sketch" and "no drawing" in str(error)
         return
     for name in ("kind", "polarity", "ground"):

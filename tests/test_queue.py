@@ -121,8 +121,9 @@ def test_the_queue_needs_no_server(runs_dir: Path):
     """A server starts one run, queues another and is killed; both are trained all the same."""
     code = (
         f"import sys, time; sys.executable = {sys.executable!r};"
-        "from alexnet_demo.jobs import actions; from alexnet_demo.settings.config import TrainConfig;"
-        f"print([jobs.start(TrainConfig(**{SHORT.to_json()!r})).run_id for _ in range(2)][1],"
+        "from alexnet_demo.jobs import actions;"
+        "from alexnet_demo.settings.config import TrainConfig;"
+        f"print([actions.start(TrainConfig(**{SHORT.to_json()!r})).run_id for _ in range(2)][1],"
         "flush=True); time.sleep(99)"
     )
     server = subprocess.Popen([REAL, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -164,7 +165,7 @@ def test_first_come_first_served_whatever_the_clock_says(runs_dir: Path):
     ],
 )
 def test_which_names_may_mean_the_same_device(one: str, other: str, same: bool):
-    assert devices_.clash(one, other) == devices_.clash(other, one) == same
+    assert devices_.same_device(one, other) == devices_.same_device(other, one) == same
 
 
 def test_a_free_device_is_not_kept_waiting_by_another(runs_dir: Path):
@@ -177,7 +178,7 @@ def test_a_free_device_is_not_kept_waiting_by_another(runs_dir: Path):
 
 def test_a_lock_is_released_when_its_holder_dies(runs_dir: Path):
     code = (
-        "from alexnet_demo.locks import device_lock; import time;"
+        "from alexnet_demo.runs.devices import device_lock; import time;"
         "lock = device_lock('cpu'); lock.acquire(); print('held', flush=True); time.sleep(99)"
     )
     holder = subprocess.Popen([REAL, "-c", code], stdout=subprocess.PIPE, text=True)

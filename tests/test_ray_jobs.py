@@ -132,7 +132,7 @@ def test_a_run_waits_starts_and_ends_on_the_cluster(dashboard: Dashboard, monkey
 def test_it_waits_for_no_local_training_and_none_for_it(dashboard: Dashboard, monkeypatch):
     first, second = started(), started()
     assert not first.ticket.exists() and not second.ticket.exists()
-    assert queue.ahead("cpu") is None and queue.waiting() == []
+    assert queue.blocking_run("cpu") is None and queue.waiting() == []
 
 
 def test_cancelled_while_it_waits_it_is_gone_or_as_it_was(dashboard: Dashboard):

@@ -25,7 +25,7 @@ from alexnet_demo.runs import pins
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.pins import Pin
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.snapshots import LayerState, Moment, Seen
+from alexnet_demo.runs.snapshots import LayerState, PinPrediction, Snapshot
 from alexnet_demo.runs.store import as_trained, prepare, recorded_runs
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.settings.config import TrainConfig
@@ -81,8 +81,8 @@ def watch(run: Run, pin: Pin) -> None:
     counts = tuple(tuple(90 if i == j else i for j in range(10)) for i in range(10))
     for step, p, dead in ((0, 0.1, 0.0), (5, 0.3, 0.61), (10, 0.9, 0.0)):
         rest = (1 - p) / 9
-        seen = Seen(tuple(p if i == 6 else rest for i in range(10)), heat)
-        moment = Moment(
+        seen = PinPrediction(tuple(p if i == 6 else rest for i in range(10)), heat)
+        moment = Snapshot(
             *(step, step / 5, 1.0, np.zeros((4, 11, 11), np.uint8), 0.5),
             {pin.id: seen},
             (layer("conv1", dead), layer("fc8", None)),
@@ -214,7 +214,9 @@ def test_pins_and_health_are_those_of_the_moments(run: Run):
 def test_a_healthy_run_is_said_to_be_so(run: Run):
     writer = EventWriter(run.moments)
     filters = np.zeros((4, 11, 11), np.uint8)
-    writer.write("moment", **Moment(5, 1.0, 1.0, filters, 0.5, {}, (layer("conv1", 0),)).to_json())
+    writer.write(
+        "moment", **Snapshot(5, 1.0, 1.0, filters, 0.5, {}, (layer("conv1", 0),)).to_json()
+    )
     writer.close()
     told = text(report.page(run, None))
     assert "At none of the 1 moments" not in told

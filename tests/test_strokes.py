@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from alexnet_demo.data.batch_random import BAG, COAT, PULLOVER, TROUSER, Dice
+from alexnet_demo.data.batch_random import BAG, COAT, PULLOVER, TROUSER, BatchRandom
 from alexnet_demo.data.pen_strokes import blur, line, seams, slopes, strays
 from alexnet_demo.data.warp import points
 from alexnet_demo.images.redraw import CANVAS, PEN, SKETCH_SIDE
@@ -43,7 +43,7 @@ def seams_of(label: int, count: int = 200) -> Tensor:
     where = points(SKETCH_SIDE, torch.device("cpu")).expand(count, -1, -1, -1)
     labels, pen = torch.full((count,), label), torch.full((count, 1, 1, 1), 2.5)
     bottom, soles = torch.full((count,), 0.95), torch.ones(count, dtype=torch.long)
-    ink = seams(where, bottom, labels, soles, pen, Dice(count, generator()))
+    ink = seams(where, bottom, labels, soles, pen, BatchRandom(count, generator()))
     assert ink.shape == (count, 1, SKETCH_SIDE, SKETCH_SIDE)
     assert 0 <= ink.min() <= ink.max() <= 1
     return ink[:, 0]
@@ -76,7 +76,7 @@ def test_people_leave_seams_out_as_well():
 
 def test_a_stray_stroke_is_one_straight_line():
     pen = torch.full((50, 1, 1, 1), 3.0)
-    ink = strays(SKETCH_SIDE, pen, Dice(50, generator()))[:, 0] > 0.5
+    ink = strays(SKETCH_SIDE, pen, BatchRandom(50, generator()))[:, 0] > 0.5
     for stroke in ink:
         y, x = stroke.nonzero().float().T
         spread = torch.linalg.eigvalsh(torch.cov(torch.stack([x, y])))

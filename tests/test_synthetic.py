@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from alexnet_demo.data.batch_random import BAG, SANDAL, Dice
+from alexnet_demo.data.batch_random import BAG, SANDAL, BatchRandom
 from alexnet_demo.data.splits import Split, load_split
 from alexnet_demo.data.synthetic import as_drawings, as_photos, from_above, handles, silhouettes
 from alexnet_demo.images.redraw import SHADE, SKETCH_SIDE
@@ -84,7 +84,7 @@ def test_silhouettes_reach_the_edge_of_the_picture():
 def test_some_bags_get_a_handle_and_nothing_else_does(garments: Split):
     grey = garments.images[:, None].float() / 255
     masks = silhouettes(grey, garments.labels)
-    dice = Dice(len(grey), generator())
+    dice = BatchRandom(len(grey), generator())
     handled, covered = handles(grey, masks, garments.labels, dice)
     changed = (covered != masks).flatten(1).any(1)
     bags = garments.labels == BAG
@@ -102,7 +102,9 @@ def test_some_bags_get_a_handle_and_nothing_else_does(garments: Split):
 def test_flat_sandals_become_soles_without_gaps(garments: Split):
     grey = garments.images[:, None].float() / 255
     masks = silhouettes(grey, garments.labels)
-    _, closed, soles = from_above(grey, masks, garments.labels, Dice(len(masks), generator()))
+    _, closed, soles = from_above(
+        grey, masks, garments.labels, BatchRandom(len(masks), generator())
+    )
     changed = (closed != masks).flatten(1).any(1)
     assert not soles[garments.labels != SANDAL].any()
     assert not changed[soles == 0].any()

@@ -31,7 +31,7 @@ from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training import engine as engine_module
 from alexnet_demo.training import trainer as train_module
 from alexnet_demo.training.engine import BatchResult, Engine, train_step
-from alexnet_demo.training.metrics import Sums, Tally
+from alexnet_demo.training.metrics import MetricAccumulator, Metrics
 from alexnet_demo.training.worker import run_training
 
 TINY = {
@@ -124,14 +124,14 @@ def test_the_full_network_takes_the_article_step():
 
 
 def test_tally_sums_batches_of_different_sizes():
-    tally = Tally(Engine(tiny()))
-    tally.add(BatchResult(torch.tensor(6.0), torch.tensor(2), 3))
-    first, _ = tally.drain()
+    accumulator = MetricAccumulator(Engine(tiny()))
+    accumulator.add(BatchResult(torch.tensor(6.0), torch.tensor(2), 3))
+    first, _ = accumulator.flush()
     assert (first.mean_loss, first.accuracy) == (2.0, pytest.approx(2 / 3))
-    tally.add(BatchResult(torch.tensor(5.0), torch.tensor(1), 1))
-    second, _ = tally.drain()
-    assert second == Sums(5.0, 1.0, 1)
-    assert tally.total == Sums(11.0, 3.0, 4)
+    accumulator.add(BatchResult(torch.tensor(5.0), torch.tensor(1), 1))
+    second, _ = accumulator.flush()
+    assert second == Metrics(5.0, 1.0, 1)
+    assert accumulator.total == Metrics(11.0, 3.0, 4)
 
 
 # ------------------------------------------------------------------------- whole runs
@@ -154,8 +154,8 @@ def test_a_run_tells_its_story(runs_dir: Path):
     assert info["test_accuracy"] == max(e["test_accuracy"] for e in epochs)
     split = splits.load_split(train=False).head(32)
     with torch.no_grad():
-        hits = int((model(to_input(split.images)).argmax(1) == split.labels).sum())
-    assert hits / 32 == pytest.approx(info["test_accuracy"])
+        correct = int((model(to_input(split.images)).argmax(1) == split.labels).sum())
+    assert correct / 32 == pytest.approx(info["test_accuracy"])
 
 
 @pytest.mark.parametrize("at", [2, 5, 7])
@@ -402,8 +402,8 @@ def test_validation_images_are_the_last_training_images(runs_dir: Path):
     model, info = checkpoint.load_weights(Run(directory).best)
     held_back = splits.load_split(train=True).tail(100)
     with torch.no_grad():
-        hits = int((model(to_input(held_back.images)).argmax(1) == held_back.labels).sum())
-    assert hits / 100 == pytest.approx(info["test_accuracy"])
+        correct = int((model(to_input(held_back.images)).argmax(1) == held_back.labels).sum())
+    assert correct / 100 == pytest.approx(info["test_accuracy"])
 
 
 def test_a_runs_config_says_what_its_result_rests_on(runs_dir: Path):

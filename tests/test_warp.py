@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from alexnet_demo.data.warp import Bend, Warp, framed, points, sample
+from alexnet_demo.data.warp import RandomWarp, WarpRanges, framed, points, sample
 
 STILL = {"turn": 0, "stretch": 0, "shear": 0, "tilt": 0, "wobble": 0, "sleeves": 0, "spread": 0}
 ALL = torch.ones(64, dtype=torch.bool)
@@ -24,7 +24,7 @@ def bar(low: float, high: float) -> Tensor:
 
 
 def test_without_bends_points_stay_but_for_the_mirror():
-    there = Warp(64, Bend(**STILL), generator())(HERE)
+    there = RandomWarp(64, WarpRanges(**STILL), generator())(HERE)
     mirrored = there[:, 0, 0, 0] > 0
     assert 15 < mirrored.sum() < 50
     torch.testing.assert_close(there[~mirrored], HERE[~mirrored])
@@ -32,14 +32,14 @@ def test_without_bends_points_stay_but_for_the_mirror():
 
 
 def test_a_turn_by_ninety_degrees_lays_a_bar_down():
-    warp = Warp(64, Bend(**STILL), generator(), turns=torch.full((64,), 90.0))
+    warp = RandomWarp(64, WarpRanges(**STILL), generator(), turns=torch.full((64,), 90.0))
     lying = sample(bar(-0.2, 0.2), warp(HERE))[:, 0]
     assert (lying.mean(2).amax(1) > 0.95).all()
     assert (lying.mean(1).amax(1) < 0.3).all()
 
 
 def test_raised_sleeves_leave_a_gap_below_the_arm():
-    warp = Warp(64, Bend(**{**STILL, "sleeves": 80}), generator(), sleeved=ALL)
+    warp = RandomWarp(64, WarpRanges(**{**STILL, "sleeves": 80}), generator(), sleeved=ALL)
     bent = sample(bar(-0.9, 0.9), warp(HERE))[:, 0]
     below = bent[:, -4:, 2:4].mean((1, 2))  # where the hanging sleeve was
     assert (warp.raised > 0.6).sum() > 10
@@ -49,7 +49,7 @@ def test_raised_sleeves_leave_a_gap_below_the_arm():
 
 
 def test_legs_part_in_the_middle_and_only_below():
-    warp = Warp(64, Bend(**{**STILL, "spread": 0.4}), generator(), legged=ALL)
+    warp = RandomWarp(64, WarpRanges(**{**STILL, "spread": 0.4}), generator(), legged=ALL)
     bent = sample(bar(-0.5, 0.5), warp(HERE))[:, 0]
     assert (bent[warp.spread > 0.2][:, -1, 13:15] < 0.5).all()
     assert (bent[:, 2, 13:15] > 0.9).all()
@@ -59,7 +59,7 @@ def test_legs_part_in_the_middle_and_only_below():
 def test_the_frame_fits_the_garment_wherever_it_went(fill: float):
     body = torch.zeros(64, 1, 28, 28)
     body[:, :, 3:12, 15:25] = 1
-    warp = Warp(64, Bend(), generator())
+    warp = RandomWarp(64, WarpRanges(), generator())
     seen = sample(body, framed(body, warp, 56, torch.full((64,), fill)))[:, 0] > 0.5
     spans = torch.stack([seen.any(axis).float().sum(1) for axis in (1, 2)]).amax(0) / 56
     assert float(spans.mean()) == pytest.approx(fill, rel=0.15)
@@ -67,7 +67,9 @@ def test_the_frame_fits_the_garment_wherever_it_went(fill: float):
 
 
 def test_an_empty_picture_gets_some_frame():
-    where = framed(torch.zeros(4, 1, 28, 28), Warp(4, Bend(), generator()), 20, torch.ones(4))
+    where = framed(
+        torch.zeros(4, 1, 28, 28), RandomWarp(4, WarpRanges(), generator()), 20, torch.ones(4)
+    )
     assert torch.isfinite(where).all()
 
 
@@ -75,8 +77,8 @@ def test_raised_sleeves_may_be_shortened():
     """The bar's far end, which hung at the hem, comes nearer to the shoulder."""
     spans = []
     for shortened in (0.0, 0.6):
-        bend = Bend(**{**STILL, "sleeves": 80, "shortened": shortened})
-        warp = Warp(64, bend, generator(), sleeved=ALL)
+        bend = WarpRanges(**{**STILL, "sleeves": 80, "shortened": shortened})
+        warp = RandomWarp(64, bend, generator(), sleeved=ALL)
         seen = sample(bar(-0.9, 0.9), warp(3 * HERE))[:, 0] > 0.5
         spans.append(seen.any(1).float().sum(1)[warp.raised > 0.6])
     assert (spans[1] <= spans[0]).all()
@@ -84,7 +86,7 @@ def test_raised_sleeves_may_be_shortened():
 
 
 def test_a_picture_can_be_made_taller():
-    warp = Warp(64, Bend(**STILL), generator(), taller=torch.full((64,), 0.8))
+    warp = RandomWarp(64, WarpRanges(**STILL), generator(), taller=torch.full((64,), 0.8))
     square = (HERE.abs() < 0.5).all(-1)[:, None].float()
     seen = sample(square, warp(HERE))[:, 0] > 0.5
     high, wide = (seen.any(axis).float().sum(1).mean() for axis in (2, 1))

@@ -16,11 +16,11 @@ from alexnet_demo.runs import pins, snapshots
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.pins import Pin
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.snapshots import Moment
+from alexnet_demo.runs.snapshots import Snapshot
 from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training.engine import Engine
-from alexnet_demo.training.recorder import FIRST_EPOCH, PROBES, Watch
+from alexnet_demo.training.recorder import FIRST_EPOCH, PROBES, Recorder
 from alexnet_demo.training.trainer import Trainer
 
 TINY = TrainConfig(
@@ -52,7 +52,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def found(run: Run) -> list[Moment]:
+def found(run: Run) -> list[Snapshot]:
     return snapshots.follow(run.moments)
 
 
@@ -61,7 +61,7 @@ def tested() -> Split:
     return load_split(train=False).head(TINY.test_samples)
 
 
-def test_before_in_and_after_each_epoch(found: list[Moment]):
+def test_before_in_and_after_each_epoch(found: list[Snapshot]):
     """Twenty steps in the first epoch; how many are looked at depends on the time they take."""
     steps = [moment.step for moment in found]
     assert steps == sorted(set(steps))
@@ -72,7 +72,7 @@ def test_before_in_and_after_each_epoch(found: list[Moment]):
     assert [moment.accuracy is None for moment in found] == [s not in (20, 40, 60) for s in steps]
 
 
-def test_accuracy_and_confusion_are_those_of_the_epoch(run: Run, found: list[Moment]):
+def test_accuracy_and_confusion_are_those_of_the_epoch(run: Run, found: list[Snapshot]):
     for epoch, moment in zip(run.history.epochs, found[-3:], strict=True):
         assert moment.accuracy == epoch["test_accuracy"]
         counts = np.array(moment.confusion)
@@ -80,12 +80,12 @@ def test_accuracy_and_confusion_are_those_of_the_epoch(run: Run, found: list[Mom
         assert np.trace(counts) / counts.sum() == pytest.approx(epoch["test_accuracy"])
 
 
-def test_the_confusion_has_truth_in_its_rows(found: list[Moment], tested: Split):
+def test_the_confusion_has_truth_in_its_rows(found: list[Snapshot], tested: Split):
     truth = torch.bincount(tested.labels, minlength=10).tolist()
     assert np.array(found[-1].confusion).sum(1).tolist() == truth
 
 
-def test_pins_are_seen_as_the_kept_network_sees_them(run: Run, found: list[Moment]):
+def test_pins_are_seen_as_the_kept_network_sees_them(run: Run, found: list[Snapshot]):
     """The weights of the last epoch were kept in 8 bits, hence not quite the same."""
     model, info = checkpoint.load_weights(run.of_epoch(3))
     assert info["epoch"] == 3
@@ -100,7 +100,7 @@ def test_pins_are_seen_as_the_kept_network_sees_them(run: Run, found: list[Momen
         assert np.abs(seen.heat / 255 - heat).mean() < 0.03
 
 
-def test_filters_are_conv1s(run: Run, found: list[Moment]):
+def test_filters_are_conv1s(run: Run, found: list[Snapshot]):
     model, _ = checkpoint.load_weights(run.last)
     weights = model.net.get_submodule("conv1").weight.detach()[:, 0].numpy()  # type: ignore[operator]
     moment = found[-1]
@@ -108,7 +108,7 @@ def test_filters_are_conv1s(run: Run, found: list[Moment]):
     assert np.abs((moment.filters / 127.5 - 1) * moment.most - weights).max() <= moment.most / 127
 
 
-def test_layers_are_what_a_second_look_finds(run: Run, found: list[Moment], tested: Split):
+def test_layers_are_what_a_second_look_finds(run: Run, found: list[Snapshot], tested: Split):
     model, _ = checkpoint.load_weights(run.last)
     outputs: dict[str, torch.Tensor] = {}
     for name, module in model.net.named_children():
@@ -135,7 +135,7 @@ def test_gradients_and_changes_are_those_of_the_step(tmp_path: Path, tested: Spl
     """Plain SGD without momentum moves the weights by the learning rate times the gradient."""
     config = TrainConfig(**{**TINY.to_json(), "momentum": 0.0, "precision": "fp32"})
     engine = Engine(config)
-    watch = Watch(Run(tmp_path), engine, tested)
+    watch = Recorder(Run(tmp_path), engine, tested)
     before = watch.before_step()
     engine.step(tested, torch.arange(16), 0, lr=0.05)
     watch.after_step(before)
@@ -151,8 +151,8 @@ def test_gradients_and_changes_are_those_of_the_step(tmp_path: Path, tested: Spl
 
 
 def test_watching_changes_nothing(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(Watch, "due", lambda self, step: False)
-    monkeypatch.setattr(Watch, "record", lambda self, *given: None)
+    monkeypatch.setattr(Recorder, "due", lambda self, step: False)
+    monkeypatch.setattr(Recorder, "record", lambda self, *given: None)
     blind = Run(tmp_path / "blind")
     prepare(blind.directory, TINY)
     events = EventWriter(blind.events)
@@ -186,7 +186,7 @@ def test_weights_as_they_are_now_are_written_for_who_asks(tmp_path: Path):
 
 
 def test_a_look_is_left_out_where_it_would_cost_too_much(tmp_path: Path, tested: Split):
-    watch = Watch(Run(tmp_path), Engine(TINY), tested)
+    watch = Recorder(Run(tmp_path), Engine(TINY), tested)
     watch._began -= 1.0  # ten steps a second: six seconds in all
     watch.seconds = 0.05
     assert watch.due(11)
@@ -198,7 +198,7 @@ def test_a_look_is_left_out_where_it_would_cost_too_much(tmp_path: Path, tested:
 
 def test_pins_added_on_the_way_are_seen_from_then_on(tmp_path: Path, tested: Split):
     run = Run(tmp_path)
-    watch = Watch(run, Engine(TINY), tested)
+    watch = Recorder(run, Engine(TINY), tested)
     watch.record(0, 0.0)
     pins.write(run.pins, pins.usual()[:2])
     watch.record(10, 1.0)
@@ -212,7 +212,7 @@ def test_a_diverged_network_leaves_no_moment(tmp_path: Path, tested: Split):
     engine = Engine(TINY)
     with torch.no_grad():
         engine.model.net.get_submodule("fc8").weight.fill_(float("nan"))  # type: ignore[operator]
-    watch = Watch(Run(tmp_path), engine, tested)
+    watch = Recorder(Run(tmp_path), engine, tested)
     watch.record(10, 1.0)
     watch.close()
     assert snapshots.follow(tmp_path / "moments.jsonl") == []

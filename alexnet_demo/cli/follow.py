@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from alexnet_demo.common.access import CONTROLLER
+from alexnet_demo.common.access import ADMIN
 from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs.events import EventReader
 from alexnet_demo.runs.run import LIVE, Run, State
@@ -55,8 +55,8 @@ def watch(
                 log.info("In the queue, place %d", place)
             time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:
-            if not actions.cancel(run, permit=CONTROLLER).done:
-                actions.request(run, "stop", permit=CONTROLLER)
+            if not actions.cancel(run, role=ADMIN).done:
+                actions.request(run, "stop", role=ADMIN)
 
 
 class _Tail:

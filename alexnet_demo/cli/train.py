@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 
 from alexnet_demo.cli.options import SETTINGS, settings_of
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.common.signals import heard
+from alexnet_demo.common.signals import signal_handlers
 from alexnet_demo.jobs import queue
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import launch_lock
-from alexnet_demo.runs.process_info import ours, register, registered
+from alexnet_demo.runs.process_info import is_own_job, register, registered
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import change, get_run, new_run_directory, prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import CHANGEABLE, TrainConfig
 
 if TYPE_CHECKING:
-    from alexnet_demo.training.distributed import Team
+    from alexnet_demo.training.distributed import ProcessGroup
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 LOG_FORMAT = "%(asctime)s %(message)s"
@@ -34,31 +34,31 @@ def run(options: argparse.Namespace) -> int:
     """Train as the command line asks, and return the exit status."""
     if options.wait:
         return _train_in_turn(options)
-    from alexnet_demo.training.distributed import assembled
+    from alexnet_demo.training.distributed import init_distributed
 
-    with assembled() as team:
+    with init_distributed() as group:
         told = ""
-        if team.leads:
+        if group.is_main:
             directory, settings = _resumed(options) if options.resume else _prepared(options)
             told = json.dumps([str(directory), settings.to_json()])
-        place, record = json.loads(team.agree_text(told))
+        place, record = json.loads(group.broadcast_object(told))
         directory, settings = Path(place), TrainConfig.from_json(record)
-        if team.leads:
+        if group.is_main:
             queue.leave(Run(directory))  # who started this may have been killed before it did so
             _log_to(directory / "train.log")
         else:
             logging.getLogger("alexnet_demo").setLevel(logging.ERROR)  # one speaks for all
-        if settings.devices > team.size == 1:
+        if settings.devices > group.size == 1:
             if not registered(directory, os.getpid()):
                 register(directory, os.getpid())
             return _train_in_a_team(options, directory, settings)
-        return _train_here(options, directory, settings, team)
+        return _train_here(options, directory, settings, group)
 
 
 def _train_in_turn(options: argparse.Namespace) -> int:
     """Have a run started when its turn comes, by whoever attends the queue, and watch it."""
     from alexnet_demo.cli.follow import watch
-    from alexnet_demo.common.access import CONTROLLER
+    from alexnet_demo.common.access import ADMIN
     from alexnet_demo.jobs import actions
 
     if options.run_dir or "RANK" in os.environ:
@@ -70,11 +70,11 @@ def _train_in_turn(options: argparse.Namespace) -> int:
             raise ConfigError(f"{waiting.directory} is not under runs/: leave --wait out.")
     interrupted: list[int] = []
     # Ctrl+C is held back, else a run might be left in the queue.
-    with heard(lambda number, _: interrupted.append(number), signal.SIGINT):
+    with signal_handlers(lambda number, _: interrupted.append(number), signal.SIGINT):
         if waiting:
-            outcome = actions.resume(waiting, permit=CONTROLLER)
+            outcome = actions.resume(waiting, role=ADMIN)
         else:
-            outcome = actions.start(settings_of(options), permit=CONTROLLER)
+            outcome = actions.start(settings_of(options), role=ADMIN)
         run = get_run(str(outcome.run_id))
         if not outcome.done or not run:
             raise ConfigError(outcome.message)
@@ -96,15 +96,15 @@ def _tell_end(reason: str, run: Run, json_only: bool) -> int:
 
 
 def _train_here(
-    options: argparse.Namespace, directory: Path, settings: TrainConfig, team: Team
+    options: argparse.Namespace, directory: Path, settings: TrainConfig, group: ProcessGroup
 ) -> int:
     """Train in this process, alone or as one of a team."""
     from alexnet_demo.training.worker import run_training
 
     echo = sys.stdout if options.json else None
-    reason = run_training(settings, directory, echo, team)
-    status = _tell_end(reason, Run(directory), options.json or not team.leads)
-    return status if team.size == 1 else DONE  # to torchrun, any other is a breakdown
+    reason = run_training(settings, directory, echo, group)
+    status = _tell_end(reason, Run(directory), options.json or not group.is_main)
+    return status if group.size == 1 else DONE  # to torchrun, any other is a breakdown
 
 
 def _train_in_a_team(options: argparse.Namespace, directory: Path, settings: TrainConfig) -> int:
@@ -133,10 +133,10 @@ def _log_to(path: Path) -> None:
     logging.getLogger("alexnet_demo").addHandler(to_file)
 
 
-def _ours(directory: Path) -> bool:
+def _is_own_job(directory: Path) -> bool:
     """Whether the run is registered for this process, or for the one that launched its team."""
     pids = (os.getpid(), int(os.environ.get("ALEXNET_DEMO_LAUNCHER", "0")))
-    return ours(directory) or any(registered(directory, pid) for pid in pids if pid)
+    return is_own_job(directory) or any(registered(directory, pid) for pid in pids if pid)
 
 
 # ------------------------------------------------------------------ the run
@@ -158,7 +158,7 @@ def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
         # Refused before anything is written; a page's run is there already and records it.
         wanted = str(device.check(settings))
         with launch_lock():  # until it is registered: of two at once the second is to see the first
-            queue.demand_free(wanted)
+            queue.require_free(wanted)
             prepare(directory, settings)
             register(directory, os.getpid())
     elif run.read_config() != settings:
@@ -177,7 +177,7 @@ def _to_resume(options: argparse.Namespace) -> tuple[Run, TrainConfig]:
     run = get_run(options.resume) or Run(Path(options.resume).resolve())
     if not (run.directory / "config.json").is_file():
         raise ConfigError(f"{options.resume!r} is no run to go on with: `runs` lists them.")
-    if run.active and not _ours(run.directory):
+    if run.active and not _is_own_job(run.directory):
         raise ConfigError(f"{run.id} is training already.")
     settings = change(run, **given) if given else run.read_config()
     if run.state == "finished" and not run.unfinished:
@@ -190,10 +190,12 @@ def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     from alexnet_demo.network import device
 
     run, settings = _to_resume(options)
-    if not _ours(run.directory):  # a page did this before it started us, and may have asked anew
+    if not _is_own_job(
+        run.directory
+    ):  # a page did this before it started us, and may have asked anew
         wanted = str(device.check(settings))
         with launch_lock():
-            queue.demand_free(wanted, run)
+            queue.require_free(wanted, run)
             (run.directory / "request").unlink(missing_ok=True)
             register(run.directory, os.getpid())
     return run.directory, settings

@@ -38,7 +38,7 @@ class AccessError(ValueError):
 
 
 @dataclass(frozen=True)
-class Permit:
+class Role:
     """What a session is trusted with on a closed server."""
 
     controls: bool
@@ -53,7 +53,7 @@ class Outcome:
     run_id: str | None = None
 
 
-VISITOR, CONTROLLER = Permit(False), Permit(True)
+READ_ONLY, ADMIN = Role(False), Role(True)
 
 
 def closed() -> bool:
@@ -65,18 +65,18 @@ def closed() -> bool:
     return bool(public) or any(f"ALEXNET_DEMO_{key}" in os.environ for key in KEYS)
 
 
-def refusal(permit: Permit) -> str:
+def refusal(role: Role) -> str:
     """Why the holder of this permit may not change anything, in one sentence; empty if they may."""
-    return CLOSED if closed() and not permit.controls else ""
+    return CLOSED if closed() and not role.controls else ""
 
 
-def demand(permit: Permit) -> None:
+def demand(role: Role) -> None:
     """Refuse visitors of a closed server.
 
     Raises:
         AccessError: with the sentence of `refusal`.
     """
-    if sentence := refusal(permit):
+    if sentence := refusal(role):
         raise AccessError(sentence)
 
 
@@ -110,7 +110,7 @@ class _Tries:
         return 0.0
 
 
-class Gate:
+class PasswordLimiter:
     """Changes the password for a permit, and slows down who guesses it.
 
     Each address has its own tries, so that one who guesses does not keep others out, and all
@@ -126,7 +126,7 @@ class Gate:
         self._all = _Tries(TRIES * CROWD, clock())
         self._of: dict[str, _Tries] = {}
 
-    def enter(self, password: str, address: str = "") -> Permit:
+    def enter(self, password: str, address: str = "") -> Role:
         """The permit to control.
 
         Args:
@@ -145,7 +145,7 @@ class Gate:
             raise AccessError("This is not the password.")
         with self._lock:
             self._of.pop(address, None)
-        return CONTROLLER
+        return ADMIN
 
     def _take(self, address: str) -> float:
         """Take a try; the seconds to wait where none is left, else 0."""

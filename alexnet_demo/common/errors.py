@@ -11,7 +11,7 @@ class CheckpointError(ValueError):
     """A file cannot be used as a checkpoint; the message is one sentence that says why."""
 
 
-class PictureError(ValueError):
+class ImageError(ValueError):
     """A picture cannot be used; the message is one sentence that says why."""
 
 

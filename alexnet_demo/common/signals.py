@@ -9,7 +9,9 @@ from types import FrameType
 
 
 @contextmanager
-def heard(handler: Callable[[int, FrameType | None], object], *numbers: int) -> Iterator[None]:
+def signal_handlers(
+    handler: Callable[[int, FrameType | None], object], *numbers: int
+) -> Iterator[None]:
     """Call ``handler`` for these signals, and afterwards whatever was called before."""
     before = {number: signal.signal(number, handler) for number in numbers}
     try:

@@ -49,7 +49,7 @@ def augment(
     return [*groups, plain] if len(plain) or not groups else groups
 
 
-def seldom_drawn_last(labels: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def order_by_drawability(labels: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """An order (N,) of a batch by which `augment` draws classes about as often as people do.
 
     What people call a jacket or a shoe is drawn all the time, a shirt hardly ever, and outlines

@@ -13,7 +13,7 @@ TOPS = (T_SHIRT, PULLOVER, COAT, SHIRT)
 SHOES = (SANDAL, SNEAKER, ANKLE_BOOT)
 
 
-class Dice:
+class BatchRandom:
     """Random numbers for N pictures, each with its own."""
 
     def __init__(self, count: int, generator: torch.Generator) -> None:
@@ -28,7 +28,7 @@ class Dice:
         """bool (N,), true for this share of the pictures."""
         return self.uniform() < share
 
-    def clouds(self, cells: int, side: int) -> Tensor:
+    def smooth_noise(self, cells: int, side: int) -> Tensor:
         """Smooth noise (N, 1, side, side), about ``cells`` blobs a side, mean 0, spread 1."""
         shape = (self.count, 1, cells + 1, cells + 1)
         noise = torch.randn(shape, generator=self.generator, device=self.device)
@@ -40,11 +40,11 @@ def one_of(labels: Tensor, classes: tuple[int, ...]) -> Tensor:
     return torch.isin(labels, torch.tensor(classes, device=labels.device))
 
 
-def each(values: Tensor) -> Tensor:
+def expand_nchw(values: Tensor) -> Tensor:
     """(N,) → (N, 1, 1, 1), to meet pictures (N, C, H, W)."""
     return values[:, None, None, None]
 
 
-def each2(pairs: Tensor) -> Tensor:
+def expand_n2(pairs: Tensor) -> Tensor:
     """(N, 2) → (N, 1, 1, 2), to meet points."""
     return pairs[:, None, None]

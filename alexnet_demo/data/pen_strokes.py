@@ -20,9 +20,9 @@ from alexnet_demo.data.batch_random import (
     SNEAKER,
     T_SHIRT,
     TROUSER,
-    Dice,
-    each,
-    each2,
+    BatchRandom,
+    expand_n2,
+    expand_nchw,
 )
 from alexnet_demo.data.warp import points
 
@@ -56,20 +56,20 @@ def line(values: Tensor, pen: Tensor) -> Tensor:
     return (pen / 2 + 0.5 - away).clamp(0, 1)
 
 
-def edges(tone: Tensor, scale: float, pen: Tensor, dice: Dice) -> Tensor:
+def edges(tone: Tensor, scale: float, pen: Tensor, dice: BatchRandom) -> Tensor:
     """Ink along inner edges: where a difference of two blurs crosses zero steeply.
 
     After Marr and Hildreth, "Theory of edge detection" (1980). How faint an edge is still drawn
     differs from picture to picture: some people draw every seam, some none.
     """
     fine = blur(tone, max(1, round(scale / 2)))
-    steep = slopes(fine) * scale > each(dice.uniform(0.02, 0.3))
+    steep = slopes(fine) * scale > expand_nchw(dice.uniform(0.02, 0.3))
     return line(fine - blur(fine, max(1, round(scale))), 0.8 * pen) * steep
 
 
-def strays(side: int, pen: Tensor, dice: Dice) -> Tensor:
+def strays(side: int, pen: Tensor, dice: BatchRandom) -> Tensor:
     """A straight stroke across a part of each picture, ink in [0, 1]."""
-    start, end = (each2(dice.uniform(-1, 1, 2)) for _ in range(2))
+    start, end = (expand_n2(dice.uniform(-1, 1, 2)) for _ in range(2))
     way = end - start
     here = points(side, dice.device) - start
     along = ((here * way).sum(-1) / way.square().sum(-1).clamp(min=1e-3)).clamp(0, 1)
@@ -78,7 +78,7 @@ def strays(side: int, pen: Tensor, dice: Dice) -> Tensor:
 
 
 def seams(
-    where: Tensor, bottom: Tensor, labels: Tensor, soles: Tensor, pen: Tensor, dice: Dice
+    where: Tensor, bottom: Tensor, labels: Tensor, soles: Tensor, pen: Tensor, dice: BatchRandom
 ) -> Tensor:
     """Ink (N, 1, H, W) in [0, 1] of the lines by which people tell garments apart.
 
@@ -101,36 +101,38 @@ def seams(
         nonlocal ink
         share = torch.zeros(10, device=labels.device)
         share[list(shares)] = torch.tensor(list(shares.values()), device=labels.device)
-        drawn = each(dice.uniform() < share[labels])
+        drawn = expand_nchw(dice.uniform() < share[labels])
         ink = ink.maximum(line(values, 0.8 * pen) * (inside & drawn))
 
-    middle = each(dice.uniform(-0.06, 0.06))
-    low = each(dice.uniform(-0.85, -0.1))  # where the lapels meet
+    middle = expand_nchw(dice.uniform(-0.06, 0.06))
+    low = expand_nchw(dice.uniform(-0.85, -0.1))  # where the lapels meet
     opening = (y > low) & (across < 0.35)
     add(x - middle, opening, {COAT: 0.9, SHIRT: 0.5})
     lapel = across - 0.3 * (low - y) / (low + 1)
     add(lapel, (y < low) & (across < 0.35), {COAT: 0.6, SHIRT: 0.5})
-    step = each(dice.uniform(0.2, 0.4))
+    step = expand_nchw(dice.uniform(0.2, 0.4))
     beside = ((y - low) / step % 1 - 0.5) * step
     button = ((x - middle - 0.08).square() + beside.square()).sqrt() - 0.03
     add(button, opening, {COAT: 0.4, SHIRT: 0.6})
-    pocket = y - each(dice.uniform(0.1, 0.5)) - each(dice.uniform(-1, 1)) * (across - 0.3)
+    pocket = (
+        y - expand_nchw(dice.uniform(0.1, 0.5)) - expand_nchw(dice.uniform(-1, 1)) * (across - 0.3)
+    )
     add(pocket, (across > 0.16) & (across < 0.42), {COAT: 0.4, SHIRT: 0.1})
     everywhere = across < 2
-    band = bottom[:, None, None, None] - each(dice.uniform(0.1, 0.25))
+    band = bottom[:, None, None, None] - expand_nchw(dice.uniform(0.1, 0.25))
     welts = {SNEAKER: 0.5, ANKLE_BOOT: 0.3}
     add(y - band, everywhere, {PULLOVER: 0.5, COAT: 0.2, BAG: 0.1} | welts)
-    wide, deep = each(dice.uniform(0.2, 0.35)), each(dice.uniform(0.1, 0.35))
+    wide, deep = expand_nchw(dice.uniform(0.2, 0.35)), expand_nchw(dice.uniform(0.1, 0.35))
     neck = ((x / wide).square() + ((y + 1) / deep).square()).sqrt() - 1
     add(neck, everywhere, {T_SHIRT: 0.4, PULLOVER: 0.5, DRESS: 0.3})
-    add(y - each(dice.uniform(-0.4, 0.1)), everywhere, {DRESS: 0.3})
-    add(y - each(dice.uniform(-0.9, -0.7)), everywhere, {TROUSER: 0.4})
+    add(y - expand_nchw(dice.uniform(-0.4, 0.1)), everywhere, {DRESS: 0.3})
+    add(y - expand_nchw(dice.uniform(-0.9, -0.7)), everywhere, {TROUSER: 0.4})
     add(x - middle, (y > -0.8) & (y < -0.4), {TROUSER: 0.3})
-    flap = y - each(dice.uniform(-0.2, 0.4)) + each(dice.uniform(0, 0.5)) * x.square()
+    flap = y - expand_nchw(dice.uniform(-0.2, 0.4)) + expand_nchw(dice.uniform(0, 0.5)) * x.square()
     add(flap, everywhere, {BAG: 0.35})
     add((x.square() + flap.square()).sqrt() - 0.06, everywhere, {BAG: 0.25})
-    toe = each(dice.uniform(-0.8, -0.5))
-    aside = torch.where(each(soles) == 2, (across - 0.5).abs(), across)
-    strap = aside - each(dice.uniform(0.3, 0.8)) * (y - toe)
-    add(strap, (y > toe) & (y < 0.3) & each(soles > 0), {SANDAL: 1.0})
+    toe = expand_nchw(dice.uniform(-0.8, -0.5))
+    aside = torch.where(expand_nchw(soles) == 2, (across - 0.5).abs(), across)
+    strap = aside - expand_nchw(dice.uniform(0.3, 0.8)) * (y - toe)
+    add(strap, (y > toe) & (y < 0.3) & expand_nchw(soles > 0), {SANDAL: 1.0})
     return ink

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from alexnet_demo.data.augment import augment, seldom_drawn_last
+from alexnet_demo.data.augment import augment, order_by_drawability
 from alexnet_demo.data.splits import Split
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
@@ -50,7 +50,7 @@ def some_garments(split: Split, each: int, turn: int = 0) -> Split:
 def as_trained_on(garments: Split, config: TrainConfig, seed: int) -> list[Group]:
     """The pictures exactly as a batch of them goes into training, in groups that are not empty."""
     generator = torch.Generator().manual_seed(seed)
-    order = seldom_drawn_last(garments.labels, config.drawings, generator)
+    order = order_by_drawability(garments.labels, config.drawings, generator)
     garments = Split(garments.images[order], garments.labels[order])
     shown = augment(garments.images, garments.labels, config, generator)
     ways: list[Way] = ["drawings"] * bool(round(config.drawings * len(garments)))

@@ -20,7 +20,7 @@ EMPTY = 1e-3  # half a side below which a frame would show nothing
 
 
 @dataclass(frozen=True)
-class Bend:
+class WarpRanges:
     """How far a `Warp` may go.
 
     Attributes:
@@ -44,7 +44,7 @@ class Bend:
     shortened: float = 0.0
 
 
-class Warp:
+class RandomWarp:
     """Random bends of N pictures.
 
     Args:
@@ -60,7 +60,7 @@ class Warp:
     def __init__(
         self,
         count: int,
-        bend: Bend,
+        bend: WarpRanges,
         generator: torch.Generator,
         turns: Tensor | None = None,
         sleeved: Tensor | None = None,
@@ -147,7 +147,7 @@ def sample(images: Tensor, where: Tensor) -> Tensor:
     return grid_sample(images, where, padding_mode="zeros", align_corners=False)
 
 
-def framed(masks: Tensor, warp: Warp, side: int, fill: Tensor) -> Tensor:
+def framed(masks: Tensor, warp: RandomWarp, side: int, fill: Tensor) -> Tensor:
     """Where to sample so that the warped garment fills its share of the new picture, centred.
 
     Args:

@@ -23,7 +23,7 @@ from alexnet_demo.data.synthetic import as_drawings, as_photos
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.inference.confidence import (
     KEPT,
-    Certainty,
+    ConfidenceModel,
     Outputs,
     ScoreKind,
     calibration_error,
@@ -93,7 +93,7 @@ def fit_certainty(
     target: torch.device,
     score: ScoreKind = "combined",
     samples: int = SAMPLES,
-) -> Certainty:
+) -> ConfidenceModel:
     """The certainty of a network, from held-back pictures as all the kinds that it was trained on.
 
     Args:

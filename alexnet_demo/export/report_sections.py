@@ -20,7 +20,7 @@ from alexnet_demo.runs import snapshots
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.pins import Pin
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.snapshots import Moment
+from alexnet_demo.runs.snapshots import Snapshot
 from alexnet_demo.settings.article import CLASSES
 
 MISTAKES = 24
@@ -32,7 +32,7 @@ Rows = list[tuple[str, str]]
 
 
 def answers(
-    run: Run, history: History, found: Results | None, seen: list[Moment]
+    run: Run, history: History, found: Results | None, seen: list[Snapshot]
 ) -> dict[str, Any]:
     """What is said of the test pictures; without weights, of the epoch whose counts are kept."""
     told: dict[str, Any] = dict.fromkeys(
@@ -133,7 +133,7 @@ def _mistakes(found: Results) -> list[dict[str, Any]]:
 # ------------------------------------------------------------------ what was watched
 
 
-def pinned(pin: Pin, seen: list[Moment]) -> dict[str, Any] | None:
+def pinned(pin: Pin, seen: list[Snapshot]) -> dict[str, Any] | None:
     """A pinned picture and what was said of it on the way; None where nothing was."""
     watched = [moment for moment in seen if pin.id in moment.pins]
     if not watched:
@@ -160,7 +160,7 @@ def pinned(pin: Pin, seen: list[Moment]) -> dict[str, Any] | None:
     }
 
 
-def _pin_at(pin: Pin, moment: Moment) -> dict[str, Any]:
+def _pin_at(pin: Pin, moment: Snapshot) -> dict[str, Any]:
     said = moment.pins[pin.id]
     picture = warmed(pin.pixels, said.heat / 255, _HEAT_SIDE)
     verdict = "" if pin.label is None else "right" if said.guess == pin.label else "wrong"
@@ -173,20 +173,20 @@ def _pin_at(pin: Pin, moment: Moment) -> dict[str, Any]:
     }
 
 
-def _when(moment: Moment) -> str:
+def _when(moment: Snapshot) -> str:
     if moment.step == 0:
         return "untrained"
     return f"{'after ' if moment.epoch.is_integer() else ''}epoch {round(moment.epoch, 2):g}"
 
 
-def layers(seen: list[Moment]) -> dict[str, Any]:
+def layers(seen: list[Snapshot]) -> dict[str, Any]:
     """How the layers were at the last moment, and what looked wrong on the way."""
     if not seen:
         return {"layers": (), "worries": (), "looks": 0, "last_moment": ""}
-    worries = [(_when(moment), text) for moment in seen for text in snapshots.worries(moment)]
-    left = len(worries) - WORRIES
+    diagnose = [(_when(moment), text) for moment in seen for text in snapshots.diagnose(moment)]
+    left = len(diagnose) - WORRIES
     if left > 0:
-        worries = [*worries[:WORRIES], ("Later", f"{left:,} more such sentences.")]
+        diagnose = [*diagnose[:WORRIES], ("Later", f"{left:,} more such sentences.")]
     return {
         "layers": [
             (
@@ -201,7 +201,7 @@ def layers(seen: list[Moment]) -> dict[str, Any]:
             )
             for layer in seen[-1].layers
         ],
-        "worries": worries,
+        "worries": diagnose,
         "looks": len(seen),
         "last_moment": _when(seen[-1]),
     }

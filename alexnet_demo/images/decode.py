@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from alexnet_demo.common.errors import PictureError
+from alexnet_demo.common.errors import ImageError
 from alexnet_demo.images import decode_limits
 
 WORKING_SIDE = 512  # longest side that the steps work on, pixels: all that they can use
@@ -45,7 +45,7 @@ def open_picture(data: bytes) -> Image.Image:
         PictureError: when it is empty, no picture, damaged, too large, or made to do harm.
     """
     if not data:
-        raise PictureError("The file is empty.")
+        raise ImageError("The file is empty.")
     exif = b""
     if data.startswith(b"\xff\xd8"):
         data, exif = decode_limits.bare_jpeg(data)
@@ -65,11 +65,11 @@ def _identify(data: bytes) -> Image.Image:
         return Image.open(decode_limits.Counted(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
         most = decode_limits.MAX_PIXELS // 10**6
-        raise PictureError(f"The picture is too large: at most {most} million pixels.") from error
-    except PictureError:
+        raise ImageError(f"The picture is too large: at most {most} million pixels.") from error
+    except ImageError:
         raise
     except (UnidentifiedImageError, OSError, ValueError) as error:
-        raise PictureError(_UNREADABLE) from error
+        raise ImageError(_UNREADABLE) from error
 
 
 def _decode(image: Image.Image, exif: bytes) -> Image.Image:
@@ -79,10 +79,10 @@ def _decode(image: Image.Image, exif: bytes) -> Image.Image:
         turn = _TURNS.get(_orientation(image, exif))
         small = to_rgb(image)
         return small.transpose(turn) if turn is not None else small
-    except PictureError:
+    except ImageError:
         raise
     except Exception as error:  # Pillow's decoders raise errors of many types on damaged files
-        raise PictureError("The picture is damaged or cut short.") from error
+        raise ImageError("The picture is damaged or cut short.") from error
 
 
 def _orientation(image: Image.Image, exif: bytes) -> int:

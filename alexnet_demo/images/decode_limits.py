@@ -14,7 +14,7 @@ import struct
 
 from PIL import Image
 
-from alexnet_demo.common.errors import PictureError
+from alexnet_demo.common.errors import ImageError
 
 MAX_PIXELS = 50_000_000
 # Their decoders hold the whole picture more than once.
@@ -30,9 +30,9 @@ _SCAN, _END, _COMMENT, _EXIF = 0xDA, 0xD9, 0xFE, b"Exif\0\0"
 _OFFSETS = (273, 324)  # TIFF's entries that say where its strips or tiles lie
 
 
-def odd() -> PictureError:
+def odd() -> ImageError:
     """The refusal of a file that only somebody who means harm would build."""
-    return PictureError(
+    return ImageError(
         "The file is built as no camera and no program builds one: open it in a picture program "
         "and save it anew."
     )
@@ -62,12 +62,12 @@ def check_size(image: Image.Image) -> None:
     most = MAX_PIXELS_OF.get(kind, MAX_PIXELS)
     if image.width * image.height > most:
         words = f" in a {kind}" if kind in MAX_PIXELS_OF else ""
-        raise PictureError(
+        raise ImageError(
             f"The picture is too large ({image.width:,} × {image.height:,}): at most "
             f"{most // 10**6} million pixels{words}."
         )
     if max(image.size) > MAX_SIDE:
-        raise PictureError(
+        raise ImageError(
             f"The picture is too long ({image.width:,} × {image.height:,}): at most {MAX_SIDE:,} "
             "pixels a side."
         )

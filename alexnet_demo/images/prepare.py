@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from alexnet_demo.common.errors import PictureError
+from alexnet_demo.common.errors import ImageError
 from alexnet_demo.images import ink as paper
 from alexnet_demo.images import redraw, segmentation
 from alexnet_demo.images.boxes import Box, cut, inside_only, mask_box, pixel_box, share_box, to_grey
@@ -46,8 +46,8 @@ __all__ = [
     "Box",
     "Choices",
     "Ground",
+    "ImageError",
     "Kind",
-    "PictureError",
     "Polarity",
     "Prepared",
     "Step",
@@ -125,12 +125,12 @@ def _sketch(album: Album, picture: np.ndarray, choices: Choices) -> Prepared:
     window = pixel_box(choices.box or (0.0, 0.0, 1.0, 1.0), strength.shape)
     ink = inside_only(paper.drop_specks(paper.find_ink(strength)), window)
     if not ink.any():
-        raise PictureError(_NO_INK)
+        raise ImageError(_NO_INK)
     box = share_box(mask_box(ink), ink.shape)
     album.add("Ink", _polarity_words(choices, polarity), ink * np.uint8(255))
     placed = redraw.place(cut(ink, box))
     if not placed.any():
-        raise PictureError(_NO_INK)
+        raise ImageError(_NO_INK)
     album.add("Cropped", "Only the drawing is left, its proportions kept.", placed * np.uint8(255))
     strokes, middle = redraw.redraw(placed)
     album.add("One pen", "Drawn again with a pen of the usual width.", strokes * np.uint8(255))
@@ -247,7 +247,7 @@ def find_object(
             return None
         mask = segmentation.plain_mask(small, ground)
         if not (mask.any() or by_hand):
-            raise PictureError(_NOTHING)
+            raise ImageError(_NOTHING)
         suits = mask.mean() < 0.95
     elif way == "cluttered":
         mask = segmentation.cut_out(shrink(picture, segmentation.CUT_SIDE), choices.box)

@@ -53,7 +53,7 @@ class _Task:
     answers: Future[Any] = field(default_factory=Future)
 
 
-class Broker:
+class MicroBatcher:
     """Answers for all threads of a process, one batch after the other.
 
     Args:
@@ -88,7 +88,7 @@ class Broker:
         answer: T = self._in_turn(_Task(work))
         return answer
 
-    def unhurried(self, work: Callable[[], T]) -> T:
+    def submit_low_priority(self, work: Callable[[], T]) -> T:
         """What ``work`` returns, called in the thread once nobody waits; it should be brief."""
         task = _Task(work)
         with self._changed:
@@ -171,5 +171,5 @@ def _settle(task: _Task) -> None:
         task.answers.set_exception(error)
 
 
-BROKER = Broker()
+BROKER = MicroBatcher()
 """This process's; it starts no thread before it is asked."""

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from alexnet_demo.common import errors as errors_
-from alexnet_demo.common.access import VISITOR, Permit, demand
+from alexnet_demo.common.access import READ_ONLY, Role, demand
 from alexnet_demo.common.files import sha256
 from alexnet_demo.images.prepared import SIDE, Kind, Prepared
-from alexnet_demo.inference.confidence import SURE_FROM, Certainty
+from alexnet_demo.inference.confidence import SURE_FROM, ConfidenceModel
 from alexnet_demo.network import checkpoint, device
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.device import DTYPES, choose_precision
@@ -99,10 +99,10 @@ class Classifier:
         model: AlexNet,
         info: dict[str, Any],
         device: torch.device,
-        certainty: Certainty | None = None,
+        certainty: ConfidenceModel | None = None,
     ) -> None:
         self.model = model.to(device).eval()
-        self.info, self.device, self.certainty = info, device, certainty or Certainty()
+        self.info, self.device, self.certainty = info, device, certainty or ConfidenceModel()
         self.precision = choose_precision("auto", device)
         self.model.to(memory_format=torch.channels_last)
         fast = self.model
@@ -146,7 +146,7 @@ class Classifier:
         return classifier
 
     @classmethod
-    def from_upload(cls, name: str, data: bytes, permit: Permit = VISITOR) -> Classifier:
+    def from_upload(cls, name: str, data: bytes, role: Role = READ_ONLY) -> Classifier:
         """Read a checkpoint that somebody handed in; nothing of it stays on the disk.
 
         Args:
@@ -158,7 +158,7 @@ class Classifier:
             AccessError: when they may not, see `access`.
             CheckpointError: as `load`.
         """
-        demand(permit)
+        demand(role)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "weights.safetensors"  # its own name may be none for a disk
             path.write_bytes(data)
@@ -200,7 +200,7 @@ class Classifier:
         if not pictures:
             return []
         begin = time.perf_counter()
-        rows, scores = digest(self.certainty, pictures, *self.look(pictures))
+        rows, scores = digest(self.certainty, pictures, *self.forward_views(pictures))
         ms = (time.perf_counter() - begin) * 1000 / len(pictures)
         threshold, level = self.certainty.threshold, self.certainty.level
         return [
@@ -208,7 +208,7 @@ class Classifier:
             for row, score, p in zip(rows, scores, pictures, strict=True)
         ]
 
-    def look(self, pictures: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
+    def forward_views(self, pictures: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
         """`outputs` for every view of every picture, in order; those of one side go together."""
         views = [view for picture in pictures for view in picture.views]
         by_side = defaultdict(list)
@@ -223,7 +223,7 @@ class Classifier:
 
 
 def digest(
-    certainty: Certainty, pictures: Sequence[Prepared], logits: Tensor, features: Tensor
+    certainty: ConfidenceModel, pictures: Sequence[Prepared], logits: Tensor, features: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
     """What `Classifier.look` gave, averaged over each picture's views.
 
@@ -232,11 +232,11 @@ def digest(
     """
     ends = np.cumsum([len(picture.views) for picture in pictures])[:-1]
     rows = np.split(certainty.probabilities(logits).numpy(), ends)
-    scores = np.split(certainty.likeness(logits, features).numpy(), ends)
+    scores = np.split(certainty.ood_score(logits, features).numpy(), ends)
     return np.stack([own.mean(0) for own in rows]), np.stack([own.mean() for own in scores])
 
 
-def certainty_of(weights: Path, model: AlexNet, info: Mapping[str, Any]) -> Certainty:
+def certainty_of(weights: Path, model: AlexNet, info: Mapping[str, Any]) -> ConfidenceModel:
     """How to read the outputs of a checkpoint's network, as it says itself.
 
     Raises:
@@ -244,7 +244,7 @@ def certainty_of(weights: Path, model: AlexNet, info: Mapping[str, Any]) -> Cert
     """
     tensors = checkpoint.load_part(weights, checkpoint.CERTAINTY_PREFIX)
     try:
-        return Certainty.from_file(info.get("certainty"), tensors, units_of(model))
+        return ConfidenceModel.from_file(info.get("certainty"), tensors, units_of(model))
     except ValueError as error:
         raise errors_.CheckpointError(f"{Path(weights).name} cannot be used: {error}.") from error
 

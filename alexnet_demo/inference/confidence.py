@@ -149,7 +149,7 @@ def alignment(features: Tensor, basis: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Certainty:
+class ConfidenceModel:
     """How to read a network's outputs. Made by `fit`; without arguments it changes nothing.
 
     Attributes:
@@ -175,7 +175,7 @@ class Certainty:
         """Logits (N, 10) → calibrated probabilities float32 (N, 10)."""
         return (logits.float() / self.temperature).softmax(1)
 
-    def likeness(self, logits: Tensor, features: Tensor) -> Tensor:
+    def ood_score(self, logits: Tensor, features: Tensor) -> Tensor:
         """How like clothing pictures are, (N,), in standard deviations of true clothing from 0.
 
         The combined score is the mean of the two others.
@@ -217,7 +217,7 @@ class Certainty:
         return {} if self.basis is None else {"basis": self.basis.half()}
 
     @classmethod
-    def from_file(cls, record: Any, tensors: Mapping[str, Tensor], units: int) -> Certainty:
+    def from_file(cls, record: Any, tensors: Mapping[str, Tensor], units: int) -> ConfidenceModel:
         """What `to_json` and `tensors` gave; the plain one where there is no record.
 
         Args:
@@ -264,7 +264,7 @@ def _fits(basis: Tensor, units: int) -> bool:
     return basis.ndim == 2 and len(basis) == units and bool(basis.isfinite().all())
 
 
-def fit(outputs: Mapping[str, Outputs], score: ScoreKind = "combined") -> Certainty:
+def fit(outputs: Mapping[str, Outputs], score: ScoreKind = "combined") -> ConfidenceModel:
     """Temperature, feature space and thresholds from what a network said of clothing.
 
     The temperature is that of the data set's own pictures. Every second picture tells where the
@@ -282,14 +282,14 @@ def fit(outputs: Mapping[str, Outputs], score: ScoreKind = "combined") -> Certai
         "angle": torch.cat([alignment(found.features, basis) for found in fresh.values()]),
     }
     plain = outputs["dataset"]
-    certainty = Certainty(
+    certainty = ConfidenceModel(
         temperature=fit_temperature(plain.logits, plain.labels),
         score=score,
         basis=None if score == "energy" else basis,
         scales={name: (float(v.mean()), float(v.std()) or 1.0) for name, v in parts.items()},
     )
     thresholds = {
-        kind: float(certainty.likeness(found.logits, found.features).quantile(1 - KEPT))
+        kind: float(certainty.ood_score(found.logits, found.features).quantile(1 - KEPT))
         for kind, found in fresh.items()
     }
     return replace(certainty, thresholds=thresholds)

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, nll_loss
 
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.images.prepare import PictureError, prepare
+from alexnet_demo.images.prepare import ImageError, prepare
 from alexnet_demo.images.prepared import Choices, Prepared
 from alexnet_demo.inference.classifier import Classifier, digest
-from alexnet_demo.inference.confidence import Certainty, calibration_error
+from alexnet_demo.inference.confidence import ConfidenceModel, calibration_error
 from alexnet_demo.inference.image_files import pictures_in, read_file
 from alexnet_demo.inference.predictions import Results, by_class, share
 from alexnet_demo.settings.article import CLASSES
@@ -96,7 +96,7 @@ def evaluate(
 
 def ask(classifier: Classifier, labelled: Labelled) -> Answers:
     """The answers for pictures made ready, as `Classifier.predict` gives them."""
-    logits, features = classifier.look(labelled.pictures)
+    logits, features = classifier.forward_views(labelled.pictures)
     rows, scores = digest(classifier.certainty, labelled.pictures, logits, features)
     thresholds = [classifier.certainty.threshold(picture.kind) for picture in labelled.pictures]
     one_view = len(logits) == len(labelled.pictures)
@@ -141,7 +141,7 @@ def read_folder(folder: Path) -> Labelled:
                 picture = prepare(read_file(path))
                 pictures.append(replace(picture, steps=()))  # which hold large pictures
                 labels.append(label)
-            except PictureError as error:
+            except ImageError as error:
                 unreadable.append({"path": str(path), "error": str(error)})
     if not pictures:
         raise ValueError(
@@ -182,7 +182,7 @@ def score(probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
     }
 
 
-def trust(answers: Answers, certainty: Certainty) -> dict[str, Any]:
+def trust(answers: Answers, certainty: ConfidenceModel) -> dict[str, Any]:
     """How far the answers can be believed, all JSON-able.
 
     Returns:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from alexnet_demo.images.prepare import SUFFIXES, PictureError, prepare
+from alexnet_demo.images.prepare import SUFFIXES, ImageError, prepare
 from alexnet_demo.images.prepared import Choices, Prepared
 from alexnet_demo.inference.classifier import BATCH, Classifier, Prediction
 
@@ -53,7 +53,7 @@ def _classify_chunk(
         try:
             picture = prepare(read_file(path), choices)
             ready[index] = picture, (time.perf_counter() - begin) * 1000
-        except PictureError as error:
+        except ImageError as error:
             errors[index] = str(error)
     answers = dict(
         zip(ready, classifier.predict([picture for picture, _ in ready.values()]), strict=True)
@@ -114,11 +114,11 @@ def read_file(path: Path) -> bytes:
     """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise PictureError(f"The file is too large: at most {MAX_FILE_BYTES // 10**6} MB.")
+            raise ImageError(f"The file is too large: at most {MAX_FILE_BYTES // 10**6} MB.")
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise PictureError("There is no such file.") from error
+        raise ImageError("There is no such file.") from error
     except (OSError, ValueError) as error:
-        if isinstance(error, PictureError):
+        if isinstance(error, ImageError):
             raise
-        raise PictureError(f"The file cannot be read: {error}.") from error
+        raise ImageError(f"The file cannot be read: {error}.") from error

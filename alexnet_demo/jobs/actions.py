@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from typing import Any, Literal
 
-from alexnet_demo.common.access import CONTROLLER, VISITOR, Outcome, Permit, refusal
+from alexnet_demo.common.access import ADMIN, READ_ONLY, Outcome, Role, refusal
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_atomically, write_json
 from alexnet_demo.common.text import one_line, readable
@@ -39,7 +39,7 @@ LEAVE_SECONDS = 3.0
 
 
 def start(
-    settings: TrainConfig, seconds: float | None = None, *, permit: Permit = VISITOR
+    settings: TrainConfig, seconds: float | None = None, *, role: Role = READ_ONLY
 ) -> Outcome:
     """Start ``python -m alexnet_demo train`` as a process of its own, or queue it.
 
@@ -47,7 +47,7 @@ def start(
         seconds: what it is expected to take, for those who will wait for it.
         permit: what who asks is trusted with, here and below.
     """
-    if closed := refusal(permit):
+    if closed := refusal(role):
         return Outcome(False, closed)
     try:
         with launch_lock():
@@ -62,9 +62,9 @@ def start(
         return Outcome(False, f"The training could not be started: {error}.")
 
 
-def resume(run: Run, *, permit: Permit = VISITOR) -> Outcome:
+def resume(run: Run, *, role: Role = READ_ONLY) -> Outcome:
     """Go on from the run's last checkpoint, in a new process, or queue it."""
-    if closed := refusal(permit):
+    if closed := refusal(role):
         return Outcome(False, closed, run.id)
     try:
         with launch_lock():
@@ -90,10 +90,10 @@ def _begin(run: Run, seconds: float | None, words: str) -> Outcome:
     """
     if ray_client.address():
         return _hand_over(run)
-    ahead = queue.ahead(run.config.device)
-    if not ahead:
-        stop_lr_test(permit=CONTROLLER)  # it has the device
-    if ahead or locked(run.config.device):
+    blocking_run = queue.blocking_run(run.config.device)
+    if not blocking_run:
+        stop_lr_test(role=ADMIN)  # it has the device
+    if blocking_run or locked(run.config.device):
         queue.enter(run, seconds)
         demand_attendant()
         return Outcome(True, f"In the queue, place {queue.place(run)}.", run.id)
@@ -122,9 +122,9 @@ def _seconds_to_come(run: Run) -> float | None:
     return run.history.seconds / done * (run.config.epochs - done) if done else None
 
 
-def cancel(run: Run, *, permit: Permit = VISITOR) -> Outcome:
+def cancel(run: Run, *, role: Role = READ_ONLY) -> Outcome:
     """Take a run out of the queue; one that never began is gone with that."""
-    if closed := refusal(permit):
+    if closed := refusal(role):
         return Outcome(False, closed, run.id)
     try:
         with launch_lock():
@@ -144,9 +144,9 @@ def cancel(run: Run, *, permit: Permit = VISITOR) -> Outcome:
 # --------------------------------------------------------- while it trains, and after
 
 
-def request(run: Run, what: Literal["pause", "stop"], *, permit: Permit = VISITOR) -> Outcome:
+def request(run: Run, what: Literal["pause", "stop"], *, role: Role = READ_ONLY) -> Outcome:
     """Ask the trainer to pause or stop at the end of its step, with a checkpoint written."""
-    if closed := refusal(permit):
+    if closed := refusal(role):
         return Outcome(False, closed, run.id)
     if not run.active:
         return Outcome(False, "This run is not training.", run.id)
@@ -164,13 +164,13 @@ def adjust(
     epochs: int | None = None,
     lr_scale: float | None = None,
     patience: int | None = None,
-    permit: Permit = VISITOR,
+    role: Role = READ_ONLY,
 ) -> Outcome:
     """Change settings that a run will go on with, those that are given.
 
     Versions and commit in its file stay those that it was begun with.
     """
-    if closed := refusal(permit):
+    if closed := refusal(role):
         return Outcome(False, closed, run.id)
     given = {"epochs": epochs, "lr_scale": lr_scale, "patience": patience}
     changed: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
@@ -187,9 +187,9 @@ def adjust(
     return Outcome(True, f"Saved. {left}", run.id)
 
 
-def delete(run: Run, *, permit: Permit = VISITOR) -> Outcome:
+def delete(run: Run, *, role: Role = READ_ONLY) -> Outcome:
     """Delete a run with its checkpoints; one that trains is refused."""
-    if closed := refusal(permit):
+    if closed := refusal(role):
         return Outcome(False, closed, run.id)
     if run.directory.parent == paths.RECORDED_DIR:
         return Outcome(False, "This run comes with the program and stays.", run.id)
@@ -219,9 +219,9 @@ def _remove(run: Run) -> None:
     shutil.rmtree(trash)
 
 
-def label(run: Run, name: str, note: str, *, permit: Permit = VISITOR) -> Outcome:
+def label(run: Run, name: str, note: str, *, role: Role = READ_ONLY) -> Outcome:
     """Give a run a name and a note; an empty name brings back the automatic one."""
-    if closed := refusal(permit):
+    if closed := refusal(role):
         return Outcome(False, closed, run.id)
     record = {"name": one_line(name)[:MAX_NAME], "note": readable(note)[:MAX_NOTE]}
     try:
@@ -232,7 +232,7 @@ def label(run: Run, name: str, note: str, *, permit: Permit = VISITOR) -> Outcom
     return Outcome(True, "Saved.", run.id)
 
 
-def ask_for_weights(run: Run, *, permit: Permit = VISITOR) -> bool:
+def ask_for_weights(run: Run, *, role: Role = READ_ONLY) -> bool:
     """Ask a trainer for its weights as they are, unless it wrote some just now.
 
     Visitors of a closed server may, too, but seldom: to write them takes the trainer half a second.
@@ -242,6 +242,6 @@ def ask_for_weights(run: Run, *, permit: Permit = VISITOR) -> bool:
     """
     with suppress(OSError):
         age = time.time() - run.now.stat().st_mtime if run.now.exists() else math.inf
-        if run.active and age > (FRESH_FOR_VISITORS if refusal(permit) else FRESH_SECONDS):
+        if run.active and age > (FRESH_FOR_VISITORS if refusal(role) else FRESH_SECONDS):
             run.wanted.touch()
     return run.now.is_file()

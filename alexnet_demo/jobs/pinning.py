@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alexnet_demo.common.access import VISITOR, Outcome, Permit, refusal
+from alexnet_demo.common.access import READ_ONLY, Outcome, Role, refusal
 from alexnet_demo.jobs import queue
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.locks import launch_lock
@@ -14,18 +14,18 @@ from alexnet_demo.runs.store import active_runs
 Pins = tuple[Pin, ...]
 
 
-def pin(picture: Pin, *, permit: Permit = VISITOR) -> Outcome:
+def pin(picture: Pin, *, role: Role = READ_ONLY) -> Outcome:
     """Pin a picture for the next run, and for those that train or wait now."""
-    if closed := refusal(permit):
+    if closed := refusal(role):
         return Outcome(False, closed)
     again = picture.id in {known.id for known in pins.of_next_run()}
     words = f"{picture.name} is pinned{' already' if again else ''}."
     return _pinned(lambda pinned: (*pinned, picture), words)
 
 
-def unpin(pin_id: str, *, permit: Permit = VISITOR) -> Outcome:
+def unpin(pin_id: str, *, role: Role = READ_ONLY) -> Outcome:
     """Take a pin off the board, and off the runs that train or wait now."""
-    if closed := refusal(permit):
+    if closed := refusal(role):
         return Outcome(False, closed)
     return _pinned(lambda pinned: tuple(p for p in pinned if p.id != pin_id), "No longer pinned.")
 

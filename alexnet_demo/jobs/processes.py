@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from alexnet_demo.common.access import VISITOR, Permit, refusal
+from alexnet_demo.common.access import READ_ONLY, Role, refusal
 from alexnet_demo.runs.process_info import register
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
@@ -53,14 +53,14 @@ def launch(arguments: list[str], directory: Path, output: str = "train.log") -> 
 
 
 def probe(
-    settings: TrainConfig, timeout: float = 180.0, *, permit: Permit = VISITOR
+    settings: TrainConfig, timeout: float = 180.0, *, role: Role = READ_ONLY
 ) -> dict[str, Any]:
     """Measure this machine in a process of its own, see `device.probe`.
 
     Returns:
         ``{"devices": [...], "speeds": [{...}, ...]}``, or ``{"error": sentence}``.
     """
-    if closed := refusal(permit):
+    if closed := refusal(role):
         return {"error": closed}
     command = [sys.executable, "-m", "alexnet_demo", "probe", *settings.command()[1:], "--json"]
     try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.runs import devices
-from alexnet_demo.runs.devices import clash, device_of, locked
+from alexnet_demo.runs.devices import device_of, locked, same_device
 from alexnet_demo.runs.eta import seconds_left
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, list_runs
@@ -57,14 +57,14 @@ def expected_seconds(run: Run) -> float | None:
     return float(seconds) if isinstance(seconds, int | float) else None
 
 
-def ahead(device: str, of: Run | None = None) -> Run | None:
+def blocking_run(device: str, of: Run | None = None) -> Run | None:
     """Another run that has the device, or waits for it already."""
     others = [run for run in (*_trained_here(), *waiting()) if of is None or run.id != of.id]
-    return next((run for run in others if clash(device, device_of(run))), None)
+    return next((run for run in others if same_device(device, device_of(run))), None)
 
 
 def _trained_here() -> list[Run]:
-    return [run for run in active_runs() if not (run.on_ray or run.elsewhere)]
+    return [run for run in active_runs() if not (run.on_ray or run.on_other_host)]
 
 
 def on_cluster() -> list[Run]:
@@ -72,7 +72,7 @@ def on_cluster() -> list[Run]:
     return [run for run in list_runs() if run.on_ray and run.state == "queued"]
 
 
-def demand_free(device: str, run: Run | None = None) -> None:
+def require_free(device: str, run: Run | None = None) -> None:
     """Refuse a device that another training has, before anything is written for this one.
 
     Raises:
@@ -84,7 +84,7 @@ def demand_free(device: str, run: Run | None = None) -> None:
 
 def busy(device: str, run: Run | None = None) -> str:
     """Which other training has a device, and what to do about it; empty where it is free."""
-    other = ahead(device, of=run)
+    other = blocking_run(device, of=run)
     if not (other or locked(device)):
         return ""
     name = f"“{other.name}”" if other else "another run"
@@ -97,7 +97,7 @@ def due() -> list[Run]:
     taken, found = [device_of(run) for run in _trained_here()], []
     for run in waiting():
         wanted = run.config.device
-        if not any(clash(wanted, device) for device in taken) and not locked(wanted):
+        if not any(same_device(wanted, device) for device in taken) and not locked(wanted):
             found.append(run)
         taken.append(wanted)
     return found
@@ -107,7 +107,7 @@ def waits_seconds(run: Run, trained: list[Run], waiting: list[Run]) -> float | N
     """How long a waiting run still has to wait; None where that of one before it is not known."""
     device, total = run.config.device, 0.0
     for other in trained:
-        if devices.clash(device, device_of(other)):
+        if devices.same_device(device, device_of(other)):
             left = seconds_left(other, other.history)
             if left is None:
                 return None
@@ -115,7 +115,7 @@ def waits_seconds(run: Run, trained: list[Run], waiting: list[Run]) -> float | N
     for other in waiting:
         if other.id == run.id:
             break
-        if devices.clash(device, other.config.device):
+        if devices.same_device(device, other.config.device):
             expected = expected_seconds(other)
             if expected is None:
                 return None

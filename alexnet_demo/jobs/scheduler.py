@@ -7,7 +7,7 @@ import os
 import time
 from contextlib import suppress
 
-from alexnet_demo.common.access import CONTROLLER
+from alexnet_demo.common.access import ADMIN
 from alexnet_demo.jobs import lr_tests, processes, queue
 from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.process_info import alive, register, registered
@@ -26,7 +26,7 @@ def launch(run: Run) -> None:
     Raises:
         OSError: when it could not be started.
     """
-    lr_tests.stop_lr_test(permit=CONTROLLER)  # together they would both crawl
+    lr_tests.stop_lr_test(role=ADMIN)  # together they would both crawl
     begun = run.events.exists() or run.states
     place = str(run.directory)
     fresh = [*run.config.command(), "--run-dir", place]

@@ -123,7 +123,7 @@ def _normalised(net: nn.Sequential) -> OrderedDict[str, nn.Module]:
 
 
 @torch.no_grad()
-def folded(model: AlexNet) -> AlexNet:
+def fuse_batchnorm(model: AlexNet) -> AlexNet:
     """The article's network that gives the same logits: no normalisation left.
 
     In evaluation a normalisation is a scale and a shift a channel, which the convolution before it

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.files import parse_json, write_atomically
-from alexnet_demo.network.alexnet import AlexNet, folded
+from alexnet_demo.network.alexnet import AlexNet, fuse_batchnorm
 from alexnet_demo.network.quantization import SCHEME, dequantize, quantize
 from alexnet_demo.settings.article import CLASSES
 
@@ -170,7 +170,7 @@ def load_weights(path: Path) -> tuple[AlexNet, dict[str, Any]]:
     types = {name: tensor.dtype for name, tensor in model.state_dict().items()}
     own = {n: t.to(types[n], copy=t is stored.get(n)) for n, t in tensors.items()}
     model.load_state_dict(own, assign=True)
-    return folded(model.eval()), info
+    return fuse_batchnorm(model.eval()), info
 
 
 def strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -44,7 +44,7 @@ def locked(device: str) -> bool:
     return any(map(held, locks))
 
 
-def clash(one: str, other: str) -> bool:
+def same_device(one: str, other: str) -> bool:
     """Whether two names may mean the same device.
 
     Which one ``auto`` means is known only to the trainer, whose `device_lock` has the last word;

@@ -37,10 +37,10 @@ def alive(directory: Path, job: dict[str, Any] | None = None) -> bool:
         job = read_json(directory / "job.json")
     if "ray" in job:
         return ray_client.alive(job)
-    return trained(directory) if elsewhere(job) else _runs(job)
+    return trained(directory) if on_other_host(job) else _runs(job)
 
 
-def elsewhere(job: dict[str, Any]) -> bool:
+def on_other_host(job: dict[str, Any]) -> bool:
     """Whether it is another machine's."""
     return isinstance(job.get("host"), str) and job["host"] != platform.node()
 
@@ -78,10 +78,10 @@ def register_job(directory: Path, job: dict[str, Any]) -> None:
 def registered(directory: Path, pid: int) -> bool:
     """Whether `register` was already called for this process."""
     job = read_json(directory / "job.json")
-    return job.get("pid") == pid and not elsewhere(job) and alive(directory, job)
+    return job.get("pid") == pid and not on_other_host(job) and alive(directory, job)
 
 
-def ours(directory: Path) -> bool:
+def is_own_job(directory: Path) -> bool:
     """Whether the cluster's job that this process belongs to is to train this run."""
     job = ray_client.own().get("ray")
     return job is not None and read_json(directory / "job.json").get("ray") == job

@@ -32,7 +32,7 @@ from alexnet_demo.common.files import parse_json, read_json
 from alexnet_demo.common.text import one_line, readable
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History, follow
-from alexnet_demo.runs.process_info import alive, elsewhere
+from alexnet_demo.runs.process_info import alive, on_other_host
 from alexnet_demo.settings import recipes
 from alexnet_demo.settings.config import TrainConfig
 
@@ -222,10 +222,10 @@ class Run:
         return isinstance(self._job.get("ray"), str)
 
     @property
-    def elsewhere(self) -> bool:
+    def on_other_host(self) -> bool:
         """Whether another machine trains it, or trained it last."""
         job = self._job
-        return "ray" not in job and elsewhere(job)
+        return "ray" not in job and on_other_host(job)
 
     @property
     def active(self) -> bool:

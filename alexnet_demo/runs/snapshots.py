@@ -78,7 +78,7 @@ class LayerState:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class PinPrediction:
     """What the network said of a pin.
 
     Attributes:
@@ -96,7 +96,7 @@ class Seen:
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class Snapshot:
     """A network at a moment; the attributes are the records' fields (see the module)."""
 
     step: int
@@ -104,7 +104,7 @@ class Moment:
     width: float
     filters: np.ndarray
     most: float
-    pins: Mapping[str, Seen]
+    pins: Mapping[str, PinPrediction]
     layers: tuple[LayerState, ...]
     accuracy: float | None = None
     confusion: tuple[tuple[int, ...], ...] | None = None
@@ -130,7 +130,7 @@ class Moment:
         }
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Moment:
+    def from_json(cls, record: Mapping[str, Any]) -> Snapshot:
         """Read a record.
 
         Raises:
@@ -159,12 +159,12 @@ def _number(value: Any) -> float:
     return number
 
 
-def _seen(record: Mapping[str, Any]) -> Seen:
+def _seen(record: Mapping[str, Any]) -> PinPrediction:
     probabilities = tuple(_number(p) for p in record["probabilities"])
     heat = from_map(record["heat"])
     if len(probabilities) != len(CLASSES) or heat.ndim != 2:
         raise ValueError("no answer for a pin")
-    return Seen(probabilities, heat)
+    return PinPrediction(probabilities, heat)
 
 
 def _layer(record: Mapping[str, Any]) -> LayerState:
@@ -194,14 +194,14 @@ def _confusion(record: Any) -> tuple[tuple[int, ...], ...] | None:
 class Replay:
     """A run's moments in order, without those that a resumed run went through once more."""
 
-    moments: list[Moment] = field(default_factory=list)
+    moments: list[Snapshot] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """Fold in the next record; one that is none is passed over."""
         if event["event"] != "moment":
             return
         try:
-            moment = Moment.from_json(event)
+            moment = Snapshot.from_json(event)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return
         while self.moments and self.moments[-1].step >= moment.step:
@@ -212,7 +212,7 @@ class Replay:
 _replays = Followers(Replay)
 
 
-def follow(path: Path) -> list[Moment]:
+def follow(path: Path) -> list[Snapshot]:
     """The moments that a file holds by now; reads only what is new since the last call."""
     return list(_replays.follow(path).moments)  # which another thread may be reading on
 
@@ -220,7 +220,7 @@ def follow(path: Path) -> list[Moment]:
 # ------------------------------------------------------------------ how a network fares
 
 
-def worries(moment: Moment) -> list[str]:
+def diagnose(moment: Snapshot) -> list[str]:
     """What looks wrong with a network that is trained, a sentence each; none where all is well."""
     if moment.step == 0:
         return []

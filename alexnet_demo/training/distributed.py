@@ -19,17 +19,17 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from alexnet_demo.common.signals import heard
+from alexnet_demo.common.signals import signal_handlers
 
 PROCESS_LOST = (
     "One of the {size} processes of this training ended from outside or ran out of memory: resume "
     "goes on from the last checkpoint."
 )
-SILENCE = timedelta(minutes=10)
+COLLECTIVE_TIMEOUT = timedelta(minutes=10)
 """How long to wait for the others: a test after an epoch, or a slow disk, takes its time."""
 
 
-class Team:
+class ProcessGroup:
     """This process's place among those that train together.
 
     Attributes:
@@ -42,7 +42,7 @@ class Team:
         self.rank, self.size, self.local_rank = rank, size, local_rank
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process decides, writes events and checkpoints."""
         return self.rank == 0
 
@@ -52,7 +52,7 @@ class Team:
             return model
         return DistributedDataParallel(model, gradient_as_bucket_view=True)
 
-    def share(self, count: int) -> tuple[slice, float]:
+    def shard(self, count: int) -> tuple[slice, float]:
         """This process's part of a batch of ``count``, and the weight of its mean loss.
 
         Every so many samples, since a batch has its drawings first: so all kinds of pictures are
@@ -70,7 +70,7 @@ class Team:
             distributed.all_reduce(values)
         return values
 
-    def agree(self, value: int) -> int:
+    def broadcast(self, value: int) -> int:
         """What the first process says; it costs no wait for the device."""
         if self.size == 1:
             return value
@@ -84,7 +84,7 @@ class Team:
             isinstance(error, distributed.DistError) or "gloo" in str(error).lower()
         )
 
-    def agree_text(self, text: str) -> str:
+    def broadcast_object(self, text: str) -> str:
         """The first process's text."""
         if self.size == 1:
             return text
@@ -94,18 +94,18 @@ class Team:
 
 
 @contextmanager
-def assembled() -> Iterator[Team]:
+def init_distributed() -> Iterator[ProcessGroup]:
     """The team that ``torchrun`` started this process in; a team of one without it."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Team()
+        yield ProcessGroup()
         return
     local_rank = int(os.environ["LOCAL_RANK"])
     # Gloo for `agree`, which then need not wait for the GPU.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    distributed.init_process_group(backend, timeout=SILENCE)
+    distributed.init_process_group(backend, timeout=COLLECTIVE_TIMEOUT)
     try:
-        yield Team(distributed.get_rank(), size, local_rank)
+        yield ProcessGroup(distributed.get_rank(), size, local_rank)
         distributed.barrier()  # one that left early would end those that still write
     finally:
         distributed.destroy_process_group()
@@ -125,5 +125,5 @@ def launch(arguments: list[str], size: int) -> int:
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     environment["ALEXNET_DEMO_LAUNCHER"] = str(os.getpid())
     process = subprocess.Popen(command, env=environment)
-    with heard(lambda *_: process.terminate(), signal.SIGINT, signal.SIGTERM):
+    with signal_handlers(lambda *_: process.terminate(), signal.SIGINT, signal.SIGTERM):
         return process.wait()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from alexnet_demo.data.augment import augment, seldom_drawn_last
+from alexnet_demo.data.augment import augment, order_by_drawability
 from alexnet_demo.data.splits import Split, seed_of
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet
@@ -21,7 +21,7 @@ from alexnet_demo.network.device import autocast
 from alexnet_demo.network.input import to_input
 from alexnet_demo.network.net2net import widened
 from alexnet_demo.settings.config import TrainConfig, width_at
-from alexnet_demo.training.distributed import Team
+from alexnet_demo.training.distributed import ProcessGroup
 
 
 def train_step(
@@ -67,26 +67,28 @@ class BatchResult:
     """
 
     loss: Tensor
-    hits: Tensor
+    correct: Tensor
     count: int
 
 
 class Engine:
     """A network, its optimiser, and where and in which precision they run."""
 
-    def __init__(self, config: TrainConfig, team: Team | None = None) -> None:
-        self.config, self.team = config, team or Team()
-        self.device = devices.resolve(config.device, self.team.local_rank)
+    def __init__(self, config: TrainConfig, group: ProcessGroup | None = None) -> None:
+        self.config, self.group = config, group or ProcessGroup()
+        self.device = devices.resolve(config.device, self.group.local_rank)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)  # where the team's messages go through
         # Measured by one for all: a choice that differed between processes would break them.
-        chosen = self._choose() if self.team.leads else ("", "")
-        self.precision, self.memory_format = self.team.agree_text(" ".join(chosen)).split(" ")
+        chosen = self._choose() if self.group.is_main else ("", "")
+        self.precision, self.memory_format = self.group.broadcast_object(" ".join(chosen)).split(
+            " "
+        )
         torch.manual_seed(seed_of("start", config.seed))
         model = AlexNet(width=width_at(config, 0), norm=config.norm)
         if config.init == "kaiming":
             model.initialise_for_relu()
-        self.take(model)
+        self.set_model(model)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
 
     def _choose(self) -> tuple[str, str]:
@@ -96,14 +98,14 @@ class Engine:
             self.config.memory_format, self.device, precision
         )
 
-    def take(self, model: AlexNet) -> None:
+    def set_model(self, model: AlexNet) -> None:
         """Train this network from now on, with a fresh optimiser."""
         config = self.config
         for module in model.modules():
             if isinstance(module, nn.Dropout):
                 module.p = config.dropout
         model.to(self.device).to(memory_format=devices.FORMATS[self.memory_format])
-        self.model, self._parallel = model, self.team.wrap(model)
+        self.model, self._parallel = model, self.group.wrap(model)
         self.optimizer = torch.optim.SGD(
             model.parameters(),
             lr=config.lr,
@@ -118,12 +120,12 @@ class Engine:
             group["lr"] = lr
         # Every process changes the whole batch alike, so that their number changes nothing.
         generator = torch.Generator(self.device).manual_seed(self._seed("pictures", number))
-        chosen = chosen[seldom_drawn_last(data.labels[chosen], self.config.drawings, generator)]
+        chosen = chosen[order_by_drawability(data.labels[chosen], self.config.drawings, generator)]
         labels = data.labels[chosen]
         parts = augment(data.images[chosen], labels, self.config, generator)
-        part, weight = self.team.share(len(chosen))
+        part, weight = self.group.shard(len(chosen))
         x, y = torch.cat([to_input(images) for images in parts])[part], labels[part]
-        torch.manual_seed(self._seed(f"dropout {self.team.rank}", number))
+        torch.manual_seed(self._seed(f"dropout {self.group.rank}", number))
         self._parallel.train()
         loss, logits = train_step(
             *(self._parallel, self.optimizer, self.scaler, x, y, self.precision),
@@ -140,7 +142,7 @@ class Engine:
             true class, a row, were taken for each class.
         """
         images, labels = data.images[chosen], data.labels[chosen]
-        part, weight = self.team.share(len(labels))
+        part, weight = self.group.shard(len(labels))
         y = labels[part]
         self.model.eval()
         with autocast(self.device, self.precision):
@@ -152,27 +154,27 @@ class Engine:
         return result, confusion.view(size, size).float() * (weight > 0)
 
     @torch.no_grad()
-    def settle(self) -> None:
+    def sync_buffers(self) -> None:
         """Let all processes test and save the same network.
 
         In training each normalises by its own share of a batch, and goes on from what the first
         one has seen so far; here the mean of all takes its place.
         """
-        if self.team.size > 1:
+        if self.group.size > 1:
             for seen in self.model.buffers():
                 if seen.is_floating_point():
-                    self.team.sum(seen).div_(self.team.size)
+                    self.group.sum(seen).div_(self.group.size)
 
     def _result(
         self, loss: Tensor, logits: Tensor, labels: Tensor, weight: float, count: int
     ) -> BatchResult:
-        hits = (logits.argmax(1) == labels).sum()
-        return BatchResult(loss * (weight * count / self.team.size), hits * (weight > 0), count)
+        correct = (logits.argmax(1) == labels).sum()
+        return BatchResult(loss * (weight * count / self.group.size), correct * (weight > 0), count)
 
-    def widen(self, width: float, number: int) -> None:
+    def grow(self, width: float, number: int) -> None:
         """Go on at this width with what was learned so far, from step ``number`` on."""
         generator = torch.Generator().manual_seed(self._seed("growth", number))
-        self.take(widened(self.model, round(width / self.model.width), generator))
+        self.set_model(widened(self.model, round(width / self.model.width), generator))
 
     def _seed(self, purpose: str, number: int) -> int:
         return seed_of(f"{purpose} {number}", self.config.seed)

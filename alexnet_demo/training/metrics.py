@@ -11,11 +11,11 @@ from alexnet_demo.training.engine import BatchResult, Engine
 
 
 @dataclass
-class Sums:
+class Metrics:
     """Summed loss, hits and samples of some batches."""
 
     loss: float = 0.0
-    hits: float = 0.0
+    correct: float = 0.0
     count: int = 0
 
     @property
@@ -24,10 +24,10 @@ class Sums:
 
     @property
     def accuracy(self) -> float:
-        return self.hits / self.count
+        return self.correct / self.count
 
 
-class Tally:
+class MetricAccumulator:
     """Sums that stay on the device until `drain` asks for them.
 
     Attributes:
@@ -35,8 +35,8 @@ class Tally:
         count: samples since the last drain.
     """
 
-    def __init__(self, engine: Engine, total: Sums | None = None) -> None:
-        self.total = total or Sums()
+    def __init__(self, engine: Engine, total: Metrics | None = None) -> None:
+        self.total = total or Metrics()
         self._engine = engine
         self._fresh()
 
@@ -52,14 +52,14 @@ class Tally:
 
     def add(self, result: BatchResult) -> None:
         """Add a batch."""
-        self._sums += torch.stack([result.loss, result.hits])
+        self._sums += torch.stack([result.loss, result.correct])
         self.count += result.count
 
-    def drain(self) -> tuple[Sums, float]:
+    def flush(self) -> tuple[Metrics, float]:
         """The sums and seconds since the last call, which go into `total`; waits for the device."""
-        loss, hits = self._engine.team.sum(self._sums).tolist()
-        sums, seconds = Sums(loss, hits, self.count), self.age
+        loss, correct = self._engine.group.sum(self._sums).tolist()
+        sums, seconds = Metrics(loss, correct, self.count), self.age
         total = self.total
-        self.total = Sums(total.loss + loss, total.hits + hits, total.count + sums.count)
+        self.total = Metrics(total.loss + loss, total.correct + correct, total.count + sums.count)
         self._fresh()
         return sums, seconds

@@ -22,7 +22,7 @@ from alexnet_demo.network.input import to_input
 from alexnet_demo.runs import pins as pinned
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.snapshots import LayerState, Moment, Seen
+from alexnet_demo.runs.snapshots import LayerState, PinPrediction, Snapshot
 from alexnet_demo.training.engine import Engine
 
 FIRST_EPOCH = 12
@@ -37,7 +37,7 @@ Weights = dict[str, Tensor]
 Motion = dict[str, tuple[float, float]]
 
 
-class Watch:
+class Recorder:
     """The watcher of one training.
 
     Args:
@@ -116,7 +116,7 @@ class Watch:
         filters = _layers(self._model)[0][1].weight.detach()[:MOST_FILTERS, 0]
         most = float(filters.abs().max()) or 1.0
         levels = (127.5 + 127.5 * filters.float() / most).round().to(torch.uint8).cpu().numpy()
-        moment = Moment(
+        moment = Snapshot(
             step,
             round(epoch, 5),
             self._model.width,
@@ -144,13 +144,13 @@ class Watch:
             self._pins, self._pins_read = pinned.read(self._run.pins), changed
 
     @torch.no_grad()
-    def _look(self) -> tuple[tuple[LayerState, ...], dict[str, Seen]]:
+    def _look(self) -> tuple[tuple[LayerState, ...], dict[str, PinPrediction]]:
         """Send the probes and the pins through the network, layer by layer."""
         engine, model = self._engine, self._model
         model.eval()
         groups = [to_input(torch.tensor(p.pixels, device=engine.device)[None]) for p in self._pins]
         x = torch.cat([to_input(self._probes), *groups])
-        count, states, seen = len(self._probes), [], dict[str, Seen]()
+        count, states, seen = len(self._probes), [], dict[str, PinPrediction]()
         layers = list(model.net.named_children())
         with autocast(engine.device, engine.precision):
             for place, (name, layer) in enumerate(layers):
@@ -162,14 +162,14 @@ class Watch:
                     states.append(_state(x[:count].float()))
         return self._states(torch.stack(states).tolist()), seen
 
-    def _seen(self, head: nn.Module, maps: Tensor) -> dict[str, Seen]:
+    def _seen(self, head: nn.Module, maps: Tensor) -> dict[str, PinPrediction]:
         if not len(maps):
             return {}
         logits, heat = heat_of(head, maps)
         rows = logits.float().softmax(1).tolist()
         levels = (255 * heat).round().to(torch.uint8).cpu().numpy()
         return {
-            pin.id: Seen(tuple(row), level)
+            pin.id: PinPrediction(tuple(row), level)
             for pin, row, level in zip(self._pins, rows, levels, strict=True)
         }
 
@@ -220,7 +220,7 @@ def _changed(path: Path) -> float:
         return 0.0
 
 
-def _finite(moment: Moment) -> bool:
+def _finite(moment: Snapshot) -> bool:
     numbers = [moment.most]
     for layer in moment.layers:
         numbers += [layer.mean, layer.std, layer.weight_norm]

@@ -19,16 +19,16 @@ from alexnet_demo.common.files import sweep
 from alexnet_demo.data.splits import epoch_order, load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
-from alexnet_demo.network.alexnet import AlexNet, count_parameters, folded
+from alexnet_demo.network.alexnet import AlexNet, count_parameters, fuse_batchnorm
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig, lr_at, width_at
 from alexnet_demo.settings.provenance import provenance
-from alexnet_demo.training.distributed import Team
+from alexnet_demo.training.distributed import ProcessGroup
 from alexnet_demo.training.engine import Engine
-from alexnet_demo.training.metrics import Sums, Tally
-from alexnet_demo.training.recorder import Watch
+from alexnet_demo.training.metrics import MetricAccumulator, Metrics
+from alexnet_demo.training.recorder import Recorder
 
 EVENT_SECONDS = 0.5
 """Least time between two events of a kind; on a GPU, reading metrics makes the host wait."""
@@ -49,13 +49,17 @@ class Trainer:
     """A training and its position: ``epoch`` done so far, ``batch`` within the next, ``step``."""
 
     def __init__(
-        self, config: TrainConfig, directory: Path, events: EventWriter, team: Team | None = None
+        self,
+        config: TrainConfig,
+        directory: Path,
+        events: EventWriter,
+        group: ProcessGroup | None = None,
     ) -> None:
         self.config, self.events, self.files = config, events, Run(directory)
-        self.engine = Engine(config, team)
-        self.team = self.engine.team
+        self.engine = Engine(config, group)
+        self.group = self.engine.group
         self.epoch = self.batch = self.step = 0
-        self.tally = Tally(self.engine)
+        self.accumulator = MetricAccumulator(self.engine)
         self.epoch_seconds = 0.0
         self.best_accuracy, self.best_epoch = -1.0, 0
         self.signalled = ""
@@ -76,11 +80,13 @@ class Trainer:
             self.test_data = images.tail(config.validation)
         else:
             self.test_data = load_split(train=False, device=device).head(config.test_samples)
-        if self.team.leads:
+        if self.group.is_main:
             sweep(self.files.last.parent)
         fallback = self._restore_newest()
         self.watch = (
-            Watch(self.files, self.engine, self.test_data, self.step) if self.team.leads else None
+            Recorder(self.files, self.engine, self.test_data, self.step)
+            if self.group.is_main
+            else None
         )
         self._announce()
         if fallback:
@@ -106,13 +112,15 @@ class Trainer:
         """The rest of the current epoch, from ``self.batch`` on."""
         config = self.config
         order = epoch_order(len(self.train_data), config.seed, self.epoch).to(self.engine.device)
-        self.tally = Tally(self.engine, self.tally.total)  # its clock begins here
+        self.accumulator = MetricAccumulator(
+            self.engine, self.accumulator.total
+        )  # its clock begins here
         for chosen in order.split(config.batch_size)[self.batch :]:
             self._widen_when_due()
             lr = lr_at(config, self.step)
             watch = self.watch if self.watch and self.watch.due(self.step + 1) else None
             before = watch.before_step() if watch else {}
-            self.tally.add(self.engine.step(self.train_data, chosen, self.step, lr))
+            self.accumulator.add(self.engine.step(self.train_data, chosen, self.step, lr))
             self.batch += 1
             self.step += 1
             if watch:
@@ -120,7 +128,7 @@ class Trainer:
                 if self.batch < config.steps_per_epoch:  # else once the epoch is tested
                     watch.record(self.step, self.epoch + self.batch / config.steps_per_epoch)
             self._save_if_wanted()
-            action = self.team.agree(self._next_action())
+            action = self.group.broadcast(self._next_action())
             # A checkpoint begins a new window, so that a resumed curve has no gap.
             if action != GO_ON:
                 self._report(lr)
@@ -136,7 +144,7 @@ class Trainer:
             return request
         if not last and self._checkpoint_due():
             return SAVE
-        due = last or self.step == 1 or self.tally.age >= EVENT_SECONDS
+        due = last or self.step == 1 or self.accumulator.age >= EVENT_SECONDS
         return REPORT if due else GO_ON
 
     def _widen_when_due(self) -> None:
@@ -144,7 +152,7 @@ class Trainer:
         width = width_at(self.config, self.step)
         if width <= self.engine.model.width:
             return
-        self.engine.widen(width, self.step)
+        self.engine.grow(width, self.step)
         self.best_accuracy, self.best_epoch = -1.0, self.epoch  # the best is to be a whole one
         parameters = count_parameters(self.engine.model)
         epoch = round(self.step / self.config.steps_per_epoch, 5)
@@ -153,7 +161,7 @@ class Trainer:
 
     def _report(self, lr: float) -> None:
         """Write a ``batch`` event for the batches since the last one."""
-        sums, seconds = self.tally.drain()
+        sums, seconds = self.accumulator.flush()
         self.epoch_seconds += seconds
         images_per_s = sums.count / seconds
         self._demand_finite(sums.loss)
@@ -179,7 +187,7 @@ class Trainer:
         """Test, record the epoch, write checkpoints."""
         begin = time.monotonic()
         test_loss, test_accuracy, confusion = self.evaluate()
-        total = self.tally.total
+        total = self.accumulator.total
         self._demand_finite(total.loss, test_loss)
         self.epoch += 1
         self.batch = 0
@@ -205,7 +213,7 @@ class Trainer:
             *(self.epoch, self.config.epochs, total.mean_loss, total.accuracy),
             *(self.config.tested_on.capitalize(), test_loss, test_accuracy),
         )
-        self.tally, self.epoch_seconds = Tally(self.engine), 0.0
+        self.accumulator, self.epoch_seconds = MetricAccumulator(self.engine), 0.0
         # The best first: killed between the two, the run repeats this epoch and writes both.
         if test_accuracy > self.best_accuracy:
             self.best_accuracy, self.best_epoch = test_accuracy, self.epoch
@@ -216,23 +224,23 @@ class Trainer:
 
     def evaluate(self) -> tuple[float, float, list[list[int]]]:
         """Mean loss, accuracy and confusion matrix on the test images, without dropout."""
-        self.engine.settle()
-        tally, told = Tally(self.engine), time.monotonic()
+        self.engine.sync_buffers()
+        accumulator, told = MetricAccumulator(self.engine), time.monotonic()
         confusion = torch.zeros(len(CLASSES), len(CLASSES), device=self.engine.device)
         total, size = len(self.test_data), self.config.batch_size
         for start in range(0, total, size):
             result, counts = self.engine.test(self.test_data, slice(start, start + size))
-            tally.add(result)
+            accumulator.add(result)
             confusion += counts
             if time.monotonic() - told >= EVENT_SECONDS:
-                self.events.write("test", epoch=self.epoch + 1, done=tally.count, total=total)
+                self.events.write("test", epoch=self.epoch + 1, done=accumulator.count, total=total)
                 told = time.monotonic()
             self._save_if_wanted()
-            if request := self.team.agree(self._request()):
+            if request := self.group.broadcast(self._request()):
                 raise Interrupted(INTERRUPTIONS[request])
-        tally.drain()
-        matrix = self.team.sum(confusion).long().tolist()
-        return tally.total.mean_loss, tally.total.accuracy, matrix
+        accumulator.flush()
+        matrix = self.group.sum(confusion).long().tolist()
+        return accumulator.total.mean_loss, accumulator.total.accuracy, matrix
 
     def _out_of_patience(self) -> bool:
         """Whether the test accuracy has not risen for as many epochs as early stopping allows.
@@ -244,7 +252,7 @@ class Trainer:
 
     def _request(self) -> int:
         """`PAUSE` or `STOP` once that was asked for, else `GO_ON`."""
-        request = self.signalled or (self.files.requested if self.team.leads else "")
+        request = self.signalled or (self.files.requested if self.group.is_main else "")
         return {"": GO_ON, "pause": PAUSE}.get(request, STOP)
 
     def _demand_finite(self, *losses: float) -> None:
@@ -266,7 +274,7 @@ class Trainer:
             device_name=name,
             precision=engine.precision,
             memory_format=engine.memory_format,
-            processes=self.team.size,
+            processes=self.group.size,
             width=engine.model.width,
             **provenance(),
             parameters=parameters,
@@ -288,8 +296,8 @@ class Trainer:
             TrainError: when the weights are no longer finite, or nothing can be written.
         """
         self._saved_at = time.monotonic()
-        self.engine.settle()
-        if not self.team.leads:  # all hold the same
+        self.engine.sync_buffers()
+        if not self.group.is_main:  # all hold the same
             return
         engine = self.engine
         if not all(torch.isfinite(p).all() for p in engine.model.parameters()):
@@ -303,7 +311,7 @@ class Trainer:
             "epoch": self.epoch,
             "batch": self.batch,
             "step": self.step,
-            "tally": asdict(self.tally.total),
+            "tally": asdict(self.accumulator.total),
             "precision": engine.precision,
             "memory_format": engine.memory_format,
             "epoch_seconds": self.epoch_seconds,
@@ -322,7 +330,7 @@ class Trainer:
         Args:
             about: an epoch's event.
         """
-        if self.team.leads:
+        if self.group.is_main:
             with self._told_when_full(path):
                 self._write_weights(path, about, small)
 
@@ -330,11 +338,11 @@ class Trainer:
         info = {key: about[key] for key in ("epoch", "test_accuracy", "test_loss") if key in about}
         info |= {"run": self.files.id, "step": self.step, "config": self.config.to_json()}
         save = checkpoint.save_small if small else checkpoint.save_weights
-        save(path, folded(self.engine.model), info)
+        save(path, fuse_batchnorm(self.engine.model), info)
 
     def _save_if_wanted(self) -> None:
         """Write the weights as they are, where somebody waits for them."""
-        if self.team.leads and self.files.wanted.exists():
+        if self.group.is_main and self.files.wanted.exists():
             try:
                 self.files.wanted.unlink(missing_ok=True)
                 self._write_weights(self.files.now, {"epoch": self.epoch}, small=True)
@@ -362,9 +370,9 @@ class Trainer:
         Raises:
             CheckpointError: when none is; of the newest.
         """
-        states = "\n".join(map(str, self.files.states if self.team.leads else ()))
+        states = "\n".join(map(str, self.files.states if self.group.is_main else ()))
         broken: list[errors.CheckpointError] = []
-        for path in self.team.agree_text(states).splitlines():
+        for path in self.group.broadcast_object(states).splitlines():
             try:
                 self.restore(Path(path))
             except errors.CheckpointError as error:
@@ -382,20 +390,20 @@ class Trainer:
             CheckpointError: when the file is damaged or belongs to another network.
         """
         tensors, state = checkpoint.load(path)
-        engine, take = self.engine, checkpoint.strip_prefix
+        engine, set_model = self.engine, checkpoint.strip_prefix
         try:
             if state["config"]["width"] != self.config.width:
                 raise ValueError("another width")
             # Measured anew they might differ.
             engine.precision, engine.memory_format = state["precision"], state["memory_format"]
             model = AlexNet(**state["model"])
-            model.load_state_dict(take(tensors, "model."))
-            engine.take(model)
-            optimizer = checkpoint.join_state(state["optimizer"], take(tensors, "optimizer."))
+            model.load_state_dict(set_model(tensors, "model."))
+            engine.set_model(model)
+            optimizer = checkpoint.join_state(state["optimizer"], set_model(tensors, "optimizer."))
             engine.optimizer.load_state_dict(optimizer)
             engine.scaler.load_state_dict(state["scaler"])
             self.epoch, self.batch, self.step = state["epoch"], state["batch"], state["step"]
-            self.tally = Tally(engine, Sums(**state["tally"]))
+            self.accumulator = MetricAccumulator(engine, Metrics(**state["tally"]))
             self.epoch_seconds = state["epoch_seconds"]
             self.best_accuracy, self.best_epoch = state["best_accuracy"], state["best_epoch"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:

@@ -15,7 +15,7 @@ import psutil
 import torch
 
 from alexnet_demo.common.errors import CheckpointError, ConfigError, DataError, TrainError
-from alexnet_demo.common.signals import heard
+from alexnet_demo.common.signals import signal_handlers
 from alexnet_demo.network import device as devices
 from alexnet_demo.runs import ray_client
 from alexnet_demo.runs.devices import device_lock, taken
@@ -23,7 +23,7 @@ from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import trainer_lock
 from alexnet_demo.runs.process_info import register, registered
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.training.distributed import PROCESS_LOST, Team
+from alexnet_demo.training.distributed import PROCESS_LOST, ProcessGroup
 from alexnet_demo.training.trainer import Trainer
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
@@ -41,7 +41,10 @@ log = logging.getLogger(__name__)
 
 
 def run_training(
-    config: TrainConfig, directory: Path, echo: TextIO | None = None, team: Team | None = None
+    config: TrainConfig,
+    directory: Path,
+    echo: TextIO | None = None,
+    group: ProcessGroup | None = None,
 ) -> str:
     """Train in this process, alone or with a team, in a run directory that `prepare` made.
 
@@ -54,27 +57,29 @@ def run_training(
     Raises:
         ConfigError, DataError, CheckpointError, TrainError: with that sentence.
     """
-    team = team or Team()
-    if not team.leads:
-        return _run(config, directory, echo, team)
+    group = group or ProcessGroup()
+    if not group.is_main:
+        return _run(config, directory, echo, group)
     with _alone(directory):
         # Only now: one that came too late must not take the place of the one that trains.
         if not registered(directory, os.getpid()):
             register(directory, os.getpid())
-        return _run(config, directory, echo, team)
+        return _run(config, directory, echo, group)
 
 
-def _run(config: TrainConfig, directory: Path, echo: TextIO | None, team: Team) -> str:
+def _run(config: TrainConfig, directory: Path, echo: TextIO | None, group: ProcessGroup) -> str:
     # Of a team, one process writes.
-    events = EventWriter(directory / "events.jsonl", echo) if team.leads else EventWriter.silent()
+    events = (
+        EventWriter(directory / "events.jsonl", echo) if group.is_main else EventWriter.silent()
+    )
     try:
-        with _translated_errors(config, team):
-            device = str(devices.resolve(config.device, team.local_rank))
-            own = team.leads or device != "cpu"  # a team shares the CPU
+        with _translated_errors(config, group):
+            device = str(devices.resolve(config.device, group.local_rank))
+            own = group.is_main or device != "cpu"  # a team shares the CPU
             with holding(device, directory.name) if own else nullcontext():
                 _yield_to_others()
                 devices.keep_freed_memory()
-                trainer = Trainer(config, directory, events, team)
+                trainer = Trainer(config, directory, events, group)
                 with _signals(trainer):
                     return trainer.run()
     except (ConfigError, DataError, CheckpointError, TrainError) as error:
@@ -89,7 +94,7 @@ def _run(config: TrainConfig, directory: Path, echo: TextIO | None, team: Team) 
 
 
 @contextmanager
-def _translated_errors(config: TrainConfig, team: Team) -> Iterator[None]:
+def _translated_errors(config: TrainConfig, group: ProcessGroup) -> Iterator[None]:
     """Turn running out of memory, and whatever nobody foresaw, into one sentence."""
     try:
         yield
@@ -110,8 +115,8 @@ def _translated_errors(config: TrainConfig, team: Team) -> Iterator[None]:
                 f"The GPU stopped answering ({str(error).splitlines()[0]}): resume goes on from "
                 "the last checkpoint once it is back, on this machine or another."
             ) from error
-        if team.lost(error):
-            raise TrainError(PROCESS_LOST.format(size=team.size)) from error
+        if group.lost(error):
+            raise TrainError(PROCESS_LOST.format(size=group.size)) from error
         raise TrainError(
             f"The training broke off ({type(error).__name__}: {error}); the log says more."
         ) from error
@@ -186,5 +191,5 @@ def _signals(trainer: Trainer) -> Iterator[None]:
         trainer.signalled = "stop"
         log.info("Stopping at the end of this step (%s)", signal.Signals(number).name)
 
-    with heard(stop, signal.SIGINT, signal.SIGTERM):
+    with signal_handlers(stop, signal.SIGINT, signal.SIGTERM):
         yield

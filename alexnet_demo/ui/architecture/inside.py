@@ -189,11 +189,11 @@ def _test_picture() -> np.ndarray | None:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _prepared(picture: Image.Image | bytes, kind: Any) -> np.ndarray | None:
-    from alexnet_demo.images.prepare import PictureError, prepare
+    from alexnet_demo.images.prepare import ImageError, prepare
     from alexnet_demo.images.prepared import Choices
 
     try:
         return prepare(picture, Choices(kind)).views[0]
-    except PictureError as error:
+    except ImageError as error:
         st.error(str(error), icon=":material/error:")
         return None

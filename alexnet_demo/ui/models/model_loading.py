@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from alexnet_demo.common.access import Permit
+from alexnet_demo.common.access import Role
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings import paths
@@ -149,7 +149,7 @@ def _settle() -> None:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the file…")
-def _uploaded(digest: str, _file: tuple[str, bytes, Permit] | None) -> Classifier:
+def _uploaded(digest: str, _file: tuple[str, bytes, Role] | None) -> Classifier:
     """The network of an uploaded file, found again by its digest alone."""
     from alexnet_demo.inference.classifier import Classifier
 

@@ -18,7 +18,7 @@ def quick_training(emphasis: Literal["primary", "secondary"]) -> None:
     if not access.controls():
         return
     if st.button("Start a quick training", icon=":material/play_arrow:", type=emphasis):
-        outcome = actions.start(TrainConfig.from_recipe("quick"), permit=access.permit())
+        outcome = actions.start(TrainConfig.from_recipe("quick"), role=access.role())
         if outcome.done:
             st.switch_page(TRAIN)
         st.warning(plain(outcome.message), icon=":material/error:")

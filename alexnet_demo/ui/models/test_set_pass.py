@@ -30,7 +30,7 @@ def _unhurried(classifier: Classifier) -> Callable[[np.ndarray], tuple[Tensor, T
         import torch
 
         pieces = [pixels[first : first + PIECE] for first in range(0, len(pixels), PIECE)]
-        found = [BROKER.unhurried(partial(classifier.outputs, piece)) for piece in pieces]
+        found = [BROKER.submit_low_priority(partial(classifier.outputs, piece)) for piece in pieces]
         logits, features = zip(*found, strict=True)
         return torch.cat(logits), torch.cat(features)
 

@@ -56,7 +56,7 @@ def ask(picture: Image.Image | bytes, classifier: Classifier, usual: Kind = "aut
         classifier: the network to ask.
         usual: its kind where the reader has not chosen one.
     """
-    from alexnet_demo.images.prepare import PictureError, prepare
+    from alexnet_demo.images.prepare import ImageError, prepare
 
     content, choices = _digest(picture), preparation.choices(usual)
     last: Asked | None = st.session_state.get(_LAST)
@@ -65,7 +65,7 @@ def ask(picture: Image.Image | bytes, classifier: Classifier, usual: Kind = "aut
     try:
         prepared = prepare(picture, choices)
         answer = BROKER.predict(classifier, [prepared])[0]
-    except PictureError as error:
+    except ImageError as error:
         st.error(str(error), icon=":material/error:")
         return None
     except BusyError as error:
@@ -186,7 +186,7 @@ def ask_many(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[lis
 
 
 def _classify(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[list[Row], list[str]]:
-    from alexnet_demo.images.prepare import PictureError, prepare
+    from alexnet_demo.images.prepare import ImageError, prepare
 
     choices, seen, pictures, problems = preparation.choices(), [], [], []
     for file in files:
@@ -194,7 +194,7 @@ def _classify(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[li
             prepared = prepare(file.getvalue(), choices)
             seen.append((file.name, data_url(prepared.steps[0].image, 96)))
             pictures.append(replace(prepared, steps=()))  # which hold large pictures
-        except PictureError as error:
+        except ImageError as error:
             problems.append(f"{plain(file.name)}: {error}")
     found = BROKER.predict(classifier, pictures)
     return [Row(*shown, answer) for shown, answer in zip(seen, found, strict=True)], problems

@@ -111,7 +111,7 @@ def training_form() -> None:
     lr_finder(settings)
     for sentence in wrong:
         st.error(plain(sentence), icon=":material/error:")  # a link's own words may be in it
-    other = queue.ahead(settings.device) if settings else None
+    other = queue.blocking_run(settings.device) if settings else None
     if other:
         st.info(
             f"“{plain(other.name)}” has this device: a training started now waits its turn.",
@@ -206,7 +206,7 @@ def _start_clicked(settings: TrainConfig | None) -> bool:
 
 
 def _start(settings: TrainConfig) -> None:
-    outcome = actions.start(settings, seconds(settings), permit=access.permit())
+    outcome = actions.start(settings, seconds(settings), role=access.role())
     if outcome.done and outcome.run_id:
         form_state.leave_address()
         started = get_run(outcome.run_id)

@@ -148,7 +148,7 @@ def _change(run: Run) -> None:
         saved = st.form_submit_button("Save", icon=":material/save:", key=f"save change {run.id}")
     if not saved:
         return
-    outcome = actions.adjust(run, **values, permit=access.permit())
+    outcome = actions.adjust(run, **values, role=access.role())
     if outcome.done:
         page.toast_next(outcome.message)
         st.rerun()
@@ -177,12 +177,12 @@ def _control(label: str, icon: str, run: Run, disabled: bool = False, key: str =
 
 def _act(label: str, run: Run) -> None:
     """Carry out a click; the run's state, read right after, shows that it was heard."""
-    permit = access.permit()
+    role = access.role()
     if label == "Resume":
-        outcome = actions.resume(run, permit=permit)
+        outcome = actions.resume(run, role=role)
     else:
         what: Literal["pause", "stop"] = "pause" if label == "Pause" else "stop"
-        outcome = actions.request(run, what, permit=permit)
+        outcome = actions.request(run, what, role=role)
     if not outcome.done:
         st.session_state["control message"] = outcome.message
 

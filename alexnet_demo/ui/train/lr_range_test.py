@@ -36,7 +36,7 @@ def lr_finder(settings: TrainConfig | None) -> None:
                 key="stop lr",
                 on_click=lr_tests.stop_lr_test,
                 args=(test_id,),
-                kwargs={"permit": access.permit()},
+                kwargs={"permit": access.role()},
             )
         elif st.button(
             "Find a learning rate",
@@ -53,7 +53,7 @@ def lr_finder(settings: TrainConfig | None) -> None:
 def _start(settings: TrainConfig | None) -> None:
     if settings is None:
         return
-    outcome = lr_tests.find_lr(settings, permit=access.permit())
+    outcome = lr_tests.find_lr(settings, role=access.role())
     if outcome.done:
         st.session_state[TEST] = outcome.run_id
         st.rerun()

@@ -44,7 +44,7 @@ def pinboard() -> None:
                 split, place = datasets.test_set(), int(number)
                 pixels, label = split.images[place].numpy(), int(split.labels[place])
                 outcome = pinning.pin(
-                    Pin(f"Test picture {place}", pixels, label), permit=access.permit()
+                    Pin(f"Test picture {place}", pixels, label), role=access.role()
                 )
                 if outcome.done:
                     page.toast_next(outcome.message)
@@ -58,6 +58,6 @@ def _name(pin: Pin) -> str:
 
 def _take_off(before: frozenset[str]) -> None:
     for gone in before - set(st.session_state[_CHOSEN]):
-        outcome = pinning.unpin(gone, permit=access.permit())
+        outcome = pinning.unpin(gone, role=access.role())
         if not outcome.done:
             st.toast(plain(outcome.message), icon=":material/error:")

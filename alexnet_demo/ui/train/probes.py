@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo.common.access import VISITOR, Permit
+from alexnet_demo.common.access import READ_ONLY, Role
 from alexnet_demo.jobs import processes
 from alexnet_demo.runs.store import active_runs
 from alexnet_demo.settings.config import TrainConfig, stages
@@ -27,18 +27,18 @@ class Probes:
         self._found: dict[tuple[object, ...], Future[dict[str, Any]]] = {}
         self._lock = Lock()
 
-    def ask(self, settings: TrainConfig, permit: Permit = VISITOR) -> dict[str, Any] | None:
+    def ask(self, settings: TrainConfig, role: Role = READ_ONLY) -> dict[str, Any] | None:
         """What `local_jobs.probe` found for such settings; None while it still measures.
 
         A failure is kept for `RETRY_SECONDS`, then tried again.
         """
         s = settings
         widths = tuple(dict.fromkeys(stage.width for stage in stages(s)))
-        key = (permit, s.device, s.precision, widths, min(s.batch_size, 1024), s.momentum > 0)
+        key = (role, s.device, s.precision, widths, min(s.batch_size, 1024), s.momentum > 0)
         with self._lock:
             future = self._found.get(key)
             if future is None or _outdated(future):
-                future = self._found[key] = self._pool.submit(_timed_probe, settings, permit)
+                future = self._found[key] = self._pool.submit(_timed_probe, settings, role)
             while len(self._found) > 64:
                 self._found.pop(next(iter(self._found)))
         return future.result() if future.done() else None
@@ -54,9 +54,9 @@ class Probes:
         }
 
 
-def _timed_probe(settings: TrainConfig, permit: Permit) -> dict[str, Any]:
+def _timed_probe(settings: TrainConfig, role: Role) -> dict[str, Any]:
     trains = bool(active_runs())
-    found = processes.probe(settings, permit=permit)
+    found = processes.probe(settings, role=role)
     return {**found, "at": time.monotonic(), "beside": trains or bool(active_runs())}
 
 
@@ -77,7 +77,7 @@ def _shared() -> Probes:
 
 def ask(settings: TrainConfig) -> dict[str, Any] | None:
     """See `Probes.ask`."""
-    return _shared().ask(settings, access.permit())
+    return _shared().ask(settings, access.role())
 
 
 def devices() -> dict[str, str]:

@@ -89,6 +89,6 @@ def _cancel(run_id: str) -> None:
     run = get_run(run_id)
     if run is None:
         return
-    page.toast_next(actions.cancel(run, permit=access.permit()).message)
+    page.toast_next(actions.cancel(run, role=access.role()).message)
     if not run.directory.exists() and st.query_params.get("run") == run_id:
         del st.query_params["run"]

@@ -11,7 +11,7 @@ from alexnet_demo.figures import theme, training
 from alexnet_demo.runs import pins, snapshots
 from alexnet_demo.runs.pins import Pin
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.snapshots import Moment
+from alexnet_demo.runs.snapshots import Snapshot
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.component import asset, sent
 
@@ -94,20 +94,20 @@ def _pin(pin: Pin) -> dict[str, str]:
     return {"id": pin.id, "name": pin.name, "label": label, "src": src}
 
 
-def _recorded(run: Run, found: list[Moment]) -> tuple[int, ...]:
+def _recorded(run: Run, found: list[Snapshot]) -> tuple[int, ...]:
     """Changes whenever a moment or an epoch was recorded."""
     return len(found), found[-1].step, len(run.history.epochs)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _records(
-    directory: str, recorded: tuple[int, ...], _run: Run, _found: list[Moment]
+    directory: str, recorded: tuple[int, ...], _run: Run, _found: list[Snapshot]
 ) -> dict[str, Any]:
     """Moments and curves as the browser takes them, made anew only where records came in."""
     records = [
         {
             **moment.to_json(),
-            "worries": snapshots.worries(moment),
+            "worries": snapshots.diagnose(moment),
             "size": theme.width_name(moment.width),
         }
         for moment in _found

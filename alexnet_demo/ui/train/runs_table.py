@@ -137,7 +137,7 @@ def _label(run: Run) -> None:
         note = st.text_area("Note", run.note, max_chars=MAX_NOTE, height=80)
         if st.form_submit_button("Save name and note", icon=":material/save:"):
             given = "" if name == run.default_name else name
-            outcome = actions.label(run, given, note, permit=access.permit())
+            outcome = actions.label(run, given, note, role=access.role())
             if outcome.done:
                 page.toast_next(outcome.message)
                 st.rerun()
@@ -200,7 +200,7 @@ def _confirm_delete(run: Run) -> None:
     st.caption(run.id)
     with st.container(horizontal=True):
         if st.button("Delete for good", icon=":material/delete_forever:", key="confirm delete"):
-            outcome = actions.delete(run, permit=access.permit())
+            outcome = actions.delete(run, role=access.role())
             if outcome.done:
                 if st.query_params.get("run") == run.id:
                     del st.query_params["run"]

@@ -7,22 +7,22 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo.common import access
-from alexnet_demo.common.access import CONTROLLER, VISITOR, AccessError, Gate, Permit
+from alexnet_demo.common.access import ADMIN, READ_ONLY, AccessError, PasswordLimiter, Role
 
 _PERMIT = "permit"  # session state; a browser can send words and numbers, never a Permit
 _PROBLEM = "lock problem"  # session state: what is wrong with the password
 _PASSWORD = "password"  # widget
-_GATE = Gate()  # of this process, for all sessions
+_GATE = PasswordLimiter()  # of this process, for all sessions
 
 
-def permit() -> Permit:
+def role() -> Role:
     """What this session is trusted with: by its password, or by who has logged in."""
-    if st.session_state.get(_PERMIT) == CONTROLLER:
-        return CONTROLLER
+    if st.session_state.get(_PERMIT) == ADMIN:
+        return ADMIN
     user = _user()
     logged_in = user.get("is_logged_in") is True
     email, verified = str(user.get("email") or ""), user.get("email_verified") is True
-    return CONTROLLER if logged_in and access.may_control(email, verified=verified) else VISITOR
+    return ADMIN if logged_in and access.may_control(email, verified=verified) else READ_ONLY
 
 
 def _user() -> dict[str, Any]:
@@ -32,7 +32,7 @@ def _user() -> dict[str, Any]:
 
 def controls() -> bool:
     """Whether to show what starts, changes and deletes; the core asks for the permit anyway."""
-    return not access.refusal(permit())
+    return not access.refusal(role())
 
 
 def explain() -> None:
@@ -44,7 +44,7 @@ def lock() -> None:
     """On a closed server, for those who run it: the way to the controls, and out of them."""
     if not access.closed():
         return
-    if st.session_state.get(_PERMIT) == CONTROLLER:
+    if st.session_state.get(_PERMIT) == ADMIN:
         st.button("Lock the controls", icon=":material/lock:", type="tertiary", on_click=_close)
     elif not controls() and access.takes_password():
         with st.popover("Unlock the controls", icon=":material/lock:", type="tertiary"):

@@ -51,8 +51,8 @@ def _unused(name: str, found: tuple[Pin, ...]) -> str:
 
 
 def _pin(picture: Pin) -> None:
-    st.session_state[_OUTCOME] = pinning.pin(picture, permit=access.permit())
+    st.session_state[_OUTCOME] = pinning.pin(picture, role=access.role())
 
 
 def _unpin(picture: Pin) -> None:
-    st.session_state[_OUTCOME] = pinning.unpin(picture.id, permit=access.permit())
+    st.session_state[_OUTCOME] = pinning.unpin(picture.id, role=access.role())

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import psutil
 import pytest
 import streamlit as st
 import torch
 
-from alexnet_demo.jobs import actions
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.store import get_run, prepare
+from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings import config, paths
 from alexnet_demo.training.trainer import Trainer
+from tests.support.server import Server
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -95,77 +88,6 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 # ------------------------------------------------------------------------ real browser
 
 
-class Server:
-    """The app, served on a port of its own with runs and weights of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.runs, self.weights = folder / "runs", folder / "weights"
-        self.runs.mkdir()
-        self.weights.mkdir()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log = folder / "server.log"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        options = {
-            "server.headless": "true",
-            "server.port": str(self.port),
-            "server.address": "127.0.0.1",
-            "server.fileWatcherType": "none",
-        }
-        environment = {
-            "ALEXNET_DEMO_RUNS": str(self.runs),
-            "ALEXNET_DEMO_WEIGHTS": str(self.weights),
-        }
-        command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-        for name, value in options.items():
-            command += [f"--{name}", value]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=paths.ROOT, env=os.environ | environment, stdout=log, stderr=log
-            )
-        wait_for(self._healthy, 60, f"the server did not start: see {self.log}")
-
-    def _healthy(self) -> bool:
-        try:
-            with urlopen(f"{self.url}/_stcore/health", timeout=1) as answer:
-                return answer.status == 200
-        except (URLError, OSError):
-            return False
-
-    def kill(self) -> None:
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-
-
-def wait_for(condition: Callable[[], Any], seconds: float, otherwise: str) -> Any:
-    """Poll until the condition holds and return its value; fail after ``seconds``."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.1)
-    raise AssertionError(otherwise)
-
-
-def begun(settings: config.TrainConfig) -> Run:
-    """A run that the app was asked to start: it trains, or waits its turn."""
-    outcome = actions.start(settings)
-    assert outcome.done, outcome.message
-    run = get_run(str(outcome.run_id))
-    assert run
-    return run
-
-
-def reach(run: Run, state: str) -> None:
-    """Wait until a run is in that state."""
-    wait_for(lambda: run.state == state, 60, f"not {state} but {run.state}: {run.log_tail()}")
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server with no runs and no shipped weights yet."""
@@ -198,8 +120,3 @@ def browser_type_launch_args(playwright: Any) -> dict[str, Any]:
         )
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
     return {"executable_path": usable[0], "args": flags}
-
-
-def settle(page: Any) -> None:
-    """Wait until the page's script has run."""
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=30_000)

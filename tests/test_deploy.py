@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import Server, wait_for
-from test_page_predict import make_run, picture
 
 from alexnet_demo.benchmarks.visitors.client import Session
 from alexnet_demo.benchmarks.visitors.expected import read
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.paths import ROOT
+from tests.support.server import Server
+from tests.support.waiting import wait_for
+from tests.ui.test_page_predict import make_run, picture
 
 NGINX = shutil.which("nginx") or next(iter(map(str, Path("/usr/sbin").glob("nginx"))), None)
 CONFIG = ROOT / "deploy" / "nginx.conf"

@@ -22,9 +22,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-import stand_in
 import torch
-from conftest import begun, reach, wait_for
 
 from alexnet_demo.common.errors import CheckpointError, DataError, TrainError
 from alexnet_demo.common.files import read_json, write_json
@@ -41,6 +39,8 @@ from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training import engine as engine_module
 from alexnet_demo.training import trainer as train_module
 from alexnet_demo.training.worker import run_training
+from tests.support import stand_in
+from tests.support.waiting import begun, reach, wait_for
 
 TINY = TrainConfig(
     epochs=3,

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile import encode, garment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -44,6 +43,7 @@ from alexnet_demo.ui.results.embedding_map import _numbers
 from alexnet_demo.ui.results.views import _cell
 from alexnet_demo.ui.train.runs_table import _row, metrics_csv, metrics_json
 from alexnet_demo.ui.widgets.markdown import plain
+from tests.support.hostile import encode, garment
 
 TIERS = pytest.mark.parametrize("tier", ["few", pytest.param("many", marks=pytest.mark.slow)])
 

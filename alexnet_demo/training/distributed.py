@@ -64,7 +64,7 @@ class ProcessGroup:
         part = slice(self.rank, None, self.size) if own else slice(0, 1)
         return part, own * self.size / count
 
-    def sum(self, values: Tensor) -> Tensor:
+    def all_reduce(self, values: Tensor) -> Tensor:
         """The sum over the team of a tensor on the training's device, which it overwrites."""
         if self.size > 1:
             distributed.all_reduce(values)

@@ -163,7 +163,7 @@ class Engine:
         if self.group.size > 1:
             for seen in self.model.buffers():
                 if seen.is_floating_point():
-                    self.group.sum(seen).div_(self.group.size)
+                    self.group.all_reduce(seen).div_(self.group.size)
 
     def _result(
         self, loss: Tensor, logits: Tensor, labels: Tensor, weight: float, count: int

@@ -57,7 +57,7 @@ class MetricAccumulator:
 
     def flush(self) -> tuple[Metrics, float]:
         """The sums and seconds since the last call, which go into `total`; waits for the device."""
-        loss, correct = self._engine.group.sum(self._sums).tolist()
+        loss, correct = self._engine.group.all_reduce(self._sums).tolist()
         sums, seconds = Metrics(loss, correct, self.count), self.age
         total = self.total
         self.total = Metrics(total.loss + loss, total.correct + correct, total.count + sums.count)

@@ -239,7 +239,7 @@ class Trainer:
             if request := self.group.broadcast(self._request()):
                 raise Interrupted(INTERRUPTIONS[request])
         accumulator.flush()
-        matrix = self.group.sum(confusion).long().tolist()
+        matrix = self.group.all_reduce(confusion).long().tolist()
         return accumulator.total.mean_loss, accumulator.total.accuracy, matrix
 
     def _out_of_patience(self) -> bool:

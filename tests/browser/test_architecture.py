@@ -1,0 +1,112 @@
+"""The architecture explorer in real Chromium: blocks, channels and cells by click, files saved."""
+
+from __future__ import annotations
+
+import io
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from alexnet_demo.export import onnx
+from tests.support.server import settle
+
+pytestmark = pytest.mark.browser
+
+
+def test_from_a_block_to_one_of_its_channels(page: Page, app_url: str):
+    page.goto(f"{app_url}/Architecture")
+    block = page.locator(".block[data-layer=conv2]")
+    block.wait_for(timeout=60_000)
+    settle(page)
+    block.click()
+    expect(page.get_by_text("filters of 5×5, moved by 1")).to_be_visible()
+    page.get_by_test_id("stButtonGroup").get_by_text("Output", exact=True).click()
+    tiles = page.locator(".gallery button")
+    expect(tiles.first).to_be_visible(timeout=30_000)
+    expect(page.locator('.gallery button[aria-pressed="true"]')).to_have_count(1)
+    name = tiles.nth(2).inner_text()
+    tiles.nth(2).click()
+    expect(tiles.nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text(f"{name}, 26×26")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator(".block[data-layer=fc8]").click()
+    expect(page.get_by_test_id("stButtonGroup").get_by_text("Decision")).to_be_visible()
+
+
+def test_a_unit_is_chosen_by_click_and_by_arrow_key(page: Page, app_url: str):
+    page.goto(f"{app_url}/Architecture?layer=pool1&view=One+unit")
+    cells = page.locator(".cells")
+    cells.wait_for(timeout=60_000)
+    settle(page)
+    box = cells.bounding_box()
+    assert box
+    side = box["width"] / 26  # pool1's maps are 26×26
+    cells.click(position={"x": 7.5 * side, "y": 3.5 * side})
+    row, column = (page.get_by_label(name, exact=True) for name in ("Row", "Column"))
+    expect(row).to_have_value("3")
+    expect(column).to_have_value("7")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    expect(row).to_have_value("5")
+    expect(column).to_have_value("6")
+    expect(page.locator(".says")).to_contain_text("Row 5, column 6: ")
+    # The map's own value is the greatest of the window that is listed.
+    value = float(page.locator(".says").inner_text().split(": ")[1])
+    expect(page.get_by_text(f"values goes on: {value:.3f}")).to_be_visible()
+    page.wait_for_url("**unit=*.5.6")
+    row.fill("25")
+    row.press("Enter")
+    expect(page.locator(".says")).to_contain_text("Row 25, column 6: ")
+
+
+def saved(page: Page, button: Locator) -> bytes:
+    with page.expect_download() as download:
+        button.click()
+    return download.value.path().read_bytes()
+
+
+def test_figures_are_saved_as_files_that_stand_alone(page: Page, app_url: str):
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{app_url}/Architecture")
+    page.locator(".block").first.wait_for(timeout=60_000)
+    settle(page)
+    diagram = page.locator(".st-key-arch_diagram")
+    root = ET.fromstring(saved(page, diagram.get_by_role("button", name="Save as SVG")))
+    names = [part.attrib["data-layer"] for part in root.iter() if "data-layer" in part.attrib]
+    assert names[:2] == ["input", "conv1"]
+    assert names[-1] == "fc8"
+    picture = saved(page, diagram.get_by_role("button", name="Save as PNG"))
+    with Image.open(io.BytesIO(picture)) as image:
+        assert image.size == (2 * int(root.attrib["width"]), 2 * int(root.attrib["height"]))
+        assert image.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
+        assert np.asarray(image.convert("L"))[-92:].min() < 60  # the names are dark on it
+
+    plot = page.locator(".live-plot").first
+    plot.scroll_into_view_if_needed()
+    plot.locator(".main-svg").first.wait_for()
+    plot.hover()
+    drawn = ET.fromstring(saved(page, plot.get_by_role("button", name="Save as SVG")))
+    text = ET.tostring(drawn, encoding="unicode")
+    assert "conv1" in text
+    assert "rgb(34, 39, 46)" in text  # dark ink on white, though the page is dark
+    assert "rgb(255, 255, 255)" in text
+
+
+def test_the_network_is_downloaded_as_an_onnx_file(page: Page, app_url: str, tmp_path: Path):
+    for name in onnx.PACKAGES:
+        pytest.importorskip(name)
+    page.goto(f"{app_url}/Architecture")
+    page.get_by_role("button", name="Network as ONNX").click(timeout=60_000)
+    save = page.get_by_role("button", name="Save 1 MB")
+    save.wait_for(timeout=60_000)
+    with page.expect_download() as download:
+        save.click()
+    assert download.value.suggested_filename == "alexnet-fashion-mnist.onnx"
+    download.value.save_as(tmp_path / "net.onnx")
+    session = onnx.open_session(tmp_path / "net.onnx")
+    assert session.get_modelmeta().custom_metadata_map["epoch"] == "1"

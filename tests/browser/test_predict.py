@@ -1,0 +1,231 @@
+"""The Predict page in real Chromium: drawing by mouse and finger, files, what survives."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import FilePayload, Page, expect
+
+from alexnet_demo.settings import paths
+from tests.support.server import Server, settle
+
+pytestmark = pytest.mark.browser
+STROKES = Path(__file__).with_name("quickdraw_strokes.json")
+SHIRT = [(70, 60), (128, 70), (186, 60), (230, 110), (180, 105), (180, 215), (76, 215), (70, 60)]
+
+
+def open_page(page: Page, url: str) -> Any:
+    page.goto(f"{url}/Predict")
+    canvas = page.locator("canvas[tabindex]")
+    canvas.wait_for(timeout=120_000)
+    settle(page)
+    return canvas
+
+
+def draw(page: Page, points: list[tuple[int, int]]) -> None:
+    canvas = page.locator("canvas[tabindex]")
+    box = canvas.bounding_box()
+    assert box
+    unit = box["width"] / 256
+    canvas.hover(position={"x": points[0][0] * unit, "y": points[0][1] * unit})
+    page.mouse.down()
+    for x, y in points[1:]:
+        page.mouse.move(box["x"] + x * unit, box["y"] + y * unit, steps=3)
+    page.mouse.up()
+
+
+def ink(page: Page) -> int:
+    """Number of canvas pixels that have ink on them."""
+    return page.locator("canvas[tabindex]").evaluate(
+        "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
+        ".filter((v, i) => i % 4 === 3 && v > 127).length"
+    )
+
+
+def answer(page: Page) -> Any:
+    return page.locator(".answer .label")
+
+
+def source(page: Page, name: str) -> None:
+    page.get_by_test_id("stMain").get_by_role("radio", name=name).click()
+    settle(page)
+
+
+def test_strokes_bring_bars_and_can_be_undone(page: Page, app_url: str) -> None:
+    open_page(page, app_url)
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    draw(page, SHIRT)
+    expect(answer(page)).to_be_visible(timeout=10_000)
+    expect(page.locator(".bars .bar")).to_have_count(5)
+    one = ink(page)
+    draw(page, [(20, 20), (240, 20)])
+    two = ink(page)
+    assert two > one > 0
+    page.keyboard.press("Control+z")
+    assert ink(page) == one
+    page.keyboard.press("Control+Shift+z")
+    assert ink(page) == two
+    page.get_by_role("button", name="Eraser").click()
+    draw(page, [(20, 20), (240, 20)])
+    assert one <= ink(page) < two
+    page.get_by_role("button", name="Clear").click()
+    assert ink(page) == 0
+    expect(page.get_by_text("with your first stroke")).to_be_visible(timeout=10_000)
+    page.get_by_role("button", name="Undo").click()
+    expect(answer(page)).to_be_visible(timeout=10_000)
+
+
+def test_the_answer_follows_a_stroke_quickly(page: Page, app_url: str) -> None:
+    open_page(page, app_url)
+    draw(page, SHIRT)
+    expect(answer(page)).to_be_visible(timeout=20_000)
+    page.get_by_role("button", name="Clear").click()
+    expect(answer(page)).to_be_hidden(timeout=10_000)
+    draw(page, SHIRT)
+    begin = time.perf_counter()
+    answer(page).wait_for(timeout=10_000)
+    assert time.perf_counter() - begin < 2.0  # a second, and as much again for a busy machine
+
+
+def test_the_drawing_survives_other_sources_and_pages(page: Page, app_url: str) -> None:
+    open_page(page, app_url)
+    draw(page, SHIRT)
+    expect(answer(page)).to_be_visible(timeout=10_000)
+    drawn = ink(page)
+    source(page, "Upload")
+    expect(page.locator("canvas[tabindex]")).to_be_hidden()
+    source(page, "Draw")
+    expect(answer(page)).to_be_visible(timeout=10_000)
+    assert ink(page) == drawn
+    page.get_by_role("link", name="Home").click()
+    expect(page.locator("canvas[tabindex]")).to_be_hidden()
+    settle(page)
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Predict").click()
+    expect(answer(page)).to_be_visible(timeout=20_000)
+    assert ink(page) == drawn
+
+
+def test_a_finger_draws_and_does_not_scroll(browser: Any, app_url: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    canvas = open_page(page, app_url)
+    box = canvas.bounding_box()
+    assert box and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    touch = context.new_cdp_session(page)
+
+    def send(kind: str, *points: tuple[float, float]) -> None:
+        places = [{"x": box["x"] + x, "y": box["y"] + y} for x, y in points]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    send("touchStart", (60, 60))
+    for step in range(1, 9):
+        send("touchMove", (60 + 20 * step, 60 + 20 * step))
+    send("touchEnd")
+    expect(answer(page)).to_be_visible(timeout=10_000)
+    assert ink(page) > 500
+    after = canvas.bounding_box()
+    assert after and after["y"] == box["y"], "the page stayed where it was"
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390, "nothing sticks out sideways"
+    context.close()
+
+
+def payload(name: str, content: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "image/png", "buffer": content}
+
+
+def png(color: str) -> bytes:
+    image = Image.new("RGB", (80, 80), "white")
+    image.paste(color, (15, 25, 65, 60))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_good_and_broken_files(page: Page, app_url: str) -> None:
+    open_page(page, app_url)
+    source(page, "Upload")
+    field = page.get_by_test_id("stMain").locator("input[type=file]").first
+    field.set_input_files([payload("bag.png", png("navy"))])
+    expect(answer(page)).to_be_visible(timeout=10_000)
+    expect(page.get_by_alt_text("28 × 28: ", exact=False)).to_be_visible()
+    field.set_input_files(
+        [
+            payload("red.png", png("red")),
+            payload("broken.png", png("red")[:90]),
+        ]
+    )
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible(timeout=10_000)
+    alert = page.get_by_test_id("stAlert")
+    expect(alert).to_contain_text("broken.png: The picture is damaged or cut short.")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download predictions").click()
+    lines = download.value.path().read_text().splitlines()
+    assert lines[0].startswith("file,label,sure,clothing,T-shirt/top,Trouser")
+    assert [line.split(",")[0] for line in lines[1:]] == ["bag.png", "red.png"]
+
+
+# ------------------------------------------------------------------ what people really draw
+
+
+@pytest.fixture
+def shipped_url(tmp_path: Path) -> Iterator[str]:
+    """Address of an app that runs the network that comes with the clone."""
+    shipped = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
+    if not shipped.is_file():
+        pytest.skip(f"no network is shipped yet: {shipped} is not there")
+    served = Server(tmp_path)
+    (served.weights / paths.SHIPPED_WEIGHTS).symlink_to(shipped)
+    try:
+        served.start()
+        yield served.url
+    finally:
+        served.kill()
+
+
+def test_drawings_of_real_people_are_known(page: Page, shipped_url: str) -> None:
+    """A hand moves the mouse along strokes of Quick, Draw!; most come out right."""
+    open_page(page, shipped_url)
+    results = []
+    for drawing in json.loads(STROKES.read_text(encoding="utf-8"))["drawings"]:
+        trace(page, drawing["strokes"])
+        results.append(([drawing["label"], *drawing["alternates"]], settled_label(page)))
+        page.get_by_role("button", name="Clear").click()
+        expect(answer(page)).to_be_hidden(timeout=20_000)
+    assert len(results) == 12
+    right = [got in fair for fair, got in results]
+    assert sum(right) >= 9, results
+
+
+def trace(page: Page, strokes: list[list[list[int]]]) -> None:
+    """Draw one stroke after the other, points in units of the canvas."""
+    canvas = page.locator("canvas[tabindex]")
+    for stroke in strokes:
+        box = canvas.bounding_box()
+        assert box
+        unit = box["width"] / 256
+        first, *others = [(x * unit, y * unit) for x, y in stroke]
+        canvas.hover(position={"x": first[0], "y": first[1]})
+        page.mouse.down()
+        for x, y in others:
+            page.mouse.move(box["x"] + x, box["y"] + y)
+        page.mouse.up()
+
+
+def settled_label(page: Page) -> str:
+    """The likeliest class, once the answer to the last stroke is there."""
+    likeliest = page.locator(".bars .name").first
+    likeliest.wait_for(timeout=20_000)
+    before, now = None, page.locator(".bars").inner_text()
+    while now != before:
+        page.wait_for_timeout(500)
+        settle(page)
+        before, now = now, page.locator(".bars").inner_text()
+    return likeliest.inner_text()

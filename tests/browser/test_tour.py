@@ -1,0 +1,108 @@
+"""The tour in real Chromium: it is walked from stop to stop, and each link opens its state."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from alexnet_demo.settings import paths
+from alexnet_demo.ui.frame.tour import STOPS
+from tests.support.server import Server, settle
+from tests.ui.test_page_results import keep, made_up
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def answered(server: Server, app_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The app's address, as if its network had been asked about the test set before."""
+    monkeypatch.setattr(paths, "RUNS_DIR", server.runs)
+    keep(server.weights / paths.SHIPPED_WEIGHTS, made_up(1))
+    return app_url
+
+
+def at_stop(page: Page, number: int) -> dict[str, str]:
+    """Wait for a stop's bar, and return what the address says."""
+    title = f"Stop {number} of {len(STOPS)}: {STOPS[number - 1].title}"
+    expect(page.locator(".st-key-tour-bar").get_by_text(title)).to_be_visible(timeout=60_000)
+    settle(page)
+    return {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def go_on(page: Page, way: str = "Next") -> None:
+    page.locator(".st-key-tour-bar").get_by_role("link", name=way).click()
+
+
+def test_the_tour_is_walked_from_its_first_stop_to_its_end(page: Page, answered: str):
+    page.goto(f"{answered}/Tour")
+    page.get_by_role("button", name="Start the tour").click()
+    for number, stop in enumerate(STOPS, 1):
+        address = at_stop(page, number)
+        assert address["tour"] == str(number)
+        assert stop.script.split("_")[-1].removesuffix(".py") == urlsplit(page.url).path[1:]
+        # A page leaves its first view out of its address, and so a network beside that is none.
+        unsaid = {("source", "Draw"), ("beside", "Nothing")}
+        told = {name: value for name, value in stop.state.items() if (name, value) not in unsaid}
+        assert {name: address.get(name) for name in told} == told
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if number < len(STOPS) and "picture" in stop.state and "show" in stop.state:
+            close_picture(page)
+        if number < len(STOPS):
+            go_on(page)
+    expect(page.get_by_role("radio", name="Confidence")).to_be_checked()
+    go_on(page, "The end")
+    expect(page.get_by_role("heading", name="Tour", level=1)).to_be_visible(timeout=30_000)
+
+
+def close_picture(page: Page) -> None:
+    """The test picture that a stop's link opens."""
+    expect(page.get_by_role("dialog")).to_contain_text("Test picture 5806", timeout=60_000)
+    settle(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_question_keeps_its_answer_until_asked(page: Page, app_url: str):
+    page.goto(f"{app_url}/Train?tour=6")
+    at_stop(page, 6)
+    page.get_by_role("button", name="Question").click()
+    expect(page.get_by_text(STOPS[5].question)).to_be_visible()
+    expect(page.get_by_text("At first the network knows nothing")).not_to_be_visible()
+    page.get_by_text("Answer", exact=True).click()
+    expect(page.get_by_text("At first the network knows nothing")).to_be_visible()
+
+
+def test_a_sent_link_opens_the_same_sample_and_follows_the_reader(page: Page, app_url: str):
+    page.goto(f"{app_url}/Predict?source=Samples&sample=17")
+    expect(page.get_by_alt_text("Test picture 17: Coat")).to_be_visible(timeout=60_000)
+    settle(page)
+    page.get_by_test_id("stMain").get_by_role("radio", name="Draw").click()
+    expect(page.locator("canvas[tabindex]")).to_be_visible(timeout=30_000)
+    expect(page).not_to_have_url(re.compile("source="))
+    page.goto(f"{app_url}/Predict?source=Samples&sample=0")
+    expect(page.get_by_alt_text("Test picture 0: Ankle boot")).to_be_visible(timeout=60_000)
+    page.get_by_role("spinbutton", name="Number").fill("3")
+    page.keyboard.press("Enter")
+    expect(page.get_by_alt_text("Test picture 3: Trouser")).to_be_visible(timeout=30_000)
+    expect(page).to_have_url(re.compile(r"/Predict\?(?=.*source=Samples)(?=.*sample=3)"))
+
+
+def test_a_sent_recipe_fills_the_form(page: Page, app_url: str):
+    page.goto(f"{app_url}/Train?recipe=fast&epochs=3&batch_size=64")
+    expect(page.get_by_role("spinbutton", name="Epochs").first).to_have_value("3", timeout=60_000)
+    expect(page.get_by_role("spinbutton", name="Batch size")).to_have_value("64")
+    expect(page.get_by_role("radio", name="Fast")).to_be_checked()
+    settle(page)
+    page.get_by_role("spinbutton", name="Batch size").fill("32")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{app_url}/Train?recipe=fast&epochs=3&batch_size=32")
+
+
+def test_the_view_on_results_stands_in_its_address(page: Page, app_url: str):
+    page.goto(f"{app_url}/Results?show=Classes")
+    expect(page.get_by_role("radio", name="Classes")).to_be_checked(timeout=60_000)
+    page.get_by_role("radio", name="Narrow hits").click()
+    expect(page).to_have_url(re.compile(r"show=Narrow(\+|%20)hits"))

@@ -1,0 +1,172 @@
+"""The Train page in real Chromium, with a real trainer on real data."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from alexnet_demo.runs.run import Run
+from tests.support.server import Server, settle
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.browser
+# A narrow network on few images; long enough to be paused, stopped and watched.
+SETTINGS = {
+    "Epochs": "60",
+    "Batch size": "16",
+    "Width": "0.0625",
+    "Training images": "320",
+    "Test images": "32",
+}
+
+
+def runs_of(server: Server) -> list[Run]:
+    found = [d for d in server.runs.iterdir() if (d / "config.json").is_file()]
+    return [Run(d) for d in sorted(found)]
+
+
+def open_train(page: Page, server: Server, query: str = "") -> None:
+    page.goto(f"{server.url}/Train{query}")
+    settle(page)
+
+
+def fill(page: Page, label: str, value: str) -> None:
+    field = page.get_by_label(label, exact=True)
+    field.fill(value)
+    field.press("Enter")
+    settle(page)
+
+
+def badge(page: Page, word: str):
+    return page.get_by_test_id("stMain").get_by_text(word, exact=True).first
+
+
+def start(page: Page, server: Server) -> Run:
+    known = {run.id for run in runs_of(server)}
+    open_train(page, server)
+    page.get_by_text("More settings").click()
+    for label, value in SETTINGS.items():
+        fill(page, label, value)
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=10_000)
+    (run,) = [run for run in runs_of(server) if run.id not in known]
+    return run
+
+
+def test_from_the_click_to_the_curve_pause_resume_stop(page: Page, server: Server):
+    run = start(page, server)
+    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    # Real points on the plot, and more of them as time goes on.
+    points = (
+        "() => document.querySelector('.live-plot')?.data?.find(t => t.name === 'train, per epoch')"
+        "?.x?.length ?? 0"
+    )
+    wait_for(lambda: page.evaluate(points) >= 2, 60, "no curve")
+    before = page.evaluate(points)
+    wait_for(lambda: page.evaluate(points) > before, 30, "the curve stands still")
+
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=15_000)
+    assert run.state == "paused"
+    done = len(run.history.epochs)
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=5_000)
+    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    wait_for(lambda: len(run.history.epochs) > done, 60, "it does not go on")
+    page.get_by_role("button", name="Stop").click()
+    expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
+    assert run.state == "stopped"
+
+
+def test_zoom_stays_while_data_comes_in(page: Page, server: Server):
+    run = start(page, server)
+    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    plot = page.locator(".live-plot").first
+    wait_for(lambda: len(run.history.epochs) > 1, 60, "no epochs")
+    plot.scroll_into_view_if_needed()
+    box = plot.locator(".nsewdrag").first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 120, steps=5)
+    page.mouse.up()
+    bounds = "() => document.querySelector('.live-plot')._fullLayout.xaxis.range.map(String)"
+    count = "() => document.querySelector('.live-plot').data[0].x.length"
+    zoomed, points = page.evaluate(bounds), page.evaluate(count)
+    assert float(zoomed[0]) > 0
+    wait_for(lambda: page.evaluate(count) > points, 30, "no new data")
+    assert page.evaluate(bounds) == zoomed
+    page.get_by_role("button", name="Stop").click()
+    expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
+
+
+def test_the_network_answers_as_it_is_now_and_pins_follow(page: Page, server: Server):
+    run = start(page, server)
+    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    when = page.locator(".replay .when")
+    expect(when).to_contain_text("Epoch", timeout=60_000)
+    moment = when.text_content()
+    wait_for(lambda: when.text_content() != moment, 60, "the newest moment is not followed")
+    expect(page.locator(".replay .row .share").first).to_be_visible()
+
+    page.goto(f"{server.url}/Predict?model={run.id}/now&source=Samples")
+    settle(page)
+    expect(page.locator(".bars .percent").first).to_be_visible(timeout=60_000)
+    wait_for(run.now.exists, 10, "no weights were written")
+    written = run.now.stat().st_mtime_ns
+    wait_for(lambda: run.now.stat().st_mtime_ns > written, 60, "they are not kept up to date")
+
+    open_train(page, server)
+    page.get_by_role("button", name="Stop").click()
+    expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
+
+
+def test_reload_second_tab_and_killed_server_show_the_same_run(page: Page, server: Server):
+    run = start(page, server)
+    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    page.reload()
+    settle(page)
+    expect(page.get_by_role("heading", name=run.name)).to_be_visible()
+
+    second = page.context.new_page()
+    open_train(second, server)  # no link to the run: the one that trains is shown
+    expect(second.get_by_role("heading", name=run.name)).to_be_visible()
+    second.close()
+
+    page.goto("about:blank")
+    server.kill()
+    step = run.history.batches[-1]["step"]
+    wait_for(lambda: run.history.batches[-1]["step"] > step, 30, "training died with the server")
+    server.start()
+    open_train(page, server)
+    expect(page.get_by_role("heading", name=run.name)).to_be_visible()
+    expect(badge(page, "Running")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
+
+
+def test_pause_is_seen_to_be_heard_within_a_second(page: Page, server: Server):
+    start(page, server)
+    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    begin = time.monotonic()
+    page.get_by_role("button", name="Pause").click()
+    signal_handlers = page.get_by_test_id("stMain").get_by_text("Pausing", exact=True)
+    expect(signal_handlers.or_(badge(page, "Paused")).first).to_be_visible(timeout=1_000)
+    assert time.monotonic() - begin < 1.5  # the click itself included
+    expect(badge(page, "Paused")).to_be_visible(timeout=15_000)
+
+
+def test_name_note_compare_and_delete(page: Page, server: Server):
+    runs = runs_of(server)
+    assert len(runs) >= 2
+    open_train(page, server)
+    page.get_by_test_id("stDataFrame").locator(".dvn-scroller").click(position={"x": 20, "y": 52})
+    settle(page)
+    page.get_by_label("Name", exact=True).fill("My best one")
+    page.get_by_role("button", name="Save name and note").click()
+    expect(page.get_by_role("heading", name="My best one")).to_be_visible(timeout=10_000)
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete for good").click()
+    wait_for(lambda: len(runs_of(server)) == len(runs) - 1, 10, "not deleted")

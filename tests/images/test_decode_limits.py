@@ -1,0 +1,215 @@
+"""Picture files made to do harm: refused in a sentence, or answered, within bounds."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alexnet_demo.common.errors import ImageError
+from alexnet_demo.images import decode_limits
+from alexnet_demo.images.decode import open_picture
+from alexnet_demo.images.decode_limits import bare_jpeg, check_tiff
+from alexnet_demo.images.prepare import prepare
+from alexnet_demo.settings.paths import ROOT
+from tests.support import hostile
+from tests.support.hostile import BOMBS, chunk, encode, garment, png
+
+REFUSED = {
+    "PNG of 30,000 × 30,000": "too large",
+    "PNG, one column of 50 million": "too long",
+    "JPEG with a million segments": "built as no camera",
+    "JPEG with ten thousand scans": "built as no camera",
+    "TIFF of a million strips": "built as no camera",
+    "TIFF of a huge tile": "damaged",
+    "BMP of 50 million pixels, nothing behind": "damaged",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_what_asks_for_too_much_is_refused(name: str) -> None:
+    with pytest.raises(ImageError, match=REFUSED[name]):
+        open_picture(BOMBS[name]())
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [chunk(b"teSt") * 150_000, chunk(b"IDAT") * 400_000],
+    ids=["a chunk that nobody knows", "an empty one of pixels"],
+)
+def test_a_png_of_endless_parts_is_refused(extra: bytes) -> None:
+    with pytest.raises(ImageError, match="built as no camera"):
+        open_picture(png(40, 40, extra=extra))
+
+
+@pytest.mark.parametrize(
+    ("kind", "pixels", "progressive"),
+    [("WEBP", 16_000_000, False), ("TIFF", 20_000_000, False), ("JPEG", 30_000_000, True)],
+)
+def test_formats_that_take_more_memory_may_have_fewer_pixels(
+    kind: str, pixels: int, progressive: bool
+) -> None:
+    image = Image.new("RGB", (1, 1))
+    image.format = kind
+    image.info = {"progressive": 1} if progressive else {}
+    image._size = (pixels // 1_000, 1_000)
+    decode_limits.check_size(image)
+    image._size = (pixels // 1_000 + 1, 1_000)
+    with pytest.raises(ImageError, match=f"at most {pixels // 10**6} million pixels in a"):
+        decode_limits.check_size(image)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_without_its_metadata_has_the_same_pixels(mode: str, options: dict) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a shirt"
+    whole = encode(
+        garment(mode=mode), "JPEG", exif=exif, icc_profile=bytes(70_000), comment="x", **options
+    )
+    bare, found = bare_jpeg(whole + b"what phones append \xff\xd8\xff\xda")
+    assert len(bare) < len(whole) - 70_000 and found.startswith(b"Exif")
+    pictures = [np.asarray(Image.open(decode_limits.Counted(data))) for data in (whole, bare)]
+    assert (pictures[0] == pictures[1]).all()
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+def test_metadata_that_lies_does_not_turn_or_refuse_a_picture() -> None:
+    """An EXIF whose entries all claim the same 60 kB, one of noise, and none at all."""
+    for exif in (hostile.ifd_bomb(5_000, 60_000), b"\xff" * 500, b""):
+        for data in (hostile.exif_jpeg(exif), png(40, 40, extra=chunk(b"eXIf", exif))):
+            assert open_picture(data).size in ((300, 200), (40, 40))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_many_frames_only_the_first_is_read(kind: str) -> None:
+    shades = [Image.new("L", (40, 30), shade) for shade in (200, 90, 20)]
+    data = encode(shades[0], kind, save_all=True, append_images=shades[1:])
+    assert abs(int(np.asarray(open_picture(data).convert("L"))[5, 5]) - 200) < 3
+
+
+def test_a_tiff_may_have_many_strips_but_not_a_million() -> None:
+    for order in "<>":
+        head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, 1)
+        check_tiff(head + struct.pack(f"{order}HHII", 273, 4, 20_000, 0))
+        with pytest.raises(ImageError, match="save it anew"):
+            check_tiff(head + struct.pack(f"{order}HHII", 273, 4, 20_001, 0))
+    check_tiff(b"II*\0")  # cut short: the decoder says so
+    with pytest.raises(ImageError, match="save it anew"):
+        check_tiff(b"II+\0\x08\0\0\0" + bytes(8))
+
+
+@pytest.mark.parametrize("data", [encode(garment(), "JPEG") + b"<script>PK\x03\x04", b"GIF89a/*"])
+def test_polyglots_are_read_as_pictures_or_not_at_all(data: bytes) -> None:
+    try:
+        assert open_picture(data).mode == "RGB"
+    except ImageError as error:
+        assert str(error).startswith("This is not a picture")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 10_000), (10_000, 1), (2, 600)])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "1", "F", "I", "CMYK"])
+def test_extreme_shapes_are_answered_or_refused(size: tuple[int, int], mode: str) -> None:
+    image = garment(size, mode)
+    assert max(open_picture(encode(image, "TIFF")).size) == min(512, max(size))
+    try:
+        assert prepare(image).views
+    except ImageError as error:
+        assert str(error).startswith("The picture shows no")
+
+
+def test_the_range_of_floats_may_be_as_wide_as_floats_are() -> None:
+    image = Image.fromarray(np.array([[-3e38, 3e38], [np.inf, np.nan]], np.float32))
+    levels = np.asarray(open_picture(encode(image, "TIFF")))[..., 0]
+    assert levels.tolist() == [[0, 255], [128, 128]]
+
+
+def test_large_pictures_are_converted_as_small_ones_are() -> None:
+    """Strip by strip gives what the whole at once gives, also with hidden colours."""
+    rng = np.random.default_rng(0)
+    pixels = np.kron(rng.integers(0, 256, (21, 15, 4), np.uint8), np.ones((143, 141, 1), np.uint8))
+    for mode in ("RGBA", "RGB", "L"):
+        image = Image.fromarray(pixels).convert(mode)
+        wanted = image.convert("RGBA" if mode == "RGBA" else "RGB")
+        wanted.thumbnail((512, 512), reducing_gap=2.0)
+        found = open_picture(encode(image, "PNG"))
+        assert found.size == wanted.size and found.mode == wanted.mode
+        assert np.abs(np.asarray(found, int) - np.asarray(wanted, int)).max() <= 1
+
+
+def test_a_harmful_upload_leaves_others_unharmed() -> None:
+    bad = [BOMBS["PNG of 30,000 × 30,000"](), BOMBS["JPEG with ten thousand scans"](), b"", b"x"]
+    good = encode(garment(), "JPEG")
+    wanted = np.asarray(open_picture(good))
+
+    def look(data: bytes) -> np.ndarray | None:
+        try:
+            return np.asarray(open_picture(data))
+        except ImageError:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(look, [*bad, good] * 10))
+    for place, answer in enumerate(answers):
+        assert (answer is None) == (place % 5 < 4)
+        assert answer is None or (answer == wanted).all()
+
+
+# ------------------------------------------------------------------ measured
+
+MEASURE = """
+import re, sys, time, warnings
+from pathlib import Path
+from alexnet_demo.opening import PictureError, open_picture
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+warnings.simplefilter("ignore")
+for warm in Path(sys.argv[1]).glob("warm.*"):  # decoders load on first use
+    open_picture(warm.read_bytes())
+data = Path(sys.argv[2]).read_bytes()
+before, begin = peak(), time.process_time()
+try:
+    words = f"{open_picture(data).size}"
+except PictureError as error:
+    words = str(error)
+print(f"{time.process_time() - begin:.2f}|{(peak() - before) / 1e6:.0f}|{words}")
+"""
+MAX_SECONDS, MAX_MEGABYTES = 2.0, 300
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("bombs")
+    for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"):
+        (made / f"warm.{kind}").write_bytes(encode(garment(), kind))
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="the peak is read from /proc")
+@pytest.mark.parametrize("name", BOMBS)
+def test_memory_and_time_are_bounded(name: str, folder: Path) -> None:
+    """Each in a process of its own; seconds are the processor's, whatever else it has to do."""
+    file = folder / "case"
+    file.write_bytes(BOMBS[name]())
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(folder), str(file)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seconds, megabytes, words = done.stdout.strip().split("|")
+    print(f"| {name} | {file.stat().st_size / 1e6:.2f} MB | {seconds} s | {megabytes} MB | {words}")
+    assert float(seconds) < MAX_SECONDS and int(megabytes) < MAX_MEGABYTES

@@ -1,0 +1,67 @@
+"""The app as a real server, and a page of it in a real browser."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from alexnet_demo.settings import paths
+from tests.support.waiting import wait_for
+
+
+class Server:
+    """The app, served on a port of its own with runs and weights of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runs, self.weights = folder / "runs", folder / "weights"
+        self.runs.mkdir()
+        self.weights.mkdir()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "server.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        options = {
+            "server.headless": "true",
+            "server.port": str(self.port),
+            "server.address": "127.0.0.1",
+            "server.fileWatcherType": "none",
+        }
+        environment = {
+            "ALEXNET_DEMO_RUNS": str(self.runs),
+            "ALEXNET_DEMO_WEIGHTS": str(self.weights),
+        }
+        command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+        for name, value in options.items():
+            command += [f"--{name}", value]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=paths.ROOT, env=os.environ | environment, stdout=log, stderr=log
+            )
+        wait_for(self._healthy, 60, f"the server did not start: see {self.log}")
+
+    def _healthy(self) -> bool:
+        try:
+            with urlopen(f"{self.url}/_stcore/health", timeout=1) as answer:
+                return answer.status == 200
+        except (URLError, OSError):
+            return False
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+
+def settle(page: Any) -> None:
+    """Wait until the page's script has run."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=30_000)

@@ -1,0 +1,36 @@
+"""Waiting for what happens in other processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from alexnet_demo.jobs import actions
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import get_run
+from alexnet_demo.settings import config
+
+
+def wait_for(condition: Callable[[], Any], seconds: float, otherwise: str) -> Any:
+    """Poll until the condition holds and return its value; fail after ``seconds``."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.1)
+    raise AssertionError(otherwise)
+
+
+def begun(settings: config.TrainConfig) -> Run:
+    """A run that the app was asked to start: it trains, or waits its turn."""
+    outcome = actions.start(settings)
+    assert outcome.done, outcome.message
+    run = get_run(str(outcome.run_id))
+    assert run
+    return run
+
+
+def reach(run: Run, state: str) -> None:
+    """Wait until a run is in that state."""
+    wait_for(lambda: run.state == state, 60, f"not {state} but {run.state}: {run.log_tail()}")

@@ -31,11 +31,9 @@ from alexnet_demo.cli.options import (
 )
 from alexnet_demo.cli.train import DONE, FAILED, INTERRUPTED, LOG_FORMAT
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.inference import image_files
 from alexnet_demo.runs.store import find_run, list_runs
 from alexnet_demo.settings import article, paths
 from alexnet_demo.settings.config import CHOICES, LIMITS
-from alexnet_demo.training import probe as probe_
 
 UNUSABLE = 2
 
@@ -190,9 +188,10 @@ def run_queue(_options: argparse.Namespace) -> int:
 
 def run_probe(options: argparse.Namespace) -> int:
     from alexnet_demo.settings import cost
+    from alexnet_demo.training import probe
 
     settings = settings_of(options)
-    found = probe_.probe(settings)
+    found = probe.probe(settings)
     if options.json:
         print(json.dumps(found))
         return DONE
@@ -209,6 +208,7 @@ def run_probe(options: argparse.Namespace) -> int:
 
 
 def run_predict(options: argparse.Namespace) -> int:
+    from alexnet_demo.inference import image_files
 
     failed = False
     for record in image_files.classify_paths(

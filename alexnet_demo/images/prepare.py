@@ -35,7 +35,6 @@ from alexnet_demo.images.prepared import (
     Step,
 )
 from alexnet_demo.images.raster import highest, lowest, shrink
-from alexnet_demo.network.input import to_input
 
 __all__ = [
     "GROUNDS",
@@ -53,7 +52,6 @@ __all__ = [
     "Step",
     "open_picture",
     "prepare",
-    "to_input",
 ]
 
 

@@ -1,14 +1,14 @@
-"""Who may train, change and delete: everybody, or only who has the key. Imports no torch.
+"""Access control: who may train, change, delete, and upload.
 
-A server on one's own machine is open. It is closed by any of three environment variables:
+A server on one's own machine is open to everybody. Any of three environment variables restricts it:
 
-``ALEXNET_DEMO_PUBLIC=1``        visitors predict, explore and watch; nobody controls
-``ALEXNET_DEMO_PASSWORD=…``      who knows the password controls, too
-``ALEXNET_DEMO_CONTROLLERS=…``   so do these, once logged in (see `may_control`)
+``ALEXNET_DEMO_PUBLIC=1``        visitors predict, explore, and watch; nobody is an admin
+``ALEXNET_DEMO_PASSWORD=…``      admins unlock the controls with this password
+``ALEXNET_DEMO_CONTROLLERS=…``   admins log in with one of these addresses (see `is_admin_email`)
 
-What changes something asks for a `Permit` and refuses without one. So a page that forgets to hand
-it on refuses too much, never too little. The command line asks for none: whoever has a shell on
-the machine may train there.
+Functions that change something take a `Role`, which is `READ_ONLY` by default, so a page that
+forgets to pass one refuses too much, never too little. Commands always run as `ADMIN`: whoever has
+a shell on the machine may train there.
 """
 
 from __future__ import annotations
@@ -20,166 +20,149 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from threading import Lock
 
-TRIES, SECONDS_A_TRY = 5, 3.0
-"""So many passwords can be tried at once, then one in so many seconds, from one address."""
-CROWD, MOST_ADDRESSES = 20, 1_000
-"""So many times that by all together, and so many addresses whose tries are remembered."""
-KEYS = ("PASSWORD", "CONTROLLERS")
-CLOSED = (
-    "This server is open to visitors: trainings and models can be looked at here, not started, "
-    "changed, deleted or uploaded."
-)
+from alexnet_demo.common.errors import AccessError
+
+BURST, SECONDS_PER_ATTEMPT = 5, 3.0
+"""Password attempts that one address may make at once, and the time until it earns another."""
+GLOBAL_FACTOR, MAX_ADDRESSES = 20, 1_000
+"""All addresses together get this many times one address's attempts; how many are remembered."""
+RESTRICTED = "Visitors can view runs and models, but not start, change, delete, or upload."
 
 
-class AccessError(ValueError):
-    """Something was asked for that visitors may not do; the message says so in one sentence."""
+class Role(Enum):
+    """What a session may do on a restricted server."""
+
+    READ_ONLY = "read only"
+    ADMIN = "admin"
 
 
-@dataclass(frozen=True)
-class Role:
-    """What a session is trusted with on a closed server."""
-
-    controls: bool
+READ_ONLY, ADMIN = Role
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a request: whether it was done, one sentence for the user, and the run."""
+    """Result of a request: whether it was done, one sentence for the user, and the run's id."""
 
     done: bool
     message: str
     run_id: str | None = None
 
 
-READ_ONLY, ADMIN = Role(False), Role(True)
-
-
-def closed() -> bool:
-    """Whether visitors may only look."""
+def is_restricted() -> bool:
+    """Whether visitors have read-only access."""
     public = os.environ.get("ALEXNET_DEMO_PUBLIC", "").strip().lower()
     if public in ("0", "false", "no", "off"):
-        return takes_password() or bool(_listed())
-    # A lock that was meant and has no key, such as ``PASSWORD=$UNSET``, stays locked.
-    return bool(public) or any(f"ALEXNET_DEMO_{key}" in os.environ for key in KEYS)
+        return has_password() or bool(_admin_emails())
+    # A lock without a key, such as ``PASSWORD=$UNSET``, stays locked.
+    keys = ("ALEXNET_DEMO_PASSWORD", "ALEXNET_DEMO_CONTROLLERS")
+    return bool(public) or any(key in os.environ for key in keys)
 
 
-def refusal(role: Role) -> str:
-    """Why the holder of this permit may not change anything, in one sentence; empty if they may."""
-    return CLOSED if closed() and not role.controls else ""
+def has_access(role: Role) -> bool:
+    """Whether this role may change anything on this server."""
+    return role is ADMIN or not is_restricted()
 
 
-def demand(role: Role) -> None:
-    """Refuse visitors of a closed server.
-
-    Raises:
-        AccessError: with the sentence of `refusal`.
-    """
-    if sentence := refusal(role):
-        raise AccessError(sentence)
+def require_admin(role: Role) -> None:
+    """Raise `AccessError` on a restricted server unless the role is `ADMIN`."""
+    if not has_access(role):
+        raise AccessError(RESTRICTED)
 
 
-# ------------------------------------------------------------------ passwords
-
-
-def takes_password() -> bool:
-    """Whether there is a password that opens the controls."""
+def has_password() -> bool:
+    """Whether a password unlocks the controls."""
     return bool(os.environ.get("ALEXNET_DEMO_PASSWORD"))
 
 
-class _Tries:
-    """So many at once, then one in so many seconds.
+class _TokenBucket:
+    """Allows ``burst`` attempts at once, then refills at ``BURST / burst`` of the usual interval.
 
     Args:
-        most: at once.
-        now: what the clock says, in seconds.
+        now: the current time in seconds.
     """
 
-    def __init__(self, most: float, now: float) -> None:
-        self.most, self.left, self.seen = most, most, now
+    def __init__(self, burst: int, now: float) -> None:
+        self.burst, self.tokens, self.updated = burst, float(burst), now
 
     def take(self, now: float) -> float:
-        """Take one; the seconds to wait where none is left, else 0."""
-        pace = SECONDS_A_TRY * TRIES / self.most
-        self.left = min(self.most, self.left + (now - self.seen) / pace)
-        self.seen = now
-        if self.left < 1:
-            return (1 - self.left) * pace
-        self.left -= 1
+        """Take one token and return 0, or return the seconds to wait for one."""
+        interval = SECONDS_PER_ATTEMPT * BURST / self.burst
+        self.tokens = min(self.burst, self.tokens + (now - self.updated) / interval)
+        self.updated = now
+        if self.tokens < 1:
+            return (1 - self.tokens) * interval
+        self.tokens -= 1
         return 0.0
 
 
 class PasswordLimiter:
-    """Changes the password for a permit, and slows down who guesses it.
+    """Checks passwords and limits the rate of attempts.
 
-    Each address has its own tries, so that one who guesses does not keep others out, and all
-    together have `CROWD` times as many, since addresses can be had. Sessions cost nothing, so they
-    do not count. Behind a proxy all addresses are one.
+    Each address has its own bucket, so that guessing does not lock others out. All addresses share
+    a larger one, since addresses are cheap. Sessions are free, so they do not count. Behind a proxy
+    all visitors share one address.
 
     Args:
-        clock: gives seconds.
+        clock: returns the time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, Lock()
-        self._all = _Tries(TRIES * CROWD, clock())
-        self._of: dict[str, _Tries] = {}
+        self._shared = _TokenBucket(BURST * GLOBAL_FACTOR, clock())
+        self._by_address: dict[str, _TokenBucket] = {}
 
     def enter(self, password: str, address: str = "") -> Role:
-        """The permit to control.
+        """Return `ADMIN` for the right password.
 
         Args:
-            address: where the password comes from; empty where that is not known.
+            address: the client's address; empty if unknown.
 
         Raises:
-            AccessError: for a wrong password, and where too many were tried.
+            AccessError: for a wrong password, or too many attempts.
         """
         if wait := self._take(address):
-            raise AccessError(
-                f"Too many passwords were tried: try again in {math.ceil(wait)} seconds."
-            )
-        wanted = os.environ.get("ALEXNET_DEMO_PASSWORD", "")
-        # Digests are of one length, so that not even the password's is told by the time it takes.
-        if not wanted or not hmac.compare_digest(_digest(password), _digest(wanted)):
-            raise AccessError("This is not the password.")
+            raise AccessError(f"Too many attempts. Try again in {math.ceil(wait)} seconds.")
+        expected = os.environ.get("ALEXNET_DEMO_PASSWORD", "")
+        # Digests have equal lengths, so timing does not leak the password's length either.
+        if not expected or not hmac.compare_digest(_digest(password), _digest(expected)):
+            raise AccessError("Incorrect password.")
         with self._lock:
-            self._of.pop(address, None)
+            self._by_address.pop(address, None)
         return ADMIN
 
     def _take(self, address: str) -> float:
-        """Take a try; the seconds to wait where none is left, else 0."""
+        """Take a token from both buckets and return 0, or return the seconds to wait."""
         with self._lock:
             now = self._clock()
-            own = self._of.pop(address, None) or _Tries(TRIES, now)
-            self._of[address] = own  # the newest last
-            while len(self._of) > MOST_ADDRESSES:
-                self._of.pop(next(iter(self._of)))
-            return own.take(now) or self._all.take(now)
+            bucket = self._by_address.pop(address, None) or _TokenBucket(BURST, now)
+            self._by_address[address] = bucket  # most recent last
+            while len(self._by_address) > MAX_ADDRESSES:
+                self._by_address.pop(next(iter(self._by_address)))
+            return bucket.take(now) or self._shared.take(now)
 
 
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
 
 
-# ------------------------------------------------------------------ people who log in
-
-
-def _listed() -> tuple[str, ...]:
+def _admin_emails() -> set[str]:
     names = os.environ.get("ALEXNET_DEMO_CONTROLLERS", "").lower().split(",")
-    return tuple(name for raw in names if (name := raw.strip()))
+    return {name for raw in names if (name := raw.strip())}
 
 
-def may_control(email: str, *, verified: bool) -> bool:
-    """Whether somebody who logged in is on the list of those who control.
+def is_admin_email(email: str, *, verified: bool) -> bool:
+    """Whether a logged-in user is on the list of admins.
 
-    The list holds addresses, or ``@school.example`` for all of one domain, with commas between.
-    Whom the provider lets in does not matter: with a public one that is everybody.
+    The list is comma-separated and holds addresses, or ``@school.example`` for a whole domain. An
+    identity provider's own admission does not matter: a public one admits everybody.
 
     Args:
-        email: the address that the provider tells.
-        verified: whether it says that it checked that.
+        email: the address that the identity provider gives.
+        verified: whether the provider has verified it.
     """
     address = email.strip().lower()
     _, at, domain = address.rpartition("@")
-    return bool(verified and at and not {address, at + domain}.isdisjoint(_listed()))
+    return bool(verified and at and {address, at + domain} & _admin_emails())

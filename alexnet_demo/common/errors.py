@@ -1,23 +1,38 @@
-"""TODO docstring."""
+"""The project's exceptions, here so that no handler has to import torch for a name.
+
+Every message is one sentence for the user: what is wrong, and where possible how to fix it.
+"""
 
 from __future__ import annotations
 
 
 class ConfigError(ValueError):
-    """A setting cannot be used; the message is one sentence that says how to mend it."""
+    """A setting or argument cannot be used."""
 
 
 class CheckpointError(ValueError):
-    """A file cannot be used as a checkpoint; the message is one sentence that says why."""
+    """A file cannot be used as a checkpoint."""
 
 
 class ImageError(ValueError):
-    """A picture cannot be used; the message is one sentence that says why."""
+    """An image or drawing cannot be used."""
+
+
+class AccessError(ValueError):
+    """The role does not permit this, or the password is wrong."""
 
 
 class DataError(RuntimeError):
-    """The data set cannot be read; the message says which file and what to do."""
+    """The data set cannot be read."""
 
 
 class TrainError(RuntimeError):
-    """The training cannot go on; the message is one sentence for the user."""
+    """Training cannot continue."""
+
+
+class BusyError(RuntimeError):
+    """Too many requests are waiting."""
+
+
+class OnnxError(RuntimeError):
+    """The ONNX export failed, or its predictions differ from PyTorch's."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from alexnet_demo.common import errors as errors_
-from alexnet_demo.common.access import READ_ONLY, Role, demand
+from alexnet_demo.common.access import READ_ONLY, Role, require_admin
 from alexnet_demo.common.files import sha256
 from alexnet_demo.images.prepared import SIDE, Kind, Prepared
 from alexnet_demo.inference.confidence import SURE_FROM, ConfidenceModel
@@ -158,7 +158,7 @@ class Classifier:
             AccessError: when they may not, see `access`.
             CheckpointError: as `load`.
         """
-        demand(role)
+        require_admin(role)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "weights.safetensors"  # its own name may be none for a disk
             path.write_bytes(data)

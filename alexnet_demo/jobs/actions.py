@@ -2,7 +2,7 @@
 
 Imports no torch, and never `train`.
 
-A trainer is the command that a person would type, started as a process of its own. On a closed
+A trainer is the command that a person would type, started as a process of its own. On a restricted
 server (see `access`) whoever asks for anything here must have the permit to control.
 """
 
@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from typing import Any, Literal
 
-from alexnet_demo.common.access import ADMIN, READ_ONLY, Outcome, Role, refusal
+from alexnet_demo.common.access import ADMIN, READ_ONLY, RESTRICTED, Outcome, Role, has_access
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_atomically, write_json
 from alexnet_demo.common.text import one_line, readable
@@ -47,8 +47,8 @@ def start(
         seconds: what it is expected to take, for those who will wait for it.
         permit: what who asks is trusted with, here and below.
     """
-    if closed := refusal(role):
-        return Outcome(False, closed)
+    if not has_access(role):
+        return Outcome(False, RESTRICTED)
     try:
         with launch_lock():
             directory = new_run_directory(settings.recipe)
@@ -64,8 +64,8 @@ def start(
 
 def resume(run: Run, *, role: Role = READ_ONLY) -> Outcome:
     """Go on from the run's last checkpoint, in a new process, or queue it."""
-    if closed := refusal(role):
-        return Outcome(False, closed, run.id)
+    if not has_access(role):
+        return Outcome(False, RESTRICTED, run.id)
     try:
         with launch_lock():
             if run.state in LIVE:
@@ -124,8 +124,8 @@ def _seconds_to_come(run: Run) -> float | None:
 
 def cancel(run: Run, *, role: Role = READ_ONLY) -> Outcome:
     """Take a run out of the queue; one that never began is gone with that."""
-    if closed := refusal(role):
-        return Outcome(False, closed, run.id)
+    if not has_access(role):
+        return Outcome(False, RESTRICTED, run.id)
     try:
         with launch_lock():
             if run.state != "queued":
@@ -146,8 +146,8 @@ def cancel(run: Run, *, role: Role = READ_ONLY) -> Outcome:
 
 def request(run: Run, what: Literal["pause", "stop"], *, role: Role = READ_ONLY) -> Outcome:
     """Ask the trainer to pause or stop at the end of its step, with a checkpoint written."""
-    if closed := refusal(role):
-        return Outcome(False, closed, run.id)
+    if not has_access(role):
+        return Outcome(False, RESTRICTED, run.id)
     if not run.active:
         return Outcome(False, "This run is not training.", run.id)
     try:
@@ -170,8 +170,8 @@ def adjust(
 
     Versions and commit in its file stay those that it was begun with.
     """
-    if closed := refusal(role):
-        return Outcome(False, closed, run.id)
+    if not has_access(role):
+        return Outcome(False, RESTRICTED, run.id)
     given = {"epochs": epochs, "lr_scale": lr_scale, "patience": patience}
     changed: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
     try:
@@ -189,8 +189,8 @@ def adjust(
 
 def delete(run: Run, *, role: Role = READ_ONLY) -> Outcome:
     """Delete a run with its checkpoints; one that trains is refused."""
-    if closed := refusal(role):
-        return Outcome(False, closed, run.id)
+    if not has_access(role):
+        return Outcome(False, RESTRICTED, run.id)
     if run.directory.parent == paths.RECORDED_DIR:
         return Outcome(False, "This run comes with the program and stays.", run.id)
     try:
@@ -221,8 +221,8 @@ def _remove(run: Run) -> None:
 
 def label(run: Run, name: str, note: str, *, role: Role = READ_ONLY) -> Outcome:
     """Give a run a name and a note; an empty name brings back the automatic one."""
-    if closed := refusal(role):
-        return Outcome(False, closed, run.id)
+    if not has_access(role):
+        return Outcome(False, RESTRICTED, run.id)
     record = {"name": one_line(name)[:MAX_NAME], "note": readable(note)[:MAX_NOTE]}
     try:
         write_json(run.directory / "label.json", record)
@@ -235,13 +235,13 @@ def label(run: Run, name: str, note: str, *, role: Role = READ_ONLY) -> Outcome:
 def ask_for_weights(run: Run, *, role: Role = READ_ONLY) -> bool:
     """Ask a trainer for its weights as they are, unless it wrote some just now.
 
-    Visitors of a closed server may, too, but seldom: to write them takes the trainer half a second.
+    Visitors of a restricted server may, too, but seldom: it takes the trainer half a second.
 
     Returns:
         Whether there are any yet, in `Run.now`.
     """
     with suppress(OSError):
         age = time.time() - run.now.stat().st_mtime if run.now.exists() else math.inf
-        if run.active and age > (FRESH_FOR_VISITORS if refusal(role) else FRESH_SECONDS):
+        if run.active and age > (FRESH_SECONDS if has_access(role) else FRESH_FOR_VISITORS):
             run.wanted.touch()
     return run.now.is_file()

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from alexnet_demo.common.access import READ_ONLY, Outcome, Role, refusal
+from alexnet_demo.common.access import READ_ONLY, RESTRICTED, Outcome, Role, has_access
 from alexnet_demo.common.files import parse_json, read_json
 from alexnet_demo.jobs import processes, queue
 from alexnet_demo.runs.locks import launch_lock
@@ -40,8 +40,8 @@ class LrTest:
 
 def find_lr(settings: TrainConfig, *, role: Role = READ_ONLY) -> Outcome:
     """Start ``train --lr-find`` for these settings; the outcome's ``run_id`` is for `lr_trials`."""
-    if closed := refusal(role):
-        return Outcome(False, closed)
+    if not has_access(role):
+        return Outcome(False, RESTRICTED)
     folder = paths.RUNS_DIR / LR_TESTS
     try:
         with launch_lock():
@@ -95,7 +95,7 @@ def running_lr_test() -> str | None:
 
 def stop_lr_test(test_id: str | None = None, *, role: Role = READ_ONLY) -> None:
     """End the test that runs, or only the one of that id; nothing of it is kept."""
-    if refusal(role):
+    if not has_access(role):
         return
     running = running_lr_test()
     if running is None or test_id not in (None, running):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alexnet_demo.common.access import READ_ONLY, Outcome, Role, refusal
+from alexnet_demo.common.access import READ_ONLY, RESTRICTED, Outcome, Role, has_access
 from alexnet_demo.jobs import queue
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.locks import launch_lock
@@ -16,8 +16,8 @@ Pins = tuple[Pin, ...]
 
 def pin(picture: Pin, *, role: Role = READ_ONLY) -> Outcome:
     """Pin a picture for the next run, and for those that train or wait now."""
-    if closed := refusal(role):
-        return Outcome(False, closed)
+    if not has_access(role):
+        return Outcome(False, RESTRICTED)
     again = picture.id in {known.id for known in pins.of_next_run()}
     words = f"{picture.name} is pinned{' already' if again else ''}."
     return _pinned(lambda pinned: (*pinned, picture), words)
@@ -25,8 +25,8 @@ def pin(picture: Pin, *, role: Role = READ_ONLY) -> Outcome:
 
 def unpin(pin_id: str, *, role: Role = READ_ONLY) -> Outcome:
     """Take a pin off the board, and off the runs that train or wait now."""
-    if closed := refusal(role):
-        return Outcome(False, closed)
+    if not has_access(role):
+        return Outcome(False, RESTRICTED)
     return _pinned(lambda pinned: tuple(p for p in pinned if p.id != pin_id), "No longer pinned.")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from alexnet_demo.common.access import READ_ONLY, Role, refusal
+from alexnet_demo.common.access import READ_ONLY, RESTRICTED, Role, has_access
 from alexnet_demo.runs.process_info import register
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
@@ -60,8 +60,8 @@ def probe(
     Returns:
         ``{"devices": [...], "speeds": [{...}, ...]}``, or ``{"error": sentence}``.
     """
-    if closed := refusal(role):
-        return {"error": closed}
+    if not has_access(role):
+        return {"error": RESTRICTED}
     command = [sys.executable, "-m", "alexnet_demo", "probe", *settings.command()[1:], "--json"]
     try:
         done = subprocess.run(

@@ -57,7 +57,7 @@ def test_visitors_see_no_controls(script: str) -> None:
     assert not shown & {*CONTROLS, "Start a quick training"}
     assert not [f for f in at.get("file_uploader") if f.proto.label.startswith("Or a file")]
     if script != "app.py":
-        assert access.CLOSED in words(at)
+        assert access.RESTRICTED in words(at)
 
 
 def test_visitors_watch_a_run_and_take_its_figures(closed: str) -> None:
@@ -77,11 +77,11 @@ def test_visitors_watch_a_run_and_take_its_figures(closed: str) -> None:
 def test_the_password_opens_the_controls_and_the_lock_closes_them() -> None:
     at = page("pages/1_Train.py")
     unlock(at, "wrong")
-    assert "This is not the password." in [error.value for error in at.error]
+    assert "Incorrect password." in [error.value for error in at.error]
     assert "resume waiting" not in {b.key for b in at.button}
     unlock(at, "sesame")
     assert {"resume waiting", "start"} <= {b.key for b in at.button}
-    assert access.CLOSED not in words(at)
+    assert access.RESTRICTED not in words(at)
     assert "sesame" not in str([at.session_state[key] for key in ("password", "permit")])
     next(b for b in at.button if b.label == "Lock the controls").click().run()
     assert "start" not in {b.key for b in at.button}
@@ -97,14 +97,14 @@ def test_a_permit_cannot_be_forged_with_plain_values() -> None:
 def test_without_a_key_there_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALEXNET_DEMO_PASSWORD")
     at = page("pages/1_Train.py")
-    assert not at.text_input and access.CLOSED in words(at)
+    assert not at.text_input and access.RESTRICTED in words(at)
 
 
 def test_an_open_server_says_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALEXNET_DEMO_PASSWORD")
     monkeypatch.delenv("ALEXNET_DEMO_PUBLIC")
     at = page("pages/1_Train.py")
-    assert access.CLOSED not in words(at) and "start" in {b.key for b in at.button}
+    assert access.RESTRICTED not in words(at) and "start" in {b.key for b in at.button}
 
 
 def test_who_logs_in_controls_if_listed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo.common import access
-from alexnet_demo.common.access import ADMIN, READ_ONLY, AccessError, PasswordLimiter, Role
+from alexnet_demo.common.access import ADMIN, READ_ONLY, PasswordLimiter, Role
+from alexnet_demo.common.errors import AccessError
 
 _PERMIT = "permit"  # session state; a browser can send words and numbers, never a Permit
 _PROBLEM = "lock problem"  # session state: what is wrong with the password
@@ -22,7 +23,7 @@ def role() -> Role:
     user = _user()
     logged_in = user.get("is_logged_in") is True
     email, verified = str(user.get("email") or ""), user.get("email_verified") is True
-    return ADMIN if logged_in and access.may_control(email, verified=verified) else READ_ONLY
+    return ADMIN if logged_in and access.is_admin_email(email, verified=verified) else READ_ONLY
 
 
 def _user() -> dict[str, Any]:
@@ -32,21 +33,21 @@ def _user() -> dict[str, Any]:
 
 def controls() -> bool:
     """Whether to show what starts, changes and deletes; the core asks for the permit anyway."""
-    return not access.refusal(role())
+    return access.has_access(role())
 
 
 def explain() -> None:
     """One line in the controls' place."""
-    st.caption(f":material/lock: {access.CLOSED}")
+    st.caption(f":material/lock: {access.RESTRICTED}")
 
 
 def lock() -> None:
     """On a closed server, for those who run it: the way to the controls, and out of them."""
-    if not access.closed():
+    if not access.is_restricted():
         return
     if st.session_state.get(_PERMIT) == ADMIN:
         st.button("Lock the controls", icon=":material/lock:", type="tertiary", on_click=_close)
-    elif not controls() and access.takes_password():
+    elif not controls() and access.has_password():
         with st.popover("Unlock the controls", icon=":material/lock:", type="tertiary"):
             _ask_for_password()
     _log_in_or_out()

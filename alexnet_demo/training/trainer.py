@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +302,7 @@ class Trainer:
         if not all(torch.isfinite(p).all() for p in engine.model.parameters()):
             self._demand_finite(float("nan"))
         tensors = {f"model.{name}": t for name, t in engine.model.state_dict().items()}
+        total = self.accumulator.total
         optimizer, optimizer_tensors = checkpoint.split_state(engine.optimizer.state_dict())
         tensors |= {f"optimizer.{name}": t for name, t in optimizer_tensors.items()}
         state = {
@@ -311,7 +311,7 @@ class Trainer:
             "epoch": self.epoch,
             "batch": self.batch,
             "step": self.step,
-            "tally": asdict(self.accumulator.total),
+            "tally": {"loss": total.loss, "hits": total.correct, "count": total.count},
             "precision": engine.precision,
             "memory_format": engine.memory_format,
             "epoch_seconds": self.epoch_seconds,
@@ -403,7 +403,9 @@ class Trainer:
             engine.optimizer.load_state_dict(optimizer)
             engine.scaler.load_state_dict(state["scaler"])
             self.epoch, self.batch, self.step = state["epoch"], state["batch"], state["step"]
-            self.accumulator = MetricAccumulator(engine, Metrics(**state["tally"]))
+            tally = state["tally"]  # its keys are those of 0.5
+            total = Metrics(tally["loss"], tally["hits"], tally["count"])
+            self.accumulator = MetricAccumulator(engine, total)
             self.epoch_seconds = state["epoch_seconds"]
             self.best_accuracy, self.best_epoch = state["best_accuracy"], state["best_epoch"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:

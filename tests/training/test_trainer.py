@@ -296,7 +296,7 @@ from alexnet_demo.training.worker import run_training
 
 owner, name, count = {"step": (engine.Engine, "step", 7), "test": (engine.Engine, "test", 3),
     "write": (checkpoint, "save_file", 5), "first": (engine.Engine, "step", 1),
-    "after widening": (engine.Engine, "widen", 1)}[sys.argv[1]]
+    "after widening": (engine.Engine, "grow", 1)}[sys.argv[1]]
 real, calls = getattr(owner, name), iter(range(1, 1000))
 
 def killing(*arguments, **named):

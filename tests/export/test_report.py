@@ -28,7 +28,7 @@ from alexnet_demo.runs.snapshots import LayerState, PinPrediction, Snapshot
 from alexnet_demo.runs.store import as_trained, prepare, recorded_runs
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.settings.config import TrainConfig
-from tests.ui.test_page_train import canned_run
+from tests.support.runs import canned_run
 
 HOSTILE = """</style><script>x()</script><img src="http://evil.example/x.png"> & "q" {{ 7*7 }}"""
 

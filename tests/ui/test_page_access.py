@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.common import access
 from alexnet_demo.settings import paths
-from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.ui.train import probes
 from alexnet_demo.ui.widgets import access as ui_access
+from tests.support.pages import load_page, open_page, page_text
 from tests.ui.test_page_predict import make_run
 
 SCRIPTS = ["app.py", "pages/1_Train.py", "pages/3_Predict.py"]
@@ -34,13 +34,7 @@ def closed(
 
 
 def page(script: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / script), default_timeout=60).run()
-    assert not at.exception
-    return at
-
-
-def words(at: AppTest) -> str:
-    return "\n".join(e.value for kind in (at.markdown, at.caption) for e in kind)
+    return open_page(script)
 
 
 def unlock(at: AppTest, password: str) -> AppTest:
@@ -57,7 +51,7 @@ def test_visitors_see_no_controls(script: str) -> None:
     assert not shown & {*CONTROLS, "Start a quick training"}
     assert not [f for f in at.get("file_uploader") if f.proto.label.startswith("Or a file")]
     if script != "app.py":
-        assert access.RESTRICTED in words(at)
+        assert access.RESTRICTED in page_text(at)
 
 
 def test_visitors_watch_a_run_and_take_its_figures(closed: str) -> None:
@@ -71,7 +65,7 @@ def test_visitors_watch_a_run_and_take_its_figures(closed: str) -> None:
     assert "show run" in keys and not keys & set(CONTROLS)
     downloads = {e.proto.label for e in at.get("download_button")}
     assert {"Metrics, CSV", "Metrics, JSON"} <= downloads and "Weights" not in downloads
-    assert "Tick one run to download or use it" in words(at)
+    assert "Tick one run to download or use it" in page_text(at)
 
 
 def test_the_password_opens_the_controls_and_the_lock_closes_them() -> None:
@@ -81,7 +75,7 @@ def test_the_password_opens_the_controls_and_the_lock_closes_them() -> None:
     assert "resume waiting" not in {b.key for b in at.button}
     unlock(at, "sesame")
     assert {"resume waiting", "start"} <= {b.key for b in at.button}
-    assert access.RESTRICTED not in words(at)
+    assert access.RESTRICTED not in page_text(at)
     assert "sesame" not in str([at.session_state[key] for key in ("password", "permit")])
     next(b for b in at.button if b.label == "Lock the controls").click().run()
     assert "start" not in {b.key for b in at.button}
@@ -89,7 +83,7 @@ def test_the_password_opens_the_controls_and_the_lock_closes_them() -> None:
 
 def test_a_permit_cannot_be_forged_with_plain_values() -> None:
     for forged in (True, 1, "controls", {"controls": True}):
-        at = AppTest.from_file(str(ROOT / "pages/1_Train.py"), default_timeout=60)
+        at = load_page("pages/1_Train.py")
         at.session_state["permit"] = forged
         assert "start" not in {b.key for b in at.run().button}
 
@@ -97,14 +91,14 @@ def test_a_permit_cannot_be_forged_with_plain_values() -> None:
 def test_without_a_key_there_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALEXNET_DEMO_PASSWORD")
     at = page("pages/1_Train.py")
-    assert not at.text_input and access.RESTRICTED in words(at)
+    assert not at.text_input and access.RESTRICTED in page_text(at)
 
 
 def test_an_open_server_says_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALEXNET_DEMO_PASSWORD")
     monkeypatch.delenv("ALEXNET_DEMO_PUBLIC")
     at = page("pages/1_Train.py")
-    assert access.RESTRICTED not in words(at) and "start" in {b.key for b in at.button}
+    assert access.RESTRICTED not in page_text(at) and "start" in {b.key for b in at.button}
 
 
 def test_who_logs_in_controls_if_listed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,24 +29,19 @@ from alexnet_demo.ui.architecture import (
     layer_table,
     onnx_button,
 )
+from tests.support.pages import load_page, open_page, page_text
 
-PAGE = str(paths.ROOT / "pages" / "2_Architecture.py")
+PAGE = "pages/2_Architecture.py"
 IMAGENET = "ImageNet, 3×224×224, 1000 classes"
 
 
 @pytest.fixture
 def opened() -> AppTest:
-    at = AppTest.from_file(PAGE, default_timeout=60).run()
-    assert not at.exception
-    return at
-
-
-def words(at: AppTest) -> str:
-    return "\n".join(m.value for m in [*at.markdown, *at.info])
+    return open_page(PAGE)
 
 
 def test_opens_with_this_demo_and_tells_of_the_slip(opened: AppTest) -> None:
-    text = words(opened)
+    text = page_text(opened)
     assert "**46,764,746** parameters · **938,146,176** multiply-accumulates" in text
     assert "The article prints 47,686,346; the network it lists has 46,764,746." in text
     assert "(256 · 5 · 5 · 4096) + 4096 = 26,218,496" in text
@@ -63,8 +58,8 @@ def test_the_slip_explains_the_whole_difference() -> None:
 def test_the_imagenet_preset(opened: AppTest) -> None:
     opened.button_group(key="arch_preset").set_value(IMAGENET).run()
     assert not opened.exception
-    assert "**50,844,008** parameters" in words(opened)
-    assert "The article prints" not in words(opened)
+    assert "**50,844,008** parameters" in page_text(opened)
+    assert "The article prints" not in page_text(opened)
     assert opened.number_input(key="arch_classes").value == 1000
 
 
@@ -72,7 +67,7 @@ def test_own_numbers_leave_the_presets(opened: AppTest) -> None:
     opened.number_input(key="arch_width").set_value(0.5).run()
     assert not opened.exception
     expected = explore.measure(explore.Choice(width=0.5)).total_params
-    assert f"**{expected:,}** parameters" in words(opened)
+    assert f"**{expected:,}** parameters" in page_text(opened)
     assert not opened.session_state["arch_preset"]
 
 
@@ -103,7 +98,7 @@ def test_a_chosen_layer_shows_its_own_numbers(opened: AppTest, layer: str, expec
     opened.session_state["arch_diagram"] = {"layer": layer}
     opened.run()
     assert not opened.exception
-    assert expected in words(opened)
+    assert expected in page_text(opened)
 
 
 def test_table_and_csv_hold_every_layer() -> None:
@@ -135,7 +130,7 @@ def trained(
     """The page with a shipped network, not run yet."""
     (tmp_path / paths.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
     monkeypatch.setattr(paths, "WEIGHTS_DIR", tmp_path)
-    return AppTest.from_file(PAGE, default_timeout=60)
+    return load_page(PAGE)
 
 
 def look(at: AppTest, layer: str, view: str) -> str:
@@ -145,7 +140,7 @@ def look(at: AppTest, layer: str, view: str) -> str:
     at.run()
     assert not at.exception
     assert at.session_state["inside view"] == view
-    return words(at) + " ".join(caption.value for caption in at.caption)
+    return page_text(at) + " ".join(caption.value for caption in at.caption)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +179,7 @@ def test_a_unit_chosen_by_its_numbers_is_the_one_explained(trained: AppTest, tin
     for name, value in (("Row", 2), ("Column", 7)):
         trained.number_input(key=f"{name} One unit conv3 0").set_value(value)
     trained.run()
-    assert f"= **{float(outputs[5, 2, 7]):.3f}**" in words(trained)
+    assert f"= **{float(outputs[5, 2, 7]):.3f}**" in page_text(trained)
     assert trained.query_params["unit"] == "5.2.7"
 
 
@@ -256,8 +251,8 @@ def test_a_link_opens_what_it_names_and_the_address_keeps_up(trained: AppTest, t
     trained.run()
     assert not trained.exception
     outputs = activations(tiny_model, load_split(train=False).images[17].numpy())["conv3"]
-    assert f"= **{float(outputs[7, 3, 4]):.3f}**" in words(trained)
-    assert "**The same, untrained**" in words(trained)
+    assert f"= **{float(outputs[7, 3, 4]):.3f}**" in page_text(trained)
+    assert "**The same, untrained**" in page_text(trained)
     assert {name: trained.query_params[name] for name in asked} == asked
     trained.number_input(key="inside number").set_value(18).run()
     assert trained.query_params["picture"] == "18"
@@ -293,8 +288,8 @@ def test_a_trained_network_stands_beside_the_untrained_one(trained: AppTest):
     look(trained, "conv1", "Weights")
     trained.selectbox(key="inside beside").set_value("untrained").run()
     assert not trained.exception
-    assert "**Trained**" in words(trained)
-    assert "**The same, untrained**" in words(trained)
+    assert "**Trained**" in page_text(trained)
+    assert "**The same, untrained**" in page_text(trained)
 
 
 def test_a_drawing_of_ones_own_goes_through_the_layers(trained: AppTest):

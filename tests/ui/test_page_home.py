@@ -16,8 +16,8 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import article, paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.widgets import sample_images
+from tests.support.pages import open_page, page_text
 
-APP = str(paths.ROOT / "app.py")
 QUICK = "Start a quick training"
 
 
@@ -39,13 +39,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def home() -> AppTest:
-    at = AppTest.from_file(APP, default_timeout=20).run()
-    assert not at.exception
-    return at
-
-
-def words(at: AppTest) -> str:
-    return "\n".join(m.value for m in [*at.markdown, *at.caption])
+    return open_page("app.py")
 
 
 def labels(at: AppTest) -> list[str]:
@@ -78,7 +72,7 @@ def finished_run(runs: Path, accuracies: tuple[float, ...] = (0.71, 0.84)) -> Pa
 def test_says_what_it_is_and_that_there_is_no_model() -> None:
     at = home()
     assert at.title[0].value == "Teach a network to tell clothes apart"
-    assert "There is no trained model yet" in words(at)
+    assert "There is no trained model yet" in page_text(at)
     assert labels(at) == [QUICK]
 
 
@@ -94,7 +88,7 @@ def test_one_click_asks_for_the_quick_recipe_and_a_refusal_is_shown(
 def test_shipped_weights_lead_to_predict(places: SimpleNamespace) -> None:
     (places.weights / paths.SHIPPED_WEIGHTS).write_bytes(b"")
     at = home()
-    assert "comes with this program" in words(at)
+    assert "comes with this program" in page_text(at)
     assert labels(at) == ["Try it on a picture", QUICK]
 
 
@@ -102,15 +96,15 @@ def test_a_finished_run_is_shown_here_and_in_the_sidebar(places: SimpleNamespace
     directory = finished_run(places.runs)
     (directory / "checkpoints" / "best.safetensors").write_bytes(b"")
     at = home()
-    assert "You trained it yourself" in words(at)
+    assert "You trained it yourself" in page_text(at)
     line = "2 of 2 epochs done · best test accuracy 84.0 %"
-    assert line in words(at)
+    assert line in page_text(at)
     assert line in [c.value for c in at.sidebar.caption]
 
 
 def test_a_run_without_a_checkpoint_is_no_model(places: SimpleNamespace) -> None:
     finished_run(places.runs, accuracies=())
-    assert "There is no trained model yet" in words(home())
+    assert "There is no trained model yet" in page_text(home())
 
 
 def test_a_run_under_way_is_the_thing_to_watch(
@@ -119,11 +113,13 @@ def test_a_run_under_way_is_the_thing_to_watch(
     finished_run(places.runs)
     monkeypatch.setattr(Run, "state", "running")
     at = home()
-    assert "A training is under way" in words(at)
+    assert "A training is under way" in page_text(at)
     assert labels(at) == ["Watch it train"]
     (places.weights / paths.SHIPPED_WEIGHTS).write_bytes(b"")
     at = home()
-    assert "A training is under way" in words(at) and "A trained model is ready" in words(at)
+    assert "A training is under way" in page_text(at) and "A trained model is ready" in page_text(
+        at
+    )
     assert labels(at) == ["Try it on a picture", "Watch it train"]
 
 
@@ -133,7 +129,7 @@ def test_a_paused_run_can_be_gone_on_with(places: SimpleNamespace) -> None:
     events.write_text(events.read_text().replace('"finished"', '"paused"'))
     (directory / "checkpoints" / "last.safetensors").write_bytes(b"")
     at = home()
-    assert "Paused: go on with it on Train." in words(at)
+    assert "Paused: go on with it on Train." in page_text(at)
     assert labels(at) == [QUICK, "Go on with it"]
 
 

@@ -28,8 +28,9 @@ from alexnet_demo.ui.predict import answers
 from alexnet_demo.ui.widgets import answer_bars
 from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.preparation import framed
+from tests.support.pages import load_page, page_text
 
-PAGE = str(paths.ROOT / "pages" / "3_Predict.py")
+PAGE = "pages/3_Predict.py"
 STROKE = {"tool": "pen", "width": 8, "points": [[60, 60], [200, 60], [200, 200], [60, 60]]}
 
 
@@ -46,7 +47,7 @@ def weights_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs_dir: Path)
 def app(weights_dir: Path, tiny_weights: Path) -> AppTest:
     """The page with a shipped network, not run yet."""
     (weights_dir / paths.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
-    return AppTest.from_file(PAGE, default_timeout=60)
+    return load_page(PAGE)
 
 
 def picture(color: str = "navy") -> bytes:
@@ -76,11 +77,6 @@ def decisions(app: AppTest) -> str:
     """The line that says what was decided about the picture."""
     (line,) = (e.value for e in app.markdown if e.value.startswith("Taken for"))
     return line.replace("\u00a0", " ")
-
-
-def page_text(app: AppTest) -> str:
-    html = " ".join(element.proto.body for element in app.get("html"))
-    return html + " ".join(element.value for element in [*app.markdown, *app.caption])
 
 
 def warnings(app: AppTest) -> list[str]:
@@ -366,7 +362,7 @@ def test_without_a_model_one_click_starts_a_training(
         return Outcome(False, "Another training is running.")
 
     monkeypatch.setattr(actions, "start", start)
-    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    app = load_page(PAGE).run()
     assert not app.exception and "No model yet" in app.subheader[0].value
     app.button[0].click().run()
     assert started == ["quick"]
@@ -394,7 +390,7 @@ def test_the_best_network_is_asked_not_the_newest(
     good = make_run(runs_dir, tiny_weights, "20260101-120000-quick", (0.858, 0.84))
     make_run(runs_dir, tiny_weights, "20260102-120000-quick", (0.1,))
     make_run(runs_dir, tiny_weights, "20260103-120000-quick")
-    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    app = load_page(PAGE).run()
     assert not app.exception
     assert app.selectbox(key="model picker").value == f"{good}/best"
     assert [label.partition(" · ")[2] for label in app.selectbox(key="model picker").options] == [

@@ -17,8 +17,7 @@ from alexnet_demo.settings import article, paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.train import replay
 from tests.runs.test_snapshots import moment, write
-
-TRAIN = str(paths.ROOT / "pages" / "1_Train.py")
+from tests.support.pages import open_page, page_text
 
 
 def finished(directory: Path, *steps: int) -> Run:
@@ -53,14 +52,7 @@ def recorded_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def page(**query: str) -> AppTest:
-    at = AppTest.from_file(TRAIN, default_timeout=60)
-    for name, value in query.items():
-        at.query_params[name] = value
-    return at.run()
-
-
-def words(at: AppTest) -> str:
-    return " ".join(str(e.value) for e in [*at.caption, *at.markdown, *at.subheader])
+    return open_page("pages/1_Train.py", **query)
 
 
 def shown(at: AppTest) -> dict[str, Any]:
@@ -94,7 +86,7 @@ def test_a_run_of_old_says_that_it_has_no_moments(runs_dir: Path):
     run = finished(runs_dir / "20260101-000000-article-aa")
     run.moments.unlink()
     at = page(run=run.id)
-    assert "made without recording its moments" in words(at)
+    assert "made without recording its moments" in page_text(at)
 
 
 def test_a_visitor_can_watch_what_was_recorded(runs_dir: Path, recorded_dir: Path):
@@ -104,7 +96,7 @@ def test_a_visitor_can_watch_what_was_recorded(runs_dir: Path, recorded_dir: Pat
     button.click().run()
     assert not at.exception
     assert [each["step"] for each in shown(at)["moments"]] == [0, 469]
-    assert "60.0 %" in words(at)
+    assert "60.0 %" in page_text(at)
     next(b for b in at.button if b.key == "leave watch").click().run()
     assert "watch" not in at.query_params
     assert [b for b in at.button if b.key == "start"]

@@ -27,9 +27,10 @@ from alexnet_demo.ui.results import test_images
 from alexnet_demo.ui.results import views as page
 from alexnet_demo.ui.widgets.glossary import TOPICS
 from alexnet_demo.ui.widgets.markdown import percent
+from tests.support.pages import load_page, page_text
 from tests.support.waiting import wait_for
 
-PAGE = str(paths.ROOT / "pages" / "4_Results.py")
+PAGE = "pages/4_Results.py"
 
 
 def made_up(seed: int) -> Results:
@@ -71,7 +72,7 @@ def found(shipped: Path) -> Results:
 
 @pytest.fixture
 def app(found: Results) -> AppTest:
-    return AppTest.from_file(PAGE, default_timeout=60)
+    return load_page(PAGE)
 
 
 def look_at(app: AppTest, view: str) -> None:
@@ -80,13 +81,8 @@ def look_at(app: AppTest, view: str) -> None:
     assert not app.exception
 
 
-def text(app: AppTest) -> str:
-    html = " ".join(element.proto.body for element in app.get("html"))
-    return html + " ".join(element.value for element in [*app.markdown, *app.caption])
-
-
 def test_the_whole_test_set_is_asked_once_and_kept(shipped: Path):
-    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    app = load_page(PAGE).run()
     assert not app.exception
     end = time.monotonic() + 120
     while not app.metric and time.monotonic() < end:
@@ -132,10 +128,10 @@ def test_the_greatest_mistake_is_open_at_first_and_a_chosen_cell_afterwards(
     wrong = found.confusion - np.diag(np.diag(found.confusion))
     true, guess = divmod(int(wrong.argmax()), 10)
     taken = f"{CLASSES[true]}, but taken for {CLASSES[guess]}."
-    assert f"{wrong.max():,} test pictures: {taken}" in text(app)
+    assert f"{wrong.max():,} test pictures: {taken}" in page_text(app)
     app.session_state["results cell"] = {"cell": [9, 9]}
     app.run()
-    assert f"{found.confusion[9, 9]:,} test pictures: Ankle boot, and known" in text(app)
+    assert f"{found.confusion[9, 9]:,} test pictures: Ankle boot, and known" in page_text(app)
 
 
 @pytest.mark.parametrize("cell", [[10, 0], ["a", 1], 7, [1], {"x": 1}, [float("inf"), 0]])
@@ -151,9 +147,9 @@ def test_a_link_opens_a_picture_with_both_heat_maps(app: AppTest, found: Results
     app.run()
     assert not app.exception
     truth = CLASSES[found.labels[number]]
-    assert f"Test picture {number}, labelled {truth}" in text(app)
-    assert f"Wrong: it is labelled {truth}" in re.sub("labelled an? ", "labelled ", text(app))
-    assert f"1 of {len(found.mistakes()):,}" in text(app)
+    assert f"Test picture {number}, labelled {truth}" in page_text(app)
+    assert f"Wrong: it is labelled {truth}" in re.sub("labelled an? ", "labelled ", page_text(app))
+    assert f"1 of {len(found.mistakes()):,}" in page_text(app)
     app.button[[b.label for b in app.button].index("Next picture")].click().run()
     assert app.session_state["results open"] == found.mistakes()[1]
 
@@ -172,7 +168,7 @@ def test_the_training_pictures_most_like_one_are_shown(app: AppTest, found: Resu
     app.session_state["results link"] = ""
     app.run()
     assert not app.exception
-    assert "Most like it among the training pictures" in text(app)
+    assert "Most like it among the training pictures" in page_text(app)
     (shown,) = (c for c in app.get("bidi_component") if "gallery like" in c.proto.id)
     assert str(4711) in shown.proto.json
 
@@ -181,11 +177,11 @@ def test_pictures_on_the_map_are_chosen_and_what_is_forged_is_not(app: AppTest, 
     app.session_state["results map"] = {"chosen": [3, 1, "x", -5, 10_000_000, 2]}
     look_at(app, "Map")
     wrong = int((~found.hits[1:4]).sum())
-    assert f"3 pictures chosen**, {wrong:,} of them got wrong" in text(app)
+    assert f"3 pictures chosen**, {wrong:,} of them got wrong" in page_text(app)
     app.session_state["results map"] = {"chosen": "123"}
     app.run()
     assert not app.exception
-    assert "pictures chosen" not in text(app)
+    assert "pictures chosen" not in page_text(app)
 
 
 def shown_map(app: AppTest) -> dict | None:
@@ -206,11 +202,11 @@ def test_a_link_opens_the_map_by_tsne_that_was_kept(app: AppTest, found: Results
     across, down = (np.corrcoef(shown[axis], points[:, n])[0, 1] for n, axis in enumerate("xy"))
     assert (across, down) == (pytest.approx(1, abs=1e-4), pytest.approx(-1, abs=1e-4))
     assert 0 <= min(shown["x"]) < max(shown["x"]) <= 1
-    assert "how far clumps lie apart" in text(app)
+    assert "how far clumps lie apart" in page_text(app)
     app.segmented_control(key="map").set_value("PCA").run()
     other = shown_map(app)
     assert other is not None and other["x"] != shown["x"]
-    assert "of the variance" in text(app)
+    assert "of the variance" in page_text(app)
 
 
 def test_an_unknown_map_in_a_link_is_the_usual_one(app: AppTest):
@@ -278,8 +274,8 @@ def test_two_models_are_compared(app: AppTest, found: Results, runs_dir: Path, t
     other = keep(run.best, made_up(2))
     look_at(app, "Compare")
     disputed = found.disputed(other)
-    assert f"{len(disputed):,} pictures" in text(app)
-    assert f"reaches {percent(other.accuracy, 2)}" in text(app)
+    assert f"{len(disputed):,} pictures" in page_text(app)
+    assert f"reaches {percent(other.accuracy, 2)}" in page_text(app)
 
 
 def test_with_one_model_there_is_nothing_to_compare(app: AppTest):
@@ -289,7 +285,7 @@ def test_with_one_model_there_is_nothing_to_compare(app: AppTest):
 
 def test_without_a_model_the_page_offers_to_train_one(shipped: Path):
     shipped.unlink()
-    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    app = load_page(PAGE).run()
     assert not app.exception
     assert "No model yet" in app.subheader[0].value
 
@@ -301,7 +297,7 @@ def test_a_failed_survey_says_why_and_can_be_tried_again(
         raise RuntimeError("The data set's files are damaged.")
 
     monkeypatch.setattr(full_pass, "load_split", broken)
-    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    app = load_page(PAGE).run()
     time.sleep(1)
     app.run()
     assert app.error[0].value.startswith("The data set")

@@ -27,8 +27,7 @@ from alexnet_demo.ui.results import views
 from alexnet_demo.ui.train import form
 from alexnet_demo.ui.widgets import glossary
 from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, PREDICT, RESULTS, TRAIN
-
-PAGE = str(ROOT / tour.TOUR)
+from tests.support.pages import open_page, page_text
 
 LAYERS = [layer.name for layer in explore.measure(explore.DEMO).layers]
 KNOWN: dict[str, dict[str, Collection[str]]] = {
@@ -40,24 +39,15 @@ KNOWN: dict[str, dict[str, Collection[str]]] = {
 """What pages read of their addresses, with the values they have."""
 
 
-def words(at: AppTest) -> str:
-    return "\n".join(element.value for element in [*at.markdown, *at.subheader])
-
-
 def at_stop(stop: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / TRAIN), default_timeout=60)
-    at.query_params["tour"] = stop
-    at.run()
-    assert not at.exception
-    return at
+    return open_page(TRAIN, tour=stop)
 
 
 def test_the_page_lists_every_stop_with_its_question(runs_dir):
-    at = AppTest.from_file(PAGE, default_timeout=20).run()
-    assert not at.exception
+    at = open_page(tour.TOUR)
     for number, stop in enumerate(tour.STOPS, 1):
-        assert f"{number}. {stop.title}" in words(at)
-        assert stop.task in words(at) and stop.answer in words(at)
+        assert f"{number}. {stop.title}" in page_text(at)
+        assert stop.task in page_text(at) and stop.answer in page_text(at)
         assert stop.question in [expander.label for expander in at.expander]
 
 
@@ -72,17 +62,17 @@ def test_every_stop_leads_to_a_state_that_its_page_has():
 
 def test_the_bar_says_what_to_do_and_a_page_without_a_stop_has_none(runs_dir):
     at = at_stop("6")
-    assert "Stop 6 of 10: Start a training" in words(at)
-    assert tour.STOPS[5].task in words(at) and tour.STOPS[5].answer in words(at)
-    assert "Stop" not in words(at_stop("11"))
+    assert "Stop 6 of 10: Start a training" in page_text(at)
+    assert tour.STOPS[5].task in page_text(at) and tour.STOPS[5].answer in page_text(at)
+    assert "Stop" not in page_text(at_stop("11"))
 
 
 def test_visitors_are_not_told_to_press_what_they_have_not(runs_dir, monkeypatch):
     number = next(n for n, stop in enumerate(tour.STOPS, 1) if stop.state == {"recipe": "quick"})
     stop = tour.STOPS[number - 1]
-    assert stop.task in words(at_stop(str(number)))
+    assert stop.task in page_text(at_stop(str(number)))
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
-    told = words(at_stop(str(number)))
+    told = page_text(at_stop(str(number)))
     assert stop.to_visitors in told and "Start training" not in told
 
 

@@ -31,11 +31,12 @@ from alexnet_demo.runs.store import list_runs, prepare
 from alexnet_demo.settings import paths, recipes
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
 from alexnet_demo.settings.config import TrainConfig, stages
-from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.ui.train import form_state, live, probes, runs_table, script_button
 from alexnet_demo.ui.train.data_preview import plain_words
 from alexnet_demo.ui.train.form_state import problems
 from alexnet_demo.ui.widgets.markdown import plain
+from tests.support.pages import open_page, page_text
+from tests.support.runs import canned_run
 from tests.support.waiting import wait_for
 
 SLOW = {
@@ -76,52 +77,14 @@ def recorded_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "recorded"
 
 
-def canned_run(runs_dir: Path, name: str, accuracies: list[float], end: str | None) -> Run:
-    settings = TrainConfig.from_recipe("quick", epochs=len(accuracies))
-    directory = runs_dir / name
-    prepare(directory, settings)
-    writer = EventWriter(directory / "events.jsonl")
-    facts = {"device": "cpu", "device_name": "Some CPU", "precision": "fp32", "parameters": 7}
-    writer.write("start", config=settings.to_json(), step=0, **facts)
-    measured = {"images_per_s": 100.0, "peak_memory": 10**9}
-    for number, accuracy in enumerate(accuracies, 1):
-        step = number * settings.steps_per_epoch
-        numbers = {"step": step, "epoch": number}
-        writer.write("batch", **numbers, loss=0.5, accuracy=0.8, lr=0.1, **measured)
-        writer.write(
-            "epoch",
-            **numbers,
-            train_loss=0.48,
-            train_accuracy=0.82,
-            test_loss=1 - accuracy,
-            test_accuracy=accuracy,
-            seconds=10.0,
-            test_seconds=1.0,
-            **measured,
-        )
-    if end:
-        writer.write("end", reason=end, step=step)
-    writer.close()
-    return Run(directory)
-
-
 def page(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "1_Train.py"), default_timeout=30)
-    for name, value in query.items():
-        at.query_params[name] = value
-    at.run()
-    assert not at.exception
-    return at
+    return open_page("pages/1_Train.py", **query)
 
 
 def said(at: AppTest, name: str) -> str:
     """What the address says; a list where the page itself has written it."""
     value = at.query_params[name]
     return value if isinstance(value, str) else value[0]
-
-
-def words(at: AppTest) -> str:
-    return "\n".join(e.value for kind in (at.markdown, at.caption, at.error) for e in kind)
 
 
 def test_first_visit_shows_the_form_with_the_articles_settings(runs_dir, measured):
@@ -135,12 +98,12 @@ def test_first_visit_shows_the_form_with_the_articles_settings(runs_dir, measure
 def test_a_cpu_is_told_what_it_costs_and_offered_one_minute(runs_dir, measured):
     at = page()
     # 10 × (469 × (128 × 0.05 + 0.1) + 10,000 × 0.02) s
-    assert "**54 min 08 s** an epoch, **9 h 01 min** in all" in words(at)
-    assert "There is no GPU here" in words(at)
+    assert "**54 min 08 s** an epoch, **9 h 01 min** in all" in page_text(at)
+    assert "There is no GPU here" in page_text(at)
     at.button(key="use quick").click().run()
     assert at.number_input(key="form width").value == TrainConfig.from_recipe("quick").width
-    assert re.search(r"\*\*([45]\d|1 min [01]\d) s\*\* in all", words(at))
-    assert "There is no GPU here" not in words(at)
+    assert re.search(r"\*\*([45]\d|1 min [01]\d) s\*\* in all", page_text(at))
+    assert "There is no GPU here" not in page_text(at)
 
 
 def test_bad_values_are_refused_with_the_range(runs_dir, measured):
@@ -189,7 +152,7 @@ def test_every_setting_has_its_place(runs_dir, measured, monkeypatch):
 def test_a_training_of_hours_is_asked_about_first(runs_dir, measured):
     at = page()
     assert at.button(key="start").label == "Start anyway"
-    assert "This takes about **9 h 01 min** on this machine." in words(at)
+    assert "This takes about **9 h 01 min** on this machine." in page_text(at)
     at.button(key="use fast instead").click().run()
     assert at.text_input(key="form grow").value == TrainConfig.from_recipe("fast").grow
     at.button(key="use quick").click().run()
@@ -224,7 +187,7 @@ def test_start_hands_over_exactly_the_form(runs_dir, measured, monkeypatch):
     at.number_input(key="form seed").set_value(5)
     at.button(key="start").click().run()
     assert given == [TrainConfig.from_recipe("quick", epochs=2, seed=5)]
-    assert plain("The device is busy.") in words(at)
+    assert plain("The device is busy.") in page_text(at)
 
 
 def test_a_failed_measurement_is_shown_and_tried_again_later(monkeypatch):
@@ -339,7 +302,7 @@ def test_a_run_is_shown_whole(runs_dir, measured):
     assert shown["Peak memory"] == "1.0 GB"
     # The last epoch's, as in the table and the files, not the last batches'.
     assert (shown["Train accuracy"], shown["Train loss"]) == ("82.0 %", "0.480")
-    assert "Some CPU in fp32, ⅛ width, 7 parameters" in words(at)
+    assert "Some CPU in fp32, ⅛ width, 7 parameters" in page_text(at)
     table = at.dataframe[0].value
     assert table["Best"].tolist() == pytest.approx([81.0])
     assert table["Epochs"].tolist() == ["3 of 3"]
@@ -351,14 +314,14 @@ def test_a_killed_run_says_so_and_offers_resume(runs_dir, measured):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], None)
     run.last.write_bytes(b"state")
     at = page(run=run.id)
-    assert "killed from outside" in words(at)
+    assert "killed from outside" in page_text(at)
     assert at.button(key="control Resume")
 
 
 def test_a_stopped_run_says_that_it_can_go_on(runs_dir, measured):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "stopped")
     run.last.write_bytes(b"state")
-    assert "Stopped with all of it saved: Resume goes on from there." in words(page(run=run.id))
+    assert "Stopped with all of it saved: Resume goes on from there." in page_text(page(run=run.id))
 
 
 def test_a_paused_run_stands_above_the_form(runs_dir, measured, monkeypatch):
@@ -414,8 +377,8 @@ def test_a_start_while_another_trains_is_queued(runs_dir, measured, launched):
     assert at.button(key="new training")
     assert launched[0] == ["queue"]
     assert [toast.value for toast in at.toast] == ["In the queue, place 1."]
-    assert plain(waiting.name) in words(at)
-    assert "starts next" in words(at)  # one record tells no pace
+    assert plain(waiting.name) in page_text(at)
+    assert "starts next" in page_text(at)  # one record tells no pace
     at.query_params["run"] = waiting.id
     at.run()
     at.button(key=f"watch {first.id}").click().run()
@@ -466,7 +429,7 @@ def test_deleting_leaves_no_other_run_ticked(runs_dir, measured):
 
 
 def test_a_recipe_tells_what_a_recorded_run_reached(runs_dir, measured, recorded_dir):
-    assert "Recorded" not in words(page(recipe="quick"))
+    assert "Recorded" not in page_text(page(recipe="quick"))
     run = canned_run(recorded_dir, "quick-here", [0.5, 0.81, 0.8], "finished")
     actions.label(run, "Quick look, recorded", "")
     lines = [json.loads(line) for line in run.events.read_text().splitlines()]
@@ -476,10 +439,10 @@ def test_a_recipe_tells_what_a_recorded_run_reached(runs_dir, measured, recorded
     at = page(recipe="quick")
     # The start, two events an epoch: epoch 2 is the fourth minute.
     told = "Recorded: 81.0 % after 4 min 00 s on Some CPU, in fp32, in 3 epochs."
-    assert plain(told) in words(at)
+    assert plain(told) in page_text(at)
     # One of a narrower network is there to compare with, not to expect.
     write_json(run.directory / "config.json", {**run.config.to_json(), "width": 0.0625})
-    assert "Recorded:" not in words(page(recipe="quick"))
+    assert "Recorded:" not in page_text(page(recipe="quick"))
     assert list_runs() == [] and not at.dataframe
 
 
@@ -533,7 +496,7 @@ def test_a_run_that_stopped_early_says_so(runs_dir, measured):
     run.last.write_bytes(b"state")
     at = page(run=run.id)
     early = "Stopped early, after 3 epochs: none of the last 2 tested better than epoch 1."
-    assert early in words(at)
+    assert early in page_text(at)
     assert at.dataframe[0].value["State"].tolist() == ["finished early"]
     assert not Run(run.directory).resumable  # it would stop again at once
     assert actions.adjust(Run(run.directory), patience=4).done
@@ -569,7 +532,7 @@ def test_the_widths_reached_stand_in_caption_and_curves(runs_dir, measured):
     writer = EventWriter(run.events)
     writer.write("grow", step=700, epoch=1.1, width=0.5, parameters=9_000)
     writer.close()
-    assert "½ width, 9,000 parameters" in words(page(run=run.id))
+    assert "½ width, 9,000 parameters" in page_text(page(run=run.id))
     figure = training_curve(run.history, "accuracy", 4)
     assert [note.text for note in figure.layout.annotations] == ["½ width →"]
     assert [line.x0 for line in figure.layout.shapes] == [1.1]

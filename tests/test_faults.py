@@ -215,12 +215,12 @@ def test_a_read_only_runs_directory_is_said_and_can_still_be_read(runs_dir: Path
             actions.resume(run),
             actions.delete(run),
             actions.label(run, "name", ""),
-            actions.adjust(run, epochs=5),
-            lr_tests.find_lr(TINY),
+            actions.change_settings(run, epochs=5),
+            lr_tests.start_lr_test(TINY),
         )
         assert not any(outcome.done for outcome in attempts)
         assert all("Read-only file system" in outcome.message for outcome in attempts)
-        scheduler.keep_queue_moving()
+        scheduler.ensure_scheduler()
         assert [(found.id, found.state) for found in list_runs()] == [(run.id, "paused")]
 
 
@@ -278,7 +278,7 @@ def test_a_damaged_config_is_taken_from_the_records(runs_dir: Path):
     (run.directory / "config.json").write_bytes(b'{"recipe": "art\xff')
     assert run.config == replace(TINY, epochs=1)
     assert "settings is damaged" in run.warning
-    assert actions.adjust(run, epochs=2).done  # which writes the file anew
+    assert actions.change_settings(run, epochs=2).done  # which writes the file anew
     assert Run(run.directory).config.epochs == 2 and not run.warning
 
 

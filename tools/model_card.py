@@ -53,7 +53,7 @@ def describe_run(run: Run) -> Record:
         "tested_on": run.config.tested_on,
         "tested_images": run.config.tested_images,
         "train_images": run.config.train_images,
-        "began": history.began,
+        "began": history.started_at,
         "seconds": history.seconds,
         "best_epoch": history.best["epoch"],
         "epochs": history.epochs,

@@ -73,10 +73,10 @@ def drawn(name: str) -> pins.Pin:
 
 
 def main() -> None:
-    tested = [pin for pin in pins.usual() if pin.label in map(CLASSES.index, TESTED)]
+    tested = [pin for pin in pins.defaults() if pin.label in map(CLASSES.index, TESTED)]
     found = [*map(drawn, DRAWINGS), *tested]
-    pins.write(pins.board(), found)
-    print(f"{len(found)} pictures are pinned for the next training: {pins.board()}")
+    pins.write(pins.board_path(), found)
+    print(f"{len(found)} pictures are pinned for the next training: {pins.board_path()}")
 
 
 if __name__ == "__main__":

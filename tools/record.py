@@ -29,7 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     source, target = Run(options.run), Run(RECORDED_DIR / options.name)
     target.directory.mkdir(parents=True, exist_ok=True)
-    for path in (source.directory / "config.json", source.moments, source.pins):
+    for path in (source.directory / "config.json", source.snapshots, source.pins):
         if path.exists():
             shutil.copy(path, target.directory)
     lines = source.events.read_text(encoding="utf-8").splitlines()

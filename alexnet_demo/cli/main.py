@@ -182,7 +182,7 @@ def run_lr_find(options: argparse.Namespace) -> int:
 def run_queue(_options: argparse.Namespace) -> int:
     from alexnet_demo.jobs import scheduler
 
-    scheduler.attend_queue()
+    scheduler.run_scheduler()
     return DONE
 
 

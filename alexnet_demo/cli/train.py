@@ -17,9 +17,9 @@ from alexnet_demo.common.signals import signal_handlers
 from alexnet_demo.jobs import queue
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import launch_lock
-from alexnet_demo.runs.process_info import is_own_job, register, registered
+from alexnet_demo.runs.process_info import is_own_job, is_registered, register
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.store import change, get_run, new_run_directory, prepare
+from alexnet_demo.runs.store import get_run, new_run_directory, prepare, update_config
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import CHANGEABLE, TrainConfig
 
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             logging.getLogger("alexnet_demo").setLevel(logging.ERROR)  # one speaks for all
         if settings.devices > group.size == 1:
-            if not registered(directory, os.getpid()):
+            if not is_registered(directory, os.getpid()):
                 register(directory, os.getpid())
             return _train_in_a_team(options, directory, settings)
         return _train_here(options, directory, settings, group)
@@ -136,7 +136,7 @@ def _log_to(path: Path) -> None:
 def _is_own_job(directory: Path) -> bool:
     """Whether the run is registered for this process, or for the one that launched its team."""
     pids = (os.getpid(), int(os.environ.get("ALEXNET_DEMO_LAUNCHER", "0")))
-    return is_own_job(directory) or any(registered(directory, pid) for pid in pids if pid)
+    return is_own_job(directory) or any(is_registered(directory, pid) for pid in pids if pid)
 
 
 # ------------------------------------------------------------------ the run
@@ -152,7 +152,7 @@ def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
     if restarted and not options.run_dir:
         raise ConfigError("A training that torchrun restarts needs a --run-dir, to find itself.")
-    if (run.events.exists() or run.states) and not restarted:
+    if (run.events.exists() or run.checkpoints) and not restarted:
         raise ConfigError(f"{directory} holds a run already: give it to --resume, or name another.")
     if not (directory / "config.json").exists():
         # Refused before anything is written; a page's run is there already and records it.
@@ -179,7 +179,7 @@ def _to_resume(options: argparse.Namespace) -> tuple[Run, TrainConfig]:
         raise ConfigError(f"{options.resume!r} is no run to go on with: `runs` lists them.")
     if run.active and not _is_own_job(run.directory):
         raise ConfigError(f"{run.id} is training already.")
-    settings = change(run, **given) if given else run.read_config()
+    settings = update_config(run, **given) if given else run.read_config()
     if run.state == "finished" and not run.unfinished:
         raise ConfigError(f"{run.id} is finished: --epochs with a greater number goes on with it.")
     return run, settings

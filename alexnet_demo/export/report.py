@@ -33,7 +33,7 @@ from alexnet_demo.runs import pins, snapshots
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.store import as_trained
+from alexnet_demo.runs.store import resolved_config
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS, CLASSES
 from alexnet_demo.settings.config import LIMITS, TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
@@ -90,7 +90,7 @@ def page(run: Run, found: Results | None) -> str:
         run: as it stands now.
         found: what its best weights say of the test set, where that is known.
     """
-    history, seen = run.history, snapshots.follow(run.moments)
+    history, seen = run.history, snapshots.follow(run.snapshots)
     told = {
         **_head(run, history),
         **_training(run, history),
@@ -139,7 +139,7 @@ def _head(run: Run, history: History) -> dict[str, Any]:
         ]
     if history.seconds:
         figures.append(("at work", duration(history.seconds)))
-    if parameters := ([history.start or {}, *history.grown])[-1].get("parameters"):
+    if parameters := ([history.start or {}, *history.grow_events])[-1].get("parameters"):
         figures.append(("parameters", f"{parameters:,}"))
     state = "finished early" if run.stopped_early else run.state
     done = f"{history.epochs_done} of {run.config.epochs} epochs"
@@ -161,7 +161,7 @@ def _training(run: Run, history: History) -> dict[str, Any]:
         for f in fields(config)
         if getattr(config, f.name) != getattr(usual, f.name)
     ]
-    command = ["python", "-m", "alexnet_demo", *as_trained(run).command()]
+    command = ["python", "-m", "alexnet_demo", *resolved_config(run).command()]
     return {
         "recipe": f"{recipe.title}. {recipe.summary}",
         "changed": changed,
@@ -242,7 +242,7 @@ def _curve(run: Run, history: History, metric: str) -> Plot:
         x=(0, end),
         y=span([y for line in lines for _, y in line.points]),
         lines=lines,
-        marks=[(g["epoch"], f"{width_name(g['width'])} →") for g in history.grown],
+        marks=[(g["epoch"], f"{width_name(g['width'])} →") for g in history.grow_events],
         words=whole_percent if accuracy else "{:g}".format,
     )
 

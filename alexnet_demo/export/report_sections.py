@@ -138,7 +138,7 @@ def pinned(pin: Pin, seen: list[Snapshot]) -> dict[str, Any] | None:
     watched = [moment for moment in seen if pin.id in moment.pins]
     if not watched:
         return None
-    wanted = watched[-1].pins[pin.id].guess if pin.label is None else pin.label
+    wanted = watched[-1].pins[pin.id].top_class if pin.label is None else pin.label
     points = [(m.epoch, m.pins[pin.id].probabilities[wanted]) for m in watched]
     places = np.linspace(0, len(watched) - 1, min(MOMENTS, len(watched))).round().astype(int)
     return {
@@ -163,12 +163,12 @@ def pinned(pin: Pin, seen: list[Snapshot]) -> dict[str, Any] | None:
 def _pin_at(pin: Pin, moment: Snapshot) -> dict[str, Any]:
     said = moment.pins[pin.id]
     picture = warmed(pin.pixels, said.heat / 255, _HEAT_SIDE)
-    verdict = "" if pin.label is None else "right" if said.guess == pin.label else "wrong"
+    verdict = "" if pin.label is None else "right" if said.top_class == pin.label else "wrong"
     return {
         "when": _when(moment),
         "url": data_url(picture, _HEAT_SIDE),
-        "guess": CLASSES[said.guess],
-        "confidence": whole_percent(said.probabilities[said.guess]),
+        "guess": CLASSES[said.top_class],
+        "confidence": whole_percent(said.probabilities[said.top_class]),
         "verdict": verdict,
     }
 

@@ -189,7 +189,7 @@ def training_curve(
             },
             hovertemplate=f"best: {number}<extra>{_AT[axis]}</extra>",
         )
-    for event, x in zip(history.grown, _along(axis, history.grown), strict=True):
+    for event, x in zip(history.grow_events, _along(axis, history.grow_events), strict=True):
         figure.add_vline(
             x=x,
             line={"color": REFERENCE_COLOR, "width": 1, "dash": "dot"},

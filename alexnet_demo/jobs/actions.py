@@ -27,7 +27,7 @@ from alexnet_demo.runs.devices import locked
 from alexnet_demo.runs.locks import launch_lock, trained
 from alexnet_demo.runs.process_info import register_job
 from alexnet_demo.runs.run import LIVE, MAX_NAME, MAX_NOTE, Run
-from alexnet_demo.runs.store import change, new_run_directory, prepare
+from alexnet_demo.runs.store import new_run_directory, prepare, update_config
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 
@@ -134,7 +134,7 @@ def cancel(run: Run, *, role: Role = READ_ONLY) -> Outcome:
                 ray_client.stop(read_json(run.directory / "job.json"))
                 (run.directory / "job.json").unlink()  # the run stands as it stood before
             queue.leave(run)
-            if not run.events.exists() and not run.states:
+            if not run.events.exists() and not run.checkpoints:
                 _remove(run)
     except OSError as error:
         return Outcome(False, f"The run could not be taken out: {error}.", run.id)
@@ -158,7 +158,7 @@ def request(run: Run, what: Literal["pause", "stop"], *, role: Role = READ_ONLY)
     return Outcome(True, "Pausing…" if what == "pause" else "Stopping…", run.id)
 
 
-def adjust(
+def change_settings(
     run: Run,
     *,
     epochs: int | None = None,
@@ -178,7 +178,7 @@ def adjust(
         with launch_lock():
             if not run.changeable:
                 return Outcome(False, "Only a run that waits with a checkpoint can be changed.")
-            change(run, **changed)
+            update_config(run, **changed)
     except ConfigError as error:
         return Outcome(False, str(error), run.id)
     except OSError as error:
@@ -232,7 +232,7 @@ def label(run: Run, name: str, note: str, *, role: Role = READ_ONLY) -> Outcome:
     return Outcome(True, "Saved.", run.id)
 
 
-def ask_for_weights(run: Run, *, role: Role = READ_ONLY) -> bool:
+def request_weights(run: Run, *, role: Role = READ_ONLY) -> bool:
     """Ask a trainer for its weights as they are, unless it wrote some just now.
 
     Visitors of a restricted server may, too, but seldom: it takes the trainer half a second.
@@ -243,5 +243,5 @@ def ask_for_weights(run: Run, *, role: Role = READ_ONLY) -> bool:
     with suppress(OSError):
         age = time.time() - run.now.stat().st_mtime if run.now.exists() else math.inf
         if run.active and age > (FRESH_SECONDS if has_access(role) else FRESH_FOR_VISITORS):
-            run.wanted.touch()
+            run.weights_request.touch()
     return run.now.is_file()

@@ -14,7 +14,7 @@ from alexnet_demo.common.access import READ_ONLY, RESTRICTED, Outcome, Role, has
 from alexnet_demo.common.files import parse_json, read_json
 from alexnet_demo.jobs import processes, queue
 from alexnet_demo.runs.locks import launch_lock
-from alexnet_demo.runs.process_info import alive
+from alexnet_demo.runs.process_info import is_alive
 from alexnet_demo.runs.run import FAILURE
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
@@ -38,8 +38,8 @@ class LrTest:
     error: str
 
 
-def find_lr(settings: TrainConfig, *, role: Role = READ_ONLY) -> Outcome:
-    """Start ``train --lr-find`` for these settings; the outcome's ``run_id`` is for `lr_trials`."""
+def start_lr_test(settings: TrainConfig, *, role: Role = READ_ONLY) -> Outcome:
+    """Start ``train --lr-find`` for these settings; `read_lr_test` takes the outcome's id."""
     if not has_access(role):
         return Outcome(False, RESTRICTED)
     folder = paths.RUNS_DIR / LR_TESTS
@@ -59,10 +59,10 @@ def find_lr(settings: TrainConfig, *, role: Role = READ_ONLY) -> Outcome:
     return Outcome(True, "Trying learning rates.", directory.name)
 
 
-def lr_trials(test_id: str) -> LrTest | None:
+def read_lr_test(test_id: str) -> LrTest | None:
     """How far a test has come; None where another one took its place."""
     directory = paths.RUNS_DIR / LR_TESTS / test_id
-    running = alive(directory)  # looked at first: what a process wrote before its end is there
+    running = is_alive(directory)  # looked at first: what a process wrote before its end is there
     try:
         lines = (directory / "trials.jsonl").read_text().splitlines(keepends=True)
         words = (directory / "train.log").read_text(errors="replace").strip().splitlines()
@@ -90,7 +90,7 @@ def _parsed(line: str) -> dict[str, Any]:
 def running_lr_test() -> str | None:
     """The id of the test that runs now, whoever started it."""
     jobs = (paths.RUNS_DIR / LR_TESTS).glob("*/job.json")
-    return next((job.parent.name for job in jobs if alive(job.parent)), None)
+    return next((job.parent.name for job in jobs if is_alive(job.parent)), None)
 
 
 def stop_lr_test(test_id: str | None = None, *, role: Role = READ_ONLY) -> None:

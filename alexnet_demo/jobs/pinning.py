@@ -18,7 +18,7 @@ def pin(picture: Pin, *, role: Role = READ_ONLY) -> Outcome:
     """Pin a picture for the next run, and for those that train or wait now."""
     if not has_access(role):
         return Outcome(False, RESTRICTED)
-    again = picture.id in {known.id for known in pins.of_next_run()}
+    again = picture.id in {known.id for known in pins.for_next_run()}
     words = f"{picture.name} is pinned{' already' if again else ''}."
     return _pinned(lambda pinned: (*pinned, picture), words)
 
@@ -34,8 +34,8 @@ def _pinned(change: Callable[[Pins], Pins], message: str) -> Outcome:
     """Change the pins on the board and of every run that trains or waits, or of none."""
     try:
         with launch_lock():
-            places = [(pins.board(), pins.of_next_run())]
-            runs = [*active_runs(), *queue.waiting(), *queue.on_cluster()]
+            places = [(pins.board_path(), pins.for_next_run())]
+            runs = [*active_runs(), *queue.waiting(), *queue.pending_on_cluster()]
             places += [(run.pins, pins.read(run.pins)) for run in runs]
             changed = {path: tuple({p.id: p for p in change(old)}.values()) for path, old in places}
             if max(map(len, changed.values())) > pins.MAX_PINS:

@@ -67,7 +67,7 @@ def _trained_here() -> list[Run]:
     return [run for run in active_runs() if not (run.on_ray or run.on_other_host)]
 
 
-def on_cluster() -> list[Run]:
+def pending_on_cluster() -> list[Run]:
     """Runs that a cluster was given and has not begun, see `ray_jobs`."""
     return [run for run in list_runs() if run.on_ray and run.state == "queued"]
 
@@ -103,7 +103,7 @@ def due() -> list[Run]:
     return found
 
 
-def waits_seconds(run: Run, trained: list[Run], waiting: list[Run]) -> float | None:
+def seconds_until_start(run: Run, trained: list[Run], waiting: list[Run]) -> float | None:
     """How long a waiting run still has to wait; None where that of one before it is not known."""
     device, total = run.config.device, 0.0
     for other in trained:

@@ -10,11 +10,11 @@ from contextlib import suppress
 from alexnet_demo.common.access import ADMIN
 from alexnet_demo.jobs import lr_tests, processes, queue
 from alexnet_demo.runs.locks import launch_lock
-from alexnet_demo.runs.process_info import alive, register, registered
+from alexnet_demo.runs.process_info import is_alive, is_registered, register
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 
-ATTENDANT = ".queue"  # folder under runs/, of the process
+SCHEDULER = ".queue"  # folder under runs/, of the process
 QUEUE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -27,16 +27,16 @@ def launch(run: Run) -> None:
         OSError: when it could not be started.
     """
     lr_tests.stop_lr_test(role=ADMIN)  # together they would both crawl
-    begun = run.events.exists() or run.states
+    begun = run.events.exists() or run.checkpoints
     place = str(run.directory)
     fresh = [*run.config.command(), "--run-dir", place]
     processes.launch(["train", "--resume", place] if begun else fresh, run.directory)
 
 
-def attend_queue(poll: float = QUEUE_SECONDS) -> None:
+def run_scheduler(poll: float = QUEUE_SECONDS) -> None:
     """Start each waiting run as its turn comes; return when none waits any more."""
-    folder = paths.RUNS_DIR / ATTENDANT
-    if not registered(folder, os.getpid()):
+    folder = paths.RUNS_DIR / SCHEDULER
+    if not is_registered(folder, os.getpid()):
         folder.mkdir(parents=True, exist_ok=True)
         register(folder, os.getpid())
     while True:
@@ -63,7 +63,7 @@ def _launch_in_turn(run: Run) -> None:
         log.error("%s cannot be started: %s", run.id, error)
 
 
-def keep_queue_moving() -> None:
+def ensure_scheduler() -> None:
     """Start a process that attends the queue, where runs wait and there is none.
 
     For whoever looks at runs: after a reboot or a kill the queue goes on with the first visitor.
@@ -76,7 +76,7 @@ def keep_queue_moving() -> None:
 
 def demand_attendant() -> None:
     """See to it that one attends the queue while runs wait; only under the launch lock."""
-    folder = paths.RUNS_DIR / ATTENDANT
-    if not alive(folder) and queue.waiting():
+    folder = paths.RUNS_DIR / SCHEDULER
+    if not is_alive(folder) and queue.waiting():
         folder.mkdir(parents=True, exist_ok=True)
         processes.launch(["queue"], folder)

@@ -17,20 +17,14 @@ PACE = 120
 """Batch records that the time left is estimated from; at two a second, a minute's."""
 
 
-def _step(history: History) -> int:
-    """The last step on record, of a batch or of the state that was resumed."""
-    last = history.batches[-1]["step"] if history.batches else 0
-    return max(last, (history.start or {}).get("step", 0))
-
-
 def seconds_left(run: Run, history: History) -> float | None:
     """Steps and tests still to come, at the pace of the last minute; None until there is one.
 
     The first record is left out: its batch also plans and allocates, which takes far longer. A
     network that will be widened gets slower, and what it did while narrower tells little.
     """
-    config, step = run.config, _step(history)
-    grown = history.grown[-1]["step"] if history.grown else 0
+    config, step = run.config, history.step
+    grown = history.grow_events[-1]["step"] if history.grow_events else 0
     recent = [batch for batch in history.batches[-PACE - 1 :] if batch["step"] >= grown]
     pairs = pairwise(recent)
     timed = [(b["images_per_s"], b["step"] - a["step"]) for a, b in pairs]
@@ -39,7 +33,7 @@ def seconds_left(run: Run, history: History) -> float | None:
         return None
     speeds, weights = zip(*timed, strict=True)
     pace = harmonic_mean(speeds, weights)
-    width = _width(run, history)
+    width = current_width(run, history)
     # Once widened a network stays so, though more epochs may have been planned since.
     steps_left = sum(
         max(0, stage.end - max(stage.first, step))
@@ -53,14 +47,8 @@ def seconds_left(run: Run, history: History) -> float | None:
     return left + test * (config.epochs - history.epochs_done)
 
 
-def _width(run: Run, history: History) -> float:
+def current_width(run: Run, history: History) -> float:
     """The network's width now."""
-    if history.grown:
-        return history.grown[-1]["width"]
+    if history.grow_events:
+        return history.grow_events[-1]["width"]
     return (history.start or {}).get("width") or stages(run.config)[0].width
-
-
-def _parameters(history: History) -> int:
-    """The network's parameters now."""
-    last = history.grown[-1] if history.grown else history.start or {}
-    return last.get("parameters", 0)

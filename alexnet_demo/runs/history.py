@@ -68,20 +68,20 @@ class History:
     Each event kept here carries ``elapsed``, the `seconds` at which it was recorded.
 
     Of a long training only some batches are kept, since a server holds the histories of all its
-    runs: the records of two hours take 20 MB, and a curve has 300 points. `whole` has them all.
+    runs: the records of two hours take 20 MB, and a curve has 300 points. `read_full` has them all.
     """
 
     start: Event | None = None
     last: Event | None = None
     batches: list[Event] = field(default_factory=list)
     epochs: list[Event] = field(default_factory=list)
-    grown: list[Event] = field(default_factory=list)
+    grow_events: list[Event] = field(default_factory=list)
     test: Event | None = None
     fallback: Event | None = None
     end: Event | None = None
     seconds: float = 0.0
     """Wall-clock seconds that the trainer was at work, without pauses."""
-    began: float | None = None
+    started_at: float | None = None
     """When the first event was written, in seconds since 1970."""
     marks: int = 0
     """Number of start, end and error events; it tells whether a launch has spoken yet."""
@@ -92,8 +92,8 @@ class History:
         if not _complete(event):
             return
         kind = event["event"]
-        if self.began is None:
-            self.began = event["time"]
+        if self.started_at is None:
+            self.started_at = event["time"]
         if self.last and kind != "start":
             self.seconds += max(0.0, event["time"] - self.last["time"])
         event = {**event, "elapsed": self.seconds}
@@ -107,7 +107,7 @@ class History:
             self.epochs.append(event)
             self.test = None
         elif kind == "grow":
-            self.grown.append(event)
+            self.grow_events.append(event)
         elif kind == "test":
             self.test = event
         elif kind == "fallback":
@@ -120,10 +120,22 @@ class History:
     def _resume(self, event: Event) -> None:
         step = event["step"]
         self.batches = [b for b in self.batches if b["step"] <= step]
-        self.grown = [g for g in self.grown if g["step"] < step]
+        self.grow_events = [g for g in self.grow_events if g["step"] < step]
         self.epochs = [e for e in self.epochs if e["step"] <= step and not _redone(e, event)]
         self.start, self.end, self.test = event, None, None
         self.marks += 1
+
+    @property
+    def step(self) -> int:
+        """The last step recorded, or the one that the run resumed from."""
+        last = self.batches[-1]["step"] if self.batches else 0
+        return max(last, (self.start or {}).get("step", 0))
+
+    @property
+    def parameters(self) -> int:
+        """The network's current number of parameters; 0 where it is unknown."""
+        last = self.grow_events[-1] if self.grow_events else self.start or {}
+        return last.get("parameters", 0)
 
     @property
     def epochs_done(self) -> int:
@@ -162,7 +174,7 @@ def follow(path: Path) -> History:
     return _histories.follow(path)
 
 
-def whole(path: Path) -> History:
+def read_full(path: Path) -> History:
     """The history that a file holds, read anew, with every batch record."""
     history = History(kept=sys.maxsize // 2)
     for event in EventReader(path).read():

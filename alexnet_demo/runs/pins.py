@@ -87,7 +87,7 @@ class Pin:
             raise PinError("A pinned picture cannot be read.") from error
 
 
-def board() -> Path:
+def board_path() -> Path:
     """Where the pins of the next run lie."""
     return paths.RUNS_DIR / ".pins.json"
 
@@ -115,12 +115,12 @@ def write(path: Path, pins: Sequence[Pin]) -> None:
     write_json(path, {"pins": [pin.to_json() for pin in pins]})
 
 
-def of_next_run() -> tuple[Pin, ...]:
-    """What lies on the board; before anything was put there, `usual` pins."""
-    return read(board()) if board().is_file() else usual()
+def for_next_run() -> tuple[Pin, ...]:
+    """What lies on the board; before anything was put there, `defaults` pins."""
+    return read(board_path()) if board_path().is_file() else defaults()
 
 
-def usual() -> tuple[Pin, ...]:
+def defaults() -> tuple[Pin, ...]:
     """One test picture of each class."""
     return tuple(
         Pin(f"Test picture {sample.number}", sample.pixels, sample.label)

@@ -25,7 +25,7 @@ def _started(process: psutil.Process) -> float:
     return process.create_time() - (psutil.boot_time() if psutil.LINUX else 0.0)
 
 
-def alive(directory: Path, job: dict[str, Any] | None = None) -> bool:
+def is_alive(directory: Path, job: dict[str, Any] | None = None) -> bool:
     """Whether the process or job lives that `register` wrote down there.
 
     No process of another machine can be looked at from here, but the lock that it holds.
@@ -36,7 +36,7 @@ def alive(directory: Path, job: dict[str, Any] | None = None) -> bool:
     if job is None:
         job = read_json(directory / "job.json")
     if "ray" in job:
-        return ray_client.alive(job)
+        return ray_client.is_alive(job)
     return trained(directory) if on_other_host(job) else _runs(job)
 
 
@@ -75,10 +75,10 @@ def register_job(directory: Path, job: dict[str, Any]) -> None:
     write_json(directory / "job.json", {**job, "marks": marks})
 
 
-def registered(directory: Path, pid: int) -> bool:
+def is_registered(directory: Path, pid: int) -> bool:
     """Whether `register` was already called for this process."""
     job = read_json(directory / "job.json")
-    return job.get("pid") == pid and not on_other_host(job) and alive(directory, job)
+    return job.get("pid") == pid and not on_other_host(job) and is_alive(directory, job)
 
 
 def is_own_job(directory: Path) -> bool:

@@ -102,7 +102,7 @@ _lock = Lock()
 _quiet_until = 0.0  # the cluster gave no answer: no page waits for the next one before
 
 
-def alive(job: Job) -> bool:
+def is_alive(job: Job) -> bool:
     """Whether a job of this server's cluster waits or runs, by the newest answer that it gave."""
     name = job.get("ray")
     if not isinstance(name, str) or not address():

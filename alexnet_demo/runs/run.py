@@ -32,7 +32,7 @@ from alexnet_demo.common.files import parse_json, read_json
 from alexnet_demo.common.text import one_line, readable
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History, follow
-from alexnet_demo.runs.process_info import alive, on_other_host
+from alexnet_demo.runs.process_info import is_alive, on_other_host
 from alexnet_demo.settings import recipes
 from alexnet_demo.settings.config import TrainConfig
 
@@ -82,7 +82,7 @@ class Run:
         return self.directory / "checkpoints" / "previous.safetensors"
 
     @property
-    def states(self) -> list[Path]:
+    def checkpoints(self) -> list[Path]:
         """The training states that are there, newest first."""
         return [path for path in (self.last, self.previous) if path.is_file()]
 
@@ -97,7 +97,7 @@ class Run:
         return self.directory / "events.jsonl"
 
     @property
-    def moments(self) -> Path:
+    def snapshots(self) -> Path:
         return self.directory / "moments.jsonl"
 
     @property
@@ -110,11 +110,11 @@ class Run:
         return self.directory / "checkpoints" / "now.safetensors"
 
     @property
-    def wanted(self) -> Path:
+    def weights_request(self) -> Path:
         """There while somebody waits for `now`."""
         return self.directory / "wanted"
 
-    def of_epoch(self, epoch: int) -> Path:
+    def epoch_weights(self, epoch: int) -> Path:
         """Weights at the end of an epoch, counted from 1; of some epochs only."""
         return self.directory / "checkpoints" / f"epoch-{epoch:03}.safetensors"
 
@@ -179,7 +179,7 @@ class Run:
         with suppress(ValueError):
             return datetime.strptime(self.id[:15], "%Y%m%d-%H%M%S")
         with suppress(ValueError, OverflowError, OSError):  # a time that no calendar has
-            return datetime.fromtimestamp(self.history.began or 0.0)
+            return datetime.fromtimestamp(self.history.started_at or 0.0)
         return datetime.fromtimestamp(self.directory.stat().st_mtime)
 
     @property
@@ -189,7 +189,7 @@ class Run:
         if "ray" in job and self._over(job) and not self.ticket.exists():
             return _ended(self.history.end or {})  # without a question to the cluster
         # Looked at before the events: a process that ends in between has then written its last.
-        lives = alive(self.directory, job)
+        lives = is_alive(self.directory, job)
         over, spoken = self._over(job), self._spoken(job)
         if (over or not lives) and self.ticket.exists():
             return "queued"
@@ -199,7 +199,7 @@ class Run:
             return "interrupted" if spoken or not job else "failed"
         if self.on_ray and "pid" not in job:
             return "queued"
-        if request := self.requested:
+        if request := self.request:
             return "pausing" if request == "pause" else "stopping"
         return "running" if spoken else "starting"
 
@@ -241,7 +241,7 @@ class Run:
         """Whether `adjust` can give it other settings to go on with."""
         # One that was killed before its first checkpoint begins again, to the same result.
         state = self.state
-        return state in RESUMABLE and (bool(self.states) or state == "interrupted")
+        return state in RESUMABLE and (bool(self.checkpoints) or state == "interrupted")
 
     @property
     def unfinished(self) -> bool:
@@ -259,7 +259,7 @@ class Run:
         return self.state == "finished" and self.history.epochs_done < planned
 
     @property
-    def requested(self) -> str:
+    def request(self) -> str:
         """ "pause", "stop" or "" ."""
         with suppress(OSError, ValueError):
             return (self.directory / "request").read_text(encoding="utf-8")
@@ -274,7 +274,7 @@ class Run:
                 return one_line(end.get("message"))
             return self._last_words() or "The trainer ended before it could begin: see the log."
         if state == "interrupted":
-            kept = "Resume goes on from its last checkpoint." if self.states else ""
+            kept = "Resume goes on from its last checkpoint." if self.checkpoints else ""
             return f"{self._cause()} {kept}".strip()
         return ""
 

@@ -90,7 +90,7 @@ class PinPrediction:
     heat: np.ndarray
 
     @property
-    def guess(self) -> int:
+    def top_class(self) -> int:
         """The likeliest class, 0 to 9."""
         return int(np.argmax(self.probabilities))
 
@@ -103,7 +103,7 @@ class Snapshot:
     epoch: float
     width: float
     filters: np.ndarray
-    most: float
+    filter_max: float
     pins: Mapping[str, PinPrediction]
     layers: tuple[LayerState, ...]
     accuracy: float | None = None
@@ -125,7 +125,7 @@ class Snapshot:
                 for name, seen in self.pins.items()
             },
             "filters": to_map(self.filters),
-            "most": self.most,
+            "most": self.filter_max,
             "layers": [asdict(layer) for layer in self.layers],
         }
 
@@ -194,7 +194,7 @@ def _confusion(record: Any) -> tuple[tuple[int, ...], ...] | None:
 class Replay:
     """A run's moments in order, without those that a resumed run went through once more."""
 
-    moments: list[Snapshot] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """Fold in the next record; one that is none is passed over."""
@@ -204,9 +204,9 @@ class Replay:
             moment = Snapshot.from_json(event)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return
-        while self.moments and self.moments[-1].step >= moment.step:
-            self.moments.pop()
-        self.moments.append(moment)
+        while self.snapshots and self.snapshots[-1].step >= moment.step:
+            self.snapshots.pop()
+        self.snapshots.append(moment)
 
 
 _replays = Followers(Replay)
@@ -214,7 +214,7 @@ _replays = Followers(Replay)
 
 def follow(path: Path) -> list[Snapshot]:
     """The moments that a file holds by now; reads only what is new since the last call."""
-    return list(_replays.follow(path).moments)  # which another thread may be reading on
+    return list(_replays.follow(path).snapshots)  # which another thread may be reading on
 
 
 # ------------------------------------------------------------------ how a network fares
@@ -240,6 +240,6 @@ def diagnose(moment: Snapshot) -> list[str]:
             )
         if layer.gradient_norm == 0:
             found.append(f"No gradient reaches {layer.name}: it learns nothing.")
-    if len(moment.pins) >= ALIKE and len({seen.guess for seen in moment.pins.values()}) == 1:
+    if len(moment.pins) >= ALIKE and len({seen.top_class for seen in moment.pins.values()}) == 1:
         found.append("All pins get the same answer: the network tells nothing apart yet.")
     return found

@@ -12,7 +12,7 @@ from typing import Any
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.runs import pins
-from alexnet_demo.runs.process_info import alive
+from alexnet_demo.runs.process_info import is_alive
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import config, paths
 from alexnet_demo.settings.config import TrainConfig
@@ -58,7 +58,7 @@ def recorded_runs() -> list[Run]:
 
 def active_runs() -> list[Run]:
     """The runs that train now; of those here, reads no history but theirs."""
-    return [run for run in list_runs() if (run.on_ray or alive(run.directory)) and run.active]
+    return [run for run in list_runs() if (run.on_ray or is_alive(run.directory)) and run.active]
 
 
 def current_run() -> Run | None:
@@ -85,11 +85,11 @@ def new_run_directory(recipe: str) -> Path:
 def prepare(directory: Path, settings: TrainConfig) -> None:
     """Make a run directory."""
     (directory / "checkpoints").mkdir(parents=True, exist_ok=True)
-    pins.write(directory / "pins.json", pins.of_next_run())
+    pins.write(directory / "pins.json", pins.for_next_run())
     write_json(directory / "config.json", {**settings.to_json(), **provenance()})
 
 
-def change(run: Run, **settings: Any) -> TrainConfig:
+def update_config(run: Run, **settings: Any) -> TrainConfig:
     """Give a run that waits other settings to go on with; versions and commit in its file stay.
 
     Returns:
@@ -108,7 +108,7 @@ def change(run: Run, **settings: Any) -> TrainConfig:
     return changed
 
 
-def as_trained(run: Run) -> TrainConfig:
+def resolved_config(run: Run) -> TrainConfig:
     """The run's settings, with what was automatic as it was settled when the training began."""
     start = run.history.start or {}
     settled = {

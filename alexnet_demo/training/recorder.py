@@ -53,7 +53,7 @@ class Recorder:
     def __init__(self, run: Run, engine: Engine, tested: Split, first: int = 0) -> None:
         self._engine, self._run, self._first = engine, run, first
         self._probes = tested.images[:PROBES]
-        self._writer = EventWriter(run.moments)
+        self._writer = EventWriter(run.snapshots)
         self._motion: Motion = {}
         self._pins: tuple[pinned.Pin, ...] = ()
         self._pins_read = 0.0
@@ -221,7 +221,7 @@ def _changed(path: Path) -> float:
 
 
 def _finite(moment: Snapshot) -> bool:
-    numbers = [moment.most]
+    numbers = [moment.filter_max]
     for layer in moment.layers:
         numbers += [layer.mean, layer.std, layer.weight_norm]
         numbers += [n for n in (layer.gradient_norm, layer.update_ratio) if n is not None]

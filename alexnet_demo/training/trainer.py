@@ -218,7 +218,7 @@ class Trainer:
             self.best_accuracy, self.best_epoch = test_accuracy, self.epoch
             self._save_weights(self.files.best, event)
         if self.config.keeps(self.epoch):
-            self._save_weights(self.files.of_epoch(self.epoch), event, small=True)
+            self._save_weights(self.files.epoch_weights(self.epoch), event, small=True)
         self.save()
 
     def evaluate(self) -> tuple[float, float, list[list[int]]]:
@@ -251,12 +251,12 @@ class Trainer:
 
     def _request(self) -> int:
         """`PAUSE` or `STOP` once that was asked for, else `GO_ON`."""
-        request = self.signalled or (self.files.requested if self.group.is_main else "")
+        request = self.signalled or (self.files.request if self.group.is_main else "")
         return {"": GO_ON, "pause": PAUSE}.get(request, STOP)
 
     def _demand_finite(self, *losses: float) -> None:
         if not all(math.isfinite(loss) for loss in losses):
-            kept = bool(self.files.states)
+            kept = bool(self.files.checkpoints)
             raise TrainError(
                 f"The loss became NaN or infinite at step {self.step}: the learning rate is too "
                 "high for these settings. Start again with a lower one; "
@@ -342,9 +342,9 @@ class Trainer:
 
     def _save_if_wanted(self) -> None:
         """Write the weights as they are, where somebody waits for them."""
-        if self.group.is_main and self.files.wanted.exists():
+        if self.group.is_main and self.files.weights_request.exists():
             try:
-                self.files.wanted.unlink(missing_ok=True)
+                self.files.weights_request.unlink(missing_ok=True)
                 self._write_weights(self.files.now, {"epoch": self.epoch}, small=True)
             except OSError as error:  # whoever only looks does not end a training
                 log.warning("The weights of now could not be written: %s", error)
@@ -370,7 +370,7 @@ class Trainer:
         Raises:
             CheckpointError: when none is; of the newest.
         """
-        states = "\n".join(map(str, self.files.states if self.group.is_main else ()))
+        states = "\n".join(map(str, self.files.checkpoints if self.group.is_main else ()))
         broken: list[errors.CheckpointError] = []
         for path in self.group.broadcast_object(states).splitlines():
             try:

@@ -21,7 +21,7 @@ from alexnet_demo.runs import ray_client
 from alexnet_demo.runs.devices import device_lock, taken
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import trainer_lock
-from alexnet_demo.runs.process_info import register, registered
+from alexnet_demo.runs.process_info import is_registered, register
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training.distributed import PROCESS_LOST, ProcessGroup
 from alexnet_demo.training.trainer import Trainer
@@ -62,7 +62,7 @@ def run_training(
         return _run(config, directory, echo, group)
     with _alone(directory):
         # Only now: one that came too late must not take the place of the one that trains.
-        if not registered(directory, os.getpid()):
+        if not is_registered(directory, os.getpid()):
             register(directory, os.getpid())
         return _run(config, directory, echo, group)
 

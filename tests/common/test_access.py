@@ -70,12 +70,12 @@ REQUESTS: dict[str, Callable[[Run, Role], actions.Outcome]] = {
     "resume": lambda run, role: actions.resume(run, role=role),
     "pause": lambda run, role: actions.request(run, "pause", role=role),
     "stop": lambda run, role: actions.request(run, "stop", role=role),
-    "adjust": lambda run, role: actions.adjust(run, epochs=99, role=role),
+    "adjust": lambda run, role: actions.change_settings(run, epochs=99, role=role),
     "label": lambda run, role: actions.label(run, "Mine", "", role=role),
     "delete": lambda run, role: actions.delete(run, role=role),
-    "find_lr": lambda run, role: lr_tests.find_lr(TINY, role=role),
+    "find_lr": lambda run, role: lr_tests.start_lr_test(TINY, role=role),
     "cancel": lambda run, role: actions.cancel(run, role=role),
-    "pin": lambda run, role: pinning.pin(pins.usual()[0], role=role),
+    "pin": lambda run, role: pinning.pin(pins.defaults()[0], role=role),
     "unpin": lambda run, role: pinning.unpin("an id", role=role),
 }
 

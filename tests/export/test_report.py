@@ -25,7 +25,7 @@ from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.pins import Pin
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.snapshots import LayerState, PinPrediction, Snapshot
-from alexnet_demo.runs.store import as_trained, prepare, recorded_runs
+from alexnet_demo.runs.store import prepare, recorded_runs, resolved_config
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.settings.config import TrainConfig
 from tests.support.runs import canned_run
@@ -76,7 +76,7 @@ def layer(name: str, dead: float | None, ratio: float | None = 0.001) -> LayerSt
 def watch(run: Run, pin: Pin) -> None:
     """As if the run had been watched at three moments."""
     pins.write(run.pins, [pin])
-    writer = EventWriter(run.moments)
+    writer = EventWriter(run.snapshots)
     heat = np.linspace(0, 255, 144).reshape(12, 12).astype(np.uint8)
     counts = tuple(tuple(90 if i == j else i for j in range(10)) for i in range(10))
     for step, p, dead in ((0, 0.1, 0.0), (5, 0.3, 0.61), (10, 0.9, 0.0)):
@@ -175,7 +175,7 @@ def test_only_settings_that_differ_are_listed_and_the_command_repeats_them(run: 
     (row,) = report._training(run, run.history)["changed"]
     assert row == ("Epochs", "3", "4")
     told = text(report.page(run, None))
-    words = " ".join(["python -m alexnet_demo", *as_trained(run).command()])
+    words = " ".join(["python -m alexnet_demo", *resolved_config(run).command()])
     assert words in told
     assert "--device cpu --precision fp32" in words
 
@@ -212,7 +212,7 @@ def test_pins_and_health_are_those_of_the_moments(run: Run):
 
 
 def test_a_healthy_run_is_said_to_be_so(run: Run):
-    writer = EventWriter(run.moments)
+    writer = EventWriter(run.snapshots)
     filters = np.zeros((4, 11, 11), np.uint8)
     writer.write(
         "moment", **Snapshot(5, 1.0, 1.0, filters, 0.5, {}, (layer("conv1", 0),)).to_json()

@@ -224,17 +224,17 @@ def test_name_and_note_are_kept(runs_dir: Path):
 
 def test_a_run_that_waits_goes_on_with_what_was_changed(runs_dir: Path):
     run = canned(runs_dir / "a", an_epoch(0.5), {"event": "end", "reason": "finished"})
-    assert not actions.adjust(run, epochs=300).done  # there is no checkpoint
+    assert not actions.change_settings(run, epochs=300).done  # there is no checkpoint
     run.last.touch()
     path = run.directory / "config.json"
     write_json(path, {**json.loads(path.read_text()), "commit": "abc"})
-    assert actions.adjust(run, epochs=300, lr_scale=0.5, patience=3).done
+    assert actions.change_settings(run, epochs=300, lr_scale=0.5, patience=3).done
     record = json.loads(path.read_text())
     assert (record["epochs"], record["commit"]) == (300, "abc")
     assert (run.config.lr_scale, run.config.patience) == (0.5, 3)
     assert run.resumable
-    assert actions.adjust(run, epochs=1).message == "Saved. Nothing is left to do with it."
-    assert "between 0.001" in actions.adjust(run, lr_scale=-1.0).message
+    assert actions.change_settings(run, epochs=1).message == "Saved. Nothing is left to do with it."
+    assert "between 0.001" in actions.change_settings(run, lr_scale=-1.0).message
     assert run.config.lr_scale == 0.5
 
 
@@ -242,7 +242,7 @@ def test_a_finished_run_goes_on_for_more_epochs():
     run = started(TrainConfig(**{**LONG.to_json(), "epochs": 1}))
     reach(run, "finished")
     assert not run.resumable and not actions.resume(run).done
-    assert actions.adjust(run, epochs=2).done
+    assert actions.change_settings(run, epochs=2).done
     assert actions.resume(run).done
     wait_for(lambda: len(run.history.epochs) == 2, 60, f"did not go on: {run.log_tail()}")
     reach(run, "finished")
@@ -250,13 +250,13 @@ def test_a_finished_run_goes_on_for_more_epochs():
 
 
 def lr_test(test_id: str | None) -> lr_tests.LrTest:
-    test = lr_tests.lr_trials(str(test_id))
+    test = lr_tests.read_lr_test(str(test_id))
     assert test
     return test
 
 
 def test_a_learning_rate_is_looked_for_beside_the_server():
-    found = lr_tests.find_lr(replace(LONG, init="kaiming", momentum=0.9))
+    found = lr_tests.start_lr_test(replace(LONG, init="kaiming", momentum=0.9))
     assert found.done, found.message
     wait_for(lambda: not lr_test(found.run_id).running, 60, "it does not end")
     test = lr_test(found.run_id)
@@ -283,34 +283,34 @@ def trying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_learning_rates_are_seen_as_they_are_tried(trying: Path):
-    found = lr_tests.find_lr(LONG)
+    found = lr_tests.start_lr_test(LONG)
     wait_for(lambda: lr_test(found.run_id).trials, 10, "no trial")
     assert len(lr_test(found.run_id).trials) == 1  # half a line is none
     assert lr_test(found.run_id).suggestion is None
     assert lr_tests.running_lr_test() == found.run_id
-    assert "already" in lr_tests.find_lr(LONG).message  # one at a time
+    assert "already" in lr_tests.start_lr_test(LONG).message  # one at a time
     trying.touch()
     wait_for(lambda: not lr_test(found.run_id).running, 10, "it does not end")
     assert lr_test(found.run_id).suggestion == 0.02
     assert [trial["lr"] for trial in lr_test(found.run_id).trials] == [0.01, 0.02]
 
-    again = lr_tests.find_lr(LONG)
+    again = lr_tests.start_lr_test(LONG)
     assert again.done
-    assert lr_tests.lr_trials(str(found.run_id)) is None  # swept
+    assert lr_tests.read_lr_test(str(found.run_id)) is None  # swept
 
 
 def test_looking_for_a_learning_rate_gives_way_to_a_training(trying: Path):
-    found = lr_tests.find_lr(LONG)
+    found = lr_tests.start_lr_test(LONG)
     assert lr_tests.running_lr_test()
     run = started()  # stands still, too
     assert lr_tests.running_lr_test() is None
-    assert lr_tests.lr_trials(str(found.run_id)) is None
+    assert lr_tests.read_lr_test(str(found.run_id)) is None
     assert run.active
-    assert "trains on cpu: pause or stop it first." in lr_tests.find_lr(LONG).message
+    assert "trains on cpu: pause or stop it first." in lr_tests.start_lr_test(LONG).message
 
 
 def test_a_killed_look_for_a_learning_rate_says_so(trying: Path, runs_dir: Path):
-    found = lr_tests.find_lr(LONG)
+    found = lr_tests.start_lr_test(LONG)
     job = runs_dir / lr_tests.LR_TESTS / str(found.run_id) / "job.json"
     psutil.Process(json.loads(job.read_text())["pid"]).kill()
     wait_for(lambda: not lr_test(found.run_id).running, 10, "it does not end")
@@ -318,7 +318,7 @@ def test_a_killed_look_for_a_learning_rate_says_so(trying: Path, runs_dir: Path)
 
 
 def test_a_look_for_a_learning_rate_that_fails_says_why():
-    found = lr_tests.find_lr(TrainConfig(device="cuda:77"))
+    found = lr_tests.start_lr_test(TrainConfig(device="cuda:77"))
     wait_for(lambda: not lr_test(found.run_id).running, 60, "it does not end")
     assert lr_test(found.run_id).error.startswith("There is no device 'cuda:77' here")
 
@@ -371,7 +371,7 @@ def test_a_run_from_elsewhere_is_shown_as_far_as_it_can_be(runs_dir: Path):
     (found,) = list_runs()
     assert found.state == "interrupted" and not found.stopped_early and found.started
     assert found.name.startswith("a =bc") and len(found.name) == actions.MAX_NAME
-    assert found.note == "" and found.requested == ""
+    assert found.note == "" and found.request == ""
     assert json.dumps(found.to_json())
 
 

@@ -40,7 +40,7 @@ SHORT = replace(LONG, epochs=1, train_samples=16)
 def _nobody_left_behind(runs_dir: Path, tmp_path: Path, monkeypatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "executable", stand_in.interpreter(tmp_path))
     yield
-    for folder in (runs_dir / scheduler.ATTENDANT, *(run.directory for run in list_runs())):
+    for folder in (runs_dir / scheduler.SCHEDULER, *(run.directory for run in list_runs())):
         kill(folder)
 
 
@@ -74,7 +74,7 @@ def test_runs_wait_and_are_trained_in_turn():
     assert second.state == "finished"
     assert second.history.end and third.history.start
     assert second.history.end["time"] <= third.history.start["time"]  # never two at once
-    job = paths.RUNS_DIR / scheduler.ATTENDANT / "job.json"
+    job = paths.RUNS_DIR / scheduler.SCHEDULER / "job.json"
     wait_for(lambda: not job.exists(), 10, "nothing waits, and still it attends")
 
 
@@ -106,12 +106,12 @@ def test_the_queue_survives_the_kill_of_all_processes():
     first = started()
     second = started(SHORT)
     reach(first, "running")
-    kill(paths.RUNS_DIR / scheduler.ATTENDANT)
+    kill(paths.RUNS_DIR / scheduler.SCHEDULER)
     kill(first.directory)
     reach(first, "interrupted")
     assert second.state == "queued"
     with ThreadPoolExecutor(4) as pool:  # several visitors at once
-        for _ in pool.map(lambda _: scheduler.keep_queue_moving(), range(4)):
+        for _ in pool.map(lambda _: scheduler.ensure_scheduler(), range(4)):
             pass
     reach(second, "finished")
     assert len([run for run in list_runs() if run.state == "finished"]) == 1
@@ -206,7 +206,7 @@ def test_a_damaged_ticket_and_a_damaged_config_hold_nobody_up(runs_dir: Path):
     behind = waits(runs_dir, "20260102-000000-quick-bb")
     assert queue.expected_seconds(damaged) is None
     assert [run.id for run in queue.waiting()] == [damaged.id, behind.id]
-    scheduler.keep_queue_moving()
+    scheduler.ensure_scheduler()
     reach(behind, "running")
     assert damaged.state == "failed"
     assert "cannot be read" in damaged.log_tail()

@@ -108,7 +108,7 @@ def test_a_run_waits_starts_and_ends_on_the_cluster(dashboard: Dashboard, monkey
     assert job["entrypoint"] == f"python -m alexnet_demo.cli.ray_driver {run.directory}"
     assert job["runtime_env"]["env_vars"]["ALEXNET_DEMO_RUNS"] == str(run.directory.parent)
     assert (run.state, run.on_ray, run.active) == ("queued", True, False)
-    assert [waiting.id for waiting in queue.on_cluster()] == [run.id]
+    assert [waiting.id for waiting in queue.pending_on_cluster()] == [run.id]
     dashboard.jobs[job["submission_id"]] = "RUNNING"
     assert run.state == "queued"  # the job runs, its trainer has no node yet
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alexnet_demo.runs.events import EventReader, EventWriter
-from alexnet_demo.runs.history import KEPT, NEWEST, NUMBERS, History, follow, whole
+from alexnet_demo.runs.history import KEPT, NEWEST, NUMBERS, History, follow, read_full
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings.config import TrainConfig
@@ -113,7 +113,9 @@ def test_of_a_long_training_fewer_batches_are_held_and_all_can_be_read(tmp_path:
     assert KEPT <= len(steps) <= 2 * KEPT and steps == sorted(set(steps))
     assert steps[0] == 1 and steps[-NEWEST:] == list(range(10_001 - NEWEST, 10_001))
     assert max(b - a for a, b in pairwise(steps)) <= 20
-    assert [b["step"] for b in whole(tmp_path / "events.jsonl").batches] == list(range(1, 10_001))
+    assert [b["step"] for b in read_full(tmp_path / "events.jsonl").batches] == list(
+        range(1, 10_001)
+    )
 
 
 def test_a_lost_record_of_an_epoch_makes_no_run_unfinished(runs_dir: Path):

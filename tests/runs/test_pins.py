@@ -55,7 +55,7 @@ def test_a_run_begins_with_one_picture_of_each_class_or_what_lies_on_the_board(r
     first, second = Run(runs_dir / "a"), Run(runs_dir / "b")
     prepare(first.directory, TrainConfig())
     assert [pin.label for pin in pins.read(first.pins)] == list(range(10))
-    pins.write(pins.board(), [Pin("mine", picture(4))])
+    pins.write(pins.board_path(), [Pin("mine", picture(4))])
     prepare(second.directory, TrainConfig())
     assert [pin.name for pin in pins.read(second.pins)] == ["mine"]
 
@@ -64,10 +64,10 @@ def test_pages_put_pins_up_and_take_them_off(runs_dir: Path):
     mine = Pin("mine", picture(5))
     assert pinning.pin(mine).done
     assert pinning.pin(mine).done
-    assert [pin.name for pin in pins.of_next_run()][-1] == "mine"
-    assert len(pins.of_next_run()) == 11
+    assert [pin.name for pin in pins.for_next_run()][-1] == "mine"
+    assert len(pins.for_next_run()) == 11
     assert pinning.unpin(mine.id).done
-    assert len(pins.of_next_run()) == 10
+    assert len(pins.for_next_run()) == 10
 
 
 def test_no_more_than_fit(runs_dir: Path):
@@ -76,10 +76,10 @@ def test_no_more_than_fit(runs_dir: Path):
     refused = pinning.pin(Pin("one more", picture(99)))
     assert not refused.done
     assert "take one off first" in refused.message
-    assert len(pins.of_next_run()) == MAX_PINS
+    assert len(pins.for_next_run()) == MAX_PINS
 
 
 def test_everything_may_be_taken_off(runs_dir: Path):
-    for pin in pins.of_next_run():
+    for pin in pins.for_next_run():
         pinning.unpin(pin.id)
-    assert pins.of_next_run() == ()
+    assert pins.for_next_run() == ()

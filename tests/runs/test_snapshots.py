@@ -44,11 +44,11 @@ def test_a_moment_comes_back_as_it_was(tmp_path: Path):
     given = moment()
     write(tmp_path / "moments.jsonl", given)
     (found,) = snapshots.follow(tmp_path / "moments.jsonl")
-    assert (found.step, found.epoch, found.width, found.most) == (100, 1.0, 0.5, 0.3)
+    assert (found.step, found.epoch, found.width, found.filter_max) == (100, 1.0, 0.5, 0.3)
     assert (found.accuracy, found.confusion) == (given.accuracy, given.confusion)
     assert found.layers == given.layers
     assert (found.filters == given.filters).all()
-    assert found.pins["b"].guess == 9
+    assert found.pins["b"].top_class == 9
     assert (found.pins["a"].heat == given.pins["a"].heat).all()
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from alexnet_demo.jobs import queue
 from alexnet_demo.runs.devices import device_lock
 from alexnet_demo.runs.events import EventWriter
-from alexnet_demo.runs.process_info import register, registered
+from alexnet_demo.runs.process_info import is_registered, register
 from alexnet_demo.runs.run import Run
 
 MAIN = "from alexnet_demo.cli.main import main; raise SystemExit(main(sys.argv[1:]))"
@@ -43,7 +43,7 @@ def train(run: Run) -> str:
         if step == 0:
             run.last.write_text(json.dumps({"by": os.getpid()}))
         request = ""
-        while run.config.epochs >= 100 and not (request := run.requested):
+        while run.config.epochs >= 100 and not (request := run.request):
             step += 1
             numbers = dict.fromkeys(("loss", "accuracy", "images_per_s", "peak_memory"), 1.0)
             events.write("batch", step=step, epoch=step / 1000, **numbers)
@@ -62,7 +62,7 @@ if __name__ == "__main__":
     )
     run = Run(Path(place))
     run.read_config()
-    if not registered(run.directory, os.getpid()):
+    if not is_registered(run.directory, os.getpid()):
         register(run.directory, os.getpid())
     queue.leave(run)
     print("training", train(run))

@@ -44,7 +44,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     prepare(run.directory, TINY)
     sketch = np.zeros((56, 56), np.uint8)
     sketch[10:40, 20:30] = 255
-    pins.write(run.pins, [*pins.usual()[:3], Pin("a line", sketch)])
+    pins.write(run.pins, [*pins.defaults()[:3], Pin("a line", sketch)])
     events = EventWriter(run.events)
     Trainer(TINY, run.directory, events).run()
     events.close()
@@ -53,7 +53,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def found(run: Run) -> list[Snapshot]:
-    return snapshots.follow(run.moments)
+    return snapshots.follow(run.snapshots)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_the_confusion_has_truth_in_its_rows(found: list[Snapshot], tested: Spli
 
 def test_pins_are_seen_as_the_kept_network_sees_them(run: Run, found: list[Snapshot]):
     """The weights of the last epoch were kept in 8 bits, hence not quite the same."""
-    model, info = checkpoint.load_weights(run.of_epoch(3))
+    model, info = checkpoint.load_weights(run.epoch_weights(3))
     assert info["epoch"] == 3
     assert [pin.id for pin in pins.read(run.pins)] == list(found[-1].pins)
     for pin in pins.read(run.pins):
@@ -96,7 +96,7 @@ def test_pins_are_seen_as_the_kept_network_sees_them(run: Run, found: list[Snaps
             expected = model(x).softmax(1)[0]
         seen = found[-1].pins[pin.id]
         assert seen.probabilities == pytest.approx(expected.tolist(), abs=0.02)
-        heat = grad_cam(model, pin.pixels[None], torch.tensor([seen.guess]))[0]
+        heat = grad_cam(model, pin.pixels[None], torch.tensor([seen.top_class]))[0]
         assert np.abs(seen.heat / 255 - heat).mean() < 0.03
 
 
@@ -104,8 +104,11 @@ def test_filters_are_conv1s(run: Run, found: list[Snapshot]):
     model, _ = checkpoint.load_weights(run.last)
     weights = model.net.get_submodule("conv1").weight.detach()[:, 0].numpy()  # type: ignore[operator]
     moment = found[-1]
-    assert moment.most == pytest.approx(np.abs(weights).max(), rel=1e-5)
-    assert np.abs((moment.filters / 127.5 - 1) * moment.most - weights).max() <= moment.most / 127
+    assert moment.filter_max == pytest.approx(np.abs(weights).max(), rel=1e-5)
+    assert (
+        np.abs((moment.filters / 127.5 - 1) * moment.filter_max - weights).max()
+        <= moment.filter_max / 127
+    )
 
 
 def test_layers_are_what_a_second_look_finds(run: Run, found: list[Snapshot], tested: Split):
@@ -171,13 +174,13 @@ def test_some_epochs_are_kept(run: Run):
 def test_weights_as_they_are_now_are_written_for_who_asks(tmp_path: Path):
     run = Run(tmp_path / "run")
     prepare(run.directory, TINY)
-    run.wanted.touch()
+    run.weights_request.touch()
     events = EventWriter(run.events)
     trainer = Trainer(TINY, run.directory, events)
     trainer.signalled = "pause"  # after the first step
     assert trainer.run() == "paused"
     events.close()
-    assert not run.wanted.exists()
+    assert not run.weights_request.exists()
     model, info = checkpoint.load_weights(run.now)
     last, _ = checkpoint.load_weights(run.last)
     assert (info["step"], info["epoch"]) == (1, 0)
@@ -200,12 +203,12 @@ def test_pins_added_on_the_way_are_seen_from_then_on(tmp_path: Path, tested: Spl
     run = Run(tmp_path)
     watch = Recorder(run, Engine(TINY), tested)
     watch.record(0, 0.0)
-    pins.write(run.pins, pins.usual()[:2])
+    pins.write(run.pins, pins.defaults()[:2])
     watch.record(10, 1.0)
     pins.write(run.pins, [])
     watch.record(20, 2.0)
     watch.close()
-    assert [len(moment.pins) for moment in snapshots.follow(run.moments)] == [0, 2, 0]
+    assert [len(moment.pins) for moment in snapshots.follow(run.snapshots)] == [0, 2, 0]
 
 
 def test_a_diverged_network_leaves_no_moment(tmp_path: Path, tested: Split):

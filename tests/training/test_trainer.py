@@ -371,7 +371,7 @@ def test_a_growing_run_ends_at_its_whole_width_and_its_best_is_of_that(runs_dir:
     directory = prepared(runs_dir / "a", config)
     run_training(config, directory)
     run = Run(directory)
-    assert [(g["step"], g["width"]) for g in run.history.grown] == [(5, 0.125)]
+    assert [(g["step"], g["width"]) for g in run.history.grow_events] == [(5, 0.125)]
     assert [e["width"] for e in run.history.epochs] == [0.0625, 0.125]
     assert checkpoint.load_weights(run.best)[0].width == 0.125
     assert run.history.best and run.history.best["epoch"] == 2

@@ -41,7 +41,7 @@ def finished(directory: Path, *steps: int) -> Run:
     )
     events.write("end", reason="finished", step=469)
     events.close()
-    write(run.moments, *(moment(step) for step in steps))
+    write(run.snapshots, *(moment(step) for step in steps))
     return run
 
 
@@ -84,7 +84,7 @@ def test_the_address_names_the_moment(runs_dir: Path, link: str, step: int | Non
 
 def test_a_run_of_old_says_that_it_has_no_moments(runs_dir: Path):
     run = finished(runs_dir / "20260101-000000-article-aa")
-    run.moments.unlink()
+    run.snapshots.unlink()
     at = page(run=run.id)
     assert "made without recording its moments" in page_text(at)
 
@@ -111,15 +111,15 @@ def test_pins_are_put_up_and_taken_off(runs_dir: Path):
     at.number_input(key="pin number").set_value(17)
     at.button(key="pin test picture").click().run()
     assert not at.exception
-    assert [pin.name for pin in pins.of_next_run()][-1] == "Test picture 17"
+    assert [pin.name for pin in pins.for_next_run()][-1] == "Test picture 17"
     board = at.multiselect(key="pins chosen")
     board.set_value(board.value[:-2]).run()
-    assert len(pins.of_next_run()) == 9
+    assert len(pins.for_next_run()) == 9
 
 
 def test_moments_are_made_ready_once(runs_dir: Path, monkeypatch: pytest.MonkeyPatch):
     run = finished(runs_dir / "20260101-000000-article-aa", 0, 100)
-    found = snapshots.follow(run.moments)
+    found = snapshots.follow(run.snapshots)
     first = replay._records(str(run.directory), (2, 100, 1), run, found)
     assert replay._records(str(run.directory), (2, 100, 1), run, found) is first
     shutil.rmtree(run.directory)

@@ -118,19 +118,20 @@ def test_the_training_on_record_goes_as_the_tour_says():
     (name,) = (stop.state["watch"] for stop in tour.STOPS if "watch" in stop.state)
     run = Run(paths.RECORDED_DIR / name)
     pinned = pins.read(run.pins)
-    seen = [Snapshot.from_json(json.loads(line)) for line in run.moments.open(encoding="utf-8")]
+    seen = [Snapshot.from_json(json.loads(line)) for line in run.snapshots.open(encoding="utf-8")]
     assert len(pinned) == 10
     first = [seen[0].pins[pin.id] for pin in pinned]
-    assert len({answer.guess for answer in first}) == 1
+    assert len({answer.top_class for answer in first}) == 1
     assert max(max(answer.probabilities) for answer in first) < 0.25
     last_wrong = {
-        pin.name: max(m.epoch for m in seen if m.pins[pin.id].guess != pin.label) for pin in pinned
+        pin.name: max(m.epoch for m in seen if m.pins[pin.id].top_class != pin.label)
+        for pin in pinned
     }
     assert max(last_wrong, key=last_wrong.__getitem__) == "Test picture 6"
     assert last_wrong["Test picture 6"] == 3
     assert max(last_wrong["Drawn trouser"], last_wrong["Drawn dress"]) < 1
     (coat,) = (pin for pin in pinned if pin.name == "Test picture 6")
-    taken = [CLASSES[m.pins[coat.id].guess] for m in seen if m.epoch <= 3]
+    taken = [CLASSES[m.pins[coat.id].top_class] for m in seen if m.epoch <= 3]
     assert coat.label == CLASSES.index("Coat") and taken.count("Shirt") > 3
 
 

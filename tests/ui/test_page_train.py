@@ -406,7 +406,7 @@ def test_the_wait_is_the_sum_of_those_before_it(runs_dir, monkeypatch):
         prepare(run.directory, TrainConfig.from_recipe("quick", device="cpu"))
         queue.enter(run, seconds)
     line = queue.waiting()
-    found = [queue_.waits_seconds(run, trained, line) for run in line]
+    found = [queue_.seconds_until_start(run, trained, line) for run in line]
     assert found == [100.0, 120.0, None]
 
 
@@ -461,7 +461,7 @@ def test_recorded_runs_can_be_laid_over_the_curves(runs_dir, measured, recorded_
 def test_recorded_runs_stay(runs_dir, recorded_dir):
     run = canned_run(recorded_dir, "quick-here", [0.5], "finished")
     assert not actions.delete(run).done and not actions.resume(run).done
-    assert not actions.adjust(run, epochs=9).done
+    assert not actions.change_settings(run, epochs=9).done
     assert run.events.exists()
 
 
@@ -499,14 +499,14 @@ def test_a_run_that_stopped_early_says_so(runs_dir, measured):
     assert early in page_text(at)
     assert at.dataframe[0].value["State"].tolist() == ["finished early"]
     assert not Run(run.directory).resumable  # it would stop again at once
-    assert actions.adjust(Run(run.directory), patience=4).done
+    assert actions.change_settings(Run(run.directory), patience=4).done
     assert Run(run.directory).resumable
 
 
 def test_the_command_names_what_was_automatic(runs_dir):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
     assert run.config.precision == "auto"
-    assert shlex.join(live.as_trained(run).command()) == (
+    assert shlex.join(live.resolved_config(run).command()) == (
         "train --recipe quick --epochs 1 --device cpu --precision fp32"
     )
 
@@ -523,7 +523,7 @@ def test_form_and_run_can_be_taken_along_as_a_script(runs_dir, measured, monkeyp
     assert offered["As a script"] == training_script(TrainConfig(epochs=3))
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
     page(run=run.id)
-    assert offered["As a script"] == training_script(live.as_trained(run))
+    assert offered["As a script"] == training_script(live.resolved_config(run))
     assert "autocast" not in offered["As a script"]  # it was settled that it would not pay
 
 
@@ -546,21 +546,21 @@ def test_a_found_learning_rate_goes_into_the_form(runs_dir, measured, monkeypatc
         asked.append(settings)
         return Outcome(True, "Trying.", "aa")
 
-    monkeypatch.setattr(lr_tests, "find_lr", find)
-    monkeypatch.setattr(lr_tests, "lr_trials", lambda _: LrTest(trials, 0.03, False, ""))
+    monkeypatch.setattr(lr_tests, "start_lr_test", find)
+    monkeypatch.setattr(lr_tests, "read_lr_test", lambda _: LrTest(trials, 0.03, False, ""))
     at = page(recipe="quick")
     at.button(key="find lr").click().run()
     assert asked == [TrainConfig.from_recipe("quick")]
     assert at.button(key="use lr").label == "Use 0.03"
     at.button(key="use lr").click().run()
     assert at.number_input(key="form lr").value == 0.03
-    monkeypatch.setattr(lr_tests, "lr_trials", lambda _: LrTest([], None, False, "It exploded."))
+    monkeypatch.setattr(lr_tests, "read_lr_test", lambda _: LrTest([], None, False, "It exploded."))
     assert at.run().error[0].value == "It exploded."
 
 
 def test_a_refused_look_for_a_learning_rate_says_why(runs_dir, measured, monkeypatch):
     monkeypatch.setattr(
-        lr_tests, "find_lr", lambda *_, **__: Outcome(False, "The device is taken.")
+        lr_tests, "start_lr_test", lambda *_, **__: Outcome(False, "The device is taken.")
     )
     at = page()
     at.button(key="find lr").click().run()

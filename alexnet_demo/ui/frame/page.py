@@ -127,7 +127,7 @@ def _menu() -> None:
 
 def _current_run() -> None:
     """The run that trains now, else the newest, kept up to date while it trains."""
-    scheduler.keep_queue_moving()
+    scheduler.ensure_scheduler()
     run = current_run()
     if run is None:
         return

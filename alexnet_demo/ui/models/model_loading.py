@@ -77,7 +77,9 @@ def options(now: bool = False) -> list[Option]:
         found.append(_of_run(run, "last", run.last, reached))
     for run in runs:
         found += [
-            _of_run(run, f"epoch-{e['epoch']:03}", run.of_epoch(e["epoch"]), e["test_accuracy"])
+            _of_run(
+                run, f"epoch-{e['epoch']:03}", run.epoch_weights(e["epoch"]), e["test_accuracy"]
+            )
             for e in run.history.epochs
         ]
     return [o for o in found if o.path is None or o.training or o.path.is_file()]

@@ -79,7 +79,7 @@ def picker(now: bool = False) -> Classifier | None:
 
 def _on_its_way(run: Run) -> bool:
     """Whether weights of a run that trains are there; they are kept up to date meanwhile."""
-    there = actions.ask_for_weights(run, role=access.role())
+    there = actions.request_weights(run, role=access.role())
     stamp = run.now.stat().st_mtime_ns if there else 0
     st.fragment(_keep_fresh, run_every=WATCH_SECONDS)(run, stamp)
     return there
@@ -87,7 +87,7 @@ def _on_its_way(run: Run) -> bool:
 
 def _keep_fresh(run: Run, stamp: int) -> None:
     """Run the page anew with newer weights as soon as the trainer has written them."""
-    there = actions.ask_for_weights(run, role=access.role())
+    there = actions.request_weights(run, role=access.role())
     if not there:
         st.info("The trainer writes its weights at the end of its step…", icon=":material/sync:")
     if (run.now.stat().st_mtime_ns if there else 0) != stamp or run.state != "running":

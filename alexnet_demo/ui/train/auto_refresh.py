@@ -14,7 +14,7 @@ Seen = tuple[frozenset[str], frozenset[str]]
 
 def seen() -> Seen:
     """The ids of the runs that train now, and of those that wait."""
-    waiting = (*queue.waiting(), *queue.on_cluster())
+    waiting = (*queue.waiting(), *queue.pending_on_cluster())
     return frozenset(run.id for run in active_runs()), frozenset(run.id for run in waiting)
 
 
@@ -24,6 +24,6 @@ def watch(known: Seen) -> None:
 
 
 def _compare(known: Seen) -> None:
-    scheduler.keep_queue_moving()
+    scheduler.ensure_scheduler()
     if seen() != known:
         st.rerun()

@@ -14,11 +14,11 @@ from alexnet_demo.figures import training
 from alexnet_demo.figures.theme import width_name
 from alexnet_demo.figures.training import Axis
 from alexnet_demo.jobs import actions
-from alexnet_demo.runs.eta import _parameters, _step, _width, seconds_left
+from alexnet_demo.runs.eta import current_width, seconds_left
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import LIVE, Run, State
-from alexnet_demo.runs.store import as_trained, get_run
+from alexnet_demo.runs.store import get_run, resolved_config
 from alexnet_demo.settings.config import LIMITS
 from alexnet_demo.settings.help import HELP
 from alexnet_demo.ui.components.plot import live_plot
@@ -107,9 +107,9 @@ def _head(run: Run) -> None:
                 _change(run)
         with st.popover("Command", icon=":material/terminal:"):
             st.caption("The same training from a terminal:")
-            command = ["python", "-m", "alexnet_demo", *as_trained(run).command()]
+            command = ["python", "-m", "alexnet_demo", *resolved_config(run).command()]
             st.code(shlex.join(command), language="bash", wrap_lines=True)
-            script_button.script_button(as_trained(run), "As a script", key="script of run")
+            script_button.script_button(resolved_config(run), "As a script", key="script of run")
     if run.stopped_early:
         st.caption(_why_early(run))
     elif controls and state == "finished" and run.resumable:
@@ -148,7 +148,7 @@ def _change(run: Run) -> None:
         saved = st.form_submit_button("Save", icon=":material/save:", key=f"save change {run.id}")
     if not saved:
         return
-    outcome = actions.adjust(run, **values, role=access.role())
+    outcome = actions.change_settings(run, **values, role=access.role())
     if outcome.done:
         page.toast_next(outcome.message)
         st.rerun()
@@ -190,7 +190,7 @@ def _act(label: str, run: Run) -> None:
 def _progress(run: Run, history: History) -> None:
     """What is being done, how far the epoch and the run have come."""
     epochs = run.config.epochs
-    step = _step(history)
+    step = history.step
     done = history.epochs_done
     if run.state == "starting":
         st.progress(0.0, "Loading PyTorch and the data…")
@@ -231,7 +231,7 @@ def _figures(run: Run, history: History) -> None:
         st.caption(
             f"{plain(history.start.get('device_name', ''))} in "
             f"{plain(history.start.get('precision', ''))}, "
-            f"{width_name(_width(run, history))}, {_parameters(history):,} parameters, "
+            f"{width_name(current_width(run, history))}, {history.parameters:,} parameters, "
             f"{run.config.train_images:,} training and {run.config.tested_images:,} "
             f"{run.config.tested_on} images, "
             f"batch {run.config.batch_size}, "
@@ -273,7 +273,7 @@ def _curves(run: Run, history: History) -> None:
 def _recorded(history: History) -> tuple[float, ...]:
     """Changes whenever there is more to draw."""
     last = history.batches[-1]["time"] if history.batches else 0.0
-    return len(history.batches), len(history.epochs), len(history.grown), last
+    return len(history.batches), len(history.epochs), len(history.grow_events), last
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

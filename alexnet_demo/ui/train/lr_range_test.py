@@ -21,7 +21,7 @@ POLL_SECONDS = 1.0
 def lr_finder(settings: TrainConfig | None) -> None:
     """Start a test with the form's settings, watch its curve, take over what it suggests."""
     test_id = lr_tests.running_lr_test() or st.session_state.get(TEST, "")
-    test = lr_tests.lr_trials(test_id) if test_id else None
+    test = lr_tests.read_lr_test(test_id) if test_id else None
     with st.expander("Find a learning rate", icon=":material/search:", expanded=test is not None):
         st.caption(
             "A fresh network takes a hundred steps, each at a higher rate than the one before. "
@@ -53,7 +53,7 @@ def lr_finder(settings: TrainConfig | None) -> None:
 def _start(settings: TrainConfig | None) -> None:
     if settings is None:
         return
-    outcome = lr_tests.find_lr(settings, role=access.role())
+    outcome = lr_tests.start_lr_test(settings, role=access.role())
     if outcome.done:
         st.session_state[TEST] = outcome.run_id
         st.rerun()
@@ -61,7 +61,7 @@ def _start(settings: TrainConfig | None) -> None:
 
 
 def _watch(test_id: str, was_running: bool) -> None:
-    test = lr_tests.lr_trials(test_id)
+    test = lr_tests.read_lr_test(test_id)
     if test is None or (was_running and not test.running):
         st.rerun()  # polling stops
     if test.error:

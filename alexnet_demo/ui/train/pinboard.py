@@ -20,7 +20,7 @@ def pinboard() -> None:
     """The pins of the next training, and of one that runs; nothing for visitors."""
     if not access.controls():
         return
-    found = {pin.id: pin for pin in pins.of_next_run()}
+    found = {pin.id: pin for pin in pins.for_next_run()}
     with st.expander("Pinned pictures", icon=":material/push_pin:"):
         st.caption(
             f"What the network says of these {len(found)} is recorded all through a training, "

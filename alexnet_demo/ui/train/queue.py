@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from alexnet_demo.jobs import actions, queue
-from alexnet_demo.jobs.queue import waits_seconds
+from alexnet_demo.jobs.queue import seconds_until_start
 from alexnet_demo.runs.eta import seconds_left
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, get_run
@@ -29,11 +29,11 @@ def queue_view(shown: Run | None) -> None:
 
 
 def _all() -> list[Run]:
-    return [*queue.waiting(), *queue.on_cluster()]
+    return [*queue.waiting(), *queue.pending_on_cluster()]
 
 
 def _view(shown: str, known: tuple[str, ...]) -> None:
-    waiting, distant = queue.waiting(), queue.on_cluster()
+    waiting, distant = queue.waiting(), queue.pending_on_cluster()
     if tuple(run.id for run in (*waiting, *distant)) != known:
         st.rerun()  # the rest of the page follows
     st.subheader("Queue", anchor=False)
@@ -45,7 +45,7 @@ def _view(shown: str, known: tuple[str, ...]) -> None:
         _training(run, shown)
     with st.container(key="queue", gap="small"):
         for place, run in enumerate(waiting, 1):
-            words = _expected(place, waits_seconds(run, trained, waiting))
+            words = _expected(place, seconds_until_start(run, trained, waiting))
             _row(str(place), run, words, run.id == shown)
         for run in distant:
             _row("–", run, "starts as soon as the cluster has room", run.id == shown)

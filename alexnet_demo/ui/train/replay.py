@@ -41,7 +41,7 @@ def replay(run: Run, *, linked: bool = False) -> None:
 
 
 def _view(run: Run) -> None:
-    found = snapshots.follow(run.moments)
+    found = snapshots.follow(run.snapshots)
     if not found:
         waits = "Its first moment is recorded as soon as the network is there."
         st.caption(waits if run.active else "This run was made without recording its moments.")

@@ -12,7 +12,7 @@ import streamlit as st
 from alexnet_demo.common.text import no_formula
 from alexnet_demo.figures import training as charts
 from alexnet_demo.jobs import actions
-from alexnet_demo.runs.history import whole
+from alexnet_demo.runs.history import read_full
 from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.frame import page
@@ -183,7 +183,7 @@ def metrics_csv(run: Run) -> str:
 
 def metrics_json(run: Run) -> str:
     """The run's settings and every epoch and batch record."""
-    history = whole(run.events)
+    history = read_full(run.events)
     record = {
         **run.to_json(),
         "config": run.config.to_json(),

@@ -28,7 +28,7 @@ def pin_button(pixels: np.ndarray, name: str, label: int | None = None) -> None:
     """
     if not access.controls():
         return
-    found = pins.of_next_run()
+    found = pins.for_next_run()
     picture = Pin(_unused(name, found), np.asarray(pixels), label)
     known = picture.id in {pin.id for pin in found}
     st.button(

@@ -14,7 +14,7 @@ WATCH = "watch"  # query parameter: the recorded run that is shown
 
 def _to_watch() -> list[Run]:
     """The recorded runs that can be gone through, moment by moment."""
-    return [run for run in recorded_runs() if run.moments.is_file()]
+    return [run for run in recorded_runs() if run.snapshots.is_file()]
 
 
 def link_to_watch() -> None:

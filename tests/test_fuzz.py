@@ -222,7 +222,7 @@ def test_forged_drawings(tier: str) -> None:
     def check(record: Any) -> None:
         try:
             strokes = drawing.parse(record)
-        except drawing.DrawingError as error:
+        except ImageError as error:
             assert str(error).endswith("draw again.")
         else:
             assert drawing.render(strokes).size == (drawing.SIDE, drawing.SIDE)

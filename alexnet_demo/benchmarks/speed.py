@@ -29,6 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
+from alexnet_demo.common.errors import OnnxError
 from alexnet_demo.data.splits import epoch_order, load_split, unpack
 from alexnet_demo.export import onnx
 from alexnet_demo.inference.classifier import Classifier
@@ -306,7 +307,7 @@ def _onnx_runtime(model: AlexNet) -> Callable[[torch.Tensor], np.ndarray] | None
     """The model in ONNX Runtime on the CPU; None where that is not installed."""
     try:
         onnx.demand_packages()
-    except onnx.OnnxError:
+    except OnnxError:
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "alexnet.onnx"

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from alexnet_demo.common.errors import OnnxError
 from alexnet_demo.common.files import write_atomically
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.inference.classifier import certainty_of
@@ -40,10 +41,6 @@ TOLERANCE = 1e-3  # greatest difference between two probabilities
 KEPT_INFO = ("run", "epoch", "test_accuracy")
 
 _ONE_AT_A_TIME = Lock()
-
-
-class OnnxError(RuntimeError):
-    """No ONNX file can be made; the message is one sentence that says why."""
 
 
 def demand_packages() -> None:

@@ -8,14 +8,12 @@ from typing import Any, Literal
 
 from PIL import Image, ImageDraw
 
+from alexnet_demo.common.errors import ImageError
+
 SIDE = 256  # side of the canvas in its own units; strokes and pen widths are measured in them
 MAX_STROKES, MAX_POINTS = 2_000, 50_000  # so many take a second to draw
 MAX_WIDTH = 64.0
 _OVERSAMPLING = 4  # drawn so many times larger, then averaged: smooth edges
-
-
-class DrawingError(ValueError):
-    """What came is no drawing; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +33,20 @@ def parse(record: Any) -> tuple[Stroke, ...]:
             empty drawing.
 
     Raises:
-        DrawingError: when it has another form, numbers out of range, or too many of them.
+        ImageError: when it has another form, numbers out of range, or too many of them.
     """
     if record is None:
         return ()
     if not isinstance(record, list) or len(record) > MAX_STROKES:
-        raise DrawingError("The drawing could not be read: clear it and draw again.")
+        raise ImageError("The drawing could not be read: clear it and draw again.")
     try:
         if sum(len(item["points"]) for item in record) > MAX_POINTS:
-            raise DrawingError("The drawing has too many points: clear it and draw again.")
+            raise ImageError("The drawing has too many points: clear it and draw again.")
         return tuple(_parse_stroke(item) for item in record)
-    except DrawingError:
+    except ImageError:
         raise
     except (TypeError, ValueError, KeyError, OverflowError) as error:
-        raise DrawingError("The drawing could not be read: clear it and draw again.") from error
+        raise ImageError("The drawing could not be read: clear it and draw again.") from error
 
 
 def _parse_stroke(item: Any) -> Stroke:

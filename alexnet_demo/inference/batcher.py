@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from alexnet_demo.common.errors import BusyError
+
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.images.prepared import Prepared
     from alexnet_demo.inference.classifier import Classifier, Prediction
@@ -30,10 +32,6 @@ BATCH = 32  # pictures that go through a network together
 PIECE = 8  # pictures of one request in a batch: others get in between
 LINGER = 5.0  # seconds that the thread stays without work; the next request starts another
 BUSY = "Many people are asking at this moment: try again in a few seconds."
-
-
-class BusyError(RuntimeError):
-    """An answer would take too long; the message says so in one sentence."""
 
 
 @dataclass(eq=False)  # two requests for the same picture are two

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, nll_loss
 
+from alexnet_demo.common.errors import ImageError
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.images.prepare import ImageError, prepare
+from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, Prepared
 from alexnet_demo.inference.classifier import Classifier, digest
 from alexnet_demo.inference.confidence import ConfidenceModel, calibration_error

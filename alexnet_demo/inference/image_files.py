@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from alexnet_demo.images.prepare import SUFFIXES, ImageError, prepare
+from alexnet_demo.common.errors import ImageError
+from alexnet_demo.images.prepare import SUFFIXES, prepare
 from alexnet_demo.images.prepared import Choices, Prepared
 from alexnet_demo.inference.classifier import BATCH, Classifier, Prediction
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from alexnet_demo.common.errors import ImageError
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.data.fashion_mnist import one_of_each
 from alexnet_demo.settings import paths
@@ -30,10 +31,6 @@ UNREADABLE = (
     Image.DecompressionBombError,
 )
 """What Pillow and the standard library raise where something is no picture."""
-
-
-class PinError(ValueError):
-    """A picture cannot be pinned; the message is one sentence that says why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,21 +67,21 @@ class Pin:
         """Read what `to_json` wrote.
 
         Raises:
-            PinError: when it is anything else.
+            ImageError: when it is anything else.
         """
         try:
             with Image.open(io.BytesIO(base64.b64decode(record["png"])), formats=["PNG"]) as image:
                 width, height = image.size
                 if width != height or width > IMAGE_SIZE:
-                    raise PinError(f"A pinned picture is a square of at most {IMAGE_SIZE} pixels.")
+                    raise ImageError(f"Pinned images are squares of at most {IMAGE_SIZE} pixels.")
                 pixels = np.asarray(image.convert("L"))
             label = record.get("label")
             known = isinstance(label, int) and 0 <= label < len(CLASSES)
             return cls(str(record["name"])[:MAX_NAME], pixels, label if known else None)
-        except PinError:
+        except ImageError:
             raise
         except UNREADABLE as error:
-            raise PinError("A pinned picture cannot be read.") from error
+            raise ImageError("A pinned picture cannot be read.") from error
 
 
 def board_path() -> Path:
@@ -99,7 +96,7 @@ def read(path: Path) -> tuple[Pin, ...]:
     for record in records if isinstance(records, list) else []:
         try:
             pin = Pin.from_json(record)
-        except PinError:
+        except ImageError:
             continue
         found.setdefault(pin.id, pin)
     return tuple(found.values())[:MAX_PINS]

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from alexnet_demo.common.errors import CheckpointError
+from alexnet_demo.common.errors import CheckpointError, OnnxError
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.export import onnx
-from alexnet_demo.export.onnx import OnnxError
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input

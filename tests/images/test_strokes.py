@@ -5,7 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from alexnet_demo.images.strokes import SIDE, DrawingError, is_blank, parse, render
+from alexnet_demo.common.errors import ImageError
+from alexnet_demo.images.strokes import SIDE, is_blank, parse, render
 
 
 def line(**changes: object) -> dict[str, object]:
@@ -56,7 +57,7 @@ def test_a_tap_leaves_a_dot() -> None:
     ],
 )
 def test_forged_drawings_are_refused_in_one_sentence(forged: object) -> None:
-    with pytest.raises(DrawingError, match="draw again"):
+    with pytest.raises(ImageError, match="draw again"):
         parse(forged)
 
 

@@ -14,9 +14,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from alexnet_demo.common.errors import BusyError
 from alexnet_demo.images.prepared import Choices, Prepared
 from alexnet_demo.inference import batcher
-from alexnet_demo.inference.batcher import BATCH, PIECE, BusyError, MicroBatcher
+from alexnet_demo.inference.batcher import BATCH, PIECE, MicroBatcher
 from alexnet_demo.inference.classifier import Classifier, Prediction
 from tests.support.waiting import wait_for
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alexnet_demo.common.errors import ImageError
 from alexnet_demo.jobs import pinning
 from alexnet_demo.runs import pins
-from alexnet_demo.runs.pins import MAX_PINS, Pin, PinError
+from alexnet_demo.runs.pins import MAX_PINS, Pin
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings.config import TrainConfig
@@ -47,7 +48,7 @@ def test_an_unknown_class_is_none(label: object):
 
 
 def test_a_large_picture_is_refused():
-    with pytest.raises(PinError, match="at most 224 pixels"):
+    with pytest.raises(ImageError, match="at most 224 pixels"):
         Pin.from_json(Pin("large", picture(1, 225)).to_json())
 
 

@@ -9,9 +9,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from alexnet_demo.common.errors import BusyError, DataError, ImageError
 from alexnet_demo.images import strokes as drawing
-from alexnet_demo.images.strokes import DrawingError
-from alexnet_demo.inference.batcher import BusyError
 from alexnet_demo.settings.article import TEST_SAMPLES
 from alexnet_demo.ui.architecture.activations import Network
 from alexnet_demo.ui.architecture.layer_views import output, weights
@@ -163,7 +162,7 @@ def _picture() -> np.ndarray | None:
     if kind == DRAWN:
         try:
             return _prepared(drawing.render(drawing.parse(strokes)), "sketch")
-        except DrawingError as error:
+        except ImageError as error:
             st.error(str(error), icon=":material/error:")
             return None
     file = st.file_uploader(
@@ -182,14 +181,14 @@ def _test_picture() -> np.ndarray | None:
     query_params.keep("picture", str(number))
     try:
         return datasets.test_set().images[number].numpy()
-    except RuntimeError as error:  # DataError, told without importing torch for its name
+    except DataError as error:
         st.error(str(error), icon=":material/error:")
         return None
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _prepared(picture: Image.Image | bytes, kind: Any) -> np.ndarray | None:
-    from alexnet_demo.images.prepare import ImageError, prepare
+    from alexnet_demo.images.prepare import prepare
     from alexnet_demo.images.prepared import Choices
 
     try:

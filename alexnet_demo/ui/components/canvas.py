@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from alexnet_demo.common.errors import ImageError
 from alexnet_demo.images import strokes as drawing
-from alexnet_demo.images.strokes import DrawingError, Stroke
+from alexnet_demo.images.strokes import Stroke
 from alexnet_demo.ui.components.component import asset
 
 STASH = "drawing"  # session state; not a widget's key, so it outlives a switch of pages
@@ -34,7 +35,7 @@ def canvas(key: str = "canvas") -> tuple[Stroke, ...]:
     sent = getattr(result, "strokes", None)
     try:
         strokes = drawing.parse(kept if sent is None else sent)
-    except DrawingError as error:
+    except ImageError as error:
         st.error(str(error))
         return ()
     if sent is not None:

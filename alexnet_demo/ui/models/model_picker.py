@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
+from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs.run import Run
 from alexnet_demo.ui.models.model_loading import (
@@ -66,7 +67,7 @@ def picker(now: bool = False) -> Classifier | None:
         return None
     try:
         classifier = load(choice)
-    except ValueError as error:  # CheckpointError, told without importing torch for its name
+    except CheckpointError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None
     about.caption(

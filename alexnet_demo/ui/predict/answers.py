@@ -13,9 +13,10 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from alexnet_demo.common.errors import BusyError, ImageError
 from alexnet_demo.common.text import no_formula
 from alexnet_demo.images.encode import data_url
-from alexnet_demo.inference.batcher import BROKER, BusyError
+from alexnet_demo.inference.batcher import BROKER
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.widgets import preparation
 from alexnet_demo.ui.widgets.answer_bars import TOP, _answer, a, about
@@ -56,7 +57,7 @@ def ask(picture: Image.Image | bytes, classifier: Classifier, usual: Kind = "aut
         classifier: the network to ask.
         usual: its kind where the reader has not chosen one.
     """
-    from alexnet_demo.images.prepare import ImageError, prepare
+    from alexnet_demo.images.prepare import prepare
 
     content, choices = _digest(picture), preparation.choices(usual)
     last: Asked | None = st.session_state.get(_LAST)
@@ -186,7 +187,7 @@ def ask_many(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[lis
 
 
 def _classify(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[list[Row], list[str]]:
-    from alexnet_demo.images.prepare import ImageError, prepare
+    from alexnet_demo.images.prepare import prepare
 
     choices, seen, pictures, problems = preparation.choices(), [], [], []
     for file in files:

@@ -13,6 +13,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from alexnet_demo.common.errors import DataError
 from alexnet_demo.images import strokes
 from alexnet_demo.images.encode import enlarge, png
 from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
@@ -90,7 +91,7 @@ def samples(classifier: Classifier) -> None:
     """A picture of the test set, which no training has seen."""
     try:
         split = test_set()
-    except RuntimeError as error:  # DataError, told without importing torch for its name
+    except DataError as error:
         st.error(str(error), icon=":material/error:")
         return
     left, right = st.columns([1, 1], gap="large")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from alexnet_demo.common.errors import DataError
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.ui.models import background, datasets, model_loading, test_set_pass
 from alexnet_demo.ui.widgets.markdown import plain
@@ -41,7 +42,7 @@ def surveyed(option: model_loading.Option, classifier: Classifier) -> Surveyed |
     if survey.found:
         try:
             datasets.test_set()  # the views show its pictures
-        except RuntimeError as error:  # DataError, told without importing torch for its name
+        except DataError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return None
         return Surveyed(classifier, *survey.found)

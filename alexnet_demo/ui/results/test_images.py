@@ -10,8 +10,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from alexnet_demo.common.errors import BusyError
 from alexnet_demo.images.encode import data_url, enlarge, heated, png
-from alexnet_demo.inference.batcher import BROKER, BusyError
+from alexnet_demo.inference.batcher import BROKER
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.gallery import Tile, gallery

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from PIL import Image
 
+from alexnet_demo.common.errors import DataError
 from alexnet_demo.images.encode import data_url
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
@@ -49,7 +50,7 @@ def trained_on(settings: TrainConfig) -> None:
         with sheet:
             st.html(_CSS)
             st.html(_sheet(heeded, turn))
-    except RuntimeError as error:  # DataError, told without importing torch for its name
+    except DataError as error:
         sheet.error(str(error), icon=":material/error:")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.files import sha256
 from alexnet_demo.export import report
 from alexnet_demo.inference import predictions
@@ -53,7 +54,7 @@ def wait(run: Run) -> None:
         return
     try:
         classifier = model_loading.load(model_loading.best_of(run))
-    except ValueError as error:  # CheckpointError, told without importing torch for its name
+    except CheckpointError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
     survey = test_set_pass.of_test_set(classifier)

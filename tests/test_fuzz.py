@@ -27,7 +27,7 @@ from alexnet_demo.common.errors import CheckpointError, ConfigError, ImageError
 from alexnet_demo.common.text import no_formula, one_line, readable
 from alexnet_demo.figures import training
 from alexnet_demo.images import strokes as drawing
-from alexnet_demo.images.decode import open_picture
+from alexnet_demo.images.decode import open_image
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.jobs import actions
@@ -174,7 +174,7 @@ def small_files() -> list[bytes]:
 def test_damaged_picture_files(tier: str) -> None:
     def check(data: bytes) -> None:
         try:
-            opened = open_picture(data)
+            opened = open_image(data)
         except ImageError as error:
             assert str(error).endswith(".") and "\n" not in str(error)
         else:

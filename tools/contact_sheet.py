@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo.data.preview import Group, as_trained_on, some_garments
+from alexnet_demo.data.preview import Group, preview_groups, samples_per_class
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
@@ -31,7 +31,7 @@ PARTS = {
 
 
 def main() -> None:
-    garments = some_garments(load_split(train=True), ROWS)
+    garments = samples_per_class(load_split(train=True), ROWS)
     part = HEAD + ROWS * (TILE + GAP)
     width, height = len(CLASSES) * (TILE + GAP) + GAP, HEAD + len(PARTS) * part
     sheet = Image.new("RGB", (width, height), "white")
@@ -41,7 +41,7 @@ def main() -> None:
         pen.text((x, HEAD // 2), name, "black", font, anchor="mm")
     for top, (words, config) in zip(range(HEAD, height, part), PARTS.items(), strict=True):
         pen.text((GAP, top + HEAD // 2), words, "black", font, anchor="lm")
-        (group,) = as_trained_on(garments, config, SEED)
+        (group,) = preview_groups(garments, config, SEED)
         paste(sheet, group, top + HEAD)
     FILE.parent.mkdir(exist_ok=True)
     sheet.save(FILE, optimize=True)

@@ -27,9 +27,10 @@ from PIL import Image, ImageDraw, ImageFont
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo.cli.options import add_weights_options, weights_of
+from alexnet_demo.common.errors import ImageError
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.images.prepare import ImageError, prepare
-from alexnet_demo.images.prepared import Prepared
+from alexnet_demo.images.prepare import prepare
+from alexnet_demo.images.prepared import PreparedImage
 from alexnet_demo.inference.classifier import Classifier, digest
 from alexnet_demo.inference.confidence import SCORES, ConfidenceModel, ScoreKind, auroc
 from alexnet_demo.inference.image_files import pictures_in, read_file
@@ -160,7 +161,7 @@ BARS = {**dict.fromkeys(LINE_ART, 0.85), **dict.fromkeys(OTHERS, 0.95)}
 # ------------------------------------------------------------------ measuring
 
 
-def readable(pictures: Iterable[Image.Image | bytes]) -> list[Prepared]:
+def readable(pictures: Iterable[Image.Image | bytes]) -> list[PreparedImage]:
     """Those that can be used, made ready as for `predict`."""
     ready = []
     for picture in pictures:
@@ -189,7 +190,7 @@ class Scored:
         return round(float(self.passes.float().mean()), 4)
 
 
-def score(classifier: Classifier, pictures: list[Prepared]) -> Scored:
+def score(classifier: Classifier, pictures: list[PreparedImage]) -> Scored:
     """Ask a network about pictures, once, and read its answer with each score."""
     seen, own = classifier.forward_views(pictures), classifier.certainty
     usable: tuple[ScoreKind, ...] = ("energy",) if own.basis is None else SCORES

@@ -30,7 +30,7 @@ class Sample:
     pixels: np.ndarray
 
 
-def one_of_each() -> tuple[Sample, ...]:
+def first_of_each_class() -> tuple[Sample, ...]:
     """The first test picture of each class; none where the files cannot be read.
 
     Whether the data is whole is checked where it is used for training, not here.

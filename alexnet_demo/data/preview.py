@@ -31,7 +31,7 @@ class Group:
     labels: Tensor
 
 
-def some_garments(split: Split, each: int, turn: int = 0) -> Split:
+def samples_per_class(split: Split, each: int, turn: int = 0) -> Split:
     """``each`` pictures of every class, the classes in turn: rows of ten hold one of each.
 
     Args:
@@ -47,7 +47,7 @@ def some_garments(split: Split, each: int, turn: int = 0) -> Split:
     return Split(split.images[order], split.labels[order])
 
 
-def as_trained_on(garments: Split, config: TrainConfig, seed: int) -> list[Group]:
+def preview_groups(garments: Split, config: TrainConfig, seed: int) -> list[Group]:
     """The pictures exactly as a batch of them goes into training, in groups that are not empty."""
     generator = torch.Generator().manual_seed(seed)
     order = order_by_drawability(garments.labels, config.drawings, generator)

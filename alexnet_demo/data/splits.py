@@ -66,11 +66,11 @@ def load_split(train: bool, device: torch.device | str = "cpu", root: Path = DAT
 
 def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
     """The shuffled order of one epoch, the same for the same arguments on every machine."""
-    generator = torch.Generator().manual_seed(seed_of(f"order {epoch}", seed))
+    generator = torch.Generator().manual_seed(derive_seed(f"order {epoch}", seed))
     return torch.randperm(count, generator=generator)
 
 
-def seed_of(purpose: str, seed: int) -> int:
+def derive_seed(purpose: str, seed: int) -> int:
     """A seed of its own for each purpose, such as ``order 3``, of a training with this seed.
 
     32 bits, as many as PyTorch's generator for the CPU takes notice of.

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.data.splits import Split, load_split, seed_of
+from alexnet_demo.data.splits import Split, derive_seed, load_split
 from alexnet_demo.data.synthetic import as_drawings, as_photos
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.inference.confidence import (
@@ -150,7 +150,7 @@ def kinds_of(settings: TrainConfig) -> dict[str, Change]:
 
 def ask(classifier: Classifier, split: Split, change: Change) -> Outputs:
     """What the network says of pictures, changed by random numbers that are always the same."""
-    generator = torch.Generator().manual_seed(seed_of("certainty", 0))
+    generator = torch.Generator().manual_seed(derive_seed("certainty", 0))
     parts = [
         classifier.outputs(np.asarray(change(images, labels, generator)))
         for images, labels in zip(split.images.split(BATCH), split.labels.split(BATCH), strict=True)

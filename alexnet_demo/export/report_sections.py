@@ -14,7 +14,7 @@ from alexnet_demo.common.wording import percent, whole_percent
 from alexnet_demo.data import fashion_mnist
 from alexnet_demo.export.svg_plot import Bar, Line, Plot
 from alexnet_demo.figures.results import FEW
-from alexnet_demo.images.encode import data_url, enlarge, warmed
+from alexnet_demo.images.encode import data_url, enlarge, overlay_heatmap
 from alexnet_demo.inference.predictions import Results, by_class
 from alexnet_demo.runs import snapshots
 from alexnet_demo.runs.history import History
@@ -162,7 +162,7 @@ def pinned(pin: Pin, seen: list[Snapshot]) -> dict[str, Any] | None:
 
 def _pin_at(pin: Pin, moment: Snapshot) -> dict[str, Any]:
     said = moment.pins[pin.id]
-    picture = warmed(pin.pixels, said.heat / 255, _HEAT_SIDE)
+    picture = overlay_heatmap(pin.pixels, said.heat / 255, _HEAT_SIDE)
     verdict = "" if pin.label is None else "right" if said.top_class == pin.label else "wrong"
     return {
         "when": _when(moment),

@@ -8,7 +8,7 @@ from PIL import Image
 Box = tuple[float, float, float, float]
 
 
-def to_grey(picture: np.ndarray) -> np.ndarray:
+def to_gray(picture: np.ndarray) -> np.ndarray:
     """Luminance of uint8 (H, W, 3), uint8 (H, W)."""
     return np.asarray(Image.fromarray(picture).convert("L"))
 

@@ -35,7 +35,7 @@ _TURNS = {
 """What an EXIF orientation asks for."""
 
 
-def open_picture(data: bytes) -> Image.Image:
+def open_image(data: bytes) -> Image.Image:
     """Decode an image file, upright, RGB or RGBA; of several frames the first.
 
     What it may ask for is checked before anything is decoded, see `guard`. The result's longest

@@ -21,12 +21,7 @@ def enlarge(image: Image.Image, side: int) -> Image.Image:
     return square
 
 
-def heated(pixels: np.ndarray, heat: np.ndarray, side: int) -> bytes:
-    """A grey picture under a map of heat, see `warmed`, as PNG."""
-    return png(warmed(pixels, heat, side))
-
-
-def warmed(pixels: np.ndarray, heat: np.ndarray, side: int) -> Image.Image:
+def overlay_heatmap(pixels: np.ndarray, heat: np.ndarray, side: int) -> Image.Image:
     """A grey picture under a map of heat, in colours.
 
     Args:

@@ -18,42 +18,19 @@ from PIL import Image
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.images import ink as paper
 from alexnet_demo.images import redraw, segmentation
-from alexnet_demo.images.boxes import Box, cut, inside_only, mask_box, pixel_box, share_box, to_grey
-from alexnet_demo.images.decode import SUFFIXES, alpha_mask, flatten, open_picture, to_rgb
+from alexnet_demo.images.boxes import Box, cut, inside_only, mask_box, pixel_box, share_box, to_gray
+from alexnet_demo.images.decode import alpha_mask, flatten, open_image, to_rgb
 from alexnet_demo.images.prepared import (
     AUTOMATIC,
-    GROUNDS,
-    KINDS,
-    POLARITIES,
     SIDE,
     Album,
+    Background,
     Choices,
-    Ground,
     Kind,
     Polarity,
-    Prepared,
-    Step,
+    PreparedImage,
 )
 from alexnet_demo.images.raster import highest, lowest, shrink
-
-__all__ = [
-    "GROUNDS",
-    "KINDS",
-    "POLARITIES",
-    "SIDE",
-    "SUFFIXES",
-    "Box",
-    "Choices",
-    "Ground",
-    "ImageError",
-    "Kind",
-    "Polarity",
-    "Prepared",
-    "Step",
-    "open_picture",
-    "prepare",
-]
-
 
 DIMMEST = 70  # what white cloth becomes, 0 to 255: it must stand out from the black ground
 _NOTHING = "The picture shows nothing but one plain colour."
@@ -61,7 +38,7 @@ _NO_INK = "The picture shows no drawing: nothing stands out from the paper."
 FRAME = 1.1  # side of the second look at a cluttered photo, in sides of the object found
 
 
-def prepare(picture: Image.Image | bytes, choices: Choices = AUTOMATIC) -> Prepared:
+def prepare(picture: Image.Image | bytes, choices: Choices = AUTOMATIC) -> PreparedImage:
     """Bring a picture as near as possible to how the network's training pictures look.
 
     Args:
@@ -71,7 +48,7 @@ def prepare(picture: Image.Image | bytes, choices: Choices = AUTOMATIC) -> Prepa
     Raises:
         PictureError: when it cannot be read, is too large, or shows nothing.
     """
-    image = open_picture(picture) if isinstance(picture, bytes) else to_rgb(picture)
+    image = open_image(picture) if isinstance(picture, bytes) else to_rgb(picture)
     flat = flatten(image)
     pixels = np.asarray(flat)
     album = Album(flat)
@@ -89,15 +66,15 @@ def prepare(picture: Image.Image | bytes, choices: Choices = AUTOMATIC) -> Prepa
 # ------------------------------------------------------------------ pictures of the data set
 
 
-def _dataset(album: Album, picture: np.ndarray, choices: Choices) -> Prepared:
+def _dataset(album: Album, picture: np.ndarray, choices: Choices) -> PreparedImage:
     box = choices.box or (0.0, 0.0, 1.0, 1.0)
-    grey = to_grey(cut(picture, box))
+    grey = to_gray(cut(picture, box))
     polarity = detect_polarity(grey) if choices.polarity == "auto" else choices.polarity
     light = 255 - grey if polarity == "invert" else grey
     pixels = resize_whole(light)
     album.add("Light on dark", _polarity_words(choices, polarity), light)
     album.add("28 × 28", "Taken for a picture of the data set: not changed further.", pixels)
-    return album.close([pixels], replace(choices, polarity=polarity, ground="keep", box=box))
+    return album.close([pixels], replace(choices, polarity=polarity, background="keep", box=box))
 
 
 def resize_whole(light: np.ndarray) -> np.ndarray:
@@ -111,7 +88,7 @@ def resize_whole(light: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------ drawings
 
 
-def _sketch(album: Album, picture: np.ndarray, choices: Choices) -> Prepared:
+def _sketch(album: Album, picture: np.ndarray, choices: Choices) -> PreparedImage:
     """Ink found, cropped to, thinned, drawn with the standard pen, its inside shaded."""
     polarity = choices.polarity
     if polarity == "auto":
@@ -143,12 +120,12 @@ def _sketch(album: Album, picture: np.ndarray, choices: Choices) -> Prepared:
     side = len(views[0])
     shown = Image.fromarray(strokes * np.uint8(255))
     album.add(f"{side} × {side}", words, views[0], before=shown)
-    return album.close(views, replace(choices, polarity=polarity, ground="plain", box=box))
+    return album.close(views, replace(choices, polarity=polarity, background="plain", box=box))
 
 
 def detect_ink(picture: np.ndarray) -> Polarity:
     """``invert`` where a drawing's ink is darker than its paper, else ``keep``."""
-    grey = to_grey(picture)
+    grey = to_gray(picture)
     if clear := polarity_of_ground(ground_level(grey)):
         return clear
     dark = paper.lines_and_rest(shrink(grey, paper.LOOK_SIDE))[2]
@@ -160,10 +137,10 @@ def detect_ink(picture: np.ndarray) -> Polarity:
 
 def _photo(
     album: Album, picture: np.ndarray, alpha: np.ndarray | None, choices: Choices
-) -> Prepared:
+) -> PreparedImage:
     """Object found, cut out, toned as the data set's, cropped, scaled, sharpened, centred."""
     ground, mask = separate(picture, alpha, choices)
-    grey = to_grey(picture)
+    grey = to_gray(picture)
     polarity = choices.polarity
     if polarity == "auto":
         polarity = detect_polarity(grey, None if ground == "keep" else mask)
@@ -187,7 +164,7 @@ def _photo(
         album.add("Second look", words, views[1], before=album.first)
     words = "Taken for a photo: scaled down to the data set's size, sharpened, centred."
     album.add("28 × 28", words, views[0], before=Image.fromarray(trimmed))
-    return album.close(views, replace(choices, polarity=polarity, ground=ground, box=box))
+    return album.close(views, replace(choices, polarity=polarity, background=ground, box=box))
 
 
 def worn(picture: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
@@ -207,7 +184,7 @@ _GROUND_WORDS = {
 
 def separate(
     picture: np.ndarray, alpha: np.ndarray | None, choices: Choices
-) -> tuple[Ground, np.ndarray]:
+) -> tuple[Background, np.ndarray]:
     """How the background is taken away, and the object's mask, bool (H, W), never empty.
 
     Args:
@@ -218,8 +195,8 @@ def separate(
     Raises:
         PictureError: when there is nothing but the ground.
     """
-    ways: tuple[Ground, ...] = (choices.ground,)
-    if choices.ground == "auto":
+    ways: tuple[Background, ...] = (choices.background,)
+    if choices.background == "auto":
         ways = ("alpha", "plain", "cluttered")
     window = pixel_box(choices.box or (0.0, 0.0, 1.0, 1.0), picture.shape)
     for way in ways:
@@ -232,10 +209,10 @@ def separate(
 
 
 def find_object(
-    picture: np.ndarray, alpha: np.ndarray | None, way: Ground, choices: Choices
+    picture: np.ndarray, alpha: np.ndarray | None, way: Background, choices: Choices
 ) -> np.ndarray | None:
     """The object's mask by one way, bool (H, W); None where the way does not suit the picture."""
-    by_hand = choices.ground == way
+    by_hand = choices.background == way
     if way == "alpha":
         return alpha
     if way == "plain":
@@ -308,7 +285,7 @@ def read_kind(picture: np.ndarray, wanted: Kind = "auto") -> tuple[Kind, np.ndar
     small = picture.shape[:2] == (SIDE, SIDE)
     if wanted == "auto" and small and (highest(picture) - lowest(picture)).max() <= 8:
         return "dataset", picture
-    if paper.is_drawing(to_grey(picture)):
+    if paper.is_drawing(to_gray(picture)):
         return "sketch", picture
     sheet = paper.only_sheet(picture)
     if sheet is not None and paper.is_drawing(paper.lit_evenly(sheet), tolerance=1):

@@ -18,10 +18,10 @@ Kind = Literal["auto", "sketch", "photo", "dataset"]
 Polarity = Literal["auto", "keep", "invert"]
 
 
-Ground = Literal["auto", "alpha", "plain", "cluttered", "keep"]
+Background = Literal["auto", "alpha", "plain", "cluttered", "keep"]
 
 
-KINDS, POLARITIES, GROUNDS = get_args(Kind), get_args(Polarity), get_args(Ground)
+KINDS, POLARITIES, BACKGROUNDS = get_args(Kind), get_args(Polarity), get_args(Background)
 
 
 SIDE = 28  # of a Fashion-MNIST picture, pixels
@@ -36,20 +36,25 @@ class Choices:
             taken as it is but for polarity.
         polarity: ``keep`` where the object is lighter than its ground; ``invert`` swaps light
             and dark.
-        ground: how the background is taken away: by the picture's transparency (``alpha``), as
+        background: how the background is taken away: by the picture's transparency (``alpha``), as
             one ``plain`` surface, cut out of a ``cluttered`` one, or not at all (``keep``).
         box: the part to look at: left, top, right, bottom as shares of the upright picture.
     """
 
     kind: Kind = "auto"
     polarity: Polarity = "auto"
-    ground: Ground = "auto"
+    background: Background = "auto"
     box: Box | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS or self.polarity not in POLARITIES or self.ground not in GROUNDS:
+        if (
+            self.kind not in KINDS
+            or self.polarity not in POLARITIES
+            or self.background not in BACKGROUNDS
+        ):
             raise ValueError(
-                f"Unknown kind {self.kind!r}, polarity {self.polarity!r} or ground {self.ground!r}."
+                f"Unknown kind {self.kind!r}, polarity {self.polarity!r}, or background "
+                f"{self.background!r}."
             )
         if self.box is not None:
             left, top, right, bottom = self.box
@@ -72,7 +77,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedImage:
     """A picture made ready, and how.
 
     Attributes:
@@ -118,10 +123,10 @@ class Album:
         last = self.steps[-1].image if before is None else before
         self.steps.append(Step(name, explanation, last, Image.fromarray(after)))
 
-    def close(self, views: list[np.ndarray], choices: Choices) -> Prepared:
+    def close(self, views: list[np.ndarray], choices: Choices) -> PreparedImage:
         """Note the network's input, and hand everything over."""
         self.add("224 × 224", "Enlarged smoothly: the network's input.", input_pixels(views[0]))
-        return Prepared(tuple(self.steps), tuple(views), choices)
+        return PreparedImage(tuple(self.steps), tuple(views), choices)
 
 
 def input_pixels(view: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from alexnet_demo.common.errors import BusyError
 
 if TYPE_CHECKING:  # both import torch
-    from alexnet_demo.images.prepared import Prepared
+    from alexnet_demo.images.prepared import PreparedImage
     from alexnet_demo.inference.classifier import Classifier, Prediction
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class _Request:
     """Pictures for a network, and where the answers go."""
 
     classifier: Classifier
-    pictures: Sequence[Prepared]
+    pictures: Sequence[PreparedImage]
     answers: Future[list[Prediction]] = field(default_factory=Future)
 
 
@@ -66,7 +66,9 @@ class MicroBatcher:
         self._patient = deque[_Task]()
         self._thread: Thread | None = None
 
-    def predict(self, classifier: Classifier, pictures: Sequence[Prepared]) -> list[Prediction]:
+    def predict(
+        self, classifier: Classifier, pictures: Sequence[PreparedImage]
+    ) -> list[Prediction]:
         """`Classifier.predict`, together with whatever else is asked of that network.
 
         Raises:

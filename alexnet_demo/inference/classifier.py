@@ -19,7 +19,7 @@ from torch import Tensor
 from alexnet_demo.common import errors as errors_
 from alexnet_demo.common.access import READ_ONLY, Role, require_admin
 from alexnet_demo.common.files import sha256
-from alexnet_demo.images.prepared import SIDE, Kind, Prepared
+from alexnet_demo.images.prepared import SIDE, Kind, PreparedImage
 from alexnet_demo.inference.confidence import SURE_FROM, ConfidenceModel
 from alexnet_demo.network import checkpoint, device
 from alexnet_demo.network.alexnet import AlexNet
@@ -195,7 +195,7 @@ class Classifier:
         """uint8 (N, side, side), 0 background → calibrated float32 (N, 10), rows summing to 1."""
         return self.certainty.probabilities(self.logits(pixels)).numpy()
 
-    def predict(self, pictures: Sequence[Prepared]) -> list[Prediction]:
+    def predict(self, pictures: Sequence[PreparedImage]) -> list[Prediction]:
         """One answer for each picture, in their order: the mean over its views."""
         if not pictures:
             return []
@@ -208,7 +208,7 @@ class Classifier:
             for row, score, p in zip(rows, scores, pictures, strict=True)
         ]
 
-    def forward_views(self, pictures: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
+    def forward_views(self, pictures: Sequence[PreparedImage]) -> tuple[Tensor, Tensor]:
         """`outputs` for every view of every picture, in order; those of one side go together."""
         views = [view for picture in pictures for view in picture.views]
         by_side = defaultdict(list)
@@ -223,7 +223,7 @@ class Classifier:
 
 
 def digest(
-    certainty: ConfidenceModel, pictures: Sequence[Prepared], logits: Tensor, features: Tensor
+    certainty: ConfidenceModel, pictures: Sequence[PreparedImage], logits: Tensor, features: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
     """What `Classifier.look` gave, averaged over each picture's views.
 

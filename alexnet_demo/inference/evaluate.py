@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, nll_loss
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import prepare
-from alexnet_demo.images.prepared import Choices, Prepared
+from alexnet_demo.images.prepared import Choices, PreparedImage
 from alexnet_demo.inference.classifier import Classifier, digest
 from alexnet_demo.inference.confidence import ConfidenceModel, calibration_error
 from alexnet_demo.inference.image_files import pictures_in, read_file
@@ -28,7 +28,7 @@ LEAST = 1e-12  # a probability is taken for no less, so that its logarithm is fi
 class Labelled:
     """Pictures made ready with their labels, int64 (N,), and the files that could not be read."""
 
-    pictures: list[Prepared]
+    pictures: list[PreparedImage]
     labels: Tensor
     unreadable: list[dict[str, str]] = field(default_factory=list)
 
@@ -113,7 +113,9 @@ def read_test_set(samples: int) -> Labelled:
     """The first so many pictures of the test set, which are the network's input as they are."""
     split = load_split(train=False).head(samples)
     known = Choices("dataset", "keep", "keep")
-    return Labelled([Prepared((), (image,), known) for image in split.images.numpy()], split.labels)
+    return Labelled(
+        [PreparedImage((), (image,), known) for image in split.images.numpy()], split.labels
+    )
 
 
 def mirror(labelled: Labelled) -> Labelled:

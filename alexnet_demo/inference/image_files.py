@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_demo.common.errors import ImageError
-from alexnet_demo.images.prepare import SUFFIXES, prepare
-from alexnet_demo.images.prepared import Choices, Prepared
+from alexnet_demo.images.decode import SUFFIXES
+from alexnet_demo.images.prepare import prepare
+from alexnet_demo.images.prepared import Choices, PreparedImage
 from alexnet_demo.inference.classifier import BATCH, Classifier, Prediction
 
 MAX_FILE_BYTES = 200_000_000
@@ -47,7 +48,7 @@ def _classify_chunk(
     classifier: Classifier, chunk: list[Path], choices: Choices, top: int
 ) -> Iterator[dict[str, Any]]:
     """One record for each file; those that can be read go through the network together."""
-    ready: dict[int, tuple[Prepared, float]] = {}
+    ready: dict[int, tuple[PreparedImage, float]] = {}
     errors: dict[int, str] = {}
     for index, path in enumerate(chunk):
         begin = time.perf_counter()

@@ -20,7 +20,7 @@ from PIL import Image
 
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.data.fashion_mnist import one_of_each
+from alexnet_demo.data.fashion_mnist import first_of_each_class
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 
@@ -121,5 +121,5 @@ def defaults() -> tuple[Pin, ...]:
     """One test picture of each class."""
     return tuple(
         Pin(f"Test picture {sample.number}", sample.pixels, sample.label)
-        for sample in one_of_each()
+        for sample in first_of_each_class()
     )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from alexnet_demo.data.augment import augment, order_by_drawability
-from alexnet_demo.data.splits import Split, seed_of
+from alexnet_demo.data.splits import Split, derive_seed
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.device import autocast
@@ -84,7 +84,7 @@ class Engine:
         self.precision, self.memory_format = self.group.broadcast_object(" ".join(chosen)).split(
             " "
         )
-        torch.manual_seed(seed_of("start", config.seed))
+        torch.manual_seed(derive_seed("start", config.seed))
         model = AlexNet(width=width_at(config, 0), norm=config.norm)
         if config.init == "kaiming":
             model.initialise_for_relu()
@@ -177,4 +177,4 @@ class Engine:
         self.set_model(widened(self.model, round(width / self.model.width), generator))
 
     def _seed(self, purpose: str, number: int) -> int:
-        return seed_of(f"{purpose} {number}", self.config.seed)
+        return derive_seed(f"{purpose} {number}", self.config.seed)

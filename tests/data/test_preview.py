@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from alexnet_demo.data.augment import augment, order_by_drawability
-from alexnet_demo.data.preview import as_trained_on, some_garments
+from alexnet_demo.data.preview import preview_groups, samples_per_class
 from alexnet_demo.data.splits import Split
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
@@ -28,13 +28,13 @@ def split() -> Split:
 
 
 def test_rows_of_ten_hold_one_of_each_class(split: Split):
-    garments = some_garments(split, each=3)
+    garments = samples_per_class(split, each=3)
     assert garments.labels.tolist() == list(range(10)) * 3
     assert len(garments.images[:, 0, 0].unique()) == 30
 
 
 def test_each_turn_shows_others_until_all_were_shown(split: Split):
-    numbers = [set(some_garments(split, 4, turn).images[:, 0, 0].tolist()) for turn in range(4)]
+    numbers = [set(samples_per_class(split, 4, turn).images[:, 0, 0].tolist()) for turn in range(4)]
     assert len(numbers[0] | numbers[1] | numbers[2]) == 120
     assert numbers[3] == numbers[0]
 
@@ -53,8 +53,8 @@ def test_the_groups_are_what_augment_gives(
     split: Split, shares: dict[str, Any], counts: dict[str, int]
 ):
     config = replace(TrainConfig(flip=True, shift=2), **shares)
-    garments = some_garments(split, 4)
-    groups = as_trained_on(garments, config, seed=3)
+    garments = samples_per_class(split, 4)
+    groups = preview_groups(garments, config, seed=3)
     assert {group.way: len(group.labels) for group in groups} == counts
     generator = torch.Generator().manual_seed(3)
     order = order_by_drawability(garments.labels, config.drawings, generator)

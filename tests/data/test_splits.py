@@ -12,7 +12,7 @@ from torchvision import transforms
 
 from alexnet_demo.common.errors import DataError
 from alexnet_demo.data import splits
-from alexnet_demo.data.splits import Split, epoch_order, load_split, seed_of
+from alexnet_demo.data.splits import Split, derive_seed, epoch_order, load_split
 from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.paths import DATA_DIR
 
@@ -93,6 +93,6 @@ def test_first_labels_are_the_published_ones(test_split: Split):
 
 def test_every_purpose_has_a_seed_of_its_own_within_32_bits():
     purposes = [f"{what} {number}" for what in ("order", "dropout 0") for number in range(500)]
-    seeds = {seed_of(purpose, seed) for purpose in purposes for seed in (0, 1)}
+    seeds = {derive_seed(purpose, seed) for purpose in purposes for seed in (0, 1)}
     assert len(seeds) == 2000
     assert all(0 <= seed < 2**32 for seed in seeds)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from alexnet_demo.images.decode import ImageError, alpha_mask, flatten, open_picture, scale_levels
+from alexnet_demo.common.errors import ImageError
+from alexnet_demo.images.decode import alpha_mask, flatten, open_image, scale_levels
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -17,7 +18,7 @@ def encode(image: Image.Image, kind: str, **options: object) -> bytes:
 
 def test_sixteen_bits_are_scaled_not_clipped() -> None:
     ramp = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
-    levels = np.asarray(open_picture(encode(Image.fromarray(ramp), "PNG")).convert("L"))
+    levels = np.asarray(open_image(encode(Image.fromarray(ramp), "PNG")).convert("L"))
     assert levels[0, 0] == 0 and levels[-1, -1] == 255
     assert abs(int(levels[32, 0]) - 128) <= 1
 
@@ -32,12 +33,12 @@ def test_exif_rotation_is_applied() -> None:
     image = Image.new("RGB", (40, 20), "white")
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90° to the right
-    assert open_picture(encode(image, "JPEG", exif=exif)).size == (20, 40)
+    assert open_image(encode(image, "JPEG", exif=exif)).size == (20, 40)
 
 
 @pytest.mark.parametrize("size", [(4000, 3000), (3000, 4000), (512, 20), (40, 30)])
 def test_large_pictures_come_small_and_small_ones_as_they_are(size: tuple[int, int]) -> None:
-    opened = open_picture(encode(Image.new("RGB", size, "white"), "JPEG"))
+    opened = open_image(encode(Image.new("RGB", size, "white"), "JPEG"))
     assert max(opened.size) == min(512, max(size))
 
 
@@ -47,7 +48,7 @@ def test_too_many_pixels_are_refused_before_decoding(monkeypatch: pytest.MonkeyP
         "PIL.ImageFile.ImageFile.load", lambda _: pytest.fail("the picture was decoded")
     )
     with pytest.raises(ImageError, match="too large"):
-        open_picture(huge)
+        open_image(huge)
 
 
 @pytest.mark.parametrize(("ink", "ground"), [("black", 255), ("white", 0), ("gray", 255)])

@@ -14,7 +14,7 @@ from PIL import Image
 
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.images import decode_limits
-from alexnet_demo.images.decode import open_picture
+from alexnet_demo.images.decode import open_image
 from alexnet_demo.images.decode_limits import bare_jpeg, check_tiff
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.settings.paths import ROOT
@@ -36,7 +36,7 @@ REFUSED = {
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_what_asks_for_too_much_is_refused(name: str) -> None:
     with pytest.raises(ImageError, match=REFUSED[name]):
-        open_picture(BOMBS[name]())
+        open_image(BOMBS[name]())
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_what_asks_for_too_much_is_refused(name: str) -> None:
 )
 def test_a_png_of_endless_parts_is_refused(extra: bytes) -> None:
     with pytest.raises(ImageError, match="built as no camera"):
-        open_picture(png(40, 40, extra=extra))
+        open_image(png(40, 40, extra=extra))
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_metadata_that_lies_does_not_turn_or_refuse_a_picture() -> None:
     """An EXIF whose entries all claim the same 60 kB, one of noise, and none at all."""
     for exif in (hostile.ifd_bomb(5_000, 60_000), b"\xff" * 500, b""):
         for data in (hostile.exif_jpeg(exif), png(40, 40, extra=chunk(b"eXIf", exif))):
-            assert open_picture(data).size in ((300, 200), (40, 40))
+            assert open_image(data).size in ((300, 200), (40, 40))
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
 def test_of_many_frames_only_the_first_is_read(kind: str) -> None:
     shades = [Image.new("L", (40, 30), shade) for shade in (200, 90, 20)]
     data = encode(shades[0], kind, save_all=True, append_images=shades[1:])
-    assert abs(int(np.asarray(open_picture(data).convert("L"))[5, 5]) - 200) < 3
+    assert abs(int(np.asarray(open_image(data).convert("L"))[5, 5]) - 200) < 3
 
 
 def test_a_tiff_may_have_many_strips_but_not_a_million() -> None:
@@ -109,7 +109,7 @@ def test_a_tiff_may_have_many_strips_but_not_a_million() -> None:
 @pytest.mark.parametrize("data", [encode(garment(), "JPEG") + b"<script>PK\x03\x04", b"GIF89a/*"])
 def test_polyglots_are_read_as_pictures_or_not_at_all(data: bytes) -> None:
     try:
-        assert open_picture(data).mode == "RGB"
+        assert open_image(data).mode == "RGB"
     except ImageError as error:
         assert str(error).startswith("This is not a picture")
 
@@ -118,7 +118,7 @@ def test_polyglots_are_read_as_pictures_or_not_at_all(data: bytes) -> None:
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "1", "F", "I", "CMYK"])
 def test_extreme_shapes_are_answered_or_refused(size: tuple[int, int], mode: str) -> None:
     image = garment(size, mode)
-    assert max(open_picture(encode(image, "TIFF")).size) == min(512, max(size))
+    assert max(open_image(encode(image, "TIFF")).size) == min(512, max(size))
     try:
         assert prepare(image).views
     except ImageError as error:
@@ -127,7 +127,7 @@ def test_extreme_shapes_are_answered_or_refused(size: tuple[int, int], mode: str
 
 def test_the_range_of_floats_may_be_as_wide_as_floats_are() -> None:
     image = Image.fromarray(np.array([[-3e38, 3e38], [np.inf, np.nan]], np.float32))
-    levels = np.asarray(open_picture(encode(image, "TIFF")))[..., 0]
+    levels = np.asarray(open_image(encode(image, "TIFF")))[..., 0]
     assert levels.tolist() == [[0, 255], [128, 128]]
 
 
@@ -139,7 +139,7 @@ def test_large_pictures_are_converted_as_small_ones_are() -> None:
         image = Image.fromarray(pixels).convert(mode)
         wanted = image.convert("RGBA" if mode == "RGBA" else "RGB")
         wanted.thumbnail((512, 512), reducing_gap=2.0)
-        found = open_picture(encode(image, "PNG"))
+        found = open_image(encode(image, "PNG"))
         assert found.size == wanted.size and found.mode == wanted.mode
         assert np.abs(np.asarray(found, int) - np.asarray(wanted, int)).max() <= 1
 
@@ -147,11 +147,11 @@ def test_large_pictures_are_converted_as_small_ones_are() -> None:
 def test_a_harmful_upload_leaves_others_unharmed() -> None:
     bad = [BOMBS["PNG of 30,000 × 30,000"](), BOMBS["JPEG with ten thousand scans"](), b"", b"x"]
     good = encode(garment(), "JPEG")
-    wanted = np.asarray(open_picture(good))
+    wanted = np.asarray(open_image(good))
 
     def look(data: bytes) -> np.ndarray | None:
         try:
-            return np.asarray(open_picture(data))
+            return np.asarray(open_image(data))
         except ImageError:
             return None
 
@@ -167,18 +167,18 @@ def test_a_harmful_upload_leaves_others_unharmed() -> None:
 MEASURE = """
 import re, sys, time, warnings
 from pathlib import Path
-from alexnet_demo.opening import PictureError, open_picture
+from alexnet_demo.opening import PictureError, open_image
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
 
 warnings.simplefilter("ignore")
 for warm in Path(sys.argv[1]).glob("warm.*"):  # decoders load on first use
-    open_picture(warm.read_bytes())
+    open_image(warm.read_bytes())
 data = Path(sys.argv[2]).read_bytes()
 before, begin = peak(), time.process_time()
 try:
-    words = f"{open_picture(data).size}"
+    words = f"{open_image(data).size}"
 except PictureError as error:
     words = str(error)
 print(f"{time.process_time() - begin:.2f}|{(peak() - before) / 1e6:.0f}|{words}")

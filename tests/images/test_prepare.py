@@ -10,10 +10,11 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from alexnet_demo.common.errors import ImageError
 from alexnet_demo.data import splits
 from alexnet_demo.images.boxes import Box
-from alexnet_demo.images.prepare import ImageError, prepare
-from alexnet_demo.images.prepared import Choices, Prepared, input_pixels
+from alexnet_demo.images.prepare import prepare
+from alexnet_demo.images.prepared import Choices, PreparedImage, input_pixels
 from alexnet_demo.images.redraw import SKETCH_SIDE
 from alexnet_demo.network.input import to_input
 
@@ -143,7 +144,7 @@ def test_tiny_and_narrow_pictures_give_something_or_one_sentence(
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     for ground in ("auto", "plain", "cluttered", "keep", "alpha"):
         try:
-            views = prepare(Image.fromarray(noise), Choices(kind, ground=ground)).views  # type: ignore[arg-type]
+            views = prepare(Image.fromarray(noise), Choices(kind, background=ground)).views  # type: ignore[arg-type]
         except ImageError:
             continue
         assert all(view.dtype == np.uint8 and view.shape[0] == view.shape[1] for view in views)
@@ -191,7 +192,7 @@ def test_a_solid_glyph_becomes_a_light_silhouette() -> None:
     image = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
     ImageDraw.Draw(image).polygon([(60, 20), (140, 20), (180, 180), (20, 180)], fill="black")
     prepared = prepare(image)
-    assert prepared.choices.ground == "alpha"
+    assert prepared.choices.background == "alpha"
     assert prepared.pixels[14, 14] > 150 and prepared.pixels[0, 0] == 0
 
 
@@ -217,7 +218,7 @@ def test_the_wrong_way_round_shows_a_drawing_or_says_so() -> None:
 
 def test_aspect_is_kept_and_the_object_fills_the_picture() -> None:
     prepared = prepare(bag())
-    assert prepared.choices.ground == "plain" and len(prepared.views) == 1
+    assert prepared.choices.background == "plain" and len(prepared.views) == 1
     assert extent(prepared.pixels) == (14, 28)
 
 
@@ -233,7 +234,7 @@ def test_dark_cloth_becomes_brighter_than_pale_cloth_and_both_stand_out() -> Non
 
 def test_a_cluttered_photo_is_looked_at_twice() -> None:
     prepared = prepare(snapshot())
-    assert prepared.choices.ground == "cluttered" and len(prepared.views) == 2
+    assert prepared.choices.background == "cluttered" and len(prepared.views) == 2
     cut, around = prepared.views
     assert (cut == 0).mean() > 0.15 and (around == 0).mean() < 0.05
     assert prepared.choices.box == pytest.approx((0.2, 0.2, 0.6, 0.85), abs=0.03)
@@ -252,7 +253,7 @@ def test_transparency_cuts_out() -> None:
     ImageDraw.Draw(alpha).ellipse((100, 80, 220, 240), fill=255)
     image.putalpha(alpha)
     prepared = prepare(image, Choices(kind="photo"))
-    assert prepared.choices.ground == "alpha"
+    assert prepared.choices.background == "alpha"
     assert prepared.choices.box == pytest.approx((0.25, 0.267, 0.552, 0.803), abs=0.01)
 
 
@@ -271,7 +272,7 @@ def test_a_wearer_gives_a_second_look_without_them() -> None:
 def test_nothing_stays_undecided() -> None:
     for picture in (bag(), sketch(), snapshot(), Image.new("L", (28, 28), 7)):
         choices = prepare(picture).choices
-        assert "auto" not in (choices.kind, choices.polarity, choices.ground)
+        assert "auto" not in (choices.kind, choices.polarity, choices.background)
         assert choices.box is not None
 
 
@@ -291,9 +292,9 @@ def test_what_was_decided_gives_the_same_again(picture: Image.Image) -> None:
         Choices(kind="photo"),
         Choices(kind="dataset"),
         Choices(kind="photo", polarity="keep"),
-        Choices(kind="photo", ground="plain"),
-        Choices(kind="photo", ground="cluttered"),
-        Choices(kind="photo", ground="keep"),
+        Choices(kind="photo", background="plain"),
+        Choices(kind="photo", background="cluttered"),
+        Choices(kind="photo", background="keep"),
         Choices(kind="photo", box=(0.1, 0.1, 0.9, 0.9)),
     ],
 )
@@ -304,9 +305,9 @@ def test_choices_are_heeded(picture: Image.Image, chosen: Choices) -> None:
     except ImageError as error:  # a photo has no ink
         assert chosen.kind == "sketch" and "no drawing" in str(error)
         return
-    for name in ("kind", "polarity", "ground"):
+    for name in ("kind", "polarity", "background"):
         wanted = getattr(chosen, name)
-        if wanted != "auto" and not (name == "ground" and decided.kind != "photo"):
+        if wanted != "auto" and not (name == "background" and decided.kind != "photo"):
             assert getattr(decided, name) == wanted
     if chosen.box is not None:
         assert decided.box is not None
@@ -318,7 +319,7 @@ def test_choices_are_heeded(picture: Image.Image, chosen: Choices) -> None:
     [
         {"kind": "painting"},
         {"polarity": "up"},
-        {"ground": "sky"},
+        {"background": "sky"},
         {"box": (0.5, 0, 0.4, 1)},
         {"box": (0, 0, 1, 1.2)},
         {"box": (0, float("nan"), 1, 1)},
@@ -332,7 +333,7 @@ def test_choices_that_make_no_sense_are_refused(wrong: dict[str, str | Box]) -> 
 # ------------------------------------------------------------------ steps
 
 
-def check_steps(prepared: Prepared) -> None:
+def check_steps(prepared: PreparedImage) -> None:
     names = [step.name for step in prepared.steps]
     assert names[0] == "Original" and names[-1] == "224 × 224"
     assert len(set(names)) == len(names)

@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 
 from alexnet_demo.common.errors import BusyError
-from alexnet_demo.images.prepared import Choices, Prepared
+from alexnet_demo.images.prepared import Choices, PreparedImage
 from alexnet_demo.inference import batcher
 from alexnet_demo.inference.batcher import BATCH, PIECE, MicroBatcher
 from alexnet_demo.inference.classifier import Classifier, Prediction
 from tests.support.waiting import wait_for
 
 
-def picture(number: int) -> Prepared:
+def picture(number: int) -> PreparedImage:
     pixels = np.random.default_rng(number).integers(0, 256, (28, 28), np.uint8)
-    return Prepared((), (pixels,), Choices("dataset", "keep", "keep", (0, 0, 1, 1)))
+    return PreparedImage((), (pixels,), Choices("dataset", "keep", "keep", (0, 0, 1, 1)))
 
 
 class Slow:
@@ -42,7 +42,7 @@ class Slow:
 
 
 def ask(desk: MicroBatcher, network: Slow, pictures: Sequence[object]) -> list[object]:
-    found = desk.predict(cast(Classifier, network), cast("list[Prepared]", pictures))
+    found = desk.predict(cast(Classifier, network), cast("list[PreparedImage]", pictures))
     return cast("list[object]", found)
 
 

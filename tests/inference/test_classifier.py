@@ -11,7 +11,7 @@ from alexnet_demo.common import errors
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.data import splits
 from alexnet_demo.images.prepare import prepare
-from alexnet_demo.images.prepared import Choices, Kind, Prepared
+from alexnet_demo.images.prepared import Choices, Kind, PreparedImage
 from alexnet_demo.inference.classifier import Classifier, Prediction
 from alexnet_demo.inference.confidence import SURE_FROM, ConfidenceModel
 from alexnet_demo.inference.image_files import classify_paths
@@ -63,9 +63,9 @@ def test_predictions_are_ranked(tiny_weights: Path, pixels: np.ndarray) -> None:
     assert classifier.predict([]) == []
 
 
-def views(*pixels: np.ndarray, kind: Kind = "photo") -> Prepared:
+def views(*pixels: np.ndarray, kind: Kind = "photo") -> PreparedImage:
     """A picture made ready, with these views."""
-    return Prepared((), pixels, Choices(kind, "keep", "keep"))
+    return PreparedImage((), pixels, Choices(kind, "keep", "keep"))
 
 
 def test_the_views_of_a_picture_are_averaged_whatever_their_sides(

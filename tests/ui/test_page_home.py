@@ -144,7 +144,7 @@ def test_pictures_are_of_the_class_they_are_named_for() -> None:
     from alexnet_demo.data.splits import load_split
 
     test = load_split(train=False)
-    samples = fashion_mnist.one_of_each()
+    samples = fashion_mnist.first_of_each_class()
     assert [sample.label for sample in samples] == list(range(10))
     for sample in samples:
         assert test.labels[sample.number] == sample.label

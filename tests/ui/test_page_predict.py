@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.images.prepare import prepare
-from alexnet_demo.images.prepared import Choices, Prepared
+from alexnet_demo.images.prepared import Choices, PreparedImage
 from alexnet_demo.images.strokes import parse, render
 from alexnet_demo.inference.batcher import BUSY, MicroBatcher
 from alexnet_demo.inference.classifier import Classifier, Prediction
@@ -255,7 +255,7 @@ def test_each_change_is_prepared_and_asked_about_once(
 ) -> None:
     asked = []
 
-    def predict(self: Classifier, pictures: list[Prepared]) -> list[Prediction]:
+    def predict(self: Classifier, pictures: list[PreparedImage]) -> list[Prediction]:
         asked.append(pictures)
         return real(self, pictures)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from alexnet_demo.data.fashion_mnist import one_of_each
+from alexnet_demo.data.fashion_mnist import first_of_each_class
 from alexnet_demo.figures import architecture, architecture_svg, theme
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 from alexnet_demo.settings.config import LIMITS
@@ -146,7 +146,9 @@ _diagram = st.components.v2.component(
 @st.cache_data(show_spinner=False)
 def _picture_url() -> str:
     """The picture that stands for all others, as a URL; empty where the data set is not there."""
-    boots = [sample.pixels for sample in one_of_each() if CLASSES[sample.label] == "Ankle boot"]
+    boots = [
+        sample.pixels for sample in first_of_each_class() if CLASSES[sample.label] == "Ankle boot"
+    ]
     return sample_images.picture_url(boots[0]) if boots else ""
 
 

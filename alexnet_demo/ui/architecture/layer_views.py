@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from alexnet_demo.images.encode import data_url, enlarge, heated, png
+from alexnet_demo.images.encode import data_url, enlarge, overlay_heatmap, png
 from alexnet_demo.settings.article import IMAGE_SIZE
 from alexnet_demo.ui.architecture.activations import Network, outputs, spread
 from alexnet_demo.ui.components.gallery import Tile, gallery
@@ -94,7 +94,7 @@ def _channels(values: Tensor, order: list[int], picture: np.ndarray, key: str) -
     left, right = st.columns(2)
     pixels = np.asarray(enlarge(Image.fromarray(picture), IMAGE_SIZE))
     heat = maps[marked] / (maps[marked].max() or 1)
-    left.image(heated(pixels, heat, IMAGE_SIZE), caption="on the picture")
+    left.image(png(overlay_heatmap(pixels, heat, IMAGE_SIZE)), caption="on the picture")
     right.image(
         png(enlarge(greys[marked], IMAGE_SIZE)),
         caption=f"channel {marked}, {maps.shape[1]}×{maps.shape[2]}",

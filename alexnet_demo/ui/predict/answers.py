@@ -24,7 +24,7 @@ from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.pin_button import pin_button
 
 if TYPE_CHECKING:  # both import torch
-    from alexnet_demo.images.prepared import Choices, Kind, Prepared
+    from alexnet_demo.images.prepared import Choices, Kind, PreparedImage
     from alexnet_demo.inference.classifier import Classifier, Prediction
 
 WORTH_NAMING = 0.1
@@ -43,7 +43,7 @@ class Asked:
     content: str
     choices: Choices
     network: str  # its digest: a session must not keep a network in memory
-    prepared: Prepared
+    prepared: PreparedImage
     answer: Prediction
 
 
@@ -97,7 +97,7 @@ def show(
     usual: Kind = "auto",
     truth: str = "",
     name: str = "",
-) -> Prepared | None:
+) -> PreparedImage | None:
     """Classify one picture and show answer and bars; arguments as for `ask` and `bars`.
 
     Returns:

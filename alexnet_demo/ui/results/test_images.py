@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from alexnet_demo.common.errors import BusyError
-from alexnet_demo.images.encode import data_url, enlarge, heated, png
+from alexnet_demo.images.encode import data_url, enlarge, overlay_heatmap, png
 from alexnet_demo.inference.batcher import BROKER
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import CLASSES
@@ -165,7 +165,12 @@ def _where_it_looks(seen: Surveyed, number: int, truth: str, guess: str) -> None
         return
     st.markdown("**Where it looks**, if it is to speak for")
     for place, heat, name in zip(st.columns(2), maps, names, strict=True):
-        place.image(heated(pixels, heat, 224), width=224, alt=f"Grad-CAM for {name}", caption=name)
+        place.image(
+            png(overlay_heatmap(pixels, heat, 224)),
+            width=224,
+            alt=f"Grad-CAM for {name}",
+            caption=name,
+        )
     explain("What the colours mean", "Grad-CAM")
 
 

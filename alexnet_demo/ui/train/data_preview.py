@@ -57,19 +57,19 @@ def trained_on(settings: TrainConfig) -> None:
 @st.cache_data(max_entries=32, show_spinner="Making the pictures…")
 def _sheet(config: TrainConfig, turn: int) -> str:
     """The pictures as HTML, grouped by what was made of them."""
-    from alexnet_demo.data.preview import as_trained_on
+    from alexnet_demo.data.preview import preview_groups
 
     garments = _garments(turn)
-    groups = as_trained_on(garments, config, seed=turn)
+    groups = preview_groups(garments, config, seed=turn)
     return "".join(_group(group, len(garments), config) for group in groups)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _garments(turn: int) -> Split:
-    from alexnet_demo.data.preview import some_garments
+    from alexnet_demo.data.preview import samples_per_class
     from alexnet_demo.data.splits import load_split
 
-    return some_garments(load_split(train=True), EACH, turn)
+    return samples_per_class(load_split(train=True), EACH, turn)
 
 
 def _group(group: Group, total: int, config: TrainConfig) -> str:

@@ -14,11 +14,11 @@ from alexnet_demo.ui.widgets.markdown import percent
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.images.boxes import Box
-    from alexnet_demo.images.prepared import Choices, Kind, Prepared, Step
+    from alexnet_demo.images.prepared import Choices, Kind, PreparedImage, Step
 
 KINDS = {"auto": "Automatic", "sketch": "Drawing", "photo": "Photo", "dataset": "Data set"}
 POLARITIES = {"auto": "Automatic", "invert": "Dark on light", "keep": "Light on dark"}
-GROUNDS = {"auto": "Automatic", "plain": "Plain", "cluttered": "Cluttered", "keep": "Leave it"}
+BACKGROUNDS = {"auto": "Automatic", "plain": "Plain", "cluttered": "Cluttered", "keep": "Leave it"}
 CROPS = {"auto": "Automatic", "hand": "By hand"}
 CONTROLS = {  # by key: label, options, help
     "kind": (
@@ -34,7 +34,7 @@ CONTROLS = {  # by key: label, options, help
     ),
     "ground": (
         "Background",
-        GROUNDS,
+        BACKGROUNDS,
         "Of photos. Plain: what differs from it is kept. Cluttered: the thing in the middle is "
         "cut out.",
     ),
@@ -136,7 +136,7 @@ def _span(key: str) -> tuple[float, float]:
 # ------------------------------------------------------------------ what was decided
 
 
-def decided(prepared: Prepared) -> str:
+def decided(prepared: PreparedImage) -> str:
     """Every decision in words, such as ``Taken for a drawing · dark ink on light · …``."""
     found = prepared.choices
     tones = ["dark", "light"] if found.polarity == "invert" else ["light", "dark"]
@@ -146,7 +146,7 @@ def decided(prepared: Prepared) -> str:
         f"{tones[0]}{ink} on {tones[1]}" + _by_you("polarity"),
     ]
     if found.kind == "photo":
-        words.append(_GROUND_WORDS[found.ground] + _by_you("ground"))
+        words.append(_GROUND_WORDS[found.background] + _by_you("ground"))
     return " · ".join([*words, _cropped(found.box)])
 
 
@@ -173,7 +173,7 @@ def _cropped(box: Box | None) -> str:
 # ------------------------------------------------------------------ every step
 
 
-def steps(prepared: Prepared | None) -> None:
+def steps(prepared: PreparedImage | None) -> None:
     """The way from the picture to the network, with controls over it."""
     if prepared is None:
         controls()  # another choice may make the picture usable
@@ -187,7 +187,7 @@ def steps(prepared: Prepared | None) -> None:
         st.html(_cards(prepared))
 
 
-def _cards(prepared: Prepared) -> str:
+def _cards(prepared: PreparedImage) -> str:
     first, *others = prepared.steps
     urls: dict[int, str] = {}  # by picture: one step's after is the next one's before
 

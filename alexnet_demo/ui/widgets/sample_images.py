@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageColor
 
-from alexnet_demo.data.fashion_mnist import one_of_each
+from alexnet_demo.data.fashion_mnist import first_of_each_class
 from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.settings.article import CLASSES
 
@@ -24,7 +24,7 @@ def strip() -> str:
         f'<figure><img src="{picture_url(sample.pixels, CLASS_COLORS[name])}" '
         f'alt="A {_SIDE} by {_SIDE} pixel picture from Fashion-MNIST: {escape(name)}">'
         f"<figcaption>{escape(name)}</figcaption></figure>"
-        for sample in one_of_each()
+        for sample in first_of_each_class()
         if (name := CLASSES[sample.label])
     )
     return f'<div class="garments">{tiles}</div>' if tiles else ""

@@ -14,7 +14,7 @@ from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 from alexnet_demo.settings.config import LIMITS
 from alexnet_demo.ui.architecture import inside, layer_glossary
 from alexnet_demo.ui.components import drawing
-from alexnet_demo.ui.components.component import REVEAL, sent
+from alexnet_demo.ui.components.component import component_state, register
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.widgets import query_params, sample_images
 from alexnet_demo.ui.widgets.markdown import dimensions
@@ -132,15 +132,7 @@ def measure(choice: Choice) -> Summary:
 # ---------------------------------------------------------------------- diagram
 
 
-_css, _js = drawing.frontend(__file__, "diagram")
-_diagram = st.components.v2.component(
-    "alexnet_demo.diagram",
-    html='<div class="diagram"></div>'
-    '<p class="more" hidden>Swipe or scroll sideways: it goes on to the right →</p>'
-    '<div class="files"></div>',
-    css=_css,
-    js=REVEAL + _js,
-)
+_diagram = register("diagram", __file__)
 
 
 @st.cache_data(show_spinner=False)
@@ -161,7 +153,7 @@ def explore(summary: Summary, *, trained: bool) -> None:
     """
     if _DIAGRAM not in st.session_state:  # the page was opened just now
         query_params.read("layer", *inside.LINKED)
-    chosen = _known(sent(_DIAGRAM, "layer") or query_params.kept("layer"), summary)
+    chosen = _known(component_state(_DIAGRAM, "layer") or query_params.kept("layer"), summary)
     result = _diagram(
         data={"svg": architecture_svg.block_diagram(summary, _picture_url()), "layer": chosen},
         default={"layer": chosen},

@@ -8,15 +8,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from alexnet_demo.ui.components.component import asset
+from alexnet_demo.ui.components.component import register
 
-_mount = st.components.v2.component(
-    "alexnet_demo.cells",
-    html='<div class="cells" tabindex="0" role="application"><canvas></canvas>'
-    '<div class="chosen"></div></div><output class="says"></output>',
-    css=asset(__file__, "feature_map.css"),
-    js=asset(__file__, "feature_map.js"),
-)
+_mount = register("feature_map", __file__)
 
 
 def cells(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +11,11 @@ import streamlit as st
 from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.architecture.activations import Network, outputs
+from alexnet_demo.ui.components.component import style
 from alexnet_demo.ui.widgets.markdown import percent
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.network.summary import Layer
-
-_CSS = Path(__file__).with_name("softmax.css")
 
 
 def decision(layer: Layer, network: Network, picture: np.ndarray, key: str) -> None:
@@ -26,7 +24,7 @@ def decision(layer: Layer, network: Network, picture: np.ndarray, key: str) -> N
     heat = _temperature(network, key)
     powers = (logits / heat - (logits / heat).max()).exp()
     shares = (logits / heat).softmax(0)
-    st.html(_CSS)
+    style(__file__)
     st.html(_table(zip(CLASSES, logits.tolist(), powers.tolist(), shares.tolist(), strict=True)))
     st.caption(
         "Softmax: each logit is divided by the temperature T and put into the exponential; each "

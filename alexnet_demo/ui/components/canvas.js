@@ -8,15 +8,12 @@ const SHARPNESS = 3; // canvas pixels per unit
 const DEFAULT_WIDTH = 8;
 const LEAST_MOVE = 0.75; // units; closer points are left out
 
-const instances = new WeakMap(); // by parentElement: one for each canvas on the page
-
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
-  let drawing = instances.get(parentElement);
-  if (!drawing) {
-    drawing = new Drawing(parentElement, data.side, data.strokes);
-    instances.set(parentElement, drawing);
-  }
+  const drawing = instance(
+    parentElement,
+    () => new Drawing(parentElement, data.side, data.strokes),
+  );
   drawing.send = (strokes) => setStateValue("strokes", strokes);
   drawing.paint(); // the theme may have changed
 }

@@ -7,17 +7,11 @@ import streamlit as st
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.images import strokes as drawing
 from alexnet_demo.images.strokes import Stroke
-from alexnet_demo.ui.components.component import asset
+from alexnet_demo.ui.components.component import register
 
 STASH = "drawing"  # session state; not a widget's key, so it outlives a switch of pages
 
-
-_mount = st.components.v2.component(
-    "alexnet_demo.canvas",
-    html=asset(__file__, "canvas.html"),
-    css=asset(__file__, "canvas.css"),
-    js=asset(__file__, "canvas.js"),
-)
+_mount = register("canvas", __file__)
 
 
 def canvas(key: str = "canvas") -> tuple[Stroke, ...]:

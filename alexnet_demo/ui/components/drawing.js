@@ -1,8 +1,7 @@
-// A drawing to look at and to save.
+// An SVG image that can be saved.
 export default function ({ parentElement, data }) {
   const root = parentElement.querySelector(".drawing");
-  if (root.dataset.svg === data.svg) return;
-  root.dataset.svg = data.svg;
+  if (!changed(root, data.svg)) return;
   root.innerHTML = data.svg;
-  offerFiles(parentElement.querySelector(".files"), data.svg, data.name);
+  saveButtons(parentElement.querySelector(".save-buttons"), data.svg, data.name);
 }

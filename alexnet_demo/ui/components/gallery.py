@@ -8,14 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo.ui.components.component import asset
+from alexnet_demo.ui.components.component import register
 
-_mount = st.components.v2.component(
-    "alexnet_demo.gallery",
-    html='<div class="gallery"></div>',
-    css=asset(__file__, "gallery.css"),
-    js=asset(__file__, "gallery.js"),
-)
+_mount = register("gallery", __file__)
 
 
 @dataclass(frozen=True)

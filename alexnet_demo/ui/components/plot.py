@@ -13,15 +13,10 @@ import streamlit as st
 
 from alexnet_demo.common.files import write_atomically
 from alexnet_demo.settings.paths import ROOT
-from alexnet_demo.ui.components.component import asset
+from alexnet_demo.ui.components.component import register
 
-_mount = st.components.v2.component(
-    "alexnet_demo.live_plot",
-    html='<div class="live-plot" role="img" style="width:100%"></div>',
-    css=asset(__file__, "plot.css"),
-    js=asset(__file__, "plot.js"),
-    isolate_styles=False,  # Plotly's own style sheet must reach the plot
-)
+# Plotly's own style sheet must reach the plot.
+_mount = register("plot", __file__, isolate_styles=False)
 
 
 def live_plot(figure: go.Figure, alt: str, key: str, *, zoom: bool = True) -> None:

@@ -10,6 +10,7 @@ from alexnet_demo.common.text import without_folders
 from alexnet_demo.jobs import scheduler
 from alexnet_demo.runs.run import LIVE, Run
 from alexnet_demo.runs.store import current_run, get_run
+from alexnet_demo.ui.components.component import style
 from alexnet_demo.ui.frame import tour
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import percent, plain
@@ -63,7 +64,7 @@ def page(title: str, lead: str = "", *, wide: bool = True, heading: str | None =
         page_icon=_HERE / "icon.png",  # a Material icon here would be fetched from the web
         layout="wide" if wide else "centered",
     )
-    st.html(_HERE / "page.css")
+    style(__file__)
     with st.sidebar:
         _menu()
         access.lock()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from alexnet_demo.ui.components.component import asset
+from alexnet_demo.ui.components.component import register
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN, link
 
@@ -15,7 +15,7 @@ STOP = "tour"  # in an address: the number of the stop that a page is visited fo
 _ON, _END = "go", "end"  # in the tour's own address: a stop to lead on to; that it is over
 _ALONE = "Nothing"  # beside a network on Architecture
 
-_guide = st.components.v2.component("alexnet_demo.guide", js=asset(__file__, "tour.js"))
+_guide = register("tour", __file__)
 
 
 @dataclass(frozen=True)

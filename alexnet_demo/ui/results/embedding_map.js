@@ -1,13 +1,7 @@
 // A map of pictures: points on a canvas. The nearest one shows its picture, a click opens it, a
 // line drawn around some chooses them.
-const instances = new WeakMap(); // by parentElement
-
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
-  let map = instances.get(parentElement);
-  if (!map) {
-    map = new PictureMap(parentElement);
-    instances.set(parentElement, map);
-  }
+  const map = instance(parentElement, () => new PictureMap(parentElement));
   map.choose = (numbers) => setStateValue("chosen", numbers);
   map.open = (number) => setTriggerValue("opened", number);
   map.show(data);

@@ -11,7 +11,7 @@ import streamlit as st
 
 from alexnet_demo.figures import theme
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.ui.components.component import asset, sent
+from alexnet_demo.ui.components.component import component_state, register
 from alexnet_demo.ui.models import background, test_set_pass
 from alexnet_demo.ui.results import sprite, test_images
 from alexnet_demo.ui.results.evaluation import Surveyed
@@ -28,14 +28,7 @@ _LAYOUTS = {
 _LAYOUT = "map"  # as the address names it
 _MAP = "results map"
 
-_picture_map = st.components.v2.component(
-    "alexnet_demo.map",
-    html='<div class="map"><div class="legend"></div><div class="board"><canvas role="img" '
-    'aria-label="Map of the test pictures"></canvas><div class="tip" hidden>'
-    '<div class="picture"></div><div class="words"></div></div></div></div>',
-    css=asset(__file__, "embedding_map.css"),
-    js=asset(__file__, "embedding_map.js"),
-)
+_picture_map = register("embedding_map", __file__)
 
 
 def picture_map(seen: Surveyed) -> None:
@@ -52,7 +45,7 @@ def picture_map(seen: Surveyed) -> None:
         return
     low, high = points.min(0), points.max(0)
     inner = 0.02 + 0.96 * (points - low) / np.maximum(high - low, 1e-9)
-    chosen = _numbers(sent(_MAP, "chosen"), len(points))
+    chosen = _numbers(component_state(_MAP, "chosen"), len(points))
     result = _picture_map(
         data={
             "key": seen.classifier.digest,

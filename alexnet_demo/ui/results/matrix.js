@@ -1,47 +1,13 @@
 // A confusion matrix: a table of buttons. One is chosen at a time, by click, tap or arrow key.
-const drawn = new WeakMap(); // the counts that an element shows now, as text
-
 export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".matrix");
   const { classes, counts } = data;
-  const text = JSON.stringify(counts);
-  if (drawn.get(root) !== text) {
-    root.replaceChildren(table(classes, counts));
-    drawn.set(root, text);
-  }
+  if (changed(root, counts)) root.replaceChildren(table(classes, counts));
   const buttons = [...root.querySelectorAll("button")];
-  const mark = (button) => {
-    for (const each of buttons) {
-      each.setAttribute("aria-pressed", each === button);
-      each.tabIndex = each === button ? 0 : -1;
-    }
-  };
-  const choose = (button) => {
-    mark(button);
-    const place = buttons.indexOf(button);
-    setStateValue("cell", [Math.floor(place / classes.length), place % classes.length]);
-  };
-  const chosen = buttons[data.cell[0] * classes.length + data.cell[1]];
-  mark(chosen);
-  reveal(root, chosen);
-
-  root.onclick = (event) => {
-    const button = event.target.closest("button");
-    if (button) choose(button);
-  };
-  root.onkeydown = (event) => {
-    const side = classes.length;
-    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: side, ArrowUp: -side };
-    const here = buttons.indexOf(event.target.closest("button"));
-    const step = steps[event.key];
-    const next = buttons[here + step];
-    if (here < 0 || !next) return;
-    const sameRow = Math.floor(here / side) === Math.floor((here + step) / side);
-    event.preventDefault();
-    if (Math.abs(step) === 1 && !sameRow) return;
-    next.focus();
-    choose(next);
-  };
+  const selected = buttons[data.cell[0] * classes.length + data.cell[1]];
+  selectOne(root, buttons, selected, classes.length, (button, index) => {
+    setStateValue("cell", [Math.floor(index / classes.length), index % classes.length]);
+  });
 }
 
 function table(classes, counts) {

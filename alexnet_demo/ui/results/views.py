@@ -12,7 +12,7 @@ import streamlit as st
 from alexnet_demo.figures import results
 from alexnet_demo.inference.predictions import Results, by_class
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
-from alexnet_demo.ui.components.component import REVEAL, asset, sent
+from alexnet_demo.ui.components.component import component_state, register
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.models import model_loading
 from alexnet_demo.ui.results import test_images
@@ -25,12 +25,7 @@ LEVELS = np.linspace(0, 0.99, 100)
 _VIEW = "show"  # as the address names it
 _CELL = "results cell"
 
-_matrix = st.components.v2.component(
-    "alexnet_demo.matrix",
-    html='<div class="matrix"></div><p class="more">Swipe sideways: it goes on to the right →</p>',
-    css=asset(__file__, "matrix.css"),
-    js=REVEAL + asset(__file__, "matrix.js"),
-)
+_matrix = register("matrix", __file__)
 
 
 def totals(seen: Surveyed) -> None:
@@ -74,7 +69,7 @@ def _confusion(seen: Surveyed) -> None:
         "Rows are what the pictures show, columns what they were taken for. Choose a number, by "
         "click or arrow keys, to see the pictures behind it."
     )
-    chosen = _cell(sent(_CELL, "cell"), found)
+    chosen = _cell(component_state(_CELL, "cell"), found)
     result = _matrix(
         data={"classes": list(CLASSES), "counts": found.confusion.tolist(), "cell": chosen},
         default={"cell": chosen},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,6 +12,7 @@ from alexnet_demo.common.errors import DataError
 from alexnet_demo.images.encode import data_url
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.ui.components.component import style
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.data.preview import Group
@@ -22,7 +22,6 @@ EACH = 4  # garments of every class
 HEEDED = ("drawings", "photos", "flip", "shift", "erase")
 """The settings that change pictures; others need no new sheet."""
 _TURN = "trained-on turn"  # session state: how often others were asked for
-_CSS = Path(__file__).with_name("data_preview.css")
 
 
 @st.fragment
@@ -48,7 +47,7 @@ def trained_on(settings: TrainConfig) -> None:
     try:
         heeded = TrainConfig(**{name: getattr(settings, name) for name in HEEDED})
         with sheet:
-            st.html(_CSS)
+            style(__file__)
             st.html(_sheet(heeded, turn))
     except DataError as error:
         sheet.error(str(error), icon=":material/error:")

@@ -1,14 +1,10 @@
 // A training to go through by a slider: what the network said of the pins, its first filters, what
 // it mixed up and how its layers fared, at every recorded moment. All moments are here at once, so
 // that the slider waits for nobody.
-const instances = new WeakMap(); // by parentElement
 
 export default function ({ parentElement, data, setStateValue }) {
-  let replay = instances.get(parentElement);
-  if (!replay) {
-    replay = new Replay(parentElement.querySelector(".replay"));
-    instances.set(parentElement, replay);
-  }
+  const root = parentElement.querySelector(".replay");
+  const replay = instance(root, () => new Replay(root));
   replay.tell = (step) => setStateValue("step", step);
   replay.show(data);
 }
@@ -101,7 +97,7 @@ class Replay {
   paint() {
     const { moment } = this;
     this.find(".when").textContent = this.when();
-    this.find(".worries").replaceChildren(...moment.worries.map((words) => element("li", words)));
+    this.find(".worries").replaceChildren(...moment.worries.map((words) => createElement("li", words)));
     const warm = this.find(".warm").checked;
     for (const card of this.cards) card.show(moment.pins[card.pin.id], warm);
     this.curve();
@@ -169,7 +165,7 @@ class Replay {
     confusion.forEach((row, truth) => {
       const total = row.reduce((sum, count) => sum + count, 0) || 1;
       const line = body.insertRow();
-      line.append(element("th", classes[truth]));
+      line.append(createElement("th", classes[truth]));
       row.forEach((count, guess) => {
         const cell = line.insertCell();
         cell.className = truth === guess ? "right" : "wrong";
@@ -185,7 +181,7 @@ class Replay {
   health() {
     const head = ["Layer", "Always 0", "Weights", "Gradient", "Change a step"];
     const table = document.createElement("tbody");
-    table.insertRow().append(...head.map((words) => element("th", words)));
+    table.insertRow().append(...head.map((words) => createElement("th", words)));
     for (const layer of this.moment.layers) {
       const cells = [
         layer.dead === null ? "–" : percent(layer.dead),
@@ -193,7 +189,7 @@ class Replay {
         layer.gradient_norm === null ? "–" : short(layer.gradient_norm),
         layer.update_ratio === null ? "–" : `${short(100 * layer.update_ratio)} %`,
       ];
-      table.insertRow().append(element("th", layer.name), ...cells.map((words) => element("td", words)));
+      table.insertRow().append(createElement("th", layer.name), ...cells.map((words) => createElement("td", words)));
     }
     this.find(".health table").replaceChildren(table);
   }
@@ -205,13 +201,13 @@ class Card {
     this.pin = pin;
     this.classes = data.classes;
     this.colors = data.colors;
-    this.element = element("figure");
+    this.element = createElement("figure");
     this.canvas = document.createElement("canvas");
     this.canvas.width = this.canvas.height = 112;
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", pin.name);
-    this.bars = element("div", "", "bars");
-    const words = element("figcaption", pin.label ? `${pin.name}: ${pin.label}` : pin.name);
+    this.bars = createElement("div", "", "bars");
+    const words = createElement("figcaption", pin.label ? `${pin.name}: ${pin.label}` : pin.name);
     words.title = words.textContent;
     this.element.append(this.canvas, words, this.bars);
     this.picture = new Image();
@@ -224,7 +220,7 @@ class Card {
     this.warm = warm;
     this.paint();
     if (!seen) {
-      this.bars.replaceChildren(element("p", "Not pinned yet at this moment.", "note"));
+      this.bars.replaceChildren(createElement("p", "Not pinned yet at this moment.", "note"));
       return;
     }
     const order = seen.probabilities.map((share, place) => [share, place]);
@@ -235,12 +231,12 @@ class Card {
   }
 
   bar(share, place) {
-    const row = element("div", "", "row");
-    const fill = element("i");
+    const row = createElement("div", "", "row");
+    const fill = createElement("i");
     fill.style.width = `${(100 * share).toFixed(1)}%`;
     fill.style.background = this.colors[place];
-    const name = element("span", this.classes[place], "name");
-    row.append(fill, name, element("span", about(share), "share"));
+    const name = createElement("span", this.classes[place], "name");
+    row.append(fill, name, createElement("span", about(share), "share"));
     return row;
   }
 
@@ -290,13 +286,6 @@ function filters(canvas, map) {
 
 function bytes(map) {
   return Uint8Array.from(atob(map.bytes), (sign) => sign.charCodeAt(0));
-}
-
-function element(tag, words = "", className = "") {
-  const made = document.createElement(tag);
-  made.textContent = words;
-  if (className) made.className = className;
-  return made;
 }
 
 function svg(tag, attributes, words = "") {

@@ -13,19 +13,13 @@ from alexnet_demo.runs.pins import Pin
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.snapshots import Snapshot
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.ui.components.component import asset, sent
+from alexnet_demo.ui.components.component import component_state, register
 
 POLL_SECONDS = 2.0
 MOMENT = "moment"  # query parameter: the step of the moment that is shown
 _OF = "replay of"  # session state: the run that the moment in the address belongs to
 
-
-_mount = st.components.v2.component(
-    "alexnet_demo.replay",
-    html=asset(__file__, "replay.html"),
-    css=asset(__file__, "replay.css"),
-    js=asset(__file__, "replay.js"),
-)
+_mount = register("replay", __file__)
 
 
 def replay(run: Run, *, linked: bool = False) -> None:
@@ -74,7 +68,7 @@ def _view(run: Run) -> None:
 
 def _remember(key: str) -> None:
     """Keep the moment in the address, so that a link shows it."""
-    step = sent(key, "step")
+    step = component_state(key, "step")
     if isinstance(step, int):
         st.query_params[MOMENT] = str(step)
 

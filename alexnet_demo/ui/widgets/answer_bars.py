@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +11,13 @@ import streamlit as st
 
 from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.ui.components.component import style
 from alexnet_demo.ui.widgets.markdown import percent
 
 if TYPE_CHECKING:  # both import torch
     pass
 
 TOP = 5
-
-
-_CSS = Path(__file__).with_name("answer_bars.css")
 
 
 def verdict(probabilities: np.ndarray, truth: str) -> None:
@@ -38,7 +35,7 @@ def verdict(probabilities: np.ndarray, truth: str) -> None:
 
 def _answer(says: str, label: str, note: str, rows: Sequence[tuple[str, float]]) -> None:
     """Words, and a bar for each class with its probability."""
-    st.html(_CSS)
+    style(__file__)
     st.html(
         f'<div class="answer" role="status"><div class="says">{says}</div>'
         f'<div class="label">{html.escape(label)}</div>'

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from PIL import Image, ImageDraw
 
 from alexnet_demo.images.encode import CRISP_UP_TO, data_url
+from alexnet_demo.ui.components.component import style
 from alexnet_demo.ui.widgets.markdown import percent
 
 if TYPE_CHECKING:  # imports torch
@@ -57,7 +57,6 @@ _THUMBNAIL = 240  # pixels: twice what a card shows, for sharp screens
 _CONTROL_WIDTH = 165  # pixels: two fit side by side on a phone
 _FRAME = "#ff7f0e"
 _ARROW = '<span class="arrow" aria-hidden="true">→</span>'
-_CSS = Path(__file__).with_name("preparation.css")
 
 
 # ------------------------------------------------------------------ deciding otherwise
@@ -183,7 +182,7 @@ def steps(prepared: PreparedImage | None) -> None:
         st.subheader("What the network sees", anchor=False)
         st.markdown(decided(prepared))
         controls(prepared.kind)
-        st.html(_CSS)
+        style(__file__)
         st.html(_cards(prepared))
 
 

@@ -27,8 +27,9 @@ import torch
 from alexnet_demo.common.errors import CheckpointError, DataError, TrainError
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.data import splits
-from alexnet_demo.jobs import actions, lr_tests, queue, scheduler
+from alexnet_demo.jobs import actions, lr_tests, scheduler
 from alexnet_demo.network import checkpoint
+from alexnet_demo.runs.devices import blocking_run
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.history import NUMBERS, History
 from alexnet_demo.runs.locks import trainer_lock
@@ -384,7 +385,7 @@ def test_a_run_that_another_machine_trains_is_seen_by_its_lock_and_not_deleted(r
     assert run.state == "interrupted"
     with trainer_lock(run.directory):
         assert run.state == "running" and current_run() and run.active
-        assert queue.blocking_run("cpu") is None  # its device is not one of ours
+        assert blocking_run("cpu") is None  # its device is not one of ours
         assert actions.delete(run).message == "This run is training: stop it before deleting."
         assert actions.resume(run).message == "This run goes on already."
     assert run.state == "interrupted" and actions.delete(run).done

@@ -15,6 +15,7 @@ from alexnet_demo.cli.options import SETTINGS, settings_of
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.signals import signal_handlers
 from alexnet_demo.jobs import queue
+from alexnet_demo.runs.devices import require_free
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.process_info import is_own_job, is_registered, register
@@ -158,7 +159,7 @@ def _prepared(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
         # Refused before anything is written; a page's run is there already and records it.
         wanted = str(device.check(settings))
         with launch_lock():  # until it is registered: of two at once the second is to see the first
-            queue.require_free(wanted)
+            require_free(wanted)
             prepare(directory, settings)
             register(directory, os.getpid())
     elif run.read_config() != settings:
@@ -195,7 +196,7 @@ def _resumed(options: argparse.Namespace) -> tuple[Path, TrainConfig]:
     ):  # a page did this before it started us, and may have asked anew
         wanted = str(device.check(settings))
         with launch_lock():
-            queue.require_free(wanted, run)
+            require_free(wanted, excluding=run.id)
             (run.directory / "request").unlink(missing_ok=True)
             register(run.directory, os.getpid())
     return run.directory, settings

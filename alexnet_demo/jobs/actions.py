@@ -23,8 +23,8 @@ from alexnet_demo.jobs import processes, queue
 from alexnet_demo.jobs.lr_tests import stop_lr_test
 from alexnet_demo.jobs.scheduler import demand_attendant, launch
 from alexnet_demo.runs import ray_client
-from alexnet_demo.runs.devices import locked
-from alexnet_demo.runs.locks import launch_lock, trained
+from alexnet_demo.runs.devices import blocking_run, is_free
+from alexnet_demo.runs.locks import has_trainer, launch_lock
 from alexnet_demo.runs.process_info import register_job
 from alexnet_demo.runs.run import LIVE, MAX_NAME, MAX_NOTE, Run
 from alexnet_demo.runs.store import new_run_directory, prepare, update_config
@@ -90,10 +90,10 @@ def _begin(run: Run, seconds: float | None, words: str) -> Outcome:
     """
     if ray_client.address():
         return _hand_over(run)
-    blocking_run = queue.blocking_run(run.config.device)
-    if not blocking_run:
+    device = run.config.device
+    if not blocking_run(device):
         stop_lr_test(role=ADMIN)  # it has the device
-    if blocking_run or locked(run.config.device):
+    if not is_free(device):
         queue.enter(run, seconds)
         demand_attendant()
         return Outcome(True, f"In the queue, place {queue.place(run)}.", run.id)
@@ -201,7 +201,7 @@ def delete(run: Run, *, role: Role = READ_ONLY) -> Outcome:
             if run.on_ray and run.state == "queued":
                 waits = "The cluster has this run: take it out of the queue first."
                 return Outcome(False, waits, run.id)
-            if trained(run.directory, LEAVE_SECONDS):
+            if has_trainer(run.directory, LEAVE_SECONDS):
                 holds = "A trainer still holds this run: stop it, or try again in a moment."
                 return Outcome(False, holds, run.id)
             _remove(run)

@@ -12,7 +12,8 @@ import psutil
 
 from alexnet_demo.common.access import READ_ONLY, RESTRICTED, Outcome, Role, has_access
 from alexnet_demo.common.files import parse_json, read_json
-from alexnet_demo.jobs import processes, queue
+from alexnet_demo.jobs import processes
+from alexnet_demo.runs.devices import conflict, is_free
 from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.process_info import is_alive
 from alexnet_demo.runs.run import FAILURE
@@ -47,8 +48,8 @@ def start_lr_test(settings: TrainConfig, *, role: Role = READ_ONLY) -> Outcome:
         with launch_lock():
             if running_lr_test():
                 return Outcome(False, "A learning rate is being looked for already: wait for it.")
-            if busy := queue.busy(settings.device):
-                return Outcome(False, f"{busy}.")
+            if not is_free(settings.device):
+                return Outcome(False, str(conflict(settings.device)))
             shutil.rmtree(folder, ignore_errors=True)  # those before it
             directory = folder / secrets.token_hex(4)
             directory.mkdir(parents=True)

@@ -9,7 +9,7 @@ from alexnet_demo.jobs import queue
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.pins import Pin
-from alexnet_demo.runs.store import active_runs
+from alexnet_demo.runs.store import active_runs, queued_runs
 
 Pins = tuple[Pin, ...]
 
@@ -35,7 +35,7 @@ def _pinned(change: Callable[[Pins], Pins], message: str) -> Outcome:
     try:
         with launch_lock():
             places = [(pins.board_path(), pins.for_next_run())]
-            runs = [*active_runs(), *queue.waiting(), *queue.pending_on_cluster()]
+            runs = [*active_runs(), *queued_runs(), *queue.pending_on_cluster()]
             places += [(run.pins, pins.read(run.pins)) for run in runs]
             changed = {path: tuple({p.id: p for p in change(old)}.values()) for path, old in places}
             if max(map(len, changed.values())) > pins.MAX_PINS:

@@ -12,6 +12,7 @@ from alexnet_demo.jobs import lr_tests, processes, queue
 from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.process_info import is_alive, is_registered, register
 from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import queued_runs
 from alexnet_demo.settings import paths
 
 SCHEDULER = ".queue"  # folder under runs/, of the process
@@ -44,7 +45,7 @@ def run_scheduler(poll: float = QUEUE_SECONDS) -> None:
             with launch_lock():
                 for run in queue.due():
                     _launch_in_turn(run)
-                if not queue.waiting():
+                if not queued_runs():
                     # Within the lock: whoever queues a run next sees that nobody attends.
                     (folder / "job.json").unlink(missing_ok=True)
                     return
@@ -69,7 +70,7 @@ def ensure_scheduler() -> None:
     For whoever looks at runs: after a reboot or a kill the queue goes on with the first visitor.
     """
     with suppress(OSError):
-        if queue.waiting():
+        if queued_runs():
             with launch_lock():
                 demand_attendant()
 
@@ -77,6 +78,6 @@ def ensure_scheduler() -> None:
 def demand_attendant() -> None:
     """See to it that one attends the queue while runs wait; only under the launch lock."""
     folder = paths.RUNS_DIR / SCHEDULER
-    if not is_alive(folder) and queue.waiting():
+    if not is_alive(folder) and queued_runs():
         folder.mkdir(parents=True, exist_ok=True)
         processes.launch(["queue"], folder)

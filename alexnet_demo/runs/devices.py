@@ -1,4 +1,8 @@
-"""TODO docstring."""
+"""Who uses a device: the lock of each device, and the runs that train on it or queue for it.
+
+A trainer holds the lock of its device, and the system frees the lock when the process dies. The
+lock decides; the runs under ``runs/`` only tell who holds it, and who is next.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,24 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from alexnet_demo.runs.locks import held
+from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.runs.locks import is_held
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.store import active_runs
+from alexnet_demo.runs.store import active_runs, queued_runs
 from alexnet_demo.settings import paths
 
 
 def device_lock(device: str) -> FileLock:
-    """The lock that a trainer holds on a device."""
+    """The lock that a trainer holds on a device of this machine, such as ``cuda:0``."""
     folder = paths.RUNS_DIR / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
     # Several machines may share the folder.
-    name = f"{platform.node()}-{_as_numbered_by_the_system(device)}".replace(":", "-")
+    name = f"{platform.node()}-{_physical(device)}".replace(":", "-")
     return FileLock(folder / f"{name}.lock")
 
 
-def _as_numbered_by_the_system(device: str) -> str:
-    """The GPU that ``cuda:N`` means where ``CUDA_VISIBLE_DEVICES`` hides or reorders some."""
+def _physical(device: str) -> str:
+    """The GPU behind ``cuda:N`` where ``CUDA_VISIBLE_DEVICES`` hides or reorders GPUs."""
     kind, _, index = device.partition(":")
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
     if kind != "cuda" or not index.isdecimal() or int(index) >= len(visible):
@@ -32,23 +37,22 @@ def _as_numbered_by_the_system(device: str) -> str:
     return f"{kind}:{visible[int(index)] or index}"
 
 
-def locked(device: str) -> bool:
-    """Whether a training holds this device; any, for a name that several may answer to.
+def is_locked(device: str) -> bool:
+    """Whether a trainer holds this device, or any device where ``auto`` or ``cuda`` is ambiguous.
 
-    It need not be one of ``runs/``: ``--run-dir`` may name another place.
+    The trainer's run need not be under ``runs/``: ``--run-dir`` may place it elsewhere.
     """
     locks = [device_lock(device)]
     if device in ("auto", "cuda"):
         folder = Path(locks[0].lock_file).parent
         locks = [FileLock(path) for path in folder.glob(f"{platform.node()}-*.lock")]
-    return any(map(held, locks))
+    return any(map(is_held, locks))
 
 
 def same_device(one: str, other: str) -> bool:
     """Whether two names may mean the same device.
 
-    Which one ``auto`` means is known only to the trainer, whose `device_lock` has the last word;
-    until then it counts as any.
+    Only the trainer resolves ``auto``, so until then it counts as any device.
     """
     if "auto" in (one, other):
         return True
@@ -56,13 +60,38 @@ def same_device(one: str, other: str) -> bool:
     return one == other or unnumbered
 
 
-def device_of(run: Run) -> str:
-    """The device that a run trains on, or else the one that it asks for."""
-    return str((run.history.start or {}).get("device", run.config.device))
+def local_runs() -> list[Run]:
+    """The active runs that use a device of this machine."""
+    return [run for run in active_runs() if not (run.on_ray or run.on_other_host)]
 
 
-def taken(device: str, by_other_than: str = "") -> str:
-    """The refusal of a device that another run trains on, but not the one of that id."""
-    others = (run for run in active_runs() if run.id != by_other_than)
-    holder = next((f"“{run.name}”" for run in others), "another run")
-    return f"{device} is training {holder}: pause or stop it first, or choose another device."
+def blocking_run(device: str, excluding: str = "") -> Run | None:
+    """A run that trains on this device or queues for it, other than the one with that id."""
+    runs = (run for run in (*local_runs(), *queued_runs()) if run.id != excluding)
+    return next((run for run in runs if same_device(device, run.device)), None)
+
+
+def is_free(device: str, excluding: str = "") -> bool:
+    """Whether no other run trains on this device or queues for it."""
+    return not (blocking_run(device, excluding) or is_locked(device))
+
+
+def conflict(device: str, excluding: str = "", *, can_wait: bool = False) -> ConfigError:
+    """The error for a device in use; it names the run, unless that is not under ``runs/``."""
+    run = blocking_run(device, excluding)
+    holder = f"“{run.name}”" if run else "Another run"
+    verb = "is queued for" if run and run.state == "queued" else "is using"
+    target = "this device" if device == "auto" else device
+    wait = "choose another device, or queue behind it with --wait"
+    options = wait if can_wait else "or choose another device"
+    return ConfigError(f"{holder} {verb} {target}: pause or stop it first, {options}.")
+
+
+def require_free(device: str, excluding: str = "") -> None:
+    """Check a command's device before anything is written.
+
+    Raises:
+        ConfigError: when another run trains on the device or queues for it.
+    """
+    if not is_free(device, excluding):
+        raise conflict(device, excluding, can_wait=True)

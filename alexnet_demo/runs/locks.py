@@ -20,7 +20,7 @@ def trainer_lock(directory: Path) -> FileLock:
     return FileLock(directory / "trainer.lock")
 
 
-def held(lock: FileLock, seconds: float = 0.0) -> bool:
+def is_held(lock: FileLock, seconds: float = 0.0) -> bool:
     """Whether somebody holds a lock, and still does after so many seconds."""
     try:
         with lock.acquire(timeout=seconds):
@@ -29,13 +29,13 @@ def held(lock: FileLock, seconds: float = 0.0) -> bool:
         return True
 
 
-def trained(directory: Path, seconds: float = 0.0) -> bool:
+def has_trainer(directory: Path, seconds: float = 0.0) -> bool:
     """Whether a trainer of any machine holds a run, and still does after so many seconds.
 
     Machines that share a folder see each other's locks, unless its file system has none.
     """
     lock = trainer_lock(directory)
     try:
-        return Path(lock.lock_file).exists() and held(lock, seconds)
+        return Path(lock.lock_file).exists() and is_held(lock, seconds)
     except OSError:  # a folder that cannot be written
         return False

@@ -14,7 +14,7 @@ import psutil
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.runs import ray_client
 from alexnet_demo.runs.history import follow
-from alexnet_demo.runs.locks import trained
+from alexnet_demo.runs.locks import has_trainer
 
 
 def _started(process: psutil.Process) -> float:
@@ -37,7 +37,7 @@ def is_alive(directory: Path, job: dict[str, Any] | None = None) -> bool:
         job = read_json(directory / "job.json")
     if "ray" in job:
         return ray_client.is_alive(job)
-    return trained(directory) if on_other_host(job) else _runs(job)
+    return has_trainer(directory) if on_other_host(job) else _runs(job)
 
 
 def on_other_host(job: dict[str, Any]) -> bool:

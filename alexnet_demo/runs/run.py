@@ -228,6 +228,11 @@ class Run:
         return "ray" not in job and on_other_host(job)
 
     @property
+    def device(self) -> str:
+        """The device that it trains on, else the one in its settings, such as ``auto``."""
+        return (self.history.start or {}).get("device", self.config.device)
+
+    @property
     def active(self) -> bool:
         return self.state in ACTIVE
 
@@ -319,7 +324,7 @@ class Run:
             "name": self.name,
             "state": self.state,
             "recipe": self.config.recipe,
-            "device": (self.history.start or {}).get("device", self.config.device),
+            "device": self.device,
             "epochs": self.history.epochs_done,
             "epochs_planned": self.config.epochs,
             "best_test_accuracy": self.best_accuracy,

@@ -61,6 +61,18 @@ def active_runs() -> list[Run]:
     return [run for run in list_runs() if (run.on_ray or is_alive(run.directory)) and run.active]
 
 
+def queued_runs() -> list[Run]:
+    """The runs that wait for a device of this machine, next one first."""
+    runs = [run for run in list_runs() if run.ticket.exists() and run.state == "queued"]
+    return sorted(runs, key=lambda run: (ticket_number(run), run.id))
+
+
+def ticket_number(run: Run) -> int:
+    """A queued run's number, one more than the ticket before it, so that no clock matters."""
+    number = read_json(run.ticket).get("number")
+    return number if isinstance(number, int) else 0
+
+
 def current_run() -> Run | None:
     """The run that trains now, else the newest that came anywhere, else the newest."""
     if active := active_runs():

@@ -18,7 +18,7 @@ from alexnet_demo.common.errors import CheckpointError, ConfigError, DataError, 
 from alexnet_demo.common.signals import signal_handlers
 from alexnet_demo.network import device as devices
 from alexnet_demo.runs import ray_client
-from alexnet_demo.runs.devices import device_lock, taken
+from alexnet_demo.runs.devices import conflict, device_lock
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import trainer_lock
 from alexnet_demo.runs.process_info import is_registered, register
@@ -165,7 +165,7 @@ def holding(device: str, run_id: str = "") -> Iterator[None]:
         # What a cluster places waits rather than fails: nodes may share a machine.
         lock.acquire(timeout=-1 if ray_client.own() else LOOK_SECONDS)
     except TimeoutError:
-        raise ConfigError(taken(device, by_other_than=run_id)) from None
+        raise conflict(device, excluding=run_id) from None
     try:
         yield
     finally:

@@ -105,7 +105,7 @@ def test_a_busy_device_is_refused_before_anything_is_written(runs_dir: Path, cap
         assert main([*TRAIN, "--json"]) == 2
         assert main(["train", "--resume", paused.id]) == 2
     told = capsys.readouterr()
-    line = "alexnet_demo train: another run trains on cpu: pause or stop it first, choose "
+    line = "alexnet_demo train: Another run is using cpu: pause or stop it first, choose "
     assert told.err == 2 * f"{line}another device, or queue behind it with --wait.\n"
     assert not told.out
     assert [run.id for run in list_runs()] == [paused.id]

@@ -306,7 +306,7 @@ def test_looking_for_a_learning_rate_gives_way_to_a_training(trying: Path):
     assert lr_tests.running_lr_test() is None
     assert lr_tests.read_lr_test(str(found.run_id)) is None
     assert run.active
-    assert "trains on cpu: pause or stop it first." in lr_tests.start_lr_test(LONG).message
+    assert "is using cpu: pause or stop it first" in lr_tests.start_lr_test(LONG).message
 
 
 def test_a_killed_look_for_a_learning_rate_says_so(trying: Path, runs_dir: Path):

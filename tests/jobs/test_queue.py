@@ -21,9 +21,9 @@ import pytest
 from alexnet_demo.common.files import read_json
 from alexnet_demo.jobs import actions, queue, scheduler
 from alexnet_demo.runs import devices as devices_
-from alexnet_demo.runs.devices import device_lock, locked
+from alexnet_demo.runs.devices import device_lock, is_locked
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.store import active_runs, get_run, list_runs, prepare
+from alexnet_demo.runs.store import active_runs, get_run, list_runs, prepare, queued_runs
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 from tests.support import stand_in
@@ -141,14 +141,14 @@ def test_an_attendant_killed_in_mid_start_neither_loses_nor_doubles_a_run(runs_d
     scheduler.launch(run)
     reach(run, "running")
     assert not run.ticket.exists()
-    assert queue.waiting() == []
+    assert queued_runs() == []
 
 
 def test_first_come_first_served_whatever_the_clock_says(runs_dir: Path):
     """Names sort by the time of the start, which may have been set back; tickets do not."""
     names = ("20260103-000000-quick-aa", "20260101-000000-quick-bb", "20260102-000000-quick-cc")
     runs = [waits(runs_dir, name) for name in names]
-    assert [run.id for run in queue.waiting()] == list(names)
+    assert [run.id for run in queued_runs()] == list(names)
     queue.leave(runs[0])
     assert [queue.place(run) for run in runs] == [None, 1, 2]
 
@@ -183,11 +183,11 @@ def test_a_lock_is_released_when_its_holder_dies(runs_dir: Path):
     )
     holder = subprocess.Popen([REAL, "-c", code], stdout=subprocess.PIPE, text=True)
     assert holder.stdout and holder.stdout.readline() == "held\n"
-    assert locked("cpu") and locked("auto")
-    assert not locked("cuda:0")
+    assert is_locked("cpu") and is_locked("auto")
+    assert not is_locked("cuda:0")
     holder.kill()
     holder.wait()
-    assert not locked("cpu")
+    assert not is_locked("cpu")
 
 
 def test_a_gpu_has_one_lock_however_it_is_numbered(monkeypatch):
@@ -205,7 +205,7 @@ def test_a_damaged_ticket_and_a_damaged_config_hold_nobody_up(runs_dir: Path):
     (damaged.directory / "config.json").write_text("{")
     behind = waits(runs_dir, "20260102-000000-quick-bb")
     assert queue.expected_seconds(damaged) is None
-    assert [run.id for run in queue.waiting()] == [damaged.id, behind.id]
+    assert [run.id for run in queued_runs()] == [damaged.id, behind.id]
     scheduler.ensure_scheduler()
     reach(behind, "running")
     assert damaged.state == "failed"
@@ -215,7 +215,7 @@ def test_a_damaged_ticket_and_a_damaged_config_hold_nobody_up(runs_dir: Path):
 def test_a_run_deleted_while_it_waits_is_out_of_the_queue(runs_dir: Path):
     run = waits(runs_dir, "20260101-000000-quick-aa")
     assert actions.delete(run).done
-    assert queue.waiting() == []
+    assert queued_runs() == []
 
 
 def test_eight_browsers_pressing_start_at_once_train_one_and_queue_seven():
@@ -223,7 +223,7 @@ def test_eight_browsers_pressing_start_at_once_train_one_and_queue_seven():
         outcomes = list(pool.map(actions.start, [LONG] * 8))
     assert all(outcome.done for outcome in outcomes)
     assert len(active_runs()) == 1
-    assert [queue.place(run) for run in queue.waiting()] == list(range(1, 8))
+    assert [queue.place(run) for run in queued_runs()] == list(range(1, 8))
 
 
 def test_a_terminal_waits_for_its_turn_and_watches(runs_dir: Path):
@@ -232,7 +232,7 @@ def test_a_terminal_waits_for_its_turn_and_watches(runs_dir: Path):
     command = [sys.executable, "-m", "alexnet_demo", *SHORT.command(), "--wait", "--json"]
     pipe = subprocess.PIPE
     terminal = subprocess.Popen(command, cwd=paths.ROOT, text=True, stdout=pipe, stderr=pipe)
-    wait_for(queue.waiting, 30, "it does not queue")
+    wait_for(queued_runs, 30, "it does not queue")
     assert not active_runs()[1:]
     actions.request(first, "stop")
     out, told = terminal.communicate(timeout=60)
@@ -245,7 +245,7 @@ def test_ctrl_c_takes_a_waiting_terminal_out_of_the_queue(runs_dir: Path):
     with device_lock("cpu"):
         command = [sys.executable, "-m", "alexnet_demo", "train", "--device", "cpu", "--wait"]
         terminal = subprocess.Popen(command, cwd=paths.ROOT, stderr=subprocess.PIPE, text=True)
-        wait_for(queue.waiting, 30, "it does not queue")
+        wait_for(queued_runs, 30, "it does not queue")
         terminal.send_signal(signal.SIGINT)
         _, told = terminal.communicate(timeout=30)
     assert terminal.returncode == 130

@@ -22,10 +22,11 @@ import pytest
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs import ray_client
+from alexnet_demo.runs.devices import blocking_run
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.process_info import register
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.store import current_run, get_run, list_runs
+from alexnet_demo.runs.store import current_run, get_run, list_runs, queued_runs
 from alexnet_demo.settings.config import TrainConfig
 from tests.support.waiting import begun, wait_for
 
@@ -132,7 +133,7 @@ def test_a_run_waits_starts_and_ends_on_the_cluster(dashboard: Dashboard, monkey
 def test_it_waits_for_no_local_training_and_none_for_it(dashboard: Dashboard, monkeypatch):
     first, second = started(), started()
     assert not first.ticket.exists() and not second.ticket.exists()
-    assert queue.blocking_run("cpu") is None and queue.waiting() == []
+    assert blocking_run("cpu") is None and queued_runs() == []
 
 
 def test_cancelled_while_it_waits_it_is_gone_or_as_it_was(dashboard: Dashboard):

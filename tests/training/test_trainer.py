@@ -252,7 +252,7 @@ def test_out_of_memory_names_batch_memory_and_a_way_out(runs_dir: Path, monkeypa
 
 def test_one_training_at_a_time_on_a_device(runs_dir: Path):
     directory = prepared(runs_dir / "a", tiny())
-    with device_lock("cpu"), pytest.raises(ConfigError, match="cpu is training another run"):
+    with device_lock("cpu"), pytest.raises(ConfigError, match="Another run is using cpu"):
         run_training(tiny(), directory)
     assert Run(directory).state == "failed"
 

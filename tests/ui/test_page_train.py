@@ -27,7 +27,7 @@ from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.history import NUMBERS, History
 from alexnet_demo.runs.process_info import register
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.store import list_runs, prepare
+from alexnet_demo.runs.store import list_runs, prepare, queued_runs
 from alexnet_demo.settings import paths, recipes
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
 from alexnet_demo.settings.config import TrainConfig, stages
@@ -372,7 +372,7 @@ def test_a_start_while_another_trains_is_queued(runs_dir, measured, launched):
     assert plain(first.name) in at.info[0].value
     at.button(key="start").click().run()
     assert not at.exception
-    (waiting,) = queue.waiting()
+    (waiting,) = queued_runs()
     assert "run" not in at.query_params  # the page stays with what trains
     assert at.button(key="new training")
     assert launched[0] == ["queue"]
@@ -386,7 +386,7 @@ def test_a_start_while_another_trains_is_queued(runs_dir, measured, launched):
     at.button(key=f"cancel {waiting.id}").click().run()
     assert not at.exception
     assert [toast.value for toast in at.toast] == ["Taken out of the queue."]
-    assert queue.waiting() == [] and [run.id for run in list_runs()] == [first.id]
+    assert queued_runs() == [] and [run.id for run in list_runs()] == [first.id]
 
 
 def test_a_click_on_start_is_not_lost_when_another_began_meanwhile(runs_dir, measured, launched):
@@ -395,7 +395,7 @@ def test_a_click_on_start_is_not_lost_when_another_began_meanwhile(runs_dir, mea
     held(runs_dir, "20260102-000000-quick-bb")  # as another tab has started it
     at.button(key="start").click().run()
     assert not at.exception
-    assert len(queue.waiting()) == 1
+    assert len(queued_runs()) == 1
 
 
 def test_the_wait_is_the_sum_of_those_before_it(runs_dir, monkeypatch):
@@ -405,7 +405,7 @@ def test_the_wait_is_the_sum_of_those_before_it(runs_dir, monkeypatch):
         run = Run(runs_dir / f"2026010{number}-000000-quick-aa")
         prepare(run.directory, TrainConfig.from_recipe("quick", device="cpu"))
         queue.enter(run, seconds)
-    line = queue.waiting()
+    line = queued_runs()
     found = [queue_.seconds_until_start(run, trained, line) for run in line]
     assert found == [100.0, 120.0, None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from alexnet_demo.jobs import queue, scheduler
-from alexnet_demo.runs.store import active_runs
+from alexnet_demo.runs.store import active_runs, queued_runs
 
 WATCH_SECONDS = 3.0
 
@@ -14,7 +14,7 @@ Seen = tuple[frozenset[str], frozenset[str]]
 
 def seen() -> Seen:
     """The ids of the runs that train now, and of those that wait."""
-    waiting = (*queue.waiting(), *queue.pending_on_cluster())
+    waiting = (*queued_runs(), *queue.pending_on_cluster())
     return frozenset(run.id for run in active_runs()), frozenset(run.id for run in waiting)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo.figures import training
-from alexnet_demo.jobs import actions, queue
+from alexnet_demo.jobs import actions
+from alexnet_demo.runs.devices import blocking_run
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import get_run
 from alexnet_demo.settings.config import CHOICES, LIMITS, TrainConfig
@@ -111,7 +112,7 @@ def training_form() -> None:
     lr_finder(settings)
     for sentence in wrong:
         st.error(plain(sentence), icon=":material/error:")  # a link's own words may be in it
-    other = queue.blocking_run(settings.device) if settings else None
+    other = blocking_run(settings.device) if settings else None
     if other:
         st.info(
             f"“{plain(other.name)}” has this device: a training started now waits its turn.",

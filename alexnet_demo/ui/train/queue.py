@@ -8,7 +8,7 @@ from alexnet_demo.jobs import actions, queue
 from alexnet_demo.jobs.queue import seconds_until_start
 from alexnet_demo.runs.eta import seconds_left
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.store import active_runs, get_run
+from alexnet_demo.runs.store import active_runs, get_run, queued_runs
 from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import duration, plain
@@ -29,11 +29,11 @@ def queue_view(shown: Run | None) -> None:
 
 
 def _all() -> list[Run]:
-    return [*queue.waiting(), *queue.pending_on_cluster()]
+    return [*queued_runs(), *queue.pending_on_cluster()]
 
 
 def _view(shown: str, known: tuple[str, ...]) -> None:
-    waiting, distant = queue.waiting(), queue.pending_on_cluster()
+    waiting, distant = queued_runs(), queue.pending_on_cluster()
     if tuple(run.id for run in (*waiting, *distant)) != known:
         st.rerun()  # the rest of the page follows
     st.subheader("Queue", anchor=False)

@@ -47,7 +47,7 @@ def _filters(weight: Tensor, key: str) -> None:
         Tile(n, signed(kernel, most), f"Filter {n}")
         for n, kernel in enumerate(kernels[:MOST_FILTERS])
     ]
-    gallery(tiles, f"filters {key}", opens=False, small=True)
+    gallery(tiles, f"filters {key}", clickable=False, small=True)
     words = "Grey is 0, white the greatest weight, black the least."
     if len(kernels) > len(tiles):
         words += f" The first {len(tiles)} of {len(kernels)} filters."
@@ -107,7 +107,7 @@ def _channels(values: Tensor, order: list[int], picture: np.ndarray, key: str) -
     def enlarge_it(channel: int) -> None:
         st.session_state[state] = channel
 
-    gallery(tiles, f"maps {key}", chosen=marked, on_open=enlarge_it)
+    gallery(tiles, f"maps {key}", selected=marked, on_click=enlarge_it)
     st.caption(
         f"The {len(tiles)} strongest of {len(maps)} channels, on one scale; choose one to see it "
         "large."

@@ -140,7 +140,7 @@ def _products(unit: ConvUnit, key: str) -> None:
         for tile, (part, alt, says) in enumerate(parts):
             values = part[number].numpy()
             tiles.append(Tile(tile, signed(values, float(np.abs(values).max())), alt, says))
-        gallery(tiles, f"unit {key} {place}", opens=False)
+        gallery(tiles, f"unit {key} {place}", clickable=False)
         name = f"input channel {number}" if len(unit.shares) > 1 else "the picture"
         st.caption(f"From {name}: the products add up to {share:.3f}.")
     terms = [f"{share:.3f}" for share in shares]

@@ -1,13 +1,13 @@
-// Pictures in rows; where they open something, each is a button.
+// Image tiles in rows; clickable ones are buttons.
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".gallery");
   root.classList.toggle("small", data.small);
-  if (changed(root, [data.tiles, data.opens])) {
-    root.replaceChildren(...data.tiles.map((tile) => show(tile, data.opens)));
+  if (changed(root, [data.tiles, data.clickable])) {
+    root.replaceChildren(...data.tiles.map((tile) => render(tile, data.clickable)));
   }
-  if (data.chosen !== null) {
+  if (data.selected !== null) {
     for (const button of root.querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", Number(button.dataset.number) === data.chosen);
+      button.setAttribute("aria-pressed", Number(button.dataset.number) === data.selected);
     }
   }
   root.onclick = (event) => {
@@ -16,15 +16,15 @@ export default function ({ parentElement, data, setTriggerValue }) {
   };
 }
 
-function show({ number, src, alt, says, below }, opens) {
-  const element = createElement(opens ? "button" : "figure");
-  const image = document.createElement("img");
+function render({ number, src, alt, caption, detail }, clickable) {
+  const element = createElement(clickable ? "button" : "figure");
+  const image = createElement("img");
   image.src = src;
   image.alt = element.title = alt;
   element.append(image);
-  if (says) element.append(createElement("span", says, "says"));
-  if (below) element.append(createElement("span", below, "below"));
-  if (opens) {
+  if (caption) element.append(createElement("span", caption, "caption"));
+  if (detail) element.append(createElement("span", detail, "detail"));
+  if (clickable) {
     element.type = "button";
     element.dataset.number = number;
   }

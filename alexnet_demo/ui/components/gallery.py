@@ -1,4 +1,4 @@
-"""Small pictures in rows, with words below; a click on one opens it."""
+"""Image tiles in rows, with captions; a tile can be clicked."""
 
 from __future__ import annotations
 
@@ -15,59 +15,58 @@ _mount = register("gallery", __file__)
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture to choose.
+    """An image with its captions.
 
     Attributes:
-        number: what is given back when it is chosen.
-        src: the picture's URL.
-        alt: what it is, for those who cannot see it.
-        says: a line in bold below it.
-        below: a second line.
+        number: identifies the tile in the gallery.
+        src: URL of the image.
+        alt: description for screen readers, and the tooltip.
+        caption: a bold line below the image.
+        detail: a second line.
     """
 
     number: int
     src: str
     alt: str
-    says: str = ""
-    below: str = ""
+    caption: str = ""
+    detail: str = ""
 
 
 def gallery(
     tiles: Sequence[Tile],
     key: str,
     *,
-    opens: bool = True,
+    clickable: bool = True,
     small: bool = False,
-    chosen: int | None = None,
-    on_open: Callable[[int], None] | None = None,
+    selected: int | None = None,
+    on_click: Callable[[int], None] | None = None,
 ) -> int | None:
-    """Show tiles; the number of the one that was clicked just now, else None.
+    """Show tiles; return the number of the tile that was clicked just now, else None.
 
     Args:
         key: unique on the page.
-        opens: whether a click does something.
-        small: many in a row, for pictures without words.
-        chosen: number of a tile to mark.
-        on_open: called with that number before the page is run anew.
+        small: many in a row, for tiles without captions.
+        selected: number of a tile to outline.
+        on_click: called with the number before the page reruns.
     """
-    known = {tile.number for tile in tiles}
+    numbers = {tile.number for tile in tiles}
 
-    def number(sent: Any) -> int | None:  # a browser can send anything
-        return int(sent) if isinstance(sent, (int, float)) and sent in known else None
+    def valid(value: Any) -> int | None:  # a browser can send anything
+        return int(value) if isinstance(value, (int, float)) and value in numbers else None
 
-    def opened() -> None:
-        clicked = number(st.session_state[key].get("opened"))
-        if on_open and clicked is not None:
-            on_open(clicked)
+    def clicked() -> None:
+        number = valid(st.session_state[key].get("opened"))
+        if on_click and number is not None:
+            on_click(number)
 
     result = _mount(
         data={
             "tiles": [asdict(tile) for tile in tiles],
-            "opens": opens,
+            "clickable": clickable,
             "small": small,
-            "chosen": chosen,
+            "selected": selected,
         },
         key=key,
-        on_opened_change=opened,
+        on_opened_change=clicked,
     )
-    return number(result.opened)
+    return valid(result.opened)

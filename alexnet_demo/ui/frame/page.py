@@ -109,7 +109,7 @@ def run_line(run: Run) -> None:
         st.markdown(f":gray[{progress_line(run)}]", width="content")
 
 
-def told(message: str) -> str:
+def visible_error(message: str) -> str:
     """A run's error as this session is told it: visitors do not learn where files lie."""
     return message if access.controls() else without_folders(message)
 

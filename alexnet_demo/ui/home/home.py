@@ -96,7 +96,7 @@ def _last_run(run: Run) -> None:
     st.markdown("Newest run")
     shell.run_line(run)
     if run.error:
-        st.markdown(plain(shell.told(run.error)))
+        st.markdown(plain(shell.visible_error(run.error)))
     link(TRAIN, "Its curves", ":material/show_chart:", state={"run": run.id})
     if run.resumable and access.controls():
         st.markdown(f"{run.state.capitalize()}: go on with it on Train.")

@@ -220,4 +220,4 @@ def _its_like(seen: Surveyed, number: int) -> None:
             )
             for n in like
         ]
-        gallery(tiles, "gallery like", opens=False)
+        gallery(tiles, "gallery like", clickable=False)

@@ -66,10 +66,10 @@ def _view(run_id: str, last_state: State, last_epochs: int) -> None:
         return
     _head(run)
     history = run.history
-    if error := page.told(run.error):
+    if error := page.visible_error(run.error):
         st.error(plain(error), icon=":material/error:")
     if warning := run.warning:
-        st.warning(plain(page.told(warning)), icon=":material/warning:")
+        st.warning(plain(page.visible_error(warning)), icon=":material/warning:")
     _progress(run, history)
     _figures(run, history)
     _curves(run, history)

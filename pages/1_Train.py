@@ -24,8 +24,8 @@ seen = auto_refresh.seen()
 asked_for = get_run(st.query_params.get("run", ""))
 shown = asked_for or current_run()
 
-if not access.controls():
-    access.explain()
+if not access.can_control():
+    access.show_notice()
     if not shown:
         st.write("Nothing has been trained here yet. Predict has the network that comes along.")
 elif asked_for is None and form_wanted(shown):

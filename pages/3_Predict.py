@@ -8,7 +8,7 @@ from alexnet_demo.ui.predict import sources
 from alexnet_demo.ui.widgets.glossary import explain
 
 page("Predict", "Draw a piece of clothing, or show a picture of one, and see what it is taken for.")
-if chosen := model_picker.beside(sources.choose, now=True):
+if chosen := model_picker.show_beside(sources.choose, live=True):
     classifier, show = chosen
     show(classifier)
     explain(

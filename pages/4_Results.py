@@ -13,9 +13,9 @@ page(
     "What the network says of the 10,000 test pictures, which no training has seen: how often it "
     "is right, what it mixes up, and the pictures behind each number.",
 )
-if chosen := model_picker.beside(views.choose):
+if chosen := model_picker.show_beside(views.choose):
     classifier, view = chosen
-    if seen := surveyed(model_loading.chosen(), classifier):
+    if seen := surveyed(model_loading.selected(), classifier):
         views.totals(seen)
         if view in views.EXPLAINED:
             explain(views.EXPLAINED[view])

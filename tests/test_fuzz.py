@@ -38,7 +38,7 @@ from alexnet_demo.runs.history import NUMBERS, History
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import get_run, list_runs
 from alexnet_demo.settings import config, paths
-from alexnet_demo.ui.predict.answers import as_csv
+from alexnet_demo.ui.predict.classify import as_csv
 from alexnet_demo.ui.results.embedding_map import _numbers
 from alexnet_demo.ui.results.views import _cell
 from alexnet_demo.ui.train.runs_table import _row, metrics_csv, metrics_json

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "Architecture": ("Architecture", "46,764,746"),  # first, so that nothing else ran before it
     "Train": ("Train", "Start training"),
-    "Predict": ("Predict", "Start a quick training"),
-    "Results": ("Results", "Start a quick training"),
+    "Predict": ("Predict", "Start a quick run"),
+    "Results": ("Results", "Start a quick run"),
     "Tour": ("Tour", "Draw a shirt"),
     "": ("Teach a network to tell clothes apart", "There is no trained model yet"),
 }

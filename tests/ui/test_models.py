@@ -33,7 +33,7 @@ def test_sessions_that_come_at_once_share_one_network(
 
 
 def test_what_is_loaded_is_not_gone_through_at_every_collection(tiny_weights: Path) -> None:
-    model_loading._settle.cache_clear()
+    model_loading._freeze_garbage_collector.cache_clear()
     model_loading._from_file.clear()
     try:
         model_loading.load(Option("shipped", "Shipped", tiny_weights))

@@ -25,7 +25,7 @@ def closed(
     """A public server with a password, a shipped network and a run; returns the run's id."""
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "sesame")
-    monkeypatch.setattr(ui_access, "_GATE", access.PasswordLimiter())
+    monkeypatch.setattr(ui_access, "_LIMITER", access.PasswordLimiter())
     monkeypatch.setattr(paths, "WEIGHTS_DIR", tmp_path / "weights")
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / paths.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
@@ -48,8 +48,8 @@ def unlock(at: AppTest, password: str) -> AppTest:
 def test_visitors_see_no_controls(script: str) -> None:
     at = page(script)
     shown = {button.key for button in at.button} | {button.label for button in at.button}
-    assert not shown & {*CONTROLS, "Start a quick training"}
-    assert not [f for f in at.get("file_uploader") if f.proto.label.startswith("Or a file")]
+    assert not shown & {*CONTROLS, "Start a quick run"}
+    assert not [f for f in at.get("file_uploader") if f.proto.label.startswith("Or upload")]
     if script != "app.py":
         assert access.RESTRICTED in page_text(at)
 

@@ -18,7 +18,7 @@ from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.widgets import sample_images
 from tests.support.pages import open_page, page_text
 
-QUICK = "Start a quick training"
+QUICK = "Start a quick run"
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +134,7 @@ def test_a_paused_run_can_be_gone_on_with(places: SimpleNamespace) -> None:
 
 
 def test_ten_pictures_with_alternative_texts() -> None:
-    strip = sample_images.strip()
+    strip = sample_images.class_strip()
     assert strip.count("<img ") == 10
     for name in article.CLASSES:
         assert f"pixel picture from Fashion-MNIST: {name}" in strip
@@ -156,10 +156,10 @@ def test_without_the_data_the_page_does_without_pictures(
 ) -> None:
     monkeypatch.setattr(fashion_mnist, "_RAW", tmp_path)
     fashion_mnist._one_of_each.cache_clear()
-    sample_images.strip.clear()
+    sample_images.class_strip.clear()
     try:
-        assert sample_images.strip() == ""
+        assert sample_images.class_strip() == ""
         home()
     finally:
         fashion_mnist._one_of_each.cache_clear()
-        sample_images.strip.clear()
+        sample_images.class_strip.clear()

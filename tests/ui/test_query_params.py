@@ -15,9 +15,9 @@ def page() -> None:
 
     if "opened" not in st.session_state:
         st.session_state["opened"] = True
-        query_params.read("layer", "picture")
-    query_params.keep("layer", st.session_state.setdefault("chosen", query_params.kept("layer")))
-    st.write(query_params.kept("picture"))
+        query_params.load("layer", "picture")
+    query_params.put("layer", st.session_state.setdefault("chosen", query_params.get("layer")))
+    st.write(query_params.get("picture"))
 
 
 def test_what_a_link_says_is_kept_and_written() -> None:
@@ -47,4 +47,4 @@ def test_what_a_link_says_is_kept_and_written() -> None:
     ],
 )
 def test_a_number_in_an_address_is_a_number_or_none(text: str, number: int | None) -> None:
-    assert query_params.whole(text, 18) == number
+    assert query_params.parse_index(text, 18) == number

@@ -141,7 +141,7 @@ def _picture_url() -> str:
     boots = [
         sample.pixels for sample in first_of_each_class() if CLASSES[sample.label] == "Ankle boot"
     ]
-    return sample_images.picture_url(boots[0]) if boots else ""
+    return sample_images.image_url(boots[0]) if boots else ""
 
 
 @st.fragment
@@ -152,8 +152,8 @@ def explore(summary: Summary, *, trained: bool) -> None:
         trained: whether trained networks have these layers, to look inside them.
     """
     if _DIAGRAM not in st.session_state:  # the page was opened just now
-        query_params.read("layer", *inside.LINKED)
-    chosen = _known(component_state(_DIAGRAM, "layer") or query_params.kept("layer"), summary)
+        query_params.load("layer", *inside.LINKED)
+    chosen = _known(component_state(_DIAGRAM, "layer") or query_params.get("layer"), summary)
     result = _diagram(
         data={"svg": architecture_svg.block_diagram(summary, _picture_url()), "layer": chosen},
         default={"layer": chosen},
@@ -166,9 +166,9 @@ def explore(summary: Summary, *, trained: bool) -> None:
         "stand upright. Choose a block by click or arrow key."
     )
     chosen = _known(result.layer, summary)
-    if chosen != query_params.kept("layer"):
-        query_params.keep("unit", "")  # which was one of another layer
-    query_params.keep("layer", chosen)
+    if chosen != query_params.get("layer"):
+        query_params.put("unit", "")  # which was one of another layer
+    query_params.put("layer", chosen)
     _chosen_layer(summary, chosen, trained)
 
 

@@ -18,8 +18,8 @@ from alexnet_demo.ui.architecture.one_unit import one_unit
 from alexnet_demo.ui.architecture.softmax import decision
 from alexnet_demo.ui.components import canvas
 from alexnet_demo.ui.models import datasets, model_loading, model_picker
-from alexnet_demo.ui.models import datasets as datasets_
 from alexnet_demo.ui.widgets import query_params
+from alexnet_demo.ui.widgets.image_upload import IMAGE_TYPES, MAX_FILE_MB, is_too_large
 from alexnet_demo.ui.widgets.markdown import plain
 
 if TYPE_CHECKING:  # both import torch
@@ -55,20 +55,20 @@ def choose(layer: Layer) -> str:
         views.append("One unit")
     if layer.name == "fc8":
         views.append("Decision")
-    st.session_state.setdefault(_VIEW, query_params.kept("view"))
+    st.session_state.setdefault(_VIEW, query_params.get("view"))
     if st.session_state[_VIEW] not in views:
         st.session_state[_VIEW] = NUMBERS
     view: str | None = st.segmented_control(
         "What to see", views, key=_VIEW, label_visibility="collapsed", required=True
     )
-    query_params.keep("view", view or NUMBERS)
+    query_params.put("view", view or NUMBERS)
     return view or NUMBERS
 
 
 def show(view: str, layer: Layer) -> None:
     """A view of a layer, in the chosen network, and beside it in another one."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        classifier = model_picker.picker(now=True)
+        classifier = model_picker.show(live=True)
         if classifier is None:
             return
         options = {option.id: option for option in model_loading.options()}
@@ -101,9 +101,9 @@ def show(view: str, layer: Layer) -> None:
 def _beside(options: dict[str, model_loading.Option]) -> str:
     """Let the reader choose a second network."""
     labels = {NONE: NONE, UNTRAINED: "The same, untrained"}
-    chosen = model_loading.chosen().id
+    chosen = model_loading.selected().id
     labels |= {option.id: option.label for option in options.values() if option.id != chosen}
-    st.session_state.setdefault(_BESIDE, query_params.kept("beside"))
+    st.session_state.setdefault(_BESIDE, query_params.get("beside"))
     if st.session_state[_BESIDE] not in labels:
         st.session_state[_BESIDE] = NONE
     beside: str = st.selectbox(
@@ -113,7 +113,7 @@ def _beside(options: dict[str, model_loading.Option]) -> str:
         key=_BESIDE,
         width=260,
     )
-    query_params.keep("beside", "" if beside == NONE else beside)
+    query_params.put("beside", "" if beside == NONE else beside)
     return beside
 
 
@@ -152,33 +152,31 @@ def _picture() -> np.ndarray | None:
     """The reader's choice as the network sees it, uint8 (side, side); None where there is none."""
     strokes = st.session_state.get(canvas.STASH)
     kinds = [TEST, DRAWN, OWN] if strokes else [TEST, OWN]
-    st.session_state.setdefault(_KIND, query_params.kept("picture"))
+    st.session_state.setdefault(_KIND, query_params.get("picture"))
     if st.session_state[_KIND] not in kinds:
         st.session_state[_KIND] = TEST
     kind = st.selectbox("Picture", kinds, key=_KIND, width=160)
     if kind == TEST:
         return _test_picture()
-    query_params.keep("picture", kind)
+    query_params.put("picture", kind)
     if kind == DRAWN:
         try:
             return _prepared(drawing.render(drawing.parse(strokes)), "sketch")
         except ImageError as error:
             st.error(str(error), icon=":material/error:")
             return None
-    file = st.file_uploader(
-        "File", datasets_.FORMATS, key="inside file", max_upload_size=datasets_.MAX_FILE_MB
-    )
-    if file is None or file.size > datasets_.MAX_FILE_MB * 2**20:
+    file = st.file_uploader("File", IMAGE_TYPES, key="inside file", max_upload_size=MAX_FILE_MB)
+    if file is None or is_too_large(file):
         return None
     return _prepared(file.getvalue(), "auto")
 
 
 def _test_picture() -> np.ndarray | None:
     st.session_state.setdefault(
-        _NUMBER, query_params.whole(query_params.kept("picture"), TEST_SAMPLES) or 0
+        _NUMBER, query_params.parse_index(query_params.get("picture"), TEST_SAMPLES) or 0
     )
     number = int(st.number_input("Number", 0, TEST_SAMPLES - 1, key=_NUMBER, width=130))
-    query_params.keep("picture", str(number))
+    query_params.put("picture", str(number))
     try:
         return datasets.test_set().images[number].numpy()
     except DataError as error:

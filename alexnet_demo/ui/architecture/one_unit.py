@@ -40,7 +40,7 @@ def one_unit(layer: Layer, network: Network, picture: np.ndarray, key: str) -> N
             st.number_input(name, 0, most - 1, key=f"{name} {key}", width=122)
     channel, row, column = _place(key)
     if _leads(key):
-        query_params.keep("unit", f"{channel}.{row}.{column}")
+        query_params.put("unit", f"{channel}.{row}.{column}")
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=IMAGE_SIZE, gap="xsmall"):
             cells(
@@ -86,10 +86,10 @@ def _leads(key: str) -> bool:
 
 def _linked(shape: Sequence[int]) -> tuple[int, int, int] | None:
     """The unit that the address names, such as ``12.3.4``, where this feature map has it."""
-    parts = query_params.kept("unit").split(".")
+    parts = query_params.get("unit").split(".")
     if len(parts) != len(shape):
         return None
-    channel, row, column = map(query_params.whole, parts, shape)
+    channel, row, column = map(query_params.parse_index, parts, shape)
     if channel is None or row is None or column is None:
         return None
     return channel, row, column

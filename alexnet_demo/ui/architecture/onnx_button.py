@@ -43,9 +43,9 @@ def network_as_onnx() -> None:
 
     Nothing for visitors of a closed server: each click holds the whole file in its memory.
     """
-    if not (model_loading.options() and access.controls()):
+    if not (model_loading.options() and access.can_control()):
         return
-    option = model_loading.chosen()
+    option = model_loading.selected()
     with st.container(horizontal=True, vertical_alignment="center"):
         asked = st.button(
             "Network as ONNX",

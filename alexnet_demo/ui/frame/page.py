@@ -67,7 +67,7 @@ def page(title: str, lead: str = "", *, wide: bool = True, heading: str | None =
     style(__file__)
     with st.sidebar:
         _menu()
-        access.lock()
+        access.show_lock()
         _current_run()
     if message := st.session_state.pop(_TOAST, None):
         st.toast(plain(message))
@@ -111,7 +111,7 @@ def run_line(run: Run) -> None:
 
 def visible_error(message: str) -> str:
     """A run's error as this session is told it: visitors do not learn where files lie."""
-    return message if access.controls() else without_folders(message)
+    return message if access.can_control() else without_folders(message)
 
 
 def toast_next(message: str) -> None:

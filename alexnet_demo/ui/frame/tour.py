@@ -45,7 +45,7 @@ class Stop:
     @property
     def told(self) -> str:
         """The task, as this session is told it."""
-        return self.task if access.controls() or not self.to_visitors else self.to_visitors
+        return self.task if access.can_control() or not self.to_visitors else self.to_visitors
 
 
 STOPS = (

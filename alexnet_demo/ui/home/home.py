@@ -10,10 +10,18 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import best_run, current_run
 from alexnet_demo.settings import paths
 from alexnet_demo.ui.frame import page as shell
-from alexnet_demo.ui.models.quick_run import quick_training
-from alexnet_demo.ui.widgets import access, recorded_link, sample_images
+from alexnet_demo.ui.models.model_picker import quick_run_button
+from alexnet_demo.ui.widgets import access, sample_images
 from alexnet_demo.ui.widgets.markdown import percent, plain
-from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN, link
+from alexnet_demo.ui.widgets.navigation import (
+    ARCHITECTURE,
+    PREDICT,
+    RESULTS,
+    TOUR,
+    TRAIN,
+    link,
+    replay_link,
+)
 
 CARDS = (
     (TRAIN, "Train", "Choose a recipe, see what it will cost, and watch the curves as they grow."),
@@ -30,12 +38,12 @@ TO_VISITORS = "Watch a network learn: its curves, its filters, and what it said 
 
 def invitation() -> str:
     """What to do with a training here: visitors of a closed server look on."""
-    return "Train it on your own machine" if access.controls() else "Watch it learn"
+    return "Train it on your own machine" if access.can_control() else "Watch it learn"
 
 
 def hero() -> None:
     """Ten real pictures, one of each class."""
-    if pictures := sample_images.strip():
+    if pictures := sample_images.class_strip():
         st.html(pictures)
 
 
@@ -73,14 +81,14 @@ def _ready(trained: Run | None, training: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         _go(PREDICT, "Try it on a picture", ":material/draw:")
         if not training:
-            quick_training("secondary")
-        recorded_link.link_to_watch()
+            quick_run_button("secondary")
+        replay_link()
 
 
 def _nothing_yet(emphasis: Literal["primary", "secondary"]) -> None:
     st.markdown("**There is no trained model yet**")
-    if not access.controls():
-        access.explain()
+    if not access.can_control():
+        access.show_notice()
         return
     st.markdown(
         "No weights came with this copy, and no run on it has finished an epoch so far. A quick "
@@ -88,8 +96,8 @@ def _nothing_yet(emphasis: Literal["primary", "secondary"]) -> None:
         "minutes, also without a GPU."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        quick_training(emphasis)
-        recorded_link.link_to_watch()
+        quick_run_button(emphasis)
+        replay_link()
 
 
 def _last_run(run: Run) -> None:
@@ -98,7 +106,7 @@ def _last_run(run: Run) -> None:
     if run.error:
         st.markdown(plain(shell.visible_error(run.error)))
     link(TRAIN, "Its curves", ":material/show_chart:", state={"run": run.id})
-    if run.resumable and access.controls():
+    if run.resumable and access.can_control():
         st.markdown(f"{run.state.capitalize()}: go on with it on Train.")
         _go(TRAIN, "Go on with it", ":material/play_arrow:")
 
@@ -125,5 +133,5 @@ def cards() -> None:
         with column.container(border=True, height="stretch", gap="xsmall", key=f"card-{title}"):
             icon = next(icon for page, _, icon in shell.PAGES if page == script)
             st.subheader(f"{icon} {title}", anchor=False)
-            st.markdown(text if script != TRAIN or access.controls() else TO_VISITORS)
+            st.markdown(text if script != TRAIN or access.can_control() else TO_VISITORS)
             link(script, f"Open {title}", ":material/arrow_forward:")

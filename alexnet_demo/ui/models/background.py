@@ -1,4 +1,4 @@
-"""Asking a network about a whole data set: in the background, once for all sessions, and kept."""
+"""Long computations in background threads, one per kind at a time, shared by all sessions."""
 
 from __future__ import annotations
 
@@ -6,185 +6,138 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
-from queue import SimpleQueue
-from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from threading import BoundedSemaphore, Lock, Thread
+from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
+from alexnet_demo.common.errors import BusyError
 from alexnet_demo.ui.widgets.markdown import duration, plain
 
-if TYPE_CHECKING:  # torch takes seconds to import
-    pass
-
 T = TypeVar("T")
-S = TypeVar("S", bound="Survey[Any]")
-WAITING = 4  # surveys of a kind, the one at work included
-MANY = "Several other networks are being asked at this moment: try again in a few minutes."
-MOST = 16  # surveys held in memory; what is on disk is read again
-_ONCE = "This is done once, then kept."
+J = TypeVar("J", bound="Job[Any]")
+MAX_PENDING = 4  # unfinished jobs of a kind; each holds a network in memory
+MAX_IN_MEMORY = 16  # jobs whose results stay in memory; the disk has the others
+KINDS = ("test", "training", "map")
+_BUSY = "The server is evaluating several other models. Try again in a few minutes."
+_ONCE = "Runs once; the result is cached."
+_pending = {kind: BoundedSemaphore(MAX_PENDING) for kind in KINDS}
+_running = {kind: Lock() for kind in KINDS}
 
 
 @dataclass
-class Survey(Generic[T]):
-    """What is asked of a network about many pictures, on its way or there."""
+class Job(Generic[T]):
+    """A pass over a dataset.
 
+    Attributes:
+        key: what identifies the job: the SHA-256 of the weights file, and one of `KINDS`.
+        total: number of images.
+    """
+
+    key: tuple[str, str]
     total: int
     done: int = 0
-    work: Future[T] = field(default_factory=Future)
+    future: Future[T] = field(default_factory=Future)
+
+    def advance(self, count: int) -> None:
+        """Count images as done."""
+        self.done += count
+
+    def progress(self) -> tuple[float, str]:
+        """The fraction done, 0 to 1, and a description of it."""
+        return min(1.0, self.done / self.total), f"{self.done:,} of {self.total:,}. {_ONCE}"
 
     @property
-    def share(self) -> float:
-        """How far it has come, 0 to 1."""
-        return min(1.0, self.done / self.total)
+    def result(self) -> T | None:
+        """The result; None until there is one."""
+        return self.future.result() if self.future.done() and not self.error else None
 
     @property
-    def state(self) -> str:
-        """How far it has come, in words."""
-        return f"{self.done:,} of {self.total:,}. {_ONCE}"
-
-    def tell(self, more: int) -> None:
-        """Note that so many more pictures have been asked about."""
-        self.done += more
-
-    @property
-    def found(self) -> T | None:
-        """What it gave; None while it is on its way, or where it failed."""
-        return self.work.result() if self.work.done() and not self.work.exception() else None
-
-    @property
-    def problem(self) -> str:
-        """Why it failed, as a sentence; empty where it did not."""
-        error = self.work.exception() if self.work.done() else None
+    def error(self) -> str:
+        """Why the job failed; empty if it did not."""
+        error = self.future.exception() if self.future.done() else None
         return (str(error) or type(error).__name__) if error else ""
 
 
-class Drawing(Survey[T]):
-    """One of which is known only how long it should take.
-
-    Attributes:
-        seconds: that, measured on this machine; None until it is.
-    """
+class TimedJob(Job[T]):
+    """A job without countable steps: its progress is elapsed over expected time."""
 
     seconds: float | None = None
-    _began = 0.0
+    _start = 0.0
 
     def expect(self, seconds: float) -> None:
-        """Begin to count."""
-        self.seconds, self._began = seconds, time.monotonic()
+        """Start the clock for a computation of about that many seconds."""
+        self.seconds, self._start = seconds, time.monotonic()
 
-    @property
-    def share(self) -> float:
-        """The share of that time that has gone; it may take longer."""
-        gone = time.monotonic() - self._began
-        return min(0.99, gone / self.seconds) if self.seconds else 0.0
-
-    @property
-    def state(self) -> str:
+    def progress(self) -> tuple[float, str]:
         if self.seconds is None:
-            return "measuring how long it takes on this machine."
-        gone = duration(time.monotonic() - self._began)
-        return f"about {duration(self.seconds)} on this machine, {gone} gone. {_ONCE}"
+            return 0.0, "estimating the time on this machine."
+        elapsed = time.monotonic() - self._start
+        text = f"about {duration(self.seconds)} on this machine, {duration(elapsed)} elapsed."
+        return min(0.99, elapsed / self.seconds), f"{text} {_ONCE}"
 
 
-class _Worker:
-    """A thread that does one thing after the other.
-
-    Unlike a pool's it does not keep a server that is stopped waiting until all is done.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._queue: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
-        Thread(target=self._work, name=name, daemon=True).start()
-
-    def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Have it done when all before it is."""
-        future: Future[T] = Future()
-        self._queue.put((future, work))
-        return future
-
-    def _work(self) -> None:
-        while True:
-            future, work = self._queue.get()
-            future.set_running_or_notify_cancel()
-            try:
-                future.set_result(work())
-            except Exception as error:
-                future.set_exception(error)
-
-
-class _Office:
-    """The surveys of all sessions, one of each kind at work at a time."""
-
-    def __init__(self) -> None:
-        self.lock, self.surveys = Lock(), dict[tuple[str, str], Survey[Any]]()
-        self.workers = {kind: _Worker(kind) for kind in ("test", "training", "map")}
-
-    def survey(
-        self,
-        key: tuple[str, str],
-        new: S,
-        kept: Callable[[], T | None],
-        ask: Callable[[S], T],
-        again: bool = False,
-    ) -> S:
-        """The survey of that key: at hand, or kept on disk, or begun; ``again`` if it failed."""
-        with self.lock:
-            found: Any = self.surveys.get(key)
-            if found is None or (again and found.problem):
-                found = new
-                if (old := kept()) is not None:
-                    found.work.set_result(old)
-                elif self._waiting(key[1]) >= WAITING:
-                    found.work.set_exception(RuntimeError(MANY))
-                    return found
-                else:
-                    found.work = self.workers[key[1]].submit(partial(ask, found))
-                self.surveys[key] = found
-                for other in list(self.surveys)[:-MOST]:
-                    if self.surveys[other].work.done():
-                        del self.surveys[other]
-            return found
-
-    def _waiting(self, kind: str) -> int:
-        """Surveys of a kind that are not done; each holds a network in memory."""
-        own = (survey for key, survey in self.surveys.items() if key[1] == kind)
-        return sum(not survey.work.done() for survey in own)
-
-
-@st.cache_resource(show_spinner=False)
-def _office() -> _Office:
-    return _Office()
-
-
-def wait_for(
-    survey: Survey[Any],
-    asked: str,
-    again: Callable[[], object],
-    before_rerun: Callable[[], object] = lambda: None,
-) -> None:
-    """Show how far a survey has come, then rerun; or why it failed, and a way to begin anew.
+def start(job: J, read_cache: Callable[[], T | None], compute: Callable[[J], T]) -> J:
+    """Return the job of the same key that exists already, else start this one.
 
     Args:
-        survey: one that has found nothing yet.
-        asked: what is done, in words.
-        again: begins it anew.
-        before_rerun: what to do before the page runs again.
+        job: a new one.
+        read_cache: returns the result from disk, or None.
+        compute: returns the result; called in a thread, with the job to report progress to.
     """
-    if not survey.problem:
-        st.fragment(_progress, run_every=0.5)(survey, asked, before_rerun)
+    try:
+        return _start(*job.key, job, read_cache, compute)
+    except BusyError as error:
+        job.future.set_exception(error)
+        return job
+
+
+@st.cache_resource(max_entries=MAX_IN_MEMORY, show_spinner=False)
+def _start(digest: str, kind: str, _job: J, _read_cache: Any, _compute: Any) -> J:
+    if (cached := _read_cache()) is not None:
+        _job.future.set_result(cached)
+    elif not _pending[kind].acquire(blocking=False):
+        raise BusyError(_BUSY)  # an exception is not cached
+    else:
+        # A daemon thread, unlike those of a pool, does not delay the server's exit.
+        Thread(target=_run, args=(kind, _job, _compute), name=kind, daemon=True).start()
+    return _job
+
+
+def _run(kind: str, job: J, compute: Callable[[J], Any]) -> None:
+    with _running[kind]:
+        job.future.set_running_or_notify_cancel()
+        try:
+            job.future.set_result(compute(job))
+        except Exception as error:
+            job.future.set_exception(error)
+        finally:
+            _pending[kind].release()
+
+
+def show_progress(
+    job: Job[Any], label: str, before_rerun: Callable[[], object] = lambda: None
+) -> None:
+    """Show a job's progress and rerun the page at its end, or show its error and a retry button.
+
+    Args:
+        job: one without a result.
+        label: what the job does.
+        before_rerun: called before the page is rerun.
+    """
+    if not job.error:
+        st.fragment(_progress, run_every=0.5)(job, label, before_rerun)
         return
-    st.error(plain(survey.problem), icon=":material/error:")
-    if st.button("Try again", key=f"again {asked}", icon=":material/refresh:"):
-        again()
+    st.error(plain(job.error), icon=":material/error:")
+    if st.button("Try again", key=f"again {label}", icon=":material/refresh:"):
+        _start.clear(*job.key)
         before_rerun()
         st.rerun()
 
 
-def _progress(survey: Survey[Any], asked: str, before_rerun: Callable[[], object]) -> None:
-    if survey.work.done():
+def _progress(job: Job[Any], label: str, before_rerun: Callable[[], object]) -> None:
+    if job.future.done():
         before_rerun()
         st.rerun()
-    state = survey.state if survey.work.running() else "this waits its turn."
-    st.progress(survey.share, f"{asked}: {state}")
+    fraction, text = job.progress() if job.future.running() else (0.0, "queued.")
+    st.progress(fraction, f"{label}: {text}")

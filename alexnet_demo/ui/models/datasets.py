@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""The two splits of Fashion-MNIST, loaded once for all sessions."""
 
 from __future__ import annotations
 
@@ -6,27 +6,22 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-if TYPE_CHECKING:  # all import torch
+if TYPE_CHECKING:  # imports torch
     from alexnet_demo.data.splits import Split
 
 
-@st.cache_resource(show_spinner="Opening the data set…")
+@st.cache_resource(show_spinner="Loading the dataset…")
+def _split(train: bool) -> Split:
+    from alexnet_demo.data.splits import load_split
+
+    return load_split(train=train)
+
+
 def test_set() -> Split:
-    """The test pictures, for all sessions."""
-    from alexnet_demo.data.splits import load_split
-
-    return load_split(train=False)
+    """The 10,000 test images."""
+    return _split(train=False)
 
 
-@st.cache_resource(show_spinner="Opening the data set…")
 def training_set() -> Split:
-    """The training pictures, for all sessions."""
-    from alexnet_demo.data.splits import load_split
-
-    return load_split(train=True)
-
-
-MAX_FILE_MB, MAX_FILES = 20, 200
-
-
-FORMATS = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
+    """The 60,000 training images."""
+    return _split(train=True)

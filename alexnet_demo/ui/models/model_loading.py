@@ -1,8 +1,9 @@
-"""TODO docstring."""
+"""The models to choose from (included, uploaded, and those of runs), and loading them."""
 
 from __future__ import annotations
 
 import gc
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,152 +12,160 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from alexnet_demo.common.access import Role
+from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings import paths
+from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import percent
 
-if TYPE_CHECKING:  # torch takes seconds to import: only once a network is to be loaded
+if TYPE_CHECKING:  # torch takes seconds to import: only once a model is to be loaded
     from alexnet_demo.inference.classifier import Classifier
 
-CHOICE = "model"  # session state: an option's id, also set by other pages before a switch to here
-
-
 SHIPPED, UPLOADED = "shipped", "uploaded"
-
-
+MAX_UPLOAD_BYTES = 200_000_000
+CHOICE = "model"  # session state: an option's id
 _UPLOAD = "uploaded model"  # session state: name and digest of the uploaded file
-
-
-_LINK = "model link"  # session state: the link's model that was taken over already
+_LINK = "model link"  # session state: the last ``?model=`` that was applied
 
 
 @dataclass(frozen=True)
 class Option:
-    """A network to choose.
+    """A model to choose.
 
     Attributes:
-        id: ``shipped``, ``uploaded``, or a run's id and ``/best``, ``/last``, ``/now`` for the
-            weights as they are, or ``/epoch-003``.
-        path: None for the uploaded one, which lies in memory.
-        training: the run whose trainer can be asked for newer weights.
+        id: ``shipped``, ``uploaded``, or a run's id followed by ``/best``, ``/last``,
+            ``/epoch-003``, or ``/now`` for the current weights of a run in progress.
+        path: of the weights file; None for the uploaded model, which is only in memory.
+        live_run: the run in progress that can be asked for newer weights.
     """
 
     id: str
     label: str
     path: Path | None
-    training: Run | None = None
+    live_run: Run | None = None
 
 
-def options(now: bool = False) -> list[Option]:
-    """The networks that are there, the likeliest wanted first.
-
-    Shipped, uploaded, then the runs' best weights by test accuracy, then their last ones, then
-    those of their epochs.
+def options(live: bool = False) -> list[Option]:
+    """The available models: included, uploaded, then best, last, and epochs' weights of runs.
 
     Args:
-        now: behind the uploaded one also those that train now, as they are at each moment: for
-            what answers at once.
+        live: also offer the current weights of runs in progress.
     """
-    found = []
-    shipped = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
-    if shipped.is_file():
-        found.append(Option(SHIPPED, "Shipped with this demo", shipped))
-    if upload := st.session_state.get(_UPLOAD):
-        found.append(Option(UPLOADED, f"Uploaded: {upload['name']}", None))
+    upload = st.session_state.get(_UPLOAD)
     runs = sorted(list_runs(), key=lambda run: run.best_accuracy or 0.0, reverse=True)
-    found += [
-        Option(f"{run.id}/now", f"{run.name} · as it is now", run.now, run)
-        for run in runs
-        if now and run.state == "running"
+    epochs = [(r, e["epoch"], e["test_accuracy"]) for r in runs for e in r.history.epochs]
+    last_accuracy = {run.id: accuracy for run, _, accuracy in epochs}
+    candidates = [
+        Option(SHIPPED, "Included model", paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS),
+        *([Option(UPLOADED, f"Uploaded: {upload['name']}", None)] if upload else []),
+        *(
+            Option(f"{run.id}/now", f"{run.name} · current weights", run.now, run)
+            for run in runs
+            if live and run.state == "running"
+        ),
+        *map(best_option, runs),
+        *(_of_run(run, "last", run.last, last_accuracy.get(run.id)) for run in runs),
+        *(
+            _of_run(run, f"epoch-{epoch:03}", run.epoch_weights(epoch), accuracy)
+            for run, epoch, accuracy in epochs
+        ),
     ]
-    found += [best_of(run) for run in runs]
-    for run in runs:
-        epochs = run.history.epochs
-        reached = epochs[-1]["test_accuracy"] if epochs else None
-        found.append(_of_run(run, "last", run.last, reached))
-    for run in runs:
-        found += [
-            _of_run(
-                run, f"epoch-{e['epoch']:03}", run.epoch_weights(e["epoch"]), e["test_accuracy"]
-            )
-            for e in run.history.epochs
-        ]
-    return [o for o in found if o.path is None or o.training or o.path.is_file()]
+    return [o for o in candidates if o.path is None or o.live_run or o.path.is_file()]
 
 
-def best_of(run: Run) -> Option:
+def best_option(run: Run) -> Option:
     """A run's best weights."""
     return _of_run(run, "best", run.best, run.best_accuracy)
 
 
-def _of_run(run: Run, which: str, path: Path, accuracy: float | None) -> Option:
-    reached = "untested" if accuracy is None else percent(accuracy)
-    name = " ".join(part.lstrip("0") for part in which.split("-"))  # epoch-003 is epoch 3
-    return Option(f"{run.id}/{which}", f"{run.name} · {name} · {reached}", path)
+def _of_run(run: Run, weights: str, path: Path, accuracy: float | None) -> Option:
+    tested = "untested" if accuracy is None else percent(accuracy)
+    name = " ".join(part.lstrip("0") for part in weights.split("-"))  # epoch-003 is epoch 3
+    return Option(f"{run.id}/{weights}", f"{run.name} · {name} · {tested}", path)
 
 
-def wanted(found: list[Option]) -> str:
-    """The id to begin with: a new link's ``?model=``, else the session's choice, else the first.
+def selected(available: list[Option] | None = None) -> Option:
+    """The selected model: from a new link's ``?model=``, else the session's, else the first.
 
-    A run's id alone means its best; where a run has no best yet, its last is taken.
+    A run's id alone stands for its best weights, or its last ones if there are no best ones.
+
+    Args:
+        available: the options to select from, at least one; `options` if None.
     """
     link = st.query_params.get("model")
     if link and link != st.session_state.get(_LINK):
         st.session_state[_LINK] = st.session_state[CHOICE] = link
-    asked = str(st.session_state.get(CHOICE) or "")
-    run = asked.partition("/")[0]
-    ids = [option.id for option in found]
-    return next((i for i in (asked, f"{run}/best", f"{run}/last") if i in ids), ids[0])
-
-
-def chosen() -> Option:
-    """What the reader chose with `picker`, which must have found something to choose."""
-    found = options()
-    return next(option for option in found if option.id == wanted(found))
+    choice = str(st.session_state.get(CHOICE) or "")
+    run_id = choice.partition("/")[0]
+    by_id = {option.id: option for option in available or options()}
+    ids = (choice, f"{run_id}/best", f"{run_id}/last", *by_id)
+    return next(by_id[i] for i in ids if i in by_id)
 
 
 def load(option: Option) -> Classifier:
-    """The option's network, from the cache where its file has not changed.
+    """Load a model, from the cache if its file is unchanged.
 
     Raises:
-        ValueError: when the file cannot be used, or an upload is no longer in memory.
+        CheckpointError: when the file cannot be used, or an upload is no longer in memory.
     """
     if option.path is None:
         return _uploaded(st.session_state[_UPLOAD]["digest"], None)
     try:
         stat = option.path.stat()
     except OSError as error:
-        raise ValueError(f"{option.label} has gone meanwhile: choose another model.") from error
+        raise CheckpointError(
+            f"The file of “{option.label}” no longer exists. Choose another model."
+        ) from error
     return _from_file(str(option.path), (stat.st_mtime_ns, stat.st_size))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Waking the network…")
+@st.cache_resource(max_entries=4, show_spinner="Loading model…")
 def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
     from alexnet_demo.inference.classifier import Classifier
 
     classifier = Classifier.load_noted(Path(path))
-    _settle()
+    _freeze_garbage_collector()
     return classifier
 
 
 @cache
-def _settle() -> None:
-    """Leave what is loaded by now, PyTorch above all, out of later garbage collections.
+def _freeze_garbage_collector() -> None:
+    """Exempt what is loaded by now, mainly PyTorch, from later garbage collections.
 
-    To go through PyTorch's objects takes a tenth of a second, in which no session moves on.
+    Traversing PyTorch's objects takes a tenth of a second, during which every session waits.
     """
     gc.collect()
     gc.freeze()
 
 
+def add_upload(name: str, data: bytes) -> bool:
+    """Load an uploaded weights file and select it.
+
+    Returns:
+        False if it is the current upload already.
+
+    Raises:
+        CheckpointError: when the file is too large or cannot be used.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    if (st.session_state.get(_UPLOAD) or {}).get("digest") == digest:
+        return False
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise CheckpointError(f"{name} is too large: the limit is {MAX_UPLOAD_BYTES // 10**6} MB.")
+    _uploaded(digest, (name, data, access.role()))
+    st.session_state[_UPLOAD] = {"name": name, "digest": digest}
+    st.session_state[CHOICE] = UPLOADED
+    return True
+
+
 @st.cache_resource(max_entries=4, show_spinner="Reading the file…")
 def _uploaded(digest: str, _file: tuple[str, bytes, Role] | None) -> Classifier:
-    """The network of an uploaded file, found again by its digest alone."""
+    """The model of an uploaded file; later calls find it by its digest alone."""
     from alexnet_demo.inference.classifier import Classifier
 
     if _file is None:
-        raise ValueError("The uploaded model is no longer in memory: upload it again.")
+        raise CheckpointError("The uploaded model is no longer in memory. Upload it again.")
     classifier = Classifier.from_upload(*_file)
     classifier.digest = digest
     return classifier

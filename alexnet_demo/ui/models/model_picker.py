@@ -1,141 +1,131 @@
-"""Which network answers: the shipped one, one of a run's, or an uploaded file."""
+"""The control that selects a model: included, uploaded, or from a run."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import streamlit as st
 
 from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs.run import Run
-from alexnet_demo.ui.models.model_loading import (
-    _UPLOAD,
-    CHOICE,
-    UPLOADED,
-    _uploaded,
-    load,
-    options,
-    wanted,
-)
-from alexnet_demo.ui.models.quick_run import quick_training
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.ui.models.model_loading import CHOICE, add_upload, load, options, selected
 from alexnet_demo.ui.widgets import access
-from alexnet_demo.ui.widgets.markdown import plain
+from alexnet_demo.ui.widgets.markdown import percent, plain
+from alexnet_demo.ui.widgets.navigation import PREDICT, TRAIN
 
-if TYPE_CHECKING:  # torch takes seconds to import: only once a network is to be loaded
+if TYPE_CHECKING:  # torch takes seconds to import: only once a model is to be loaded
     from alexnet_demo.inference.classifier import Classifier
 
 T = TypeVar("T")
-MAX_UPLOAD_BYTES = 200_000_000
-WATCH_SECONDS = 3.0
-"""How often newer weights of a run that trains are looked for."""
-HARDLY_LEARNED = 0.3
-"""Test accuracy below which a network says little; ten classes guessed at give 0.1."""
+POLL_SECONDS = 3.0  # between looks for newer weights of a run in progress
+NEAR_CHANCE = 0.3  # test accuracy that calls for a warning; chance is 0.1
 _WIDGET = "model picker"
 
 
-def picker(now: bool = False) -> Classifier | None:
-    """Show the choice and return the network, loaded; None after saying why there is none.
+def show_beside(choose: Callable[[], T], live: bool = False) -> tuple[Classifier, T] | None:
+    """Show a page's own selector on the left and the model picker on the right.
 
     Args:
-        now: as for `options`.
+        choose: shows the selector and returns the choice; not called if there is no model.
+        live: also offer the current weights of runs in progress.
     """
-    found = options(now)
-    if not found:
-        invite()
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        left = st.container(width="content")
+        classifier = show(live)
+    if classifier is None:
         return None
-    st.session_state[_WIDGET] = wanted(found)
-    labels = {option.id: option.label for option in found}
-    choice = next(option for option in found if option.id == st.session_state[_WIDGET])
+    with left:
+        choice = choose()
+    _warn_near_chance(classifier)
+    return classifier, choice
+
+
+def show(live: bool = False) -> Classifier | None:
+    """Show the picker and return the model, loaded; None after saying why there is none.
+
+    Args:
+        live: also offer the current weights of runs in progress.
+    """
+    available = {option.id: option for option in options(live)}
+    if not available:
+        _show_no_model()
+        return None
+    choice = selected(list(available.values()))
+    st.session_state[_WIDGET] = choice.id
     with st.popover(f"Model: {plain(choice.label)}", icon=":material/network_node:"):
         st.selectbox(
             "Model",
-            list(labels),
-            format_func=lambda i: labels.get(i, i),
+            list(available),
+            format_func=lambda i: available[i].label if i in available else i,
             key=_WIDGET,
-            on_change=_remember,
-            help="best: the weights of the epoch with the highest test accuracy. last: where the "
-            "training stood when it last saved. As it is now: what a training has come to, "
-            "brought up to date while you look.",
+            on_change=_select,
+            help="best: weights of the epoch with the highest test accuracy. last: weights of the "
+            "last checkpoint. current weights: those of a run in progress, refreshed "
+            "automatically.",
         )
-        about = st.empty()
+        details = st.empty()
         _upload_form()
-    if choice.training and not _on_its_way(choice.training):
+    if choice.live_run and not _request_weights(choice.live_run):
         return None
     try:
         classifier = load(choice)
     except CheckpointError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None
-    about.caption(
+    details.caption(
         describe(classifier),
-        help="The width multiplies the channels of every layer: 1 is the article's network. Test "
-        "accuracy is the share of right answers on pictures that no training has seen.",
+        help="Width scales the number of channels of every layer; 1 is the article's network. "
+        "Test accuracy is measured on images that are never used for training.",
     )
     return classifier
 
 
-def _on_its_way(run: Run) -> bool:
-    """Whether weights of a run that trains are there; they are kept up to date meanwhile."""
-    there = actions.request_weights(run, role=access.role())
-    stamp = run.now.stat().st_mtime_ns if there else 0
-    st.fragment(_keep_fresh, run_every=WATCH_SECONDS)(run, stamp)
-    return there
+def _select() -> None:
+    st.session_state[CHOICE] = st.session_state[_WIDGET]
 
 
-def _keep_fresh(run: Run, stamp: int) -> None:
-    """Run the page anew with newer weights as soon as the trainer has written them."""
-    there = actions.request_weights(run, role=access.role())
-    if not there:
-        st.info("The trainer writes its weights at the end of its step…", icon=":material/sync:")
-    if (run.now.stat().st_mtime_ns if there else 0) != stamp or run.state != "running":
+def _request_weights(run: Run) -> bool:
+    """Whether the current weights of a run are there; from now on they are kept up to date."""
+    available, stamp = _latest_weights(run)
+    st.fragment(_refresh, run_every=POLL_SECONDS)(run, stamp)
+    return available
+
+
+def _latest_weights(run: Run) -> tuple[bool, int]:
+    available = actions.request_weights(run, role=access.role())
+    return available, run.now.stat().st_mtime_ns if available else 0
+
+
+def _refresh(run: Run, stamp: int) -> None:
+    """Rerun the page once the trainer has written newer weights or ended."""
+    available, latest = _latest_weights(run)
+    if not available:
+        st.info("Waiting for the run to write its current weights…", icon=":material/sync:")
+    if latest != stamp or run.state != "running":
         st.rerun()
 
 
-def beside(choose: Callable[[], T], now: bool = False) -> tuple[Classifier, T] | None:
-    """A choice on the left, the model on the right, and a caution about it where one is due.
-
-    Args:
-        choose: shows the choice and returns what was chosen; not asked where there is no network.
-        now: as for `options`.
-    """
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
-        left = st.container(width="content")
-        classifier = picker(now)
-    if classifier is None:
-        return None
-    with left:
-        choice = choose()
-    caution(classifier)
-    return classifier, choice
-
-
-def caution(classifier: Classifier) -> None:
-    """Say so where a network is little better than chance."""
-    # A training state has no test of its own, but tells how far its run had come.
+def _warn_near_chance(classifier: Classifier) -> None:
+    # A training checkpoint has no test accuracy of its own, only the best one of its run.
     info = classifier.info
     accuracy = info.get("test_accuracy", info.get("best_accuracy"))
     if accuracy == -1 and info.get("epoch"):
-        return  # widened, and not tested since
-    if isinstance(accuracy, (int, float)) and accuracy < HARDLY_LEARNED:
+        return  # widened and not yet tested
+    if isinstance(accuracy, (int, float)) and accuracy < NEAR_CHANCE:
         st.warning(
-            "This model has hardly learned anything yet: its answers are little better than "
-            "guesses. Choose another under Model, or train one for longer.",
+            "This model performs barely above chance (10%). Choose another model, or train longer.",
             icon=":material/school:",
         )
 
 
-def _remember() -> None:
-    st.session_state[CHOICE] = st.session_state[_WIDGET]
-
-
 def describe(classifier: Classifier) -> str:
-    """What is known of a network, such as ``Width 0.25 · epoch 4 · test accuracy 85.1 %``."""
+    """A model in a line, such as ``AlexNet, width 0.25 · epoch 4 · test accuracy 85.1%``."""
     width = classifier.model.width
-    facts = ["The article's AlexNet" if width == 1 else f"AlexNet at {width:g} of its width"]
+    facts = ["The article's AlexNet" if width == 1 else f"AlexNet, width {width:g}"]
     info = classifier.info
     epoch, accuracy, step = (info.get(name) for name in ("epoch", "test_accuracy", "step"))
     if isinstance(epoch, int) and 0 <= epoch < 10**6:
@@ -143,68 +133,61 @@ def describe(classifier: Classifier) -> str:
     if isinstance(step, int) and 0 <= step < 10**9:
         facts.append(f"step {step:,}")
     if isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1:
-        facts.append(f"test accuracy {accuracy * 100:.1f} %")
+        facts.append(f"test accuracy {percent(accuracy)}")
     return " · ".join(facts)
 
 
-def use(run: Run) -> None:
+def open_predict(run: Run) -> None:
     """Go to Predict with a run's best weights."""
     st.session_state[CHOICE] = f"{run.id}/best"
-    st.switch_page("pages/3_Predict.py")
-
-
-# ------------------------------------------------------------------ loading
+    st.switch_page(PREDICT)
 
 
 def _upload_form() -> None:
-    """Take a weights file; what does not fit is refused with one sentence."""
-    if not access.controls():
-        access.explain()
+    """Take a weights file, or say why it cannot be used."""
+    if not access.can_control():
+        access.show_notice()
         return
     file = st.file_uploader(
-        "Or a file of your own",
+        "Or upload a model",
         type=["safetensors"],
-        help="A .safetensors file with this network's layers. Other kinds are never opened.",
+        help="A .safetensors file with the layers of this network. No other format is read.",
         key="weights file",
     )
     if file is None:
         return
-    data = file.getvalue()
-    digest = hashlib.sha256(data).hexdigest()
-    if (st.session_state.get(_UPLOAD) or {}).get("digest") == digest:
-        return
     try:
-        _check_and_keep(Path(file.name).name, data, digest)
-    except ValueError as error:
+        is_new = add_upload(Path(file.name).name, file.getvalue())
+    except CheckpointError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    st.rerun()
+    if is_new:
+        st.rerun()
 
 
-def _check_and_keep(name: str, data: bytes, digest: str) -> None:
-    if len(data) > MAX_UPLOAD_BYTES:
-        raise ValueError(f"{name} is too large: at most {MAX_UPLOAD_BYTES // 10**6} MB.")
-    _uploaded(digest, (name, data, access.role()))
-    record: dict[str, Any] = {"name": name, "digest": digest}
-    st.session_state[_UPLOAD] = record
-    st.session_state[CHOICE] = UPLOADED
-
-
-# ------------------------------------------------------------------ no model yet
-
-
-def invite() -> None:
-    """Where there is no network yet: one click to train one."""
-    if not access.controls():
-        st.info("There is no model here yet.", icon=":material/hourglass_empty:")
-        access.explain()
+def _show_no_model() -> None:
+    """Offer to train a first model with one click, or to upload one."""
+    if not access.can_control():
+        st.info("There is no model on this server yet.", icon=":material/hourglass_empty:")
+        access.show_notice()
         return
     with st.container(border=True):
         st.subheader("No model yet: train one now", anchor=False)
         st.write(
-            "A quick training of a narrow AlexNet gives a first model within minutes, without a "
-            "graphics card. You can watch it learn, then come back here."
+            "A quick run trains a narrow AlexNet within minutes, even without a GPU. Watch its "
+            "curves, then come back here."
         )
-        quick_training("primary")
+        quick_run_button("primary")
         with st.popover("I have a weights file", icon=":material/upload_file:"):
             _upload_form()
+
+
+def quick_run_button(emphasis: Literal["primary", "secondary"]) -> None:
+    """A button that starts the quick recipe and opens its curves; nothing for visitors."""
+    if not access.can_control():
+        return
+    if st.button("Start a quick run", icon=":material/play_arrow:", type=emphasis):
+        outcome = actions.start(TrainConfig.from_recipe("quick"), role=access.role())
+        if outcome.done:
+            st.switch_page(TRAIN)
+        st.warning(plain(outcome.message), icon=":material/error:")

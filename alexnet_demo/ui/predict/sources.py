@@ -18,14 +18,16 @@ from alexnet_demo.images import strokes
 from alexnet_demo.images.encode import enlarge, png
 from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
 from alexnet_demo.ui.components.canvas import canvas
-from alexnet_demo.ui.models.datasets import FORMATS, MAX_FILE_MB, MAX_FILES, test_set
-from alexnet_demo.ui.predict import answers
-from alexnet_demo.ui.widgets import preparation, query_params
+from alexnet_demo.ui.models.datasets import test_set
+from alexnet_demo.ui.predict import classify, preparation
+from alexnet_demo.ui.widgets import query_params
+from alexnet_demo.ui.widgets.image_upload import IMAGE_TYPES, MAX_FILE_MB
 from alexnet_demo.ui.widgets.markdown import plain
 
 if TYPE_CHECKING:  # all import torch
     from alexnet_demo.inference.classifier import Classifier
 
+MAX_FILES = 200
 _ANY = "Any class"
 _SAMPLE = "sample"  # the number of a test picture, as the address names it
 
@@ -42,9 +44,9 @@ def draw(classifier: Classifier) -> None:
         )
     with right, st.container(key="drawn"):
         if strokes.is_blank(picture):
-            answers.waiting("The answer appears here with your first stroke.")
+            classify.waiting("The answer appears here with your first stroke.")
         else:
-            prepared = answers.show(picture, classifier, usual="sketch")
+            prepared = classify.show(picture, classifier, usual="sketch")
     if not strokes.is_blank(picture):
         preparation.steps(prepared)
 
@@ -54,14 +56,14 @@ def upload(classifier: Classifier) -> None:
     """One file: its answer. Many: a table."""
     files = st.file_uploader(
         "Pictures: drop, browse or paste",
-        type=FORMATS,
+        type=IMAGE_TYPES,
         accept_multiple_files=True,
         max_upload_size=MAX_FILE_MB,
         key="pictures",
         on_change=preparation.automatic,
     )
     if not files:
-        answers.waiting("One picture shows its bars, several make a table.")
+        classify.waiting("One picture shows its bars, several make a table.")
     elif len(files) == 1:
         _single(files[0], classifier)
     else:
@@ -80,9 +82,9 @@ def camera(classifier: Classifier) -> None:
         )
     with right:
         if photo is None:
-            answers.waiting("The answer appears here with your photo.")
+            classify.waiting("The answer appears here with your photo.")
             return
-        prepared = answers.show(photo.getvalue(), classifier, usual="photo")
+        prepared = classify.show(photo.getvalue(), classifier, usual="photo")
     preparation.steps(prepared)
 
 
@@ -99,7 +101,7 @@ def samples(classifier: Classifier) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             names = [_ANY, *CLASSES]
             st.selectbox("Class", names, key="sample class", on_change=_another, width=180)
-            number = query_params.whole(query_params.kept(_SAMPLE), TEST_SAMPLES) or 0
+            number = query_params.parse_index(query_params.get(_SAMPLE), TEST_SAMPLES) or 0
             st.session_state.setdefault(_SAMPLE, number)
             index = st.number_input(
                 "Number",
@@ -109,14 +111,14 @@ def samples(classifier: Classifier) -> None:
                 on_change=preparation.automatic,
                 width=140,
             )
-            query_params.keep(_SAMPLE, str(index))
+            query_params.put(_SAMPLE, str(index))
             st.button("Another", icon=":material/casino:", on_click=_another)
         image, truth = Image.fromarray(split.images[index].numpy()), CLASSES[split.labels[index]]
         alt = f"Test picture {index}: {truth}"
         st.image(png(enlarge(image, 336)), width=336, alt=alt, caption=alt)
     with right:
         name = f"Test picture {index}"
-        prepared = answers.show(image, classifier, usual="dataset", truth=truth, name=name)
+        prepared = classify.show(image, classifier, usual="dataset", truth=truth, name=name)
     preparation.steps(prepared)
 
 
@@ -134,7 +136,7 @@ def choose() -> Callable[[Classifier], None]:
     The address keeps it, and a sample's number: ``?source=Samples&sample=17``.
     """
     if _SAMPLE not in st.session_state:  # its source is not shown, or not yet
-        query_params.read(_SAMPLE)
+        query_params.load(_SAMPLE)
     return SOURCES[query_params.choice("Where the picture comes from", SOURCES, "source")]
 
 
@@ -145,20 +147,20 @@ def _single(file: UploadedFile, classifier: Classifier) -> None:
     if file.size > MAX_FILE_MB * 2**20:
         st.error(_too_large(file.name), icon=":material/error:")
         return
-    asked = answers.ask(file.getvalue(), classifier)  # what is wrong stands under the uploader
+    asked = classify.ask(file.getvalue(), classifier)  # what is wrong stands under the uploader
     if asked:
         left, right = st.columns([1, 1], gap="large")
         image = asked.prepared.steps[0].image.copy()
         image.thumbnail((420, 420))
         left.image(png(image), width="content", alt=f"The uploaded picture {file.name}")
         with right:
-            answers.bars(asked)
+            classify.bars(asked)
     preparation.steps(asked.prepared if asked else None)
 
 
 def _many(files: Sequence[UploadedFile], classifier: Classifier) -> None:
     small = [file for file in files[:MAX_FILES] if file.size <= MAX_FILE_MB * 2**20]
-    rows, problems = answers.ask_many(small, classifier)
+    rows, problems = classify.ask_many(small, classifier)
     large = [file for file in files[:MAX_FILES] if file not in small]
     problems = [*problems, *(_too_large(file.name) for file in large)]
     if len(files) > MAX_FILES:
@@ -166,7 +168,7 @@ def _many(files: Sequence[UploadedFile], classifier: Classifier) -> None:
     for problem in problems:
         st.error(problem, icon=":material/error:")
     if rows:
-        answers.table(rows)
+        classify.table(rows)
     preparation.controls()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import streamlit as st
 from alexnet_demo.figures import theme
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.component import component_state, register
-from alexnet_demo.ui.models import background, test_set_pass
+from alexnet_demo.ui.models import background, passes
 from alexnet_demo.ui.results import sprite, test_images
 from alexnet_demo.ui.results.evaluation import Surveyed
 from alexnet_demo.ui.widgets import query_params
@@ -82,11 +81,10 @@ def _places(seen: Surveyed, layout: str) -> np.ndarray | None:
     if layout == PCA:
         return seen.atlas.points[:, :2]
     digest = seen.classifier.digest
-    survey = test_set_pass.of_map(digest, seen.atlas)
-    found = survey.found
+    survey = passes.tsne_map(digest, seen.atlas)
+    found = survey.result
     if found is None:
-        anew = partial(test_set_pass.of_map, digest, seen.atlas, again=True)
-        background.wait_for(survey, "Laying out the map", anew)
+        background.show_progress(survey, "Computing the map")
     return found
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from alexnet_demo.common.errors import DataError
 from alexnet_demo.inference.predictions import Results
-from alexnet_demo.ui.models import background, datasets, model_loading, test_set_pass
+from alexnet_demo.ui.models import background, datasets, model_loading, passes
 from alexnet_demo.ui.widgets.markdown import plain
 
 if TYPE_CHECKING:  # both import torch
@@ -38,14 +38,14 @@ def surveyed(option: model_loading.Option, classifier: Classifier) -> Surveyed |
         option: what was chosen, for its name.
         classifier: the network of that choice.
     """
-    survey = test_set_pass.of_test_set(classifier)
-    if survey.found:
+    survey = passes.evaluate_test_set(classifier)
+    if survey.result:
         try:
             datasets.test_set()  # the views show its pictures
         except DataError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return None
-        return Surveyed(classifier, *survey.found)
+        return Surveyed(classifier, *survey.result)
     asked = f"Asking “{plain(option.label)}” about every test picture"
-    background.wait_for(survey, asked, lambda: test_set_pass.of_test_set(classifier, again=True))
+    background.show_progress(survey, asked)
     return None

@@ -17,9 +17,9 @@ from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.gallery import Tile, gallery
 from alexnet_demo.ui.frame import tour
-from alexnet_demo.ui.models import background, datasets, test_set_pass
+from alexnet_demo.ui.models import background, datasets, passes
 from alexnet_demo.ui.results.evaluation import Surveyed
-from alexnet_demo.ui.widgets import answer_bars
+from alexnet_demo.ui.widgets import prediction_view
 from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.markdown import whole_percent
 from alexnet_demo.ui.widgets.navigation import PREDICT
@@ -116,7 +116,7 @@ def _panel(seen: Surveyed, numbers: Sequence[int]) -> None:
         st.image(png(enlarge(image, 252)), width=252, alt=f"Test picture {number}: {truth}")
         st.caption(f"Test picture {number}, labelled {truth}")
     with right:
-        answer_bars.verdict(found.probabilities[number], truth)
+        prediction_view.verdict(found.probabilities[number], truth)
     _where_it_looks(seen, number, truth, guess)
     _its_like(seen, number)
     with st.container(horizontal=True):
@@ -194,12 +194,11 @@ def _its_like(seen: Surveyed, number: int) -> None:
         )
         if not st.session_state[key]:
             return
-    survey = test_set_pass.of_training_set(seen.classifier, seen.atlas)
-    if survey.found is None:
-        background.wait_for(
+    survey = passes.embed_training_set(seen.classifier, seen.atlas)
+    if survey.result is None:
+        background.show_progress(
             survey,
             "Looking at every training picture",
-            partial(test_set_pass.of_training_set, seen.classifier, seen.atlas, again=True),
             # The rerun closes the panel: let the page's link open it again.
             before_rerun=lambda: st.session_state.pop(_LINKED, None),
         )
@@ -207,7 +206,7 @@ def _its_like(seen: Surveyed, number: int) -> None:
         from alexnet_demo.inference.embedding import nearest
 
         split = datasets.training_set()
-        like, _ = nearest(survey.found, seen.atlas.points[number], LIKE)
+        like, _ = nearest(survey.result, seen.atlas.points[number], LIKE)
         st.markdown(
             "**Most like it among the training pictures**, to the network, with their labels"
         )

@@ -183,10 +183,12 @@ def _confidence(seen: Surveyed) -> None:
 
 def _compare(seen: Surveyed) -> None:
     found = seen.results
-    here = model_loading.chosen()
+    here = model_loading.selected()
     others = {option.id: option for option in model_loading.options() if option.id != here.id}
     if not others:
-        more = ": train one, or upload a weights file" if access.controls() else " on this server"
+        more = (
+            ": train one, or upload a weights file" if access.can_control() else " on this server"
+        )
         st.info(f"There is no second model to compare with{more}.")
         return
     chosen = st.selectbox(

@@ -73,7 +73,7 @@ def _view(run_id: str, last_state: State, last_epochs: int) -> None:
     _progress(run, history)
     _figures(run, history)
     _curves(run, history)
-    if access.controls():  # it may name places on the server
+    if access.can_control():  # it may name places on the server
         with st.expander("Log", icon=":material/terminal:"):
             st.code(run.log_tail() or "Nothing yet.", language=None, wrap_lines=True)
     if run.state != last_state or len(history.epochs) != last_epochs:
@@ -85,7 +85,7 @@ def _head(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(run.name), anchor=False, width="content")
         page.state_badge(run)
-    state, controls = run.state, access.controls()
+    state, controls = run.state, access.can_control()
     with st.container(horizontal=True):
         if controls and run.active:
             waiting = state in ("pausing", "stopping")
@@ -160,7 +160,7 @@ def _try(run: Run) -> None:
         "primary" if run.state == "finished" else "secondary"
     )
     if st.button("Try it on Predict", icon=":material/draw:", key="try run", type=emphasis):
-        model_picker.use(run)
+        model_picker.open_predict(run)
 
 
 def _control(label: str, icon: str, run: Run, disabled: bool = False, key: str = "") -> None:

@@ -18,7 +18,7 @@ _CHOSEN = "pins chosen"
 
 def pinboard() -> None:
     """The pins of the next training, and of one that runs; nothing for visitors."""
-    if not access.controls():
+    if not access.can_control():
         return
     found = {pin.id: pin for pin in pins.for_next_run()}
     with st.expander("Pinned pictures", icon=":material/push_pin:"):

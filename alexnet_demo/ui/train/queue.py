@@ -69,7 +69,7 @@ def _row(place: str, run: Run, words: str, marked: bool) -> None:
         st.badge(place, color="violet" if marked else "gray")
         st.markdown(f"**{plain(run.name)}**", width="content")
         st.markdown(f":gray[{words}]", width="content")
-        if access.controls():
+        if access.can_control():
             st.button(
                 "Cancel",
                 icon=":material/close:",

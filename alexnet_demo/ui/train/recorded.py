@@ -11,7 +11,7 @@ from alexnet_demo.runs.store import recorded_runs
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.train.replay import MOMENT, replay
 from alexnet_demo.ui.widgets.markdown import duration, percent, plain
-from alexnet_demo.ui.widgets.recorded_link import ICON, WATCH, _to_watch
+from alexnet_demo.ui.widgets.navigation import REPLAY_ICON, WATCH, replayable_runs
 
 Curves = list[tuple[str, History]]
 
@@ -64,15 +64,15 @@ def compare_with(key: str) -> Curves:
 def watched() -> Run | None:
     """The recorded run that the address asks to be watched: ``?watch=`` and its folder's name."""
     asked = st.query_params.get(WATCH, "")
-    return next((run for run in _to_watch() if run.id == asked), None)
+    return next((run for run in replayable_runs() if run.id == asked), None)
 
 
 def offer_to_watch() -> None:
     """On Train, a button for each recorded run that can be watched."""
-    for run in _to_watch():
+    for run in replayable_runs():
         st.button(
             f"Watch a recorded training: {plain(run.name)}",
-            icon=ICON,
+            icon=REPLAY_ICON,
             key=f"watch {run.id}",
             on_click=_watch,
             args=(run.id,),

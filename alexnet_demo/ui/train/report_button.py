@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -13,7 +12,7 @@ from alexnet_demo.export import report
 from alexnet_demo.inference import predictions
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.runs.run import Run
-from alexnet_demo.ui.models import background, model_loading, test_set_pass
+from alexnet_demo.ui.models import background, model_loading, passes
 from alexnet_demo.ui.widgets.markdown import plain
 
 _WANTED = "report wanted"  # session state: the run whose report is waited for
@@ -53,13 +52,13 @@ def wait(run: Run) -> None:
     if st.session_state.get(_WANTED) != run.id or _answers(run)[0]:
         return
     try:
-        classifier = model_loading.load(model_loading.best_of(run))
+        classifier = model_loading.load(model_loading.best_option(run))
     except CheckpointError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    survey = test_set_pass.of_test_set(classifier)
-    asked = f"Asking “{plain(run.name)}” about every test picture, for the report"
-    background.wait_for(survey, asked, partial(test_set_pass.of_test_set, classifier, again=True))
+    job = passes.evaluate_test_set(classifier)
+    label = f"Running “{plain(run.name)}” on all test images, for the report"
+    background.show_progress(job, label)
 
 
 def _answers(run: Run) -> tuple[bool, Results | None]:

@@ -32,7 +32,7 @@ METRICS = (
 def runs_table(runs: list[Run]) -> None:
     """The runs, newest first; ticked ones are compared, or looked after if it is one."""
     st.subheader("Runs", anchor=False)
-    can = "name, download, use or delete it" if access.controls() else "download or use it"
+    can = "name, download, use or delete it" if access.can_control() else "download or use it"
     st.caption(f"Tick one run to {can}, several to compare them.")
     # Ticks are kept by row number under a key: another list of runs must not inherit them.
     key = f"runs {hash(tuple(run.id for run in runs))}"
@@ -117,15 +117,15 @@ def _one(run: Run) -> None:
             if run.best.is_file() and st.button(
                 "Use on Predict", icon=":material/draw:", key="use run", type="primary"
             ):
-                model_picker.use(run)
+                model_picker.open_predict(run)
             _downloads(run)
             report_button.offer(run)
-            if access.controls() and st.button(
+            if access.can_control() and st.button(
                 "Delete", icon=":material/delete:", key="delete run", disabled=run.active
             ):
                 _confirm_delete(run)
         report_button.wait(run)
-        if access.controls():
+        if access.can_control():
             _label(run)
 
 
@@ -146,7 +146,7 @@ def _label(run: Run) -> None:
 
 def _downloads(run: Run) -> None:
     # Not for visitors: each click holds the whole file in the server's memory.
-    if run.best.is_file() and access.controls():
+    if run.best.is_file() and access.can_control():
         st.download_button(
             "Weights",
             run.best.read_bytes,  # read when clicked: the full network has 187 MB

@@ -1,4 +1,4 @@
-"""Whether this session may control, and the lock in the sidebar that opens the controls."""
+"""What this session may do, and the lock in the sidebar that opens the controls."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from alexnet_demo.common import access
 from alexnet_demo.common.access import ADMIN, READ_ONLY, PasswordLimiter, Role
 from alexnet_demo.common.errors import AccessError
 
-_PERMIT = "permit"  # session state; a browser can send words and numbers, never a Permit
-_PROBLEM = "lock problem"  # session state: what is wrong with the password
+_ROLE = "permit"  # session state; a browser can send words and numbers, never a Role
+_ERROR = "lock problem"  # session state: why the password was refused
 _PASSWORD = "password"  # widget
-_GATE = PasswordLimiter()  # of this process, for all sessions
+_LIMITER = PasswordLimiter()  # shared by all sessions of this process
 
 
 def role() -> Role:
-    """What this session is trusted with: by its password, or by who has logged in."""
-    if st.session_state.get(_PERMIT) == ADMIN:
+    """This session's role, granted by password or by login."""
+    if st.session_state.get(_ROLE) == ADMIN:
         return ADMIN
     user = _user()
     logged_in = user.get("is_logged_in") is True
@@ -27,58 +27,53 @@ def role() -> Role:
 
 
 def _user() -> dict[str, Any]:
-    """What is known of who has logged in; no ``is_logged_in`` where nobody can."""
+    """The logged-in user; without ``is_logged_in`` if no login is set up."""
     return st.user.to_dict()
 
 
-def controls() -> bool:
-    """Whether to show what starts, changes and deletes; the core asks for the permit anyway."""
+def can_control() -> bool:
+    """Whether to show controls that start, change, or delete; the core checks the role anyway."""
     return access.has_access(role())
 
 
-def explain() -> None:
-    """One line in the controls' place."""
+def show_notice() -> None:
+    """Say, in place of the controls, that this server is read-only."""
     st.caption(f":material/lock: {access.RESTRICTED}")
 
 
-def lock() -> None:
-    """On a closed server, for those who run it: the way to the controls, and out of them."""
+def show_lock() -> None:
+    """On a read-only server: unlock or lock the controls, log in or out."""
     if not access.is_restricted():
         return
-    if st.session_state.get(_PERMIT) == ADMIN:
-        st.button("Lock the controls", icon=":material/lock:", type="tertiary", on_click=_close)
-    elif not controls() and access.has_password():
-        with st.popover("Unlock the controls", icon=":material/lock:", type="tertiary"):
-            _ask_for_password()
-    _log_in_or_out()
-
-
-def _ask_for_password() -> None:
-    with st.form("unlock", border=False):
-        st.text_input("Password", type="password", key=_PASSWORD, autocomplete="current-password")
-        st.form_submit_button("Unlock", icon=":material/lock_open:", on_click=_enter)
-    if problem := st.session_state.pop(_PROBLEM, ""):
-        st.error(problem, icon=":material/error:")
-
-
-def _enter() -> None:
-    try:
-        st.session_state[_PERMIT] = _GATE.enter(
-            str(st.session_state[_PASSWORD]), st.context.ip_address or ""
+    if st.session_state.get(_ROLE) == ADMIN:
+        st.button(
+            "Lock the controls",
+            icon=":material/lock:",
+            type="tertiary",
+            on_click=st.session_state.pop,
+            args=(_ROLE,),
         )
-    except AccessError as error:
-        st.session_state[_PROBLEM] = str(error)
-    st.session_state[_PASSWORD] = ""  # what was typed is kept nowhere
-
-
-def _close() -> None:
-    del st.session_state[_PERMIT]
-
-
-def _log_in_or_out() -> None:
-    """Streamlit's own login, where ``secrets.toml`` sets it up."""
-    logged_in = _user().get("is_logged_in")
+    elif not can_control() and access.has_password():
+        with st.popover("Unlock the controls", icon=":material/lock:", type="tertiary"):
+            with st.form("unlock", border=False):
+                st.text_input(
+                    "Password", type="password", key=_PASSWORD, autocomplete="current-password"
+                )
+                st.form_submit_button("Unlock", icon=":material/lock_open:", on_click=_unlock)
+            if error := st.session_state.pop(_ERROR, ""):
+                st.error(error, icon=":material/error:")
+    logged_in = _user().get("is_logged_in")  # None if secrets.toml sets up no login
     if logged_in is True:
         st.button("Log out", icon=":material/logout:", type="tertiary", on_click=st.logout)
     elif logged_in is False:
         st.button("Log in", icon=":material/login:", type="tertiary", on_click=st.login)
+
+
+def _unlock() -> None:
+    try:
+        st.session_state[_ROLE] = _LIMITER.enter(
+            str(st.session_state[_PASSWORD]), st.context.ip_address or ""
+        )
+    except AccessError as error:
+        st.session_state[_ERROR] = str(error)
+    st.session_state[_PASSWORD] = ""  # the password is stored nowhere

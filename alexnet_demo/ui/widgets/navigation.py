@@ -1,19 +1,21 @@
-"""Where the pages are, and links to them or to a state of one."""
+"""Paths of the pages, and links to a page in a certain state."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Literal
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from alexnet_demo.settings.paths import ROOT
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.store import recorded_runs
 
 HOME, TOUR, TRAIN = "app.py", "pages/5_Tour.py", "pages/1_Train.py"
 ARCHITECTURE, PREDICT = "pages/2_Architecture.py", "pages/3_Predict.py"
 RESULTS = "pages/4_Results.py"
+WATCH = "watch"  # query parameter of Train: the recorded run to replay
+REPLAY_ICON = ":material/slow_motion_video:"
 
 
 def link(
@@ -25,24 +27,34 @@ def link(
     stretch: bool = False,
     icon_right: bool = False,
 ) -> None:
-    """A link to a page; nothing where that page does not exist.
+    """A link to a page; nothing if Streamlit does not know the page.
 
-    Streamlit knows the other pages only when ``app.py`` is the entry, which it is not where a
-    test runs one page's script alone.
+    It knows the other pages only if ``app.py`` is the entry point, not when a test runs the script
+    of a single page.
 
     Args:
-        state: what the page's address is to say, such as ``{"show": "Mistakes"}``.
-        stretch: as wide as there is room, else as wide as its words.
-        icon_right: the icon behind the words instead of before them.
+        script: the page's path.
+        state: query parameters, such as ``{"show": "Mistakes"}``.
+        stretch: as wide as its container instead of its label.
+        icon_right: the icon after the label instead of before it.
     """
-    side: Literal["left", "right"] = "right" if icon_right else "left"
-    if (ROOT / script).is_file():
-        with suppress(StreamlitAPIException, KeyError):
-            st.page_link(
-                script,
-                label=label,
-                icon=icon,
-                icon_position=side,
-                width="stretch" if stretch else "content",
-                query_params=dict(state or {}),
-            )
+    with suppress(StreamlitAPIException, KeyError):
+        st.page_link(
+            script,
+            label=label,
+            icon=icon,
+            icon_position="right" if icon_right else "left",
+            width="stretch" if stretch else "content",
+            query_params=dict(state or {}),
+        )
+
+
+def replayable_runs() -> list[Run]:
+    """The recorded runs that have snapshots to replay."""
+    return [run for run in recorded_runs() if run.snapshots.is_file()]
+
+
+def replay_link() -> None:
+    """A link to the replay of a recorded run; nothing if there is none."""
+    for run in replayable_runs()[:1]:
+        link(TRAIN, "Watch a training replay", REPLAY_ICON, state={WATCH: run.id})

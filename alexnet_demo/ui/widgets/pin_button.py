@@ -26,7 +26,7 @@ def pin_button(pixels: np.ndarray, name: str, label: int | None = None) -> None:
         name: what it is called; a number is added where another pin is called so.
         label: its class where that is known, 0 to 9.
     """
-    if not access.controls():
+    if not access.can_control():
         return
     found = pins.for_next_run()
     picture = Pin(_unused(name, found), np.asarray(pixels), label)

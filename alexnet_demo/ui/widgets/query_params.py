@@ -1,41 +1,33 @@
-"""What a page shows, kept in its address: a link brings it back, and so does a return to the page.
+"""The page's state in its address: a link restores it, and so does a return to the page.
 
-The address is read when a page opens and written as its reader goes on. Anything can stand in an
-address, so whoever asks for a value checks it.
+An address is read when its page opens and written from then on. It can hold anything, so callers
+validate what they get.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import streamlit as st
 
-_KEPT = "kept "  # session state: each value by its name in the address
+_PREFIX = "address "  # session state: each value, by its name in the address
 
 
-def read(*names: str) -> None:
-    """On a page's opening: what its address says takes the place of what was kept."""
+def load(*names: str) -> None:
+    """When a page opens: let the values in its address replace those of the session."""
     for name in names:
         if value := st.query_params.get(name):
-            st.session_state[_KEPT + name] = value
+            st.session_state[_PREFIX + name] = value
 
 
-def kept(name: str) -> str:
-    """The value of that name, from the address or since; empty where there is none."""
-    return str(st.session_state.get(_KEPT + name, ""))
+def get(name: str) -> str:
+    """The current value of a name; empty if there is none."""
+    return str(st.session_state.get(_PREFIX + name, ""))
 
 
-def whole(text: str, below: int) -> int | None:
-    """The whole number from 0 that a text says, None where it says none or one not below."""
-    # Other alphabets' digits pass for digits, and very long numbers are an error.
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        return None
-    return int(text) if int(text) < below else None
-
-
-def keep(name: str, value: str) -> None:
-    """Keep a value, in the address, too; an empty one takes its name out of the address."""
-    st.session_state[_KEPT + name] = value
+def put(name: str, value: str) -> None:
+    """Set a value, also in the address; an empty one removes its name from the address."""
+    st.session_state[_PREFIX + name] = value
     if st.query_params.get(name, "") != value:
         if value:
             st.query_params[name] = value
@@ -43,19 +35,36 @@ def keep(name: str, value: str) -> None:
             del st.query_params[name]
 
 
-def choice(label: str, options: Iterable[str], name: str) -> str:
-    """Some words to choose one of, which the address holds under a name; the first goes unsaid.
+def parse_index(text: str, count: int) -> int | None:
+    """The whole number in [0, count) that a text denotes; None for any other text."""
+    # Digits of other alphabets pass isdigit, and int refuses very long numbers.
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        return None
+    return int(text) if int(text) < count else None
 
-    Streamlit's own binding of widgets to the address is not used: a page that has one cannot be
-    left by `st.switch_page`, and a link that names the first option changes nothing.
+
+def choice(
+    label: str, options: Iterable[str], name: str, former: Mapping[str, str] | None = None
+) -> str:
+    """Let the reader choose an option, and keep it in the address; the first one leaves no trace.
+
+    Streamlit's own ``bind="query-params"`` does not serve: a page that uses it cannot be left by
+    `st.switch_page`, and a link that names the first option changes nothing.
+
+    Args:
+        label: for screen readers.
+        options: what to choose from.
+        name: in the address.
+        former: former names of options, which old links hold → their present ones.
     """
-    words = list(options)
-    if name not in st.session_state:  # the page was opened just now
-        read(name)
-        st.session_state[name] = kept(name) if kept(name) in words else words[0]
-    chosen = (
-        st.segmented_control(label, words, key=name, label_visibility="collapsed", required=True)
-        or words[0]
+    names = list(options)
+    if name not in st.session_state:  # the page has just opened
+        load(name)
+        value = (former or {}).get(get(name), get(name))
+        st.session_state[name] = value if value in names else names[0]
+    selected = (
+        st.segmented_control(label, names, key=name, label_visibility="collapsed", required=True)
+        or names[0]
     )
-    keep(name, "" if chosen == words[0] else chosen)
-    return chosen
+    put(name, "" if selected == names[0] else selected)
+    return selected

@@ -18,10 +18,10 @@ _SIDE, _ENLARGED = 28, 4  # pixels of a picture, and those shown for each
 
 
 @st.cache_data(show_spinner=False)
-def strip() -> str:
+def class_strip() -> str:
     """Ten pictures as HTML, each in the colour that its class has in every chart; or empty."""
     tiles = "".join(
-        f'<figure><img src="{picture_url(sample.pixels, CLASS_COLORS[name])}" '
+        f'<figure><img src="{image_url(sample.pixels, CLASS_COLORS[name])}" '
         f'alt="A {_SIDE} by {_SIDE} pixel picture from Fashion-MNIST: {escape(name)}">'
         f"<figcaption>{escape(name)}</figcaption></figure>"
         for sample in first_of_each_class()
@@ -30,7 +30,7 @@ def strip() -> str:
     return f'<div class="garments">{tiles}</div>' if tiles else ""
 
 
-def picture_url(image: np.ndarray, color: str = "#ffffff") -> str:
+def image_url(image: np.ndarray, color: str = "#ffffff") -> str:
     """A picture as a data URL: PNG from nearly black through ``color`` to white.
 
     Args:

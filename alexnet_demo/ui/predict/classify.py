@@ -18,10 +18,10 @@ from alexnet_demo.common.text import no_formula
 from alexnet_demo.images.encode import data_url
 from alexnet_demo.inference.batcher import BROKER
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.ui.widgets import preparation
-from alexnet_demo.ui.widgets.answer_bars import TOP, _answer, a, about
+from alexnet_demo.ui.predict import preparation
 from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.pin_button import pin_button
+from alexnet_demo.ui.widgets.prediction_view import TOP, _answer, a, about
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.images.prepared import Choices, Kind, PreparedImage

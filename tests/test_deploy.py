@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from alexnet_demo.benchmarks.visitors.client import Session
-from alexnet_demo.benchmarks.visitors.expected import read
+from alexnet_demo.benchmarks.visitors.expected import read_prediction
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.paths import ROOT
 from tests.support.server import Server
@@ -102,7 +102,7 @@ def test_sessions_and_uploads_go_through(proxy: str) -> None:
         await session.choose("source", "Upload")
         await session.upload("pictures", "a.png", picture())
         await session.close()
-        return read(session.html())
+        return read_prediction(session.html())
 
     async def several() -> list[dict[str, float]]:
         return await asyncio.gather(*(classify() for _ in range(8)))

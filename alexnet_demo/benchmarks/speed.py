@@ -34,6 +34,7 @@ from alexnet_demo.data.splits import epoch_order, load_split, unpack
 from alexnet_demo.export import onnx
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.network import device as devices
+from alexnet_demo.network import timing
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input
 from alexnet_demo.runs.events import EventWriter
@@ -193,7 +194,7 @@ def _engine(device: str, precision: str, width: float) -> Iterator[Record]:
             images += len(chosen)
         devices.synchronize(engine.device)
         seconds = time.perf_counter() - begin
-        matmul = devices.matmul_flops(engine.device, engine.precision, side)
+        matmul = timing.matmul_flops(engine.device, engine.precision, side)
         return {
             "images": images,
             "seconds": seconds,
@@ -232,8 +233,8 @@ def _overhead_share(engine: Engine, step_seconds: float) -> float:
         events = EventWriter(Path(folder) / "events.jsonl")
         trainer = Trainer(engine.config, Path(folder), events)
         trainer.engine = engine
-        seconds = devices.least_seconds(trainer.save, engine.device)
-        event = devices.least_seconds(lambda: events.write("batch", loss=1.0), engine.device)
+        seconds = timing.best_time(trainer.save, engine.device)
+        event = timing.best_time(lambda: events.write("batch", loss=1.0), engine.device)
         events.close()
     epoch = engine.config.steps_per_epoch * step_seconds
     checkpoints = 2 + epoch / (60 * engine.config.checkpoint_minutes)
@@ -253,7 +254,7 @@ def inference(device: str = "auto", width: float = 1.0) -> Record:
     target = devices.resolve(device)
     torch.manual_seed(0)
     model = AlexNet(width=width).eval()
-    model.initialise_for_relu()  # whose answers differ from picture to picture
+    model.initialize_he()  # whose answers differ from picture to picture
     pictures = load_split(train=False).head(64).images
     classifier = Classifier(model, {}, target)
     eager = deepcopy(model).to(target)

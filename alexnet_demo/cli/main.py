@@ -166,15 +166,15 @@ def run_train(options: argparse.Namespace) -> int:
 def run_lr_find(options: argparse.Namespace) -> int:
     from alexnet_demo.network import device
     from alexnet_demo.training import lr_range_test
-    from alexnet_demo.training.worker import holding
+    from alexnet_demo.training.worker import hold_device
 
     settings, trials = settings_of(options), []
-    with holding(str(device.resolve(settings.device))):
+    with hold_device(str(device.resolve(settings.device))):
         for trial in lr_range_test.range_test(settings):
             trials.append(trial)
             short = f"{trial.lr:.6f}  {trial.loss:.4f}"
             print(json.dumps(asdict(trial)) if options.json else short, flush=True)
-    suggested = lr_range_test.suggestion(trials)
+    suggested = lr_range_test.suggest_lr(trials)
     print(json.dumps({"suggested_lr": suggested}) if options.json else f"Suggested: {suggested:g}")
     return DONE
 
@@ -335,8 +335,10 @@ def run_load(options: argparse.Namespace) -> int:
 
     if options.users < 1 or options.seconds <= 0:
         raise ConfigError("--users and --seconds must be above 0.")
-    report = load_test.load(options.url, options.users, options.seconds, weights_of(options))
-    print(json.dumps(report) if options.json else load_test.in_words(report))
+    report = load_test.run_load_test(
+        options.url, options.users, options.seconds, weights_of(options)
+    )
+    print(json.dumps(report) if options.json else load_test.format_report(report))
     return DONE if not report["wrong"] and not report["lost"] else FAILED
 
 

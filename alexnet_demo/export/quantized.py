@@ -75,7 +75,7 @@ def export(
     certainty = fit_certainty(model, info, target, score, samples)
     about = {name: info[name] for name in KEPT_INFO if name in info}
     out.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.save_small(
+    checkpoint.save_quantized(
         out, model, {**about, "certainty": certainty.to_json()}, certainty.tensors()
     )
     return {

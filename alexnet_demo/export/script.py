@@ -106,7 +106,7 @@ def _values(config: TrainConfig) -> dict[str, str]:
         "width_argument": ", width: float" if config.grow else "",
         "labels_argument": ", labels: Tensor" if config.drawings or config.photos else "",
         "layers": _layers(config),
-        "initialise": _method("initialise_for_relu"),
+        "initialise": _method("initialize_he"),
         "device": DEVICE if config.device == "auto" else json.dumps(config.device),
         "tested": config.tested_on.capitalize(),
     }

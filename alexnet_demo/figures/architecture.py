@@ -10,7 +10,7 @@ from plotly.graph_objects import Figure
 from alexnet_demo.figures.theme import KIND_COLORS, TRAIN_COLOR, rounded_percent, style
 
 if TYPE_CHECKING:  # both import torch, which this module must not
-    from alexnet_demo.network.activations import Spread
+    from alexnet_demo.network.activations import TensorStats
     from alexnet_demo.network.summary import Summary
 
 
@@ -53,7 +53,7 @@ def parameters_beside_macs(summary: Summary) -> go.Figure:
     return figure
 
 
-def spread_figure(spread: Spread) -> Figure:
+def spread_figure(spread: TensorStats) -> Figure:
     """A histogram, its counts by the root, so that rare values show too."""
     middles = (spread.edges[:-1] + spread.edges[1:]) / 2
     figure = go.Figure()

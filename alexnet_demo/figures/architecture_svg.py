@@ -152,7 +152,7 @@ def receptive_field(summary: Summary, name: str, picture: str = "") -> str:
     Raises:
         KeyError: when there is no layer of that name.
     """
-    frames = summary.sight(name)
+    frames = summary.nested_receptive_fields(name)
     scale = _SIDE / summary.input_shape[-1]
     drawn = f'<rect width="{_SIDE}" height="{_SIDE}" fill="#000"/>'
     if picture:

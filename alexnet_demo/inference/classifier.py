@@ -23,8 +23,9 @@ from alexnet_demo.images.prepared import SIDE, Kind, PreparedImage
 from alexnet_demo.inference.confidence import SURE_FROM, ConfidenceModel
 from alexnet_demo.network import checkpoint, device
 from alexnet_demo.network.alexnet import AlexNet
-from alexnet_demo.network.device import DTYPES, choose_precision
+from alexnet_demo.network.device import DTYPES
 from alexnet_demo.network.input import to_input
+from alexnet_demo.network.timing import choose_precision
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import channels
 
@@ -80,7 +81,7 @@ class Prediction:
 class Classifier:
     """A trained network on its device, ready to classify.
 
-    Where bfloat16 is faster (see `device.choose_precision`) a copy of the network in it answers:
+    Where bfloat16 is faster (see `timing.choose_precision`) a copy of the network in it answers:
     its probabilities are within about 0.01 of float32's, at half the time.
 
     Args:
@@ -242,7 +243,7 @@ def certainty_of(weights: Path, model: AlexNet, info: Mapping[str, Any]) -> Conf
     Raises:
         CheckpointError: when what it says does not fit the network.
     """
-    tensors = checkpoint.load_part(weights, checkpoint.CERTAINTY_PREFIX)
+    tensors = checkpoint.load_part(weights, checkpoint.CONFIDENCE_PREFIX)
     try:
         return ConfidenceModel.from_file(info.get("certainty"), tensors, units_of(model))
     except ValueError as error:

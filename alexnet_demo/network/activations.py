@@ -73,7 +73,7 @@ class ConvUnit:
         return self.patch * self.kernel
 
     @property
-    def shares(self) -> Tensor:
+    def channel_sums(self) -> Tensor:
         """What each input channel adds to the sum, float32 (inputs,)."""
         return self.products.sum((1, 2))
 
@@ -104,7 +104,7 @@ def pool_window(layer: nn.MaxPool2d, seen: Tensor, channel: int, row: int, colum
 
 
 @dataclass(frozen=True)
-class Spread:
+class TensorStats:
     """How values are spread.
 
     Attributes:
@@ -114,20 +114,20 @@ class Spread:
 
     mean: float
     std: float
-    least: float
-    greatest: float
+    minimum: float
+    maximum: float
     zeros: float
     counts: np.ndarray
     edges: np.ndarray
 
 
-def spread(values: Tensor) -> Spread:
+def tensor_stats(values: Tensor) -> TensorStats:
     """Mean, standard deviation, range and histogram of all values of a tensor."""
     flat = values.detach().flatten().float().cpu()
     low, high = (float(v) for v in torch.aminmax(flat))
     top = high + (high == low)
     counts = torch.histc(flat, HISTOGRAM_BINS, low, top)  # uses all cores, unlike torch.histogram
-    return Spread(
+    return TensorStats(
         float(flat.mean()),
         float(flat.std(correction=0)),
         low,

@@ -71,7 +71,7 @@ class AlexNet(nn.Module):
             )
         )
         if norm:
-            self.net = nn.Sequential(_normalised(self.net))
+            self.net = nn.Sequential(_add_batchnorm(self.net))
         self.num_classes, self.in_channels = num_classes, in_channels
         self.width, self.image_size, self.norm = width, image_size, norm
 
@@ -80,7 +80,7 @@ class AlexNet(nn.Module):
         return self.net(x)
 
     @torch.no_grad()
-    def initialise_for_relu(self) -> None:
+    def initialize_he(self) -> None:
         """Weights that keep the signal's variance from layer to layer; biases of zero.
 
         After He et al., "Delving Deep into Rectifiers" (2015). conv1 begins as if its pictures,
@@ -109,7 +109,7 @@ class AlexNet(nn.Module):
         }
 
 
-def _normalised(net: nn.Sequential) -> OrderedDict[str, nn.Module]:
+def _add_batchnorm(net: nn.Sequential) -> OrderedDict[str, nn.Module]:
     """The layers with a batch normalisation behind each convolution.
 
     After Ioffe and Szegedy, "Batch Normalization" (2015).

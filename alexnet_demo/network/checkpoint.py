@@ -28,7 +28,7 @@ from alexnet_demo.settings.article import CLASSES
 METADATA_KEY, CHECKSUM_KEY = "alexnet_demo", "crc32"
 MODEL_PREFIX = "model."
 NORM = "net.norm1.weight"  # in the state of a training with batch normalisation
-CERTAINTY_PREFIX = "certainty."
+CONFIDENCE_PREFIX = "certainty."
 MAX_WIDTH = 4.0
 MAX_HEADER = 2**20  # bytes of what stands before the tensors; that of a whole training has 20,000
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
@@ -75,7 +75,7 @@ def save_weights(path: Path, model: AlexNet, info: Mapping[str, Any]) -> None:
     save(path, model.state_dict(), {**info, **describe(model)})
 
 
-def save_small(
+def save_quantized(
     path: Path,
     model: AlexNet,
     info: Mapping[str, Any],
@@ -87,7 +87,7 @@ def save_small(
         certainty: tensors to write under ``certainty.``, for `load_part` to find.
     """
     tensors = quantize(model.state_dict())
-    tensors |= {CERTAINTY_PREFIX + name: t for name, t in (certainty or {}).items()}
+    tensors |= {CONFIDENCE_PREFIX + name: t for name, t in (certainty or {}).items()}
     save(path, tensors, {**info, **describe(model), "quantized": SCHEME})
 
 
@@ -159,7 +159,7 @@ def load_weights(path: Path) -> tuple[AlexNet, dict[str, Any]]:
     stored, info = load(path)
     if any(name.startswith(MODEL_PREFIX) for name in stored):
         stored = strip_prefix(stored, MODEL_PREFIX)
-    stored = {n: t for n, t in stored.items() if not n.startswith(CERTAINTY_PREFIX)}
+    stored = {n: t for n, t in stored.items() if not n.startswith(CONFIDENCE_PREFIX)}
     stored = _name_article_keys(stored)
     try:
         tensors = dequantize(stored)

@@ -19,14 +19,14 @@ def grad_cam(model: AlexNet, pixels: np.ndarray, classes: Tensor) -> np.ndarray:
         classes: int64 (N,), one class for each picture.
 
     Returns:
-        float32 (N, h, w) in [0, 1], see `heat_of`.
+        float32 (N, h, w) in [0, 1], see `heatmaps`.
     """
     place = next(model.parameters())
     body, head = parts(model)
     x = to_input(torch.from_numpy(np.array(pixels, np.uint8)).to(place.device)).to(place.dtype)
     with torch.no_grad():
         maps = body(x)
-    return heat_of(head, maps, classes.to(place.device))[1].cpu().numpy()
+    return heatmaps(head, maps, classes.to(place.device))[1].cpu().numpy()
 
 
 def parts(model: AlexNet) -> tuple[nn.Sequential, nn.Sequential]:
@@ -36,7 +36,7 @@ def parts(model: AlexNet) -> tuple[nn.Sequential, nn.Sequential]:
     return model.net[:split], model.net[split:]
 
 
-def heat_of(head: nn.Module, maps: Tensor, classes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def heatmaps(head: nn.Module, maps: Tensor, classes: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """What feature maps lead to, and how much each of their places speaks for a class.
 
     The maps are summed, each weighted by the mean gradient of the class's logit with respect to

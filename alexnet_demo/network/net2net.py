@@ -18,7 +18,7 @@ NOISE = 0.5
 
 
 @torch.no_grad()
-def widened(model: AlexNet, factor: int, generator: torch.Generator) -> AlexNet:
+def widen(model: AlexNet, factor: int, generator: torch.Generator) -> AlexNet:
     """The same function in a network ``factor`` times as wide, on the model's device.
 
     Copies with equal weights would get equal gradients and stay copies for ever. So noise is added
@@ -39,14 +39,14 @@ def widened(model: AlexNet, factor: int, generator: torch.Generator) -> AlexNet:
     wide.to_empty(device=next(model.parameters()).device)
     target = wide.state_dict()
     for name, old in model.state_dict().items():
-        values = _widened(name, old, factor, generator) if old.ndim else old
+        values = _widen(name, old, factor, generator) if old.ndim else old
         if values.shape != target[name].shape:
             raise ValueError(f"{name} has no whole multiple at width {wide.width:g}.")
         target[name].copy_(values)
     return wide.train(model.training)
 
 
-def _widened(name: str, weight: Tensor, factor: int, generator: torch.Generator) -> Tensor:
+def _widen(name: str, weight: Tensor, factor: int, generator: torch.Generator) -> Tensor:
     """A weight, bias or statistic with copies of its outputs, and shares of its inputs' copies."""
     layer = name.split(".")[1]
     if weight.ndim > 1 and layer != "conv1":  # the picture's channels are not copied

@@ -113,7 +113,7 @@ class Summary:
         return sum(layer.macs for layer in self.layers)
 
     @property
-    def checked(self) -> bool:
+    def consistent(self) -> bool:
         """Whether the sums over the layers agree with the totals counted in another way."""
         return (self.total_params, self.total_macs) == (self.counted_params, self.counted_macs)
 
@@ -122,7 +122,7 @@ class Summary:
         part = sum(getattr(layer, what) for layer in self.layers if layer.kind == kind)
         return part / sum(getattr(layer, what) for layer in self.layers)
 
-    def sight(self, name: str) -> list[tuple[str, tuple[int, int]]]:
+    def nested_receptive_fields(self, name: str) -> list[tuple[str, tuple[int, int]]]:
         """How a layer comes to see what it sees: nested parts of the picture, smallest first.
 
         The last is what the layer's middle unit sees, the one before it what the unit in the

@@ -92,7 +92,7 @@ class TrainConfig:
         lr_scale: multiplies the schedule; for changing one's mind while a run is paused.
         schedule: ``constant``, or ``linear``: up from 0 over the first ``warmup`` of all steps,
             then down to 0.
-        init: ``default`` is PyTorch's; ``kaiming`` see `AlexNet.initialise_for_relu`.
+        init: ``default`` is PyTorch's; ``kaiming`` see `AlexNet.initialize_he`.
         flip: mirror every second picture, at random.
         shift: move each picture by up to so many of its 28 pixels each way.
         erase: probability of hiding a random rectangle of a picture.

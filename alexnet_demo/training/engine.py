@@ -16,10 +16,11 @@ from torch.nn.functional import cross_entropy
 from alexnet_demo.data.augment import augment, order_by_drawability
 from alexnet_demo.data.splits import Split, derive_seed
 from alexnet_demo.network import device as devices
+from alexnet_demo.network import timing
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.device import autocast
 from alexnet_demo.network.input import to_input
-from alexnet_demo.network.net2net import widened
+from alexnet_demo.network.net2net import widen
 from alexnet_demo.settings.config import TrainConfig, width_at
 from alexnet_demo.training.distributed import ProcessGroup
 
@@ -87,14 +88,14 @@ class Engine:
         torch.manual_seed(derive_seed("start", config.seed))
         model = AlexNet(width=width_at(config, 0), norm=config.norm)
         if config.init == "kaiming":
-            model.initialise_for_relu()
+            model.initialize_he()
         self.set_model(model)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
 
     def _choose(self) -> tuple[str, str]:
         """Precision and memory format, measured where the settings leave them open."""
-        precision = devices.choose_precision(self.config.precision, self.device)
-        return precision, devices.choose_memory_format(
+        precision = timing.choose_precision(self.config.precision, self.device)
+        return precision, timing.choose_memory_format(
             self.config.memory_format, self.device, precision
         )
 
@@ -104,7 +105,7 @@ class Engine:
         for module in model.modules():
             if isinstance(module, nn.Dropout):
                 module.p = config.dropout
-        model.to(self.device).to(memory_format=devices.FORMATS[self.memory_format])
+        model.to(self.device).to(memory_format=timing.MEMORY_FORMATS[self.memory_format])
         self.model, self._parallel = model, self.group.wrap(model)
         self.optimizer = torch.optim.SGD(
             model.parameters(),
@@ -174,7 +175,7 @@ class Engine:
     def grow(self, width: float, number: int) -> None:
         """Go on at this width with what was learned so far, from step ``number`` on."""
         generator = torch.Generator().manual_seed(self._seed("growth", number))
-        self.set_model(widened(self.model, round(width / self.model.width), generator))
+        self.set_model(widen(self.model, round(width / self.model.width), generator))
 
     def _seed(self, purpose: str, number: int) -> int:
         return derive_seed(f"{purpose} {number}", self.config.seed)

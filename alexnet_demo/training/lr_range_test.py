@@ -59,7 +59,7 @@ def range_test(config: TrainConfig, steps: int = STEPS) -> Iterator[Trial]:
         yield Trial(lr, loss, smoothed)
 
 
-def suggestion(trials: Sequence[Trial]) -> float:
+def suggest_lr(trials: Sequence[Trial]) -> float:
     """A learning rate to use: where the smoothed loss falls fastest, to one significant digit.
 
     Steepness is taken against the logarithm of the rate, over five steps.

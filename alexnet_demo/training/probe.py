@@ -13,12 +13,11 @@ from alexnet_demo.network.alexnet import AlexNet, count_parameters
 from alexnet_demo.network.device import (
     autocast,
     available,
-    choose_precision,
     info,
     keep_freed_memory,
-    least_seconds,
     resolve,
 )
+from alexnet_demo.network.timing import best_time, choose_precision
 from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.settings.config import TrainConfig, stages
 from alexnet_demo.settings.cost import Speed
@@ -65,8 +64,8 @@ def measure(
 
     gradients()  # the first step also plans and allocates
     optimizer.step()
-    one_step = least_seconds(gradients, device)
-    update = least_seconds(optimizer.step, device)
+    one_step = best_time(gradients, device)
+    update = best_time(optimizer.step, device)
     per_image, constant = _saved_bytes(model, x, y, device, precision)
     model.eval()
     return Speed(
@@ -76,7 +75,7 @@ def measure(
         precision=precision,
         seconds_per_image=one_step / batch,
         seconds_per_update=update,
-        test_seconds_per_image=least_seconds(test, device) / batch,
+        test_seconds_per_image=best_time(test, device) / batch,
         # Weights, gradients, momentum, and the copy of the weights that goes into a checkpoint
         parameter_bytes=4 * count_parameters(model) * (4 if settings.momentum else 3) + constant,
         activation_bytes_per_image=per_image,

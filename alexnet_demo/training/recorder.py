@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from alexnet_demo.data.splits import Split
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.device import autocast
-from alexnet_demo.network.grad_cam import heat_of
+from alexnet_demo.network.grad_cam import heatmaps
 from alexnet_demo.network.input import to_input
 from alexnet_demo.runs import pins as pinned
 from alexnet_demo.runs.events import EventWriter
@@ -165,7 +165,7 @@ class Recorder:
     def _seen(self, head: nn.Module, maps: Tensor) -> dict[str, PinPrediction]:
         if not len(maps):
             return {}
-        logits, heat = heat_of(head, maps)
+        logits, heat = heatmaps(head, maps)
         rows = logits.float().softmax(1).tolist()
         levels = (255 * heat).round().to(torch.uint8).cpu().numpy()
         return {

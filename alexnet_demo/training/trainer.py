@@ -337,7 +337,7 @@ class Trainer:
     def _write_weights(self, path: Path, about: Mapping[str, Any], small: bool) -> None:
         info = {key: about[key] for key in ("epoch", "test_accuracy", "test_loss") if key in about}
         info |= {"run": self.files.id, "step": self.step, "config": self.config.to_json()}
-        save = checkpoint.save_small if small else checkpoint.save_weights
+        save = checkpoint.save_quantized if small else checkpoint.save_weights
         save(path, fuse_batchnorm(self.engine.model), info)
 
     def _save_if_wanted(self) -> None:

@@ -76,7 +76,7 @@ def _run(config: TrainConfig, directory: Path, echo: TextIO | None, group: Proce
         with _translated_errors(config, group):
             device = str(devices.resolve(config.device, group.local_rank))
             own = group.is_main or device != "cpu"  # a team shares the CPU
-            with holding(device, directory.name) if own else nullcontext():
+            with hold_device(device, directory.name) if own else nullcontext():
                 _yield_to_others()
                 devices.keep_freed_memory()
                 trainer = Trainer(config, directory, events, group)
@@ -151,7 +151,7 @@ def _alone(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def holding(device: str, run_id: str = "") -> Iterator[None]:
+def hold_device(device: str, run_id: str = "") -> Iterator[None]:
     """Hold a device's lock, so that one training at a time has it.
 
     Args:

@@ -11,8 +11,8 @@ import pytest
 
 from alexnet_demo.benchmarks.visitors import expected, load_test
 from alexnet_demo.benchmarks.visitors.client import LostError, Session
-from alexnet_demo.benchmarks.visitors.expected import Asked, read
-from alexnet_demo.benchmarks.visitors.load_test import Tally, listener, percentile
+from alexnet_demo.benchmarks.visitors.expected import Sample, read_prediction
+from alexnet_demo.benchmarks.visitors.load_test import LoadStats, listener, percentile
 from alexnet_demo.cli.main import main
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
@@ -61,9 +61,9 @@ def test_five_visitors_get_right_answers(
 
 def test_wrong_answers_are_told(url: str, tiny_weights: Path) -> None:
     """The truth of another network stands for wrong answers of this one."""
-    report = load_test.load(url, 2, 4, tiny_weights)
+    report = load_test.run_load_test(url, 2, 4, tiny_weights)
     assert report["answers"] > 0 and report["wrong"] == report["answers"]
-    assert "in place of" in report["problems"][0] and "wrong" in load_test.in_words(report)
+    assert "in place of" in report["problems"][0] and "wrong" in load_test.format_report(report)
 
 
 def test_no_server_is_said_in_a_sentence(
@@ -99,8 +99,8 @@ PAGE = (
 
 
 def test_an_answer_is_read_from_the_page() -> None:
-    assert read(["<p>other</p>", PAGE]) == {"T-shirt/top": 0.851, "Bag": 0.049}
-    assert read(["<p>other</p>"]) == {}
+    assert read_prediction(["<p>other</p>", PAGE]) == {"T-shirt/top": 0.851, "Bag": 0.049}
+    assert read_prediction(["<p>other</p>"]) == {}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_an_answer_is_read_from_the_page() -> None:
     ],
 )
 def test_only_the_true_answer_counts(answer: dict[str, float], right: bool) -> None:
-    assert Asked("draw", [], TRUE).agrees(answer) is right
+    assert Sample("draw", [], TRUE).agrees(answer) is right
 
 
 def test_percentiles_are_milliseconds() -> None:
@@ -124,9 +124,9 @@ def test_percentiles_are_milliseconds() -> None:
 
 
 def test_growth_leaves_the_beginning_out() -> None:
-    tally = Tally(memory=[(t, 100 if t < 20 else 1_000 + t) for t in range(101)])
-    assert tally.growth() == pytest.approx(1_095 / 1_025 - 1, abs=1e-3)
-    assert Tally(memory=[(0, 1)]).growth() is None
+    stats = LoadStats(memory=[(t, 100 if t < 20 else 1_000 + t) for t in range(101)])
+    assert stats.growth() == pytest.approx(1_095 / 1_025 - 1, abs=1e-3)
+    assert LoadStats(memory=[(0, 1)]).growth() is None
 
 
 def test_a_server_elsewhere_is_not_looked_for() -> None:

@@ -70,7 +70,7 @@ def test_a_file_that_answers_otherwise_is_not_written(
     def wrong(_model: AlexNet, path: Path, about: dict) -> None:
         torch.manual_seed(3)
         other = AlexNet(width=0.0625).eval()
-        other.initialise_for_relu()
+        other.initialize_he()
         other.get_parameter("net.fc8.weight").data *= 100
         right(other, path, about)
 

@@ -179,7 +179,7 @@ def test_a_plain_recipe_gives_a_short_script() -> None:
     """No machinery for what the recipe does without."""
     text = training_script(WHOLE["article"])
     assert len(text.splitlines()) < 170
-    words = ("widened", "shown", "autocast", "scaler", "lr_at", "normalised", "kaiming", "momentum")
+    words = ("widen", "shown", "autocast", "scaler", "lr_at", "batchnorm", "kaiming", "momentum")
     assert not [word for word in words if word in text]
     assert "as_photos" not in training_script(TrainConfig(drawings=0.5))
     assert "as_drawings" not in training_script(TrainConfig(photos=0.5))

@@ -125,7 +125,7 @@ def test_frames_are_drawn_where_the_unit_sees(name: str, settings: dict[str, int
         for frame in group.findall("rect", SVG)
         if "data-layer" in frame.attrib
     }
-    expected = dict(summary.sight(name))
+    expected = dict(summary.nested_receptive_fields(name))
     assert list(drawn) == list(expected)
     for layer, (first, last) in expected.items():
         size = last - first + 1

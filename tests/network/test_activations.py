@@ -72,7 +72,7 @@ def test_a_unit_of_a_convolution_is_the_sum_of_its_products(
                         naive += value * float(layer.weight[channel, i, y, x])
         assert unit.total == pytest.approx(naive, abs=1e-6)
         assert unit.total == pytest.approx(float(seen[name][channel, row, column]), abs=1e-5)
-        assert float(unit.shares.sum()) + unit.bias == pytest.approx(unit.total, abs=1e-5)
+        assert float(unit.channel_sums.sum()) + unit.bias == pytest.approx(unit.total, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["pool1", "pool2", "pool5"])
@@ -99,17 +99,17 @@ def test_the_strongest_come_first():
 
 def test_spread_is_that_of_numpy():
     values = torch.randn(5_000, generator=torch.Generator().manual_seed(0)).relu()
-    found, array = activations.spread(values.view(50, 100)), values.numpy()
+    found, array = activations.tensor_stats(values.view(50, 100)), values.numpy()
     counts, edges = np.histogram(array, activations.HISTOGRAM_BINS)
     assert found.mean == pytest.approx(array.mean(), rel=1e-5)
     assert found.std == pytest.approx(array.std(), rel=1e-5)
-    assert (found.least, found.greatest) == (array.min(), array.max())
+    assert (found.minimum, found.maximum) == (array.min(), array.max())
     assert found.zeros == pytest.approx((array == 0).mean())
     assert np.abs(found.counts - counts).sum() <= 4  # values on an edge may fall to either side
     np.testing.assert_allclose(found.edges, edges, atol=1e-5)
 
 
 def test_equal_values_have_a_spread_too():
-    found = activations.spread(torch.full((10,), 2.0))
+    found = activations.tensor_stats(torch.full((10,), 2.0))
     assert found.std == 0
     assert found.counts.sum() == 10

@@ -124,7 +124,7 @@ def test_initialised_for_relu_the_signal_keeps_its_size() -> None:
     torch.manual_seed(0)
     model = AlexNet(width=0.25)
     default = deepcopy(model)
-    model.initialise_for_relu()
+    model.initialize_he()
     spreads = {}
     for name, network in (("default", default), ("kaiming", model)):
         x = network.net[:17](to_input(pictures))  # to relu7's input but one

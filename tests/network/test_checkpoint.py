@@ -71,7 +71,7 @@ def test_the_articles_own_class_can_be_loaded(tiny_model: AlexNet, tmp_path: Pat
 
 def test_weights_in_8_bits_are_read_like_any(tiny_model: AlexNet, tmp_path: Path):
     path = tmp_path / "small.safetensors"
-    checkpoint.save_small(path, tiny_model, {"epoch": 3}, {"basis": torch.ones(2, 2)})
+    checkpoint.save_quantized(path, tiny_model, {"epoch": 3}, {"basis": torch.ones(2, 2)})
     model, info = checkpoint.load_weights(path)
     assert info["epoch"] == 3 and info["quantized"] == "int8 per output channel"
     for name, weight in tiny_model.state_dict().items():
@@ -94,7 +94,7 @@ def test_weights_in_8_bits_are_read_like_any(tiny_model: AlexNet, tmp_path: Path
 )
 def test_damaged_8_bits_are_refused(tmp_path, tiny_model, change, message):
     path = tmp_path / "small.safetensors"
-    checkpoint.save_small(path, tiny_model, {})
+    checkpoint.save_quantized(path, tiny_model, {})
     tensors = load_file(path)
     change(tensors)
     save_file(tensors, path)

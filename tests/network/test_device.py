@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.network import device
+from alexnet_demo.network import device, timing
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.paths import ROOT
@@ -38,22 +38,22 @@ def test_auto_takes_a_gpu_where_there_is_one_and_an_absent_one_is_refused():
 def test_precision_follows_the_measurement_and_fp16_is_refused_on_a_cpu(monkeypatch):
     for faster, chosen in (("bf16", "bf16"), ("fp32", "fp32")):
         monkeypatch.setattr(
-            device,
-            "best_in_turn",
+            timing,
+            "best_interleaved",
             lambda works, *_, f=faster, **__: {n: 1.0 if n == f else 2.0 for n in works},
         )
-        assert device.choose_precision("auto", CPU) == chosen
-    assert device.choose_precision("bf16", CPU) == "bf16"
+        assert timing.choose_precision("auto", CPU) == chosen
+    assert timing.choose_precision("bf16", CPU) == "bf16"
     with pytest.raises(ConfigError, match="fp16 needs a CUDA GPU"):
-        device.choose_precision("fp16", CPU)
+        timing.choose_precision("fp16", CPU)
 
 
 def test_memory_format_is_channels_last_unless_clearly_slower(monkeypatch):
     for slowness, chosen in ((1.1, "channels_last"), (1.5, "contiguous")):
         found = {"channels_last": slowness, "contiguous": 1.0}
-        monkeypatch.setattr(device, "best_in_turn", lambda *_, f=found, **__: f)
-        assert device.choose_memory_format("auto", CPU, "fp32") == chosen
-    assert device.choose_memory_format("contiguous", CPU, "fp32") == "contiguous"
+        monkeypatch.setattr(timing, "best_interleaved", lambda *_, f=found, **__: f)
+        assert timing.choose_memory_format("auto", CPU, "fp32") == chosen
+    assert timing.choose_memory_format("contiguous", CPU, "fp32") == "contiguous"
 
 
 def test_measurements_take_turns_and_give_up_on_the_hopeless():
@@ -64,7 +64,7 @@ def test_measurements_take_turns_and_give_up_on_the_hopeless():
         time.sleep(0.02)
 
     works = {"slow": slow, "fast": lambda: ran.append("fast")}
-    best = device.best_in_turn(works, CPU, rounds=50, hopeless=5.0)
+    best = timing.best_interleaved(works, CPU, rounds=50, hopeless=5.0)
     assert ran == ["slow", "fast"] * 4  # once to warm up, then three rounds
     assert best["slow"] >= 0.02 > best["fast"]
 

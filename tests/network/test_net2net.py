@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from alexnet_demo.network.alexnet import AlexNet, count_parameters
-from alexnet_demo.network.net2net import widened
+from alexnet_demo.network.net2net import widen
 
 
 def narrow(norm: bool = False) -> AlexNet:
@@ -23,7 +23,7 @@ def test_the_wider_network_gives_the_same_logits(factor: int, norm: bool):
     if norm:
         model.train()(x)  # moves the statistics
         model.eval()
-    wide = widened(model, factor, torch.Generator().manual_seed(1))
+    wide = widen(model, factor, torch.Generator().manual_seed(1))
     assert wide.width == 0.0625 * factor
     assert not wide.training
     assert count_parameters(wide) == count_parameters(AlexNet(width=0.0625 * factor, norm=norm))
@@ -31,7 +31,7 @@ def test_the_wider_network_gives_the_same_logits(factor: int, norm: bool):
 
 
 def test_copies_learn_different_things():
-    wide = widened(narrow(), 2, torch.Generator().manual_seed(1))
+    wide = widen(narrow(), 2, torch.Generator().manual_seed(1))
     cross_entropy(wide(torch.rand(4, 1, 224, 224)), torch.arange(4)).backward()
     for name, parameter in wide.named_parameters():
         if "fc8" in name:
@@ -43,7 +43,7 @@ def test_copies_learn_different_things():
 
 
 def test_the_same_generator_gives_the_same_network():
-    pair = [widened(narrow(), 2, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4)]
+    pair = [widen(narrow(), 2, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4)]
     weights = [model.get_parameter("net.fc6.weight") for model in pair]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
@@ -51,4 +51,4 @@ def test_the_same_generator_gives_the_same_network():
 
 def test_a_width_without_a_whole_multiple_is_refused():
     with pytest.raises(ValueError, match="no whole multiple"):
-        widened(AlexNet(width=0.07), 2, torch.Generator())
+        widen(AlexNet(width=0.07), 2, torch.Generator())

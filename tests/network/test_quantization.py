@@ -67,7 +67,7 @@ def test_the_articles_network_takes_less_than_50_mb(tmp_path: Path) -> None:
 def test_a_trained_network_answers_the_same(trained_run: Run, tmp_path: Path) -> None:
     model, info = checkpoint.load_weights(trained_run.best)
     path = tmp_path / "small.safetensors"
-    checkpoint.save_small(path, model, info)
+    checkpoint.save_quantized(path, model, info)
     assert path.stat().st_size < 0.3 * trained_run.best.stat().st_size
     assert checkpoint.load(path)[1]["quantized"] == "int8 per output channel"
     whole, small = (evaluate(p, "cpu", samples=2_000) for p in (trained_run.best, path))

@@ -76,7 +76,7 @@ def test_totals_are_the_sums_of_the_hand_made_columns(article: Summary) -> None:
 )
 def test_sums_agree_with_pytorchs_own_counts(settings: dict[str, float], total: int | None) -> None:
     summary = measured(**settings)
-    assert summary.checked
+    assert summary.consistent
     if total:
         assert summary.total_params == total
 
@@ -85,7 +85,7 @@ def test_a_layer_left_out_of_the_sum_is_noticed(article: Summary) -> None:
     short = Summary(
         article.input_shape, article.layers[1:], article.counted_params, article.counted_macs
     )
-    assert not short.checked
+    assert not short.consistent
 
 
 def test_formulas_read_as_in_the_article(article: Summary) -> None:
@@ -143,7 +143,7 @@ def test_receptive_field_is_where_gradients_reach(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["conv1", "conv2", "conv3", "pool5", "fc7"])
 def test_each_frame_is_where_the_gradients_of_its_unit_reach(name: str) -> None:
-    frames = measured(width=0.0625).sight(name)
+    frames = measured(width=0.0625).nested_receptive_fields(name)
     assert [layer for layer, _ in frames][-1] == name
     assert (name, footprint(AlexNet(width=0.0625), name, 224)) == (
         name,
@@ -156,7 +156,10 @@ def test_each_frame_is_where_the_gradients_of_its_unit_reach(name: str) -> None:
 
 
 def test_the_frames_of_a_layer_are_those_of_all_windows_up_to_it(article: Summary) -> None:
-    sizes = [(layer, last - first + 1) for layer, (first, last) in article.sight("conv4")]
+    sizes = [
+        (layer, last - first + 1)
+        for layer, (first, last) in article.nested_receptive_fields("conv4")
+    ]
     assert sizes == [
         *(("conv1", 11), ("pool1", 19), ("conv2", 51), ("pool2", 67)),
         *(("conv3", 99), ("conv4", 131)),

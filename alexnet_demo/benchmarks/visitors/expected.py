@@ -45,7 +45,7 @@ _SHAPES = {  # outlines on the canvas of 256 units
 
 
 @dataclass(frozen=True)
-class Asked:
+class Sample:
     """A picture to draw (strokes, as the canvas sends them) or to upload (a file's bytes)."""
 
     way: Literal["draw", "upload"]
@@ -61,13 +61,13 @@ class Asked:
         return near and self.probabilities[next(iter(answer))] >= best - TOLERANCE
 
 
-def read(page: Iterable[str]) -> dict[str, float]:
+def read_prediction(page: Iterable[str]) -> dict[str, float]:
     """The classes and probabilities of the answer on a page, the likeliest first; empty if none."""
     bars = next((body for body in page if 'class="answer"' in body), "")
     return {html.unescape(name): float(p) / 100 for name, p in _BAR.findall(bars)}
 
 
-def pictures(weights: Path, seed: int = 0) -> list[Asked]:
+def make_samples(weights: Path, seed: int = 0) -> list[Sample]:
     """Drawings and files, each asked alone of the network in this process.
 
     Raises:
@@ -79,10 +79,10 @@ def pictures(weights: Path, seed: int = 0) -> list[Asked]:
     for strokes in sketches:
         picture = drawing.render(drawing.parse(strokes))
         answer = network.predict([prepare(picture, Choices("sketch"))])[0]
-        found.append(Asked("draw", strokes, dict(answer.ranked)))
+        found.append(Sample("draw", strokes, dict(answer.ranked)))
     for data in _files(seed):
         answer = network.predict([prepare(data)])[0]
-        found.append(Asked("upload", data, dict(answer.ranked)))
+        found.append(Sample("upload", data, dict(answer.ranked)))
     return found
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from alexnet_demo.benchmarks.visitors.client import LostError, Session
-from alexnet_demo.benchmarks.visitors.expected import Asked, pictures, read
+from alexnet_demo.benchmarks.visitors.expected import Sample, make_samples, read_prediction
 from alexnet_demo.inference.batcher import BUSY
 
 PAUSE = 5.0  # seconds from one question of a visitor to the next
@@ -27,7 +27,7 @@ SETTLED = 0.2  # share of the time after which memory should grow no more
 
 
 @dataclass
-class Tally:
+class LoadStats:
     """What happened so far.
 
     Attributes:
@@ -79,7 +79,7 @@ class Tally:
         return round(mean(last) / mean(settled) - 1, 4)
 
 
-def in_words(report: dict[str, Any]) -> str:
+def format_report(report: dict[str, Any]) -> str:
     """A report for people to read."""
     lines = [
         f"{report['users']} users, {report['answers']} answers, "
@@ -104,7 +104,9 @@ def percentile(times: Sequence[float], share: int) -> float | None:
     return round(1000 * quantiles(times, n=100, method="inclusive")[share - 1], 1)
 
 
-def load(url: str, users: int, seconds: float, weights: Path, seed: int = 0) -> dict[str, Any]:
+def run_load_test(
+    url: str, users: int, seconds: float, weights: Path, seed: int = 0
+) -> dict[str, Any]:
     """Send visitors to a running app and check every answer.
 
     Args:
@@ -115,21 +117,21 @@ def load(url: str, users: int, seconds: float, weights: Path, seed: int = 0) -> 
         LostError: when no server answers there.
         ValueError: when the weights cannot be loaded.
     """
-    return asyncio.run(_crowd(url, users, seconds, pictures(weights, seed), seed))
+    return asyncio.run(_crowd(url, users, seconds, make_samples(weights, seed), seed))
 
 
 async def _crowd(
-    url: str, users: int, seconds: float, asked: list[Asked], seed: int
+    url: str, users: int, seconds: float, asked: list[Sample], seed: int
 ) -> dict[str, Any]:
-    tally, sessions = Tally(), [Session(url) for _ in range(users)]
+    stats, sessions = LoadStats(), [Session(url) for _ in range(users)]
     try:
         for session in sessions:  # one after the other, as people come
             await session.open("Predict")
         begin = time.monotonic()
-        watching = asyncio.create_task(_watch(url, begin, tally))
+        watching = asyncio.create_task(_watch(url, begin, stats))
         try:
             visits = (
-                _visit(session, asked, begin + seconds, random.Random(f"{seed} {number}"), tally)
+                _visit(session, asked, begin + seconds, random.Random(f"{seed} {number}"), stats)
                 for number, session in enumerate(sessions)
             )
             await asyncio.gather(*visits)
@@ -140,11 +142,11 @@ async def _crowd(
     finally:
         for session in sessions:
             await session.close()
-    return tally.report(users)
+    return stats.report(users)
 
 
 async def _visit(
-    session: Session, asked: list[Asked], end: float, dice: random.Random, tally: Tally
+    session: Session, asked: list[Sample], end: float, dice: random.Random, stats: LoadStats
 ) -> None:
     """One visitor: a question every few seconds, at times from another page than before."""
     last = None
@@ -154,11 +156,11 @@ async def _visit(
         picture = dice.choice([one for one in asked if one is not last])
         try:
             if dice.random() < LOOK_AROUND:
-                await _look_around(session, dice.choice(ELSEWHERE), tally)
-            await _ask(session, picture, tally)
+                await _look_around(session, dice.choice(ELSEWHERE), stats)
+            await _ask(session, picture, stats)
         except LostError as error:
-            tally.lost += 1
-            tally.problems.append(str(error))
+            stats.lost += 1
+            stats.problems.append(str(error))
             with suppress(LostError):  # as people do: what is still on its way answers nothing
                 await session.close()
                 await session.open("Predict")
@@ -166,14 +168,14 @@ async def _visit(
         due = max(due + PAUSE * dice.uniform(0.8, 1.2), time.monotonic())
 
 
-async def _look_around(session: Session, path: str, tally: Tally) -> None:
+async def _look_around(session: Session, path: str, stats: LoadStats) -> None:
     for each in (path, "Predict"):
         begin = time.perf_counter()
         await session.show(each)
-        tally.visits.append(time.perf_counter() - begin)
+        stats.visits.append(time.perf_counter() - begin)
 
 
-async def _ask(session: Session, picture: Asked, tally: Tally) -> None:
+async def _ask(session: Session, picture: Sample, stats: LoadStats) -> None:
     """Draw or upload one picture; the time counts from the pen's or the file's being let go."""
     key = {"draw": "canvas", "upload": "pictures"}[picture.way]
     if key not in session.widgets:
@@ -184,23 +186,23 @@ async def _ask(session: Session, picture: Asked, tally: Tally) -> None:
     else:
         await session.upload(key, "picture.png", picture.content)  # its bytes tell its kind
     took = time.perf_counter() - begin
-    answer = read(session.html())
+    answer = read_prediction(session.html())
     if not answer:
         busy = any(e.alert.body == BUSY for e in session.elements if e.HasField("alert"))
         raise LostError(BUSY if busy else "The page came without an answer.")
-    tally.times.append(took)
+    stats.times.append(took)
     if not picture.agrees(answer):
-        tally.wrong += 1
-        tally.problems.append(f"{picture.way}: {answer} in place of {picture.probabilities}")
+        stats.wrong += 1
+        stats.problems.append(f"{picture.way}: {answer} in place of {picture.probabilities}")
 
 
-async def _watch(url: str, begin: float, tally: Tally) -> None:
+async def _watch(url: str, begin: float, stats: LoadStats) -> None:
     """Note the server's memory, where it runs on this machine."""
     server = listener(url)
     with suppress(psutil.Error):
         while server:
-            tally.memory.append((time.monotonic() - begin, server.memory_info().rss))
-            tally.cpu.append(sum(server.cpu_times()[:2]))
+            stats.memory.append((time.monotonic() - begin, server.memory_info().rss))
+            stats.cpu.append(sum(server.cpu_times()[:2]))
             await asyncio.sleep(2)
 
 

@@ -18,7 +18,7 @@ from alexnet_demo.ui.widgets.markdown import percent
 if TYPE_CHECKING:  # all import torch
     from torch import Tensor
 
-    from alexnet_demo.network.activations import Spread
+    from alexnet_demo.network.activations import TensorStats
     from alexnet_demo.network.alexnet import AlexNet
 
 # An article's network has 5.6 MB of outputs for a picture.
@@ -69,15 +69,15 @@ def spread(values: Tensor, what: str, key: str) -> None:
     """
     found, figure = _spread(what, values)
     words = f"Mean {found.mean:.3g}, standard deviation {found.std:.3g}"
-    words += f", from {found.least:.3g} to {found.greatest:.3g}"
+    words += f", from {found.minimum:.3g} to {found.maximum:.3g}"
     words += f"; {percent(found.zeros)} are 0." if found.zeros else "."
     live_plot(figure, f"Histogram. {words}", key, zoom=False)
     st.caption(words)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _spread(what: str, _values: Tensor) -> tuple[Spread, Figure]:
-    from alexnet_demo.network.activations import spread
+def _spread(what: str, _values: Tensor) -> tuple[TensorStats, Figure]:
+    from alexnet_demo.network.activations import tensor_stats
 
-    found = spread(_values)
+    found = tensor_stats(_values)
     return found, architecture.spread_figure(found)

@@ -112,7 +112,7 @@ def to_markdown(records: list[dict[str, Any]]) -> str:
 def _sums(summary: Summary) -> None:
     terms = " + ".join(f"{layer.params:,}" for layer in summary.layers if layer.params)
     st.markdown(f"Parameters: {terms} = **{summary.total_params:,}**.")
-    if summary.checked:
+    if summary.consistent:
         st.markdown(
             ":material/check_circle: Checked: the network's own list of parameters holds as many "
             "values, and PyTorch's operation counter found as many multiply-accumulates."

@@ -128,8 +128,8 @@ def _window(module: Any, before: Tensor, place: tuple[int, int, int]) -> None:
 
 
 def _products(unit: ConvUnit, key: str) -> None:
-    order = unit.shares.abs().argsort(descending=True)[:MOST_INPUTS].tolist()
-    shares = [float(unit.shares[number]) for number in order]
+    order = unit.channel_sums.abs().argsort(descending=True)[:MOST_INPUTS].tolist()
+    shares = [float(unit.channel_sums[number]) for number in order]
     for place, (number, share) in enumerate(zip(order, shares, strict=True)):
         parts = (
             (unit.patch, "what it sees", "sees"),
@@ -141,12 +141,12 @@ def _products(unit: ConvUnit, key: str) -> None:
             values = part[number].numpy()
             tiles.append(Tile(tile, signed(values, float(np.abs(values).max())), alt, says))
         gallery(tiles, f"unit {key} {place}", clickable=False)
-        name = f"input channel {number}" if len(unit.shares) > 1 else "the picture"
+        name = f"input channel {number}" if len(unit.channel_sums) > 1 else "the picture"
         st.caption(f"From {name}: the products add up to {share:.3f}.")
     terms = [f"{share:.3f}" for share in shares]
-    if len(unit.shares) > len(order):
-        rest = float(unit.shares.sum()) - sum(shares)
-        terms.append(f"{rest:.3f} (the other {len(unit.shares) - len(order)} channels)")
+    if len(unit.channel_sums) > len(order):
+        rest = float(unit.channel_sums.sum()) - sum(shares)
+        terms.append(f"{rest:.3f} (the other {len(unit.channel_sums) - len(order)} channels)")
     terms.append(f"{unit.bias:.3f} (bias)")
     added = " + ".join(terms).replace("+ -", "− ")
     st.markdown(f"{added} = **{unit.total:.3f}**; behind the ReLU **{max(0, unit.total):.3f}**.")

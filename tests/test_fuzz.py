@@ -293,7 +293,7 @@ def test_run_directories_from_elsewhere(tier: str) -> None:
         json.loads(metrics_json(run))
         for cells in csv.reader(io.StringIO(metrics_csv(run))):
             assert cells[0] == "epoch" or all(map(is_number, cells))
-        training.thin(run.history.epochs, keep=run.history.best)
+        training.downsample(run.history.epochs, keep=run.history.best)
         for file in directory.iterdir():
             file.unlink()
         directory.rmdir()

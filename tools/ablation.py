@@ -30,7 +30,7 @@ from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig, lr_at
 from alexnet_demo.training.engine import Engine
-from tools.real_pictures import read_manifest
+from tools.real_images import read_manifest
 
 Variant = dict[str, Any]
 VARIANTS: dict[str, Variant] = {

@@ -30,7 +30,7 @@ from alexnet_demo.network.alexnet import count_parameters
 from alexnet_demo.runs.events import EventReader
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import config
-from tools import not_clothing, real_pictures
+from tools import not_clothing, real_images
 
 Record = dict[str, Any]
 SHIPPED = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
@@ -105,7 +105,7 @@ def measure(
     Args:
         run: that the weights came from; its own of the same epoch are measured beside them.
         weights: the file that ships.
-        real: folder of real pictures with a manifest, see `real_pictures`.
+        real: folder of real pictures with a manifest, see `real_images`.
         device: name for `device.resolve`.
         samples: of the test set.
         count: pictures of each family that is no clothing.
@@ -120,8 +120,8 @@ def measure(
         "test": evaluate(weights, device, samples=samples),
         "float_test": evaluate(whole, device, samples=samples) if whole else None,
         "not_clothing": not_clothing.measure(classifier, count, []),
-        "real": real_pictures.measure(real, weights, device) if real else None,
-        "float_real": real_pictures.measure(real, whole, device) if real and whole else None,
+        "real": real_images.measure(real, weights, device) if real else None,
+        "float_real": real_images.measure(real, whole, device) if real and whole else None,
     }
 
 
@@ -301,7 +301,7 @@ def real_scores(record: Record) -> list[str]:
         "## Real pictures",
         "",
         "```bash",
-        "python tools/real_pictures.py DIR",
+        "python tools/real_images.py DIR",
         "```",
         "",
         f"{total:,} pictures that people drew and photographed, none of which was trained on. "

@@ -31,9 +31,9 @@ from alexnet_demo.common.errors import ImageError
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import PreparedImage
-from alexnet_demo.inference.classifier import Classifier, digest
+from alexnet_demo.inference.classifier import Classifier, average_views
 from alexnet_demo.inference.confidence import SCORES, ConfidenceModel, ScoreKind, auroc
-from alexnet_demo.inference.image_files import pictures_in, read_file
+from alexnet_demo.inference.image_files import images_in, read_file
 
 SIDE = 256
 # None with a piece of clothing in it: no astronaut in a suit, no photographer in a coat.
@@ -192,12 +192,12 @@ class Scored:
 
 def score(classifier: Classifier, pictures: list[PreparedImage]) -> Scored:
     """Ask a network about pictures, once, and read its answer with each score."""
-    seen, own = classifier.forward_views(pictures), classifier.certainty
+    seen, own = classifier.forward_views(pictures), classifier.confidence
     usable: tuple[ScoreKind, ...] = ("energy",) if own.basis is None else SCORES
     readings: dict[str, ConfidenceModel] = {"shipped": own}
     readings |= {name: replace(own, score=name) for name in usable}
     by_name = {
-        name: torch.from_numpy(digest(certainty, pictures, *seen)[1])
+        name: torch.from_numpy(average_views(certainty, pictures, *seen)[1])
         for name, certainty in readings.items()
     }
     thresholds = torch.tensor([own.threshold(picture.kind) for picture in pictures])
@@ -218,7 +218,7 @@ def measure(
     test = load_split(train=False).head(count).images.numpy()
     sets = {"test set": readable(map(Image.fromarray, test))}
     for folder in folders:
-        sets[str(folder)] = readable(read_file(path) for path in pictures_in(folder))
+        sets[str(folder)] = readable(read_file(path) for path in images_in(folder))
     if empty := [name for name, pictures in sets.items() if not pictures]:
         raise ValueError(f"{empty[0]} holds no pictures that can be read.")
     clothing = {name: score(classifier, pictures) for name, pictures in sets.items()}

@@ -307,7 +307,7 @@ def _medians(
 def _onnx_runtime(model: AlexNet) -> Callable[[torch.Tensor], np.ndarray] | None:
     """The model in ONNX Runtime on the CPU; None where that is not installed."""
     try:
-        onnx.demand_packages()
+        onnx.require_packages()
     except OnnxError:
         return None
     with tempfile.TemporaryDirectory() as folder:

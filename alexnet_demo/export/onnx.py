@@ -23,7 +23,7 @@ import torch
 from alexnet_demo.common.errors import OnnxError
 from alexnet_demo.common.files import write_atomically
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.inference.classifier import certainty_of
+from alexnet_demo.inference.classifier import confidence_of
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input
@@ -43,7 +43,7 @@ KEPT_INFO = ("run", "epoch", "test_accuracy")
 _ONE_AT_A_TIME = Lock()
 
 
-def demand_packages() -> None:
+def require_packages() -> None:
     """Raise `OnnxError` where a package is missing that it takes."""
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         raise OnnxError(
@@ -61,9 +61,9 @@ def export(weights: Path, out: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: for weights that cannot be used.
     """
-    demand_packages()
+    require_packages()
     model, info = checkpoint.load_weights(weights)
-    temperature = certainty_of(weights, model, info).temperature
+    temperature = confidence_of(weights, model, info).temperature
     report = write_checked(model, out, info, temperature)
     return {"weights": str(weights), "out": str(out), **report}
 
@@ -86,7 +86,7 @@ def write_checked(
         OnnxError: where a package is missing, or the answers differ; then nothing is written.
         OSError: when the file cannot be written.
     """
-    demand_packages()
+    require_packages()
     begin = time.perf_counter()
     about = {name: info[name] for name in KEPT_INFO if name in info}
     found: dict[str, Any] = {}

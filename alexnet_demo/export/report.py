@@ -26,7 +26,7 @@ from alexnet_demo.export import report_sections
 from alexnet_demo.export.svg_plot import Line, Plot, span
 from alexnet_demo.figures.results import FEW
 from alexnet_demo.figures.theme import REFERENCE_COLOR, TEST_COLOR, TRAIN_COLOR, width_name
-from alexnet_demo.figures.training import thin
+from alexnet_demo.figures.training import downsample
 from alexnet_demo.inference import predictions
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.runs import pins, snapshots
@@ -53,7 +53,7 @@ def write(run: Run, path: Path, device: str = "auto") -> dict[str, Any]:
         OSError: when the file cannot be written.
     """
     begin = time.perf_counter()
-    text = page(run, ask(run, device))
+    text = render(run, ask(run, device))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     return {
@@ -68,22 +68,22 @@ def ask(run: Run, device: str = "auto") -> Results | None:
     """What a run's best weights say of the test set, kept or asked now; None without weights."""
     if not run.best.is_file():
         return None
-    if (found := kept(run)) is not None:
+    if (found := cached_results(run)) is not None:
         return found
     from alexnet_demo.inference import full_pass
     from alexnet_demo.inference.classifier import Classifier
 
     log.info("Asking the network about the test pictures")
-    return full_pass.of_test_set(Classifier.load_noted(run.best, device))[0]
+    return full_pass.predict_test_set(Classifier.load_with_digest(run.best, device))[0]
 
 
-def kept(run: Run) -> Results | None:
+def cached_results(run: Run) -> Results | None:
     """What a run's best weights were found to say of the test set; None if it is not known."""
     digest = sha256(run.best)
-    return predictions.read(digest) if digest else None
+    return predictions.load(digest) if digest else None
 
 
-def page(run: Run, found: Results | None) -> str:
+def render(run: Run, found: Results | None) -> str:
     """The report as HTML.
 
     Args:
@@ -227,9 +227,9 @@ def _curve(run: Run, history: History, metric: str) -> Plot:
     end = max([run.config.epochs, *(e["epoch"] for e in history.epochs[-1:])])
     published_curve = ARTICLE_TEST_ACCURACY if metric == "accuracy" else ARTICLE_TEST_LOSS
     tested = run.config.tested_on
-    epochs = thin(history.epochs, keep=history.best)
+    epochs = downsample(history.epochs, keep=history.best)
     lines = [
-        Line("train, per batch", "batch", _points(thin(history.batches), metric)),
+        Line("train, per batch", "batch", _points(downsample(history.batches), metric)),
         Line("train", "train", _points(epochs, f"train_{metric}"), dots=True),
         Line(tested, "test", _points(epochs, f"test_{metric}"), dots=True),
         Line("the article, test", "article", list(enumerate(published_curve[:end], 1))),

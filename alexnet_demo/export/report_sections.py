@@ -15,7 +15,7 @@ from alexnet_demo.data import fashion_mnist
 from alexnet_demo.export.svg_plot import Bar, Line, Plot
 from alexnet_demo.figures.results import FEW
 from alexnet_demo.images.encode import data_url, enlarge, overlay_heatmap
-from alexnet_demo.inference.predictions import Results, by_class
+from alexnet_demo.inference.predictions import Results, class_scores
 from alexnet_demo.runs import snapshots
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.pins import Pin
@@ -71,7 +71,7 @@ def answers(
                 *("–" if s is None else percent(s) for s in (line.precision, line.recall, line.f1)),
                 f"{line.samples:,}",
             )
-            for line in by_class(counts)
+            for line in class_scores(counts)
         ],
     }
 
@@ -79,7 +79,7 @@ def answers(
 def _test_figures(found: Results) -> Rows:
     return [
         ("test accuracy", percent(found.accuracy, 2)),
-        ("mistakes", f"{int((~found.hits).sum()):,}"),
+        ("mistakes", f"{int((~found.correct).sum()):,}"),
         ("mean confidence", percent(float(found.confidence.mean(dtype=np.float64)))),
         ("calibration error", percent(found.calibration_error(), 2)),
     ]
@@ -122,7 +122,7 @@ def _mistakes(found: Results) -> list[dict[str, Any]]:
         {
             "number": int(n),
             "url": "" if pictures is None else data_url(Image.fromarray(pictures[n]), 28),
-            "guess": CLASSES[found.guesses[n]],
+            "guess": CLASSES[found.predicted[n]],
             "truth": CLASSES[found.labels[n]],
             "confidence": percent(float(found.confidence[n])),
         }

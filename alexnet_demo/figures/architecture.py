@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # both import torch, which this module must not
     from alexnet_demo.network.summary import Summary
 
 
-def parameters_beside_macs(summary: Summary) -> go.Figure:
+def params_and_macs(summary: Summary) -> go.Figure:
     """Each layer's share of the parameters, to the left, and of the MACs, to the right."""
     layers = [layer for layer in summary.layers if layer.params]
     names = [layer.name for layer in layers]
@@ -53,7 +53,7 @@ def parameters_beside_macs(summary: Summary) -> go.Figure:
     return figure
 
 
-def spread_figure(spread: TensorStats) -> Figure:
+def histogram(spread: TensorStats) -> Figure:
     """A histogram, its counts by the root, so that rare values show too."""
     middles = (spread.edges[:-1] + spread.edges[1:]) / 2
     figure = go.Figure()

@@ -50,14 +50,14 @@ def calibration_figure(bins: Sequence[Bin]) -> Figure:
     return figure
 
 
-def answered_figure(
+def coverage_figure(
     levels: Iterable[float], points: Sequence[tuple[float, float | None]], accuracy: float
 ) -> Figure:
     """Accuracy against the share of pictures answered, were only sure answers given.
 
     Args:
         levels: probabilities from which an answer is given.
-        points: for each of them the share answered and the accuracy, see `Results.answered`.
+        points: for each of them the share answered and the accuracy, see `Results.coverage`.
         accuracy: where all are answered.
     """
     shown = [(level, *point) for level, point in zip(levels, points, strict=True) if point[0]]

@@ -119,7 +119,7 @@ Axis = Literal["epochs", "minutes"]
 """What curves run along: epochs done, or minutes at work."""
 
 
-def thin(records: list[Event], keep: Event | None = None) -> list[Event]:
+def downsample(records: list[Event], keep: Event | None = None) -> list[Event]:
     """At most `MAX_POINTS` of the records, evenly chosen, and ``keep`` and the last one.
 
     The stride is a power of two counted from the first: points stay the same as records come in,
@@ -149,7 +149,7 @@ def training_curve(
         axis: along minutes there is no curve of the article, which tells no times.
     """
     figure = go.Figure()
-    batches, best = thin(history.batches), history.best
+    batches, best = downsample(history.batches), history.best
     as_percent = metric == "accuracy"
     number = "%{y:.1%}" if as_percent else "%{y:.3f}"
     figure.add_scatter(
@@ -161,7 +161,7 @@ def training_curve(
         opacity=0.75,
         hovertemplate=f"{number}<extra>train, {_AT[axis]}</extra>",
     )
-    points = thin(history.epochs, keep=best)
+    points = downsample(history.epochs, keep=best)
     for part, color in (("train", TRAIN_COLOR), ("test", TEST_COLOR)):
         figure.add_scatter(
             x=_along(axis, points),
@@ -211,7 +211,7 @@ def training_curve(
     return figure
 
 
-def overlay(runs: list[tuple[str, History]], metric: str, axis: Axis = "epochs") -> Figure:
+def compare_runs(runs: list[tuple[str, History]], metric: str, axis: Axis = "epochs") -> Figure:
     """Test loss or accuracy of several runs, each with its name, along epochs or minutes."""
     as_percent = metric == "accuracy"
     figure = go.Figure()
@@ -244,7 +244,7 @@ def _add_tests(
     """The test curve of each run, under its name."""
     number = "%{y:.1%}" if metric == "accuracy" else "%{y:.3f}"
     for place, (name, history) in enumerate(runs):
-        points = thin(history.epochs, keep=history.best)
+        points = downsample(history.epochs, keep=history.best)
         figure.add_scatter(
             x=_along(axis, points),
             y=[e[f"test_{metric}"] for e in points],

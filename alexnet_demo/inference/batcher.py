@@ -79,7 +79,7 @@ class MicroBatcher:
             found += self._in_turn(_Request(classifier, pictures[first : first + PIECE]))
         return found
 
-    def ask(self, work: Callable[[], T]) -> T:
+    def submit(self, work: Callable[[], T]) -> T:
         """What ``work`` returns, called in the thread in its turn; it should be brief.
 
         Raises:
@@ -171,5 +171,5 @@ def _settle(task: _Task) -> None:
         task.answers.set_exception(error)
 
 
-BROKER = MicroBatcher()
+BATCHER = MicroBatcher()
 """This process's; it starts no thread before it is asked."""

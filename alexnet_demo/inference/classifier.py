@@ -20,7 +20,7 @@ from alexnet_demo.common import errors as errors_
 from alexnet_demo.common.access import READ_ONLY, Role, require_admin
 from alexnet_demo.common.files import sha256
 from alexnet_demo.images.prepared import SIDE, Kind, PreparedImage
-from alexnet_demo.inference.confidence import SURE_FROM, ConfidenceModel
+from alexnet_demo.inference.confidence import CONFIDENCE_THRESHOLD, ConfidenceModel
 from alexnet_demo.network import checkpoint, device
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.device import DTYPES
@@ -51,7 +51,7 @@ class Prediction:
     ms: float
     score: float = 0.0
     threshold: float = -math.inf
-    level: float = SURE_FROM
+    level: float = CONFIDENCE_THRESHOLD
 
     @property
     def label(self) -> str:
@@ -100,10 +100,10 @@ class Classifier:
         model: AlexNet,
         info: dict[str, Any],
         device: torch.device,
-        certainty: ConfidenceModel | None = None,
+        confidence: ConfidenceModel | None = None,
     ) -> None:
         self.model = model.to(device).eval()
-        self.info, self.device, self.certainty = info, device, certainty or ConfidenceModel()
+        self.info, self.device, self.confidence = info, device, confidence or ConfidenceModel()
         self.precision = choose_precision("auto", device)
         self.model.to(memory_format=torch.channels_last)
         fast = self.model
@@ -122,7 +122,7 @@ class Classifier:
         """
         target = device.resolve(device_name)
         model, info = checkpoint.load_weights(weights)
-        found = cls(model, info, target, certainty_of(weights, model, info))
+        found = cls(model, info, target, confidence_of(weights, model, info))
         grounds = np.stack([np.full((SIDE, SIDE), level, np.uint8) for level in (0, 255)])
         if not np.isfinite(found.probabilities(grounds)).all():
             raise errors_.CheckpointError(
@@ -132,7 +132,7 @@ class Classifier:
         return found
 
     @classmethod
-    def load_noted(cls, weights: Path, device_name: str = "cpu") -> Classifier:
+    def load_with_digest(cls, weights: Path, device_name: str = "cpu") -> Classifier:
         """Read a checkpoint and note its file's digest.
 
         Raises:
@@ -194,16 +194,16 @@ class Classifier:
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 (N, side, side), 0 background → calibrated float32 (N, 10), rows summing to 1."""
-        return self.certainty.probabilities(self.logits(pixels)).numpy()
+        return self.confidence.probabilities(self.logits(pixels)).numpy()
 
     def predict(self, pictures: Sequence[PreparedImage]) -> list[Prediction]:
         """One answer for each picture, in their order: the mean over its views."""
         if not pictures:
             return []
         begin = time.perf_counter()
-        rows, scores = digest(self.certainty, pictures, *self.forward_views(pictures))
+        rows, scores = average_views(self.confidence, pictures, *self.forward_views(pictures))
         ms = (time.perf_counter() - begin) * 1000 / len(pictures)
-        threshold, level = self.certainty.threshold, self.certainty.level
+        threshold, level = self.confidence.threshold, self.confidence.level
         return [
             Prediction(rank(row), p.kind, ms, float(score), threshold(p.kind), level)
             for row, score, p in zip(rows, scores, pictures, strict=True)
@@ -223,7 +223,7 @@ class Classifier:
         return logits, features
 
 
-def digest(
+def average_views(
     certainty: ConfidenceModel, pictures: Sequence[PreparedImage], logits: Tensor, features: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
     """What `Classifier.look` gave, averaged over each picture's views.
@@ -237,7 +237,7 @@ def digest(
     return np.stack([own.mean(0) for own in rows]), np.stack([own.mean() for own in scores])
 
 
-def certainty_of(weights: Path, model: AlexNet, info: Mapping[str, Any]) -> ConfidenceModel:
+def confidence_of(weights: Path, model: AlexNet, info: Mapping[str, Any]) -> ConfidenceModel:
     """How to read the outputs of a checkpoint's network, as it says itself.
 
     Raises:

@@ -33,7 +33,7 @@ ScoreKind = Literal["energy", "angle", "combined"]
 SCORES = get_args(ScoreKind)
 DIMENSIONS = 32  # of the features of clothing, out of 4,096
 KEPT = 0.95
-SURE_FROM = 0.6
+CONFIDENCE_THRESHOLD = 0.6
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class ConfidenceModel:
     """
 
     temperature: float = 1.0
-    level: float = SURE_FROM
+    level: float = CONFIDENCE_THRESHOLD
     score: ScoreKind = "energy"
     basis: Tensor | None = None
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)

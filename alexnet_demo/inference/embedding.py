@@ -1,37 +1,38 @@
-"""Where pictures lie for the network: fc7's features along the directions in which they differ.
+"""fc7 features of images in few dimensions: principal components, t-SNE, and nearest neighbors.
 
-Pictures that lie close together look alike to the network. Two of the directions make a map; more
-of them tell which training pictures are nearest to a test picture.
+Images that are close together look alike to the network.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
-from torch import Tensor
 
-from alexnet_demo.inference import predictions
+from alexnet_demo.inference import cache
 
-DIRECTIONS = 64
-"""Principal components that are kept."""
-MORE = 10
-"""Sought beyond them: the last of those sought come out less well."""
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# scikit-learn takes a second to import, so the functions below import it when they run.
+
+COMPONENTS = 64
+TSNE_SAMPLE, TSNE_SAMPLE_ITERATIONS = 1_000, 250
+TSNE_FACTOR = 70
+"""Time of t-SNE on 10,000 points with 1,000 iterations, over that of the sample (45 s / 0.65 s)."""
 
 
 @dataclass(frozen=True)
-class Atlas:
-    """The test pictures' places, and how to find those of others.
+class Embedding:
+    """Principal components of the N test images' features.
 
     Attributes:
-        points: float32 (N, D), the test pictures in the test set's order.
-        mean: float32 (F,), of the test pictures' features.
-        basis: float32 (F, D), orthonormal columns, the widest direction first.
-        variance: float32 (D,), the share of the features' variance along each direction.
+        points: float32 (N, D), the coordinates of the test images in the test set's order.
+        mean: float32 (F,), the mean feature vector.
+        basis: float32 (F, D), orthonormal columns in order of decreasing variance.
+        variance: float32 (D,), the fraction of the total variance along each component.
     """
 
     points: np.ndarray
@@ -39,101 +40,92 @@ class Atlas:
     basis: np.ndarray
     variance: np.ndarray
 
-    def place(self, features: Tensor) -> np.ndarray:
-        """Features of fc7, float (N, F) → places, float32 (N, D)."""
+    def project(self, features: Tensor) -> np.ndarray:
+        """fc7 features, float (N, F) → coordinates, float32 (N, D)."""
         return (features.numpy() - self.mean) @ self.basis
 
 
-def fit(features: Tensor, directions: int = DIRECTIONS) -> Atlas:
-    """Principal components of features, float32 (N, F).
+def fit(features: Tensor, components: int = COMPONENTS) -> Embedding:
+    """Principal components of features, float32 (N, F), with a fixed random state.
 
-    Found by the randomised method of Halko et al., "Finding structure with randomness" (2011),
-    always with the same random numbers. A direction points where its greatest weight is positive.
+    Uses the randomized method of Halko et al., "Finding structure with randomness" (2011). The
+    largest weight of each component is positive.
     """
-    most = min(features.shape)
-    count = min(directions, most)
-    mean = features.mean(0)
-    centred = features - mean
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        wide = min(count + MORE, most)
-        _, spread, basis = torch.pca_lowrank(centred, q=wide, center=False, niter=4)
-    spread, basis = spread[:count], basis[:, :count]
-    greatest = basis.abs().argmax(0)
-    basis = basis * basis[greatest, torch.arange(count)].sign()
-    total = centred.square().sum().clamp(min=1e-12)
-    found = (centred @ basis, mean, basis, spread.square() / total)
-    return Atlas(*(part.float().numpy() for part in found))
+    from sklearn.decomposition import PCA
+
+    count = min(components, *features.shape)
+    pca = PCA(count, svd_solver="randomized", iterated_power=4, random_state=0)
+    with np.errstate(invalid="ignore"):  # 0 / 0 when all features are equal
+        points = pca.fit_transform(features.numpy())
+    variance = np.nan_to_num(pca.explained_variance_ratio_)
+    arrays = (points, pca.mean_, pca.components_.T, variance)
+    return Embedding(*(array.astype(np.float32) for array in arrays))
 
 
-def nearest(points: np.ndarray, place: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The ``count`` points, float (M, D), that are nearest to a place (D,), nearest first.
+def nearest(points: np.ndarray, query: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ``count`` points, float (M, D), nearest to a query (D,), nearest first.
 
     Returns:
-        Their numbers, int64, and their distances, float32.
+        Their indices, int64, and their distances, float32.
     """
-    away = np.linalg.norm(points.astype(np.float32) - place, axis=1)
-    count = min(count, len(away))
-    chosen = np.argpartition(away, count - 1)[:count]
-    chosen = chosen[np.argsort(away[chosen], kind="stable")]
-    return chosen, away[chosen]
+    distances = np.linalg.norm(points.astype(np.float32) - query, axis=1)
+    indices = distances.argsort(kind="stable")[:count]
+    return indices, distances[indices]
 
 
-# ------------------------------------------------------------------ kept on disk
+def tsne(points: np.ndarray, iterations: int = 1_000) -> np.ndarray:
+    """Map points to two dimensions; the same points give the same map.
 
+    van der Maaten and Hinton, "Visualizing Data using t-SNE" (2008), with the Barnes-Hut
+    approximation. Runs on one core, so that the server stays responsive.
 
-def kept_at(digest: str, what: str) -> Path:
-    """Where the ``atlas``, the ``map`` or the ``training`` pictures' places of a file are kept."""
-    return predictions.kept_at(digest).with_suffix(f".{what}.safetensors")
+    Args:
+        points: float32 (N, D), N above 30, coordinates along principal components.
+        iterations: at least 250.
 
-
-def keep(digest: str, atlas: Atlas) -> None:
-    """Write an atlas, whole or not at all.
-
-    Raises:
-        OSError: when the disk does not take it.
+    Returns:
+        float32 (N, 2). Distances between clusters and cluster sizes carry little meaning.
     """
-    predictions.write(kept_at(digest, "atlas"), asdict(atlas))
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    # PCA initialization preserves the global structure: Kobak and Berens, "The art of using t-SNE
+    # for single-cell transcriptomics" (2019).
+    with threadpool_limits(1, "openmp"):
+        return TSNE(init="pca", random_state=0, max_iter=iterations).fit_transform(points)
 
 
-def read(digest: str) -> Atlas | None:
-    """An atlas that was kept; None where there is none that can be read."""
+def tsne_seconds(points: np.ndarray) -> float:
+    """Expected duration of `tsne` for 10,000 points on this machine, measured on a sample."""
+    start = time.perf_counter()
+    tsne(points[:TSNE_SAMPLE], TSNE_SAMPLE_ITERATIONS)
+    return TSNE_FACTOR * (time.perf_counter() - start)
+
+
+# ------------------------------------------------------------------ cached on disk
+
+Part = Literal["training", "map"]
+"""``training``: coordinates of the training images, (60000, D). ``map``: `tsne` of the test set."""
+
+
+def save(digest: str, embedding: Embedding) -> None:
+    """Cache an embedding; raises OSError, see `cache.save`."""
+    cache.save(cache.path_of(digest, "atlas"), asdict(embedding))
+
+
+def load(digest: str) -> Embedding | None:
+    """The cached embedding; None when missing or damaged."""
     try:
-        return Atlas(**load_file(kept_at(digest, "atlas")))
-    except (OSError, SafetensorError, TypeError):
+        return Embedding(**cache.load(cache.path_of(digest, "atlas")))
+    except TypeError:  # other arrays, or none
         return None
 
 
-def keep_training(digest: str, points: np.ndarray) -> None:
-    """Write the training pictures' places, float (M, D), in half precision.
-
-    Raises:
-        OSError: when the disk does not take them.
-    """
-    predictions.write(kept_at(digest, "training"), {"points": points.astype(np.float16)})
+def save_points(digest: str, part: Part, points: np.ndarray) -> None:
+    """Cache coordinates; raises OSError, see `cache.save`."""
+    cache.save(cache.path_of(digest, part), {"points": points})
 
 
-def read_training(digest: str) -> np.ndarray | None:
-    """The training pictures' places, float16 (M, D); None where none that can be read are kept."""
-    return _points(kept_at(digest, "training"))
-
-
-def keep_map(digest: str, points: np.ndarray) -> None:
-    """Write the test pictures' places on the map that `tsne` makes, float32 (N, 2).
-
-    Raises:
-        OSError: when the disk does not take them.
-    """
-    predictions.write(kept_at(digest, "map"), {"points": points})
-
-
-def read_map(digest: str) -> np.ndarray | None:
-    """The test pictures' places on the map; None where none that can be read are kept."""
-    return _points(kept_at(digest, "map"))
-
-
-def _points(path: Path) -> np.ndarray | None:
-    try:
-        return load_file(path)["points"]
-    except (OSError, SafetensorError, KeyError):
-        return None
+def load_points(digest: str, part: Part) -> np.ndarray | None:
+    """Cached coordinates; None when missing or damaged."""
+    return cache.load(cache.path_of(digest, part)).get("points")

@@ -15,10 +15,10 @@ from alexnet_demo.common.errors import ImageError
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, PreparedImage
-from alexnet_demo.inference.classifier import Classifier, digest
+from alexnet_demo.inference.classifier import Classifier, average_views
 from alexnet_demo.inference.confidence import ConfidenceModel, calibration_error
-from alexnet_demo.inference.image_files import pictures_in, read_file
-from alexnet_demo.inference.predictions import Results, by_class, share
+from alexnet_demo.inference.image_files import images_in, read_file
+from alexnet_demo.inference.predictions import Results, class_scores, share
 from alexnet_demo.settings.article import CLASSES
 
 LEAST = 1e-12  # a probability is taken for no less, so that its logarithm is finite
@@ -83,7 +83,7 @@ def evaluate(
         "weights": str(weights),
         "images": str(images) if images else "Fashion-MNIST test set",
         **score(answers.probabilities, answers.labels),
-        **trust(answers, classifier.certainty),
+        **trust(answers, classifier.confidence),
         "seconds": round(time.perf_counter() - begin, 2),
         "unreadable": labelled.unreadable,
     }
@@ -98,8 +98,8 @@ def evaluate(
 def ask(classifier: Classifier, labelled: Labelled) -> Answers:
     """The answers for pictures made ready, as `Classifier.predict` gives them."""
     logits, features = classifier.forward_views(labelled.pictures)
-    rows, scores = digest(classifier.certainty, labelled.pictures, logits, features)
-    thresholds = [classifier.certainty.threshold(picture.kind) for picture in labelled.pictures]
+    rows, scores = average_views(classifier.confidence, labelled.pictures, logits, features)
+    thresholds = [classifier.confidence.threshold(picture.kind) for picture in labelled.pictures]
     one_view = len(logits) == len(labelled.pictures)
     return Answers(
         torch.from_numpy(rows),
@@ -139,7 +139,7 @@ def read_folder(folder: Path) -> Labelled:
         label = known.get(spelling(sub.name))
         if label is None or not sub.is_dir():
             continue
-        for path in pictures_in(sub):
+        for path in images_in(sub):
             try:
                 picture = prepare(read_file(path))
                 pictures.append(replace(picture, steps=()))  # which hold large pictures
@@ -179,7 +179,7 @@ def score(probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
                 "f1": line.f1,
                 "samples": line.samples,
             }
-            for line in by_class(found.confusion)
+            for line in class_scores(found.confusion)
         },
         "confusion": found.confusion.tolist(),
     }

@@ -1,8 +1,8 @@
-"""Asking a network about a whole data set, and keeping what it said under its file's digest."""
+"""A forward pass over a whole data set; the results are cached under the digest of the weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -11,63 +11,68 @@ import torch
 
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.inference import embedding, predictions
-from alexnet_demo.inference.embedding import Atlas
+from alexnet_demo.inference.embedding import Embedding
 from alexnet_demo.inference.predictions import Results
 
 if TYPE_CHECKING:
     from alexnet_demo.inference.classifier import Classifier
 
-CHUNK = 250  # pictures between two words of progress
+CHUNK = 250  # images between two progress reports
 Outputs = Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]]
-"""`Classifier.outputs`, or something that asks it when others do not wait."""
-Tell = Callable[[int], object]
-"""Told how many pictures more have been asked about."""
+"""`Classifier.outputs`, or a wrapper that runs it at low priority."""
+Progress = Callable[[int], object]
+"""Called with the number of images just processed."""
 
 
-def kept(digest: str) -> tuple[Results, Atlas] | None:
-    """What `of_test_set` kept for a network's file; None where it has not been asked yet."""
-    answers, places = predictions.read(digest), embedding.read(digest)
-    return None if answers is None or places is None else (answers, places)
+def load(digest: str) -> tuple[Results, Embedding] | None:
+    """What `predict_test_set` cached for a weights file; None without a complete cache."""
+    results, places = predictions.load(digest), embedding.load(digest)
+    return None if results is None or places is None else (results, places)
 
 
-def of_test_set(
-    classifier: Classifier, tell: Tell = lambda more: None, outputs: Outputs | None = None
-) -> tuple[Results, Atlas]:
-    """What a network says of the test pictures, and where they lie for it; kept on disk.
+def predict_test_set(
+    classifier: Classifier,
+    progress: Progress = lambda count: None,
+    outputs: Outputs | None = None,
+) -> tuple[Results, Embedding]:
+    """Predictions for the test set and the embedding of its features; both are cached.
 
     Args:
-        outputs: asks the network in another way than directly.
+        outputs: in place of `Classifier.outputs`.
 
     Raises:
         DataError: when the test set cannot be read.
     """
-    split, parts, features = load_split(train=False), [], []
-    for images in split.images.split(CHUNK):
-        logits, own = (outputs or classifier.outputs)(images.numpy())
-        parts.append(classifier.certainty.probabilities(logits).numpy())
-        features.append(own)
-        tell(len(images))
-    answers = Results(np.concatenate(parts), split.labels.numpy())
-    places = embedding.fit(torch.cat(features))
-    with suppress(OSError):  # then it is asked again after the next start
-        predictions.keep(classifier.digest, answers)
-        embedding.keep(classifier.digest, places)
-    return answers, places
+    labels = load_split(train=False).labels.numpy()
+    chunks = list(_forward(False, outputs or classifier.outputs, progress))
+    logits, features = (torch.cat(parts) for parts in zip(*chunks, strict=True))
+    results = Results(classifier.confidence.probabilities(logits).numpy(), labels)
+    places = embedding.fit(features)
+    with suppress(OSError):  # without the cache it is computed again after a restart
+        predictions.save(classifier.digest, results)
+        embedding.save(classifier.digest, places)
+    return results, places
 
 
-def of_training_set(
-    classifier: Classifier, places: Atlas, tell: Tell, outputs: Outputs
+def embed_training_set(
+    classifier: Classifier, places: Embedding, progress: Progress, outputs: Outputs
 ) -> np.ndarray:
-    """Where the training pictures lie for a network, float16 (60000, D); kept on disk.
+    """Coordinates of the training images in an embedding, float16 (60000, D); cached.
 
     Raises:
         DataError: when the training set cannot be read.
     """
-    parts = []
-    for images in load_split(train=True).images.split(CHUNK):
-        parts.append(places.place(outputs(images.numpy())[1]).astype(np.float16))
-        tell(len(images))
-    points = np.concatenate(parts)
+    chunks = _forward(True, outputs, progress)
+    points = np.concatenate([places.project(own).astype(np.float16) for _, own in chunks])
     with suppress(OSError):
-        embedding.keep_training(classifier.digest, points)
+        embedding.save_points(classifier.digest, "training", points)
     return points
+
+
+def _forward(
+    train: bool, outputs: Outputs, progress: Progress
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Logits and features of the training or the test set, chunk by chunk."""
+    for images in load_split(train=train).images.split(CHUNK):
+        yield outputs(images.numpy())
+        progress(len(images))

@@ -87,7 +87,7 @@ def expand(paths: Iterable[str]) -> Iterator[Path]:
         if name == "-":
             yield from expand(line for raw in sys.stdin if (line := raw.strip()) and line != "-")
         elif _is_folder(Path(name)):
-            yield from pictures_in(Path(name))
+            yield from images_in(Path(name))
         else:
             yield Path(name)
 
@@ -99,7 +99,7 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def images_in(folder: Path) -> list[Path]:
     """Every file below a folder whose name ends as a picture's, sorted, hidden ones left out."""
     return sorted(
         path

@@ -5,21 +5,13 @@ Imports no torch, so that what was computed once is shown at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
-from alexnet_demo.common.files import write_atomically
-from alexnet_demo.settings import paths
+from alexnet_demo.inference import cache
 from alexnet_demo.settings.article import CALIBRATION_BINS, CLASSES
-
-KEPT = 60  # files of results; the largest hold 8 MB
 
 
 @dataclass(frozen=True)
@@ -63,7 +55,7 @@ class Results:
     labels: np.ndarray
 
     @cached_property
-    def guesses(self) -> np.ndarray:
+    def predicted(self) -> np.ndarray:
         """The likeliest class of each picture, int64 (N,)."""
         return self.probabilities.argmax(1)
 
@@ -73,33 +65,33 @@ class Results:
         return self.probabilities.max(1)
 
     @cached_property
-    def hits(self) -> np.ndarray:
+    def correct(self) -> np.ndarray:
         """Whether each answer is right, bool (N,)."""
-        return self.guesses == self.labels
+        return self.predicted == self.labels
 
     @property
     def accuracy(self) -> float:
         """The share of right answers."""
-        return float(self.hits.mean())
+        return float(self.correct.mean())
 
     @cached_property
     def confusion(self) -> np.ndarray:
         """Counts, int64 (10, 10): rows are true classes, columns predicted ones."""
-        return confusion(self.guesses, self.labels)
+        return confusion(self.predicted, self.labels)
 
     def cell(self, true: int, guess: int) -> np.ndarray:
         """The pictures of a true class that were taken for another, the surest answer first."""
-        return self._ranked((self.labels == true) & (self.guesses == guess))
+        return self._ranked((self.labels == true) & (self.predicted == guess))
 
     def mistakes(self) -> np.ndarray:
         """The pictures that were got wrong, the surest answer first."""
-        return self._ranked(~self.hits)
+        return self._ranked(~self.correct)
 
-    def narrow_hits(self) -> np.ndarray:
+    def barely_correct(self) -> np.ndarray:
         """The pictures that were got right, the least sure answer first."""
-        return self._ranked(self.hits)[::-1]
+        return self._ranked(self.correct)[::-1]
 
-    def disputed(self, other: Results) -> np.ndarray:
+    def disagreements(self, other: Results) -> np.ndarray:
         """The pictures that two networks answer differently, the widest apart first.
 
         How far apart is the total variation distance of their probabilities.
@@ -110,7 +102,7 @@ class Results:
         if not np.array_equal(self.labels, other.labels):
             raise ValueError("The two results are of different pictures.")
         apart = np.abs(self.probabilities - other.probabilities).sum(1) / 2
-        differ = np.flatnonzero(self.guesses != other.guesses)
+        differ = np.flatnonzero(self.predicted != other.predicted)
         return differ[np.argsort(-apart[differ], kind="stable")]
 
     def calibration(self, bins: int = CALIBRATION_BINS) -> list[Bin]:
@@ -126,7 +118,7 @@ class Results:
                     number / bins,
                     count,
                     float(self.confidence[inside].mean(dtype=np.float64)) if count else 0.0,
-                    float(self.hits[inside].mean()) if count else 0.0,
+                    float(self.correct[inside].mean()) if count else 0.0,
                 )
             )
         return found
@@ -140,10 +132,12 @@ class Results:
         gaps = [b.count * abs(b.confidence - b.accuracy) for b in self.calibration(bins)]
         return sum(gaps) / len(self.labels)
 
-    def answered(self, levels: np.ndarray) -> list[tuple[float, float | None]]:
+    def coverage(self, levels: np.ndarray) -> list[tuple[float, float | None]]:
         """Were only answers of at least these probabilities given: (share given, accuracy)."""
         given = [self.confidence >= level for level in levels]
-        return [(float(g.mean()), float(self.hits[g].mean()) if g.any() else None) for g in given]
+        return [
+            (float(g.mean()), float(self.correct[g].mean()) if g.any() else None) for g in given
+        ]
 
     def _ranked(self, chosen: np.ndarray) -> np.ndarray:
         numbers = np.flatnonzero(chosen)
@@ -156,7 +150,7 @@ def confusion(guesses: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.bincount(labels * count + guesses, minlength=count**2).reshape(count, count)
 
 
-def by_class(counts: np.ndarray) -> list[ClassScore]:
+def class_scores(counts: np.ndarray) -> list[ClassScore]:
     """A confusion matrix → a line for each class."""
     scores = []
     for i, name in enumerate(CLASSES):
@@ -178,51 +172,19 @@ def share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-# ------------------------------------------------------------------ kept on disk
+# ------------------------------------------------------------------ cached on disk
 
 
-def kept_at(digest: str) -> Path:
-    """Where the results of the weights file with that SHA-256 are kept."""
-    return paths.RUNS_DIR / ".results" / f"{digest[:32]}.safetensors"
+def save(digest: str, results: Results) -> None:
+    """Cache results; raises OSError, see `cache.save`."""
+    cache.save(cache.path_of(digest), asdict(results))
 
 
-def keep(digest: str, found: Results) -> None:
-    """Write results, whole or not at all.
-
-    Raises:
-        OSError: when the disk does not take them.
-    """
-    write(kept_at(digest), {"probabilities": found.probabilities, "labels": found.labels})
-
-
-def write(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
-    """Write arrays, whole or not at all, and forget files beside them that were not used lately.
-
-    Every epoch's weights are another network, so that files would pile up. `KEPT` stay.
-
-    Raises:
-        OSError: when the disk does not take them.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # What is not contiguous would be written as it lies in memory.
-    whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    write_atomically(path, lambda temporary: save_file(whole, temporary))
-    with suppress(OSError):  # another server may forget the same ones
-        files = [(path.stat().st_mtime, path) for path in path.parent.glob("*.safetensors")]
-        for _, path in sorted(files)[:-KEPT]:
-            path.unlink(missing_ok=True)
-
-
-def read(digest: str) -> Results | None:
-    """Results that were kept; None where there are none that can be read."""
-    path = kept_at(digest)
+def load(digest: str) -> Results | None:
+    """The cached results of the weights file with this SHA-256; None when missing or damaged."""
     try:
-        tensors = load_file(path)
-        probabilities, labels = tensors["probabilities"], tensors["labels"]
-    except (OSError, SafetensorError, KeyError):
+        results = Results(**cache.load(cache.path_of(digest)))
+    except TypeError:  # other arrays, or none
         return None
-    if probabilities.shape != (len(labels), len(CLASSES)) or not len(labels):
-        return None
-    with suppress(OSError):
-        path.touch()  # used now, so not among the first to be forgotten
-    return Results(probabilities, labels)
+    shape = (len(results.labels), len(CLASSES))
+    return results if len(results.labels) and results.probabilities.shape == shape else None

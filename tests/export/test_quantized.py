@@ -30,10 +30,10 @@ def test_what_is_exported_knows_when_it_does_not_know(
     info = checkpoint.load(out)[1]
     assert info["certainty"] == record and info["epoch"] == 2
     classifier = Classifier.load(out)
-    assert classifier.certainty.temperature == record["temperature"]
+    assert classifier.confidence.temperature == record["temperature"]
     noise = torch.randint(0, 256, (50, 28, 28), dtype=torch.uint8).numpy()
     clothes = load_split(train=False).head(200).images.numpy()
-    ood_score = classifier.certainty.ood_score
+    ood_score = classifier.confidence.ood_score
     ours, other = (ood_score(*classifier.outputs(pixels)).mean() for pixels in (clothes, noise))
     assert ours > other
 

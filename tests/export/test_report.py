@@ -99,7 +99,7 @@ def shirt(name: str = "My shirt") -> Pin:
 
 def test_it_is_well_formed_and_loads_nothing(run: Run):
     watch(run, shirt())
-    html = report.page(run, answers())
+    html = report.render(run, answers())
     assert loaded(html)
     assert all(address.startswith("data:image/") for address in loaded(html))
     tree = parsed(html)
@@ -111,15 +111,15 @@ def test_it_is_well_formed_and_loads_nothing(run: Run):
 
 def test_its_numbers_are_those_of_the_records(run: Run):
     found = answers()
-    told = text(report.page(run, found))
+    told = text(report.render(run, found))
     for epoch in run.history.epochs:
         assert f"{epoch['epoch']} {epoch['train_loss']:.4f}" in told
         assert percent(epoch["test_accuracy"], 2) in told
     assert f"{percent(0.81, 2)} best test accuracy, epoch 2" in told
     assert f"{percent(found.accuracy, 2)} test accuracy" in told
-    assert f"{int((~found.hits).sum())} mistakes" in told
+    assert f"{int((~found.correct).sum())} mistakes" in told
     assert f"{percent(found.calibration_error(), 2)} calibration error" in told
-    shirts = predictions.by_class(found.confusion)[6]
+    shirts = predictions.class_scores(found.confusion)[6]
     assert shirts.precision is not None and shirts.recall is not None and shirts.f1 is not None
     figures = " ".join(percent(s) for s in (shirts.precision, shirts.recall, shirts.f1))
     assert f"Shirt {figures} {shirts.samples}" in told
@@ -127,7 +127,7 @@ def test_its_numbers_are_those_of_the_records(run: Run):
 
 def test_the_confusion_matrix_is_the_counts(run: Run):
     found = answers()
-    tree = parsed(report.page(run, found))
+    tree = parsed(report.render(run, found))
     (table,) = [t for t in tree.iter("table") if t.attrib.get("class") == "confusion"]
     rows = [[int(td.text or "") for td in tr.iter("td")] for tr in table.iter("tr")][1:]
     np.testing.assert_array_equal(rows, found.confusion)
@@ -137,12 +137,12 @@ def test_the_confusion_matrix_is_the_counts(run: Run):
 
 def test_the_surest_mistakes_are_shown_with_their_pictures(run: Run):
     found = answers()
-    html = report.page(run, found)
+    html = report.render(run, found)
     first = int(found.mistakes()[0])
     shown = [e for e in parsed(html).iter("figure") if f"no. {first}" in "".join(e.itertext())]
     (figure,) = shown
     told = " ".join(" ".join(figure.itertext()).split())
-    guess, truth = CLASSES[found.guesses[first]], CLASSES[found.labels[first]]
+    guess, truth = CLASSES[found.predicted[first]], CLASSES[found.labels[first]]
     confidence = percent(float(found.confidence[first]))
     assert told == f"{guess}, {confidence} labelled {truth} no. {first}"
     image = figure.find("img")
@@ -174,7 +174,7 @@ def test_the_curves_pass_through_the_records_and_the_article(run: Run):
 def test_only_settings_that_differ_are_listed_and_the_command_repeats_them(run: Run):
     (row,) = report._training(run, run.history)["changed"]
     assert row == ("Epochs", "3", "4")
-    told = text(report.page(run, None))
+    told = text(report.render(run, None))
     words = " ".join(["python -m alexnet_demo", *resolved_config(run).command()])
     assert words in told
     assert "--device cpu --precision fp32" in words
@@ -185,7 +185,7 @@ def test_what_users_wrote_is_text_only(run: Run, found: Results | None):
     assert actions.label(run, HOSTILE, HOSTILE).done
     watch(run, shirt(HOSTILE[:40]))
     run = Run(run.directory)
-    html = report.page(run, found)
+    html = report.render(run, found)
     assert "<script" not in html
     assert "49" not in unescape(html).split("<body>")[1].split("</h1>")[0]
     assert text(html).count(run.name) >= 1
@@ -196,7 +196,7 @@ def test_what_users_wrote_is_text_only(run: Run, found: Results | None):
 
 def test_pins_and_health_are_those_of_the_moments(run: Run):
     watch(run, shirt())
-    html = report.page(run, None)
+    html = report.render(run, None)
     told = text(html)
     assert "Probability of Shirt" in told
     assert "untrained" in told and "after epoch 2" in told
@@ -218,7 +218,7 @@ def test_a_healthy_run_is_said_to_be_so(run: Run):
         "moment", **Snapshot(5, 1.0, 1.0, filters, 0.5, {}, (layer("conv1", 0),)).to_json()
     )
     writer.close()
-    told = text(report.page(run, None))
+    told = text(report.render(run, None))
     assert "At none of the 1 moments" not in told
     assert "At the one moment that was recorded nothing looked wrong." in told
 
@@ -226,7 +226,7 @@ def test_a_healthy_run_is_said_to_be_so(run: Run):
 def test_a_run_without_events_has_a_report_too(runs_dir: Path):
     directory = runs_dir / "20260101-000000-quick-aa"
     prepare(directory, TrainConfig.from_recipe("quick"))
-    told = text(report.page(Run(directory), None))
+    told = text(report.render(Run(directory), None))
     assert "No epoch has been finished yet." in told
     assert "interrupted" in told
     assert "The weights of this run are not at hand" in told
@@ -234,14 +234,14 @@ def test_a_run_without_events_has_a_report_too(runs_dir: Path):
 
 def test_damaged_settings_do_no_harm(run: Run):
     (run.directory / "config.json").write_text("{")
-    assert "Recipe Quick look" in text(report.page(Run(run.directory), None))
+    assert "Recipe Quick look" in text(report.render(Run(run.directory), None))
     run.events.write_text("no event\n")  # where they could be read from instead
-    assert "Recipe Article" in text(report.page(Run(run.directory), None))
+    assert "Recipe Article" in text(report.render(Run(run.directory), None))
 
 
 @pytest.mark.parametrize("recorded", recorded_runs(), ids=lambda run: run.id)
 def test_recorded_runs_have_a_report(recorded: Run):
-    html = report.page(recorded, None)
+    html = report.render(recorded, None)
     told = text(html)
     best: Any = recorded.history.best
     assert recorded.name in told
@@ -262,18 +262,18 @@ def test_the_network_is_asked_once_and_its_answers_are_kept(
     done = report.write(run, out, "cpu")
     assert done["bytes"] == out.stat().st_size
     assert done["run"] == run.id
-    kept = predictions.read(sha256(run.best))
+    kept = predictions.load(sha256(run.best))
     assert kept is not None
     direct = Classifier.load(tiny_weights).probabilities(head.images.numpy())
     np.testing.assert_allclose(kept.probabilities, direct, atol=2e-2)
     assert percent(kept.accuracy, 2) in text(out.read_text(encoding="utf-8"))
-    monkeypatch.setattr(full_pass, "of_test_set", None)  # not asked again
+    monkeypatch.setattr(full_pass, "predict_test_set", None)  # not asked again
     assert report.ask(run, "cpu") is not None
 
 
 def test_a_report_without_the_test_set_has_no_pictures(run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(fashion_mnist, "test_pictures", lambda: None)
-    html = report.page(run, answers())
+    html = report.render(run, answers())
     assert "labelled" in text(html)
     assert not loaded(html)
 
@@ -283,7 +283,7 @@ def test_notes_keep_their_lines_and_validation_is_called_so(runs_dir: Path):
     actions.label(run, "", "first\nsecond")
     settings = replace(run.config, validation=500)
     prepare(run.directory, settings)
-    html = report.page(Run(run.directory), None)
+    html = report.render(Run(run.directory), None)
     assert "first\nsecond" in html
     assert "best validation accuracy, epoch 1" in text(html)
 
@@ -293,7 +293,7 @@ def test_it_opens_offline_without_a_complaint(run: Run, tmp_path: Path, page: An
     watch(run, shirt(HOSTILE[:40]))
     actions.label(run, HOSTILE, HOSTILE)
     file = tmp_path / "report.html"
-    file.write_text(report.page(Run(run.directory), answers()), encoding="utf-8")
+    file.write_text(report.render(Run(run.directory), answers()), encoding="utf-8")
     said: list[str] = []
     asked: list[str] = []
     page.on("console", lambda message: said.append(message.text))

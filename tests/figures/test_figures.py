@@ -21,7 +21,7 @@ def summary() -> Summary:
 
 
 def test_both_halves_of_the_shares_come_to_a_hundred(summary: Summary) -> None:
-    params, macs = architecture.parameters_beside_macs(summary).data
+    params, macs = architecture.params_and_macs(summary).data
     assert sum(params.x) == pytest.approx(-100)
     assert sum(macs.x) == pytest.approx(100)
     assert list(params.y) == [layer.name for layer in summary.layers if layer.params]

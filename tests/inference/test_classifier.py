@@ -13,7 +13,7 @@ from alexnet_demo.data import splits
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, Kind, PreparedImage
 from alexnet_demo.inference.classifier import Classifier, Prediction
-from alexnet_demo.inference.confidence import SURE_FROM, ConfidenceModel
+from alexnet_demo.inference.confidence import CONFIDENCE_THRESHOLD, ConfidenceModel
 from alexnet_demo.inference.image_files import classify_paths
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
@@ -92,8 +92,8 @@ def test_sure_begins_at_the_level_and_only_for_clothing() -> None:
     def answer(p: float, **more: float) -> Prediction:
         return Prediction((("Bag", p), ("Coat", 1 - p)), "photo", 1.0, **more)
 
-    assert answer(SURE_FROM).sure and answer(SURE_FROM).clothing
-    assert not answer(SURE_FROM - 0.01).sure
+    assert answer(CONFIDENCE_THRESHOLD).sure and answer(CONFIDENCE_THRESHOLD).clothing
+    assert not answer(CONFIDENCE_THRESHOLD - 0.01).sure
     assert not answer(0.7, level=0.75).sure
     strange = answer(0.99, score=-3.1, threshold=-2.0)
     assert not strange.clothing and not strange.sure
@@ -117,7 +117,7 @@ def test_a_record_of_certainty_is_read_and_used(
     assert answer.score == pytest.approx((energy - 2) / 0.5, rel=1e-4)
     assert not answer.clothing and answer.level == 0.9
     (free,) = plain.predict([views(pixels[0], kind="sketch")])
-    assert free.clothing and free.level == SURE_FROM
+    assert free.clothing and free.level == CONFIDENCE_THRESHOLD
 
 
 def test_a_damaged_record_of_certainty_is_refused(tmp_path: Path, tiny_model: AlexNet) -> None:

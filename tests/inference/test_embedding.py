@@ -1,81 +1,156 @@
-"""Places in fc7's space: against a full decomposition, and neighbours against all distances."""
+"""Embeddings against a full SVD, neighbors against all distances, t-SNE against cluster labels."""
 
 from __future__ import annotations
+
+import time
 
 import numpy as np
 import pytest
 import torch
 
-from alexnet_demo.inference import embedding
+from alexnet_demo.inference import cache, embedding
+
+DIGEST = "a" * 64
 
 
 @pytest.fixture
 def features() -> torch.Tensor:
-    """300 points that differ along few directions, with some noise."""
-    chance = torch.Generator().manual_seed(0)
-    wide = torch.randn(300, 5, generator=chance) * torch.tensor([9.0, 6.0, 4.0, 3.0, 2.0])
-    return wide @ torch.randn(5, 40, generator=chance) + 0.01 * torch.randn(300, 40)
+    """300 points that vary along five directions, with some noise."""
+    generator = torch.Generator().manual_seed(0)
+    wide = torch.randn(300, 5, generator=generator) * torch.tensor([9.0, 6.0, 4.0, 3.0, 2.0])
+    return wide @ torch.randn(5, 40, generator=generator) + 0.01 * torch.randn(300, 40)
 
 
-def test_the_directions_are_the_principal_ones(features: torch.Tensor):
-    found = embedding.fit(features, 3)
-    centred = (features - features.mean(0)).double().numpy()
-    _, spread, rows = np.linalg.svd(centred, full_matrices=False)
-    np.testing.assert_allclose(found.variance, (spread**2 / (spread**2).sum())[:3], rtol=1e-3)
-    overlap = np.abs((found.basis * rows[:3].T).sum(0))
-    np.testing.assert_allclose(overlap, 1, atol=1e-3)
-    np.testing.assert_allclose(found.points, centred @ found.basis, atol=1e-3)
+def test_components_are_those_of_a_full_svd(features: torch.Tensor):
+    fitted = embedding.fit(features, 3)
+    centered = (features - features.mean(0)).double().numpy()
+    _, spread, rows = np.linalg.svd(centered, full_matrices=False)
+    np.testing.assert_allclose(fitted.variance, (spread**2 / (spread**2).sum())[:3], rtol=1e-3)
+    np.testing.assert_allclose(np.abs((fitted.basis * rows[:3].T).sum(0)), 1, atol=1e-3)
+    np.testing.assert_allclose(fitted.points, centered @ fitted.basis, atol=1e-3)
+    assert {array.dtype for array in vars(fitted).values()} == {np.dtype(np.float32)}
 
 
-def test_the_same_features_give_the_same_atlas(features: torch.Tensor):
-    state = torch.get_rng_state()
+def test_fitting_is_deterministic_and_fixes_the_signs(features: torch.Tensor):
+    states = torch.get_rng_state(), np.random.get_state(legacy=False)
     first, second = embedding.fit(features), embedding.fit(features)
-    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    np.testing.assert_equal(np.random.get_state(legacy=False), states[1])
     np.testing.assert_array_equal(first.points, second.points)
-    greatest = np.abs(first.basis).argmax(0)
-    assert (first.basis[greatest, np.arange(first.basis.shape[1])] > 0).all()
+    largest = np.abs(first.basis).argmax(0)
+    assert (first.basis[largest, np.arange(first.basis.shape[1])] > 0).all()
 
 
-def test_pictures_are_placed_as_those_it_was_made_of(features: torch.Tensor):
-    found = embedding.fit(features, 4)
-    np.testing.assert_allclose(found.place(features[7:9]), found.points[7:9], atol=1e-4)
+def test_equal_features_have_no_variance():
+    assert embedding.fit(torch.ones(50, 8)).variance.tolist() == [0.0] * 8
 
 
-def test_the_nearest_come_first():
+def test_projection_agrees_with_the_fit(features: torch.Tensor):
+    fitted = embedding.fit(features, 4)
+    np.testing.assert_allclose(fitted.project(features[7:9]), fitted.points[7:9], atol=1e-4)
+
+
+def test_the_nearest_points_come_first():
     points = np.random.default_rng(0).normal(size=(500, 6)).astype(np.float16)
-    place = points[42].astype(np.float32) + 0.001
-    numbers, away = embedding.nearest(points, place, 7)
-    every = np.linalg.norm(points.astype(np.float32) - place, axis=1)
-    np.testing.assert_array_equal(numbers, every.argsort()[:7])
-    assert numbers[0] == 42
-    assert (np.diff(away) >= 0).all()
-    assert len(embedding.nearest(points[:3], place, 7)[0]) == 3
+    query = points[42].astype(np.float32) + 0.001
+    indices, distances = embedding.nearest(points, query, 7)
+    every = np.linalg.norm(points.astype(np.float32) - query, axis=1)
+    np.testing.assert_array_equal(indices, every.argsort()[:7])
+    assert indices[0] == 42 and (np.diff(distances) >= 0).all()
+    assert len(embedding.nearest(points[:3], query, 7)[0]) == 3
 
 
-def test_what_is_kept_is_read_again(features: torch.Tensor, runs_dir):
-    found = embedding.fit(features, 4)
-    assert embedding.read("a" * 64) is None
-    embedding.keep("a" * 64, found)
-    again = embedding.read("a" * 64)
-    assert again is not None
-    for name in ("points", "mean", "basis", "variance"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
-    embedding.keep_training("a" * 64, found.points)
-    places = embedding.read_training("a" * 64)
-    assert places is not None
-    np.testing.assert_allclose(places, found.points, rtol=1e-3, atol=1e-3)
-    assert embedding.read_map("a" * 64) is None
-    embedding.keep_map("a" * 64, found.points[:, :2])
-    drawn = embedding.read_map("a" * 64)
-    assert drawn is not None
-    np.testing.assert_array_equal(drawn, found.points[:, :2])
+# ------------------------------------------------------------------ t-SNE
 
 
-def test_damaged_files_count_as_none(runs_dir):
-    for what in ("atlas", "training", "map"):
-        path = embedding.kept_at("b" * 64, what)
+@pytest.fixture(scope="module")
+def clusters() -> tuple[np.ndarray, np.ndarray]:
+    """400 points in 16 dimensions, in four clusters, and the cluster of each."""
+    generator = np.random.default_rng(0)
+    centers = generator.normal(size=(4, 16)) * 6
+    labels = generator.integers(0, 4, 400)
+    return (centers[labels] + generator.normal(size=(400, 16))).astype(np.float32), labels
+
+
+def test_tsne_keeps_neighbors_together_and_is_deterministic(
+    clusters: tuple[np.ndarray, np.ndarray],
+):
+    points, labels = clusters
+    mapped = embedding.tsne(points, 300)
+    assert mapped.shape == (400, 2) and mapped.dtype == np.float32
+    distances = np.linalg.norm(mapped[:, None] - mapped[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    assert (labels[distances.argmin(1)] == labels).all()
+    np.testing.assert_array_equal(embedding.tsne(points, 300), mapped)
+
+
+def test_tsne_runs_on_one_core_and_restores_the_limit(
+    clusters: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+):
+    from sklearn import manifold
+    from threadpoolctl import threadpool_info
+
+    def threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"]
+
+    class Recording(manifold.TSNE):
+        def fit_transform(self, points):
+            during.extend(threads())
+            return super().fit_transform(points)
+
+    during: list[int] = []
+    monkeypatch.setattr(manifold, "TSNE", Recording)
+    before = threads()
+    embedding.tsne(clusters[0][:100], 250)
+    assert during and set(during) == {1}
+    assert threads() == before
+
+
+def test_the_duration_of_tsne_is_measured_on_a_sample(monkeypatch: pytest.MonkeyPatch):
+    calls = []
+
+    def tsne(points: np.ndarray, iterations: int) -> None:
+        calls.append((len(points), iterations))
+        clock[0] += 0.5
+
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(embedding, "tsne", tsne)
+    seconds = embedding.tsne_seconds(np.zeros((10_000, 64), np.float32))
+    assert calls == [(1_000, 250)]
+    assert seconds == 0.5 * embedding.TSNE_FACTOR
+
+
+# ------------------------------------------------------------------ cache
+
+
+def test_cached_embeddings_and_points_are_loaded_again(features: torch.Tensor, runs_dir):
+    fitted = embedding.fit(features, 4)
+    assert embedding.load(DIGEST) is None
+    embedding.save(DIGEST, fitted)
+    loaded = embedding.load(DIGEST)
+    assert loaded is not None
+    for name, array in vars(fitted).items():
+        np.testing.assert_array_equal(getattr(loaded, name), array)
+    for part in ("training", "map"):
+        assert embedding.load_points(DIGEST, part) is None
+        embedding.save_points(DIGEST, part, fitted.points)
+        np.testing.assert_array_equal(embedding.load_points(DIGEST, part), fitted.points)
+
+
+def test_damaged_cache_files_count_as_missing(runs_dir):
+    for part in ("atlas", "training", "map"):
+        path = cache.path_of(DIGEST, part)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"no such format")
-    assert embedding.read("b" * 64) is None
-    assert embedding.read_training("b" * 64) is None
-    assert embedding.read_map("b" * 64) is None
+        path.write_bytes(b"not safetensors")
+    assert embedding.load(DIGEST) is None
+    assert embedding.load_points(DIGEST, "training") is None
+    assert embedding.load_points(DIGEST, "map") is None
+
+
+def test_the_least_recently_used_files_are_deleted(runs_dir, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cache, "MAX_FILES", 2)
+    for digest in "abc":
+        cache.save(cache.path_of(digest * 64), {"x": np.zeros(1)})
+    kept = {path.stem for path in cache.path_of(DIGEST).parent.iterdir()}
+    assert kept == {"b" * 32, "c" * 32}

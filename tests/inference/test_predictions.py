@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet_demo.inference import predictions
+from alexnet_demo.inference import cache, predictions
 from alexnet_demo.inference.confidence import calibration_error
-from alexnet_demo.inference.predictions import Results, by_class
+from alexnet_demo.inference.predictions import Results, class_scores
 from alexnet_demo.settings import article, paths
 
 LABELS = np.array([0, 0, 1, 2, 2])
@@ -35,7 +35,7 @@ def test_figures_of_a_case_counted_by_hand(small: Results) -> None:
     assert small.confusion[0, :3].tolist() == [1, 1, 0]
     assert small.confusion[2, :3].tolist() == [0, 1, 1]
     assert small.confusion.sum() == 5
-    first, second, third, *_, last = by_class(small.confusion)
+    first, second, third, *_, last = class_scores(small.confusion)
     assert (first.precision, first.recall, first.samples) == (1.0, 0.5, 2)
     assert second.precision == pytest.approx(1 / 3)
     assert second.f1 == pytest.approx(0.5)
@@ -45,17 +45,17 @@ def test_figures_of_a_case_counted_by_hand(small: Results) -> None:
 
 def test_pictures_come_in_the_order_asked_for(small: Results) -> None:
     assert small.mistakes().tolist() == [3, 1]
-    assert small.narrow_hits().tolist() == [4, 2, 0]
+    assert small.barely_correct().tolist() == [4, 2, 0]
     assert small.cell(2, 1).tolist() == [3]
     assert small.cell(5, 5).tolist() == []
 
 
 def test_disputed_pictures_are_those_two_networks_answer_differently(small: Results) -> None:
     other = Results(answers([(0, 0.9), (0, 0.6), (1, 0.5), (2, 0.9), (2, 0.9)]), LABELS)
-    assert small.disputed(other).tolist() == [3, 1]
-    assert small.disputed(small).tolist() == []
+    assert small.disagreements(other).tolist() == [3, 1]
+    assert small.disagreements(small).tolist() == []
     with pytest.raises(ValueError, match="different pictures"):
-        small.disputed(Results(other.probabilities, LABELS[::-1]))
+        small.disagreements(Results(other.probabilities, LABELS[::-1]))
 
 
 def test_calibration_is_that_of_the_evaluation() -> None:
@@ -77,7 +77,7 @@ def test_calibration_is_that_of_the_evaluation() -> None:
 
 
 def test_heeding_confidence_answers_fewer(small: Results) -> None:
-    given = small.answered(np.array([0.0, 0.55, 0.85, 0.95]))
+    given = small.coverage(np.array([0.0, 0.55, 0.85, 0.95]))
     assert given[0] == (1.0, 0.6)
     assert given[1] == (pytest.approx(0.6), pytest.approx(1 / 3))
     assert given[2] == (pytest.approx(0.2), 1.0)
@@ -89,11 +89,11 @@ def test_what_was_kept_is_read_again(
 ) -> None:
     monkeypatch.setattr(paths, "RUNS_DIR", tmp_path)
     digest = "ab" * 32
-    assert predictions.read(digest) is None
-    predictions.keep(digest, small)
-    again = predictions.read(digest)
+    assert predictions.load(digest) is None
+    predictions.save(digest, small)
+    again = predictions.load(digest)
     assert again is not None
     np.testing.assert_array_equal(again.probabilities, small.probabilities)
     np.testing.assert_array_equal(again.labels, small.labels)
-    predictions.kept_at(digest).write_bytes(b"damaged")
-    assert predictions.read(digest) is None
+    cache.path_of(digest).write_bytes(b"damaged")
+    assert predictions.load(digest) is None

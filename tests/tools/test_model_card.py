@@ -22,7 +22,7 @@ from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import article
 from alexnet_demo.settings.config import TrainConfig
-from tools import model_card, not_clothing, real_pictures
+from tools import model_card, not_clothing, real_images
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_strict_and_lenient_scores_counted_by_hand() -> None:
         "a/3": {"label": "Coat", "sure": True, **said, "clothing": False},
         "b/4": {"error": "broken"},
     }
-    found = real_pictures.score(rows, answers)
+    found = real_images.score(rows, answers)
     assert found["kinds"]["a"] == {
         "pictures": 3,
         "strict": 0.3333,
@@ -88,7 +88,7 @@ def test_strict_and_lenient_scores_counted_by_hand() -> None:
 
 
 def test_real_pictures_go_through_the_network(real: Path, shipped: Path) -> None:
-    found = real_pictures.measure(real, shipped, "cpu")
+    found = real_images.measure(real, shipped, "cpu")
     assert found["kinds"]["photos"]["pictures"] == 3
     assert found["kinds"]["photos"]["lenient"] > 0
     assert found["kinds"]["sketches"]["unreadable"] == 1
@@ -96,13 +96,13 @@ def test_real_pictures_go_through_the_network(real: Path, shipped: Path) -> None
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no manifest\.csv"):
-        real_pictures.read_manifest(tmp_path)
+        real_images.read_manifest(tmp_path)
     (tmp_path / "manifest.csv").write_text("path,label\n1.png,Bag\n")
     with pytest.raises(ValueError, match="needs lines with path, source and label"):
-        real_pictures.read_manifest(tmp_path)
+        real_images.read_manifest(tmp_path)
     (tmp_path / "manifest.csv").write_text("path,source,label\n1.png,here,Hat\n")
     with pytest.raises(ValueError, match="Hat is none of the classes"):
-        real_pictures.read_manifest(tmp_path)
+        real_images.read_manifest(tmp_path)
 
 
 def test_the_card_says_what_was_typed_also_when_a_run_went_on() -> None:
@@ -196,7 +196,7 @@ def test_the_card_tells_what_was_measured(
 
 def test_real_pictures_have_a_chapter(real: Path, records: Path, shipped: Path) -> None:
     record = json.loads(records.read_text())
-    found = real_pictures.measure(real, shipped, "cpu")
+    found = real_images.measure(real, shipped, "cpu")
     text = model_card.card({**record, "real": found, "float_real": found})
     assert "3 pictures" not in text and "4 pictures that people drew" in text
     assert "| photos: shop | 3 |" in text

@@ -131,7 +131,7 @@ def test_who_comes_at_a_busy_moment_may_try_again(
 ) -> None:
     full = MicroBatcher(waiting=0)
     with monkeypatch.context() as patched:
-        patched.setattr(classify, "BROKER", full)
+        patched.setattr(classify, "BATCHER", full)
         app.session_state["drawing"] = [STROKE]
         app.run()
         assert not app.exception
@@ -147,7 +147,7 @@ def test_many_files_at_a_busy_moment_may_be_tried_again(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(classify, "BROKER", MicroBatcher(waiting=0))
+        patched.setattr(classify, "BATCHER", MicroBatcher(waiting=0))
         uploaded(app, picture(), picture("black"))
         assert BUSY in warnings(app) and not app.dataframe
     app.button(key="ask again").click().run()

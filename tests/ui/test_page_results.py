@@ -17,7 +17,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.inference import embedding, full_pass, predictions, tsne
+from alexnet_demo.inference import embedding, full_pass, predictions
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.network import checkpoint
 from alexnet_demo.runs.run import Run
@@ -60,8 +60,8 @@ def digest(weights: Path) -> str:
 
 def keep(weights: Path, found: Results) -> Results:
     """As if these answers had been computed before, and the pictures placed by them."""
-    predictions.keep(digest(weights), found)
-    embedding.keep(digest(weights), embedding.fit(torch.from_numpy(found.probabilities)))
+    predictions.save(digest(weights), found)
+    embedding.save(digest(weights), embedding.fit(torch.from_numpy(found.probabilities)))
     return found
 
 
@@ -88,7 +88,7 @@ def test_the_whole_test_set_is_asked_once_and_kept(shipped: Path):
     while not app.metric and time.monotonic() < end:
         time.sleep(0.5)
         app.run()
-    kept = predictions.read(digest(shipped))
+    kept = predictions.load(digest(shipped))
     assert kept is not None
     assert app.metric[0].value == percent(kept.accuracy, 2)
     # As the network answers when it is asked directly.
@@ -105,7 +105,7 @@ def test_the_totals_are_the_records(app: AppTest, found: Results):
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown == {
         "Test accuracy": percent(found.accuracy, 2),
-        "Mistakes": f"{int((~found.hits).sum()):,}",
+        "Mistakes": f"{int((~found.correct).sum()):,}",
         "Mean confidence": percent(float(found.confidence.mean(dtype=np.float64))),
         "Calibration error": percent(found.calibration_error(), 2),
     }
@@ -155,12 +155,12 @@ def test_a_link_opens_a_picture_with_both_heat_maps(app: AppTest, found: Results
 
 
 def test_the_training_pictures_most_like_one_are_shown(app: AppTest, found: Results, shipped: Path):
-    places = embedding.read(digest(shipped))
+    places = embedding.load(digest(shipped))
     assert places is not None
     training = np.zeros((60_000, 10), np.float16)
     training[4711] = places.points[12]
     training[:4711] = 9
-    embedding.keep_training(digest(shipped), training)
+    embedding.save_points(digest(shipped), "training", training)
     app.query_params["show"], app.query_params["picture"] = "First pictures", "12"
     app.run()
     app.button[[b.label.startswith("Show the training") for b in app.button].index(True)].click()
@@ -176,7 +176,7 @@ def test_the_training_pictures_most_like_one_are_shown(app: AppTest, found: Resu
 def test_pictures_on_the_map_are_chosen_and_what_is_forged_is_not(app: AppTest, found: Results):
     app.session_state["results map"] = {"chosen": [3, 1, "x", -5, 10_000_000, 2]}
     look_at(app, "Map")
-    wrong = int((~found.hits[1:4]).sum())
+    wrong = int((~found.correct[1:4]).sum())
     assert f"3 pictures chosen**, {wrong:,} of them got wrong" in page_text(app)
     app.session_state["results map"] = {"chosen": "123"}
     app.run()
@@ -192,7 +192,7 @@ def shown_map(app: AppTest) -> dict | None:
 
 def test_a_link_opens_the_map_by_tsne_that_was_kept(app: AppTest, found: Results, shipped: Path):
     points = np.random.default_rng(0).normal(size=(10_000, 2)).astype(np.float32)
-    embedding.keep_map(digest(shipped), points)
+    embedding.save_points(digest(shipped), "map", points)
     app.query_params["show"], app.query_params["map"] = "Map", "t-SNE"
     app.run()
     assert not app.exception
@@ -225,15 +225,15 @@ def test_the_map_by_tsne_is_laid_out_in_the_background_and_kept(
         go_on.wait(30)
         return points[:, ::-1][:, :2]
 
-    monkeypatch.setattr(tsne, "expected_seconds", lambda points: 77.0)
-    monkeypatch.setattr(tsne, "embed", embed)
+    monkeypatch.setattr(embedding, "tsne_seconds", lambda points: 77.0)
+    monkeypatch.setattr(embedding, "tsne", embed)
     look_at(app, "Map")
     app.segmented_control(key="map").set_value("t-SNE").run()
     wait_for(lambda: "1 min 17" in progress(app.run()), 10, "no word of how long it takes")
     assert shown_map(app) is None
     go_on.set()
     wait_for(lambda: shown_map(app.run()), 10, "no map")
-    kept = embedding.read_map(digest(shipped))
+    kept = embedding.load_points(digest(shipped), "map")
     assert kept is not None and kept.shape == (10_000, 2)
 
 
@@ -241,7 +241,7 @@ def test_a_map_that_failed_says_why(app: AppTest, monkeypatch: pytest.MonkeyPatc
     def broken(points: np.ndarray) -> float:
         raise MemoryError
 
-    monkeypatch.setattr(tsne, "expected_seconds", broken)
+    monkeypatch.setattr(embedding, "tsne_seconds", broken)
     look_at(app, "Map")
     app.segmented_control(key="map").set_value("t-SNE").run()
     wait_for(lambda: app.run().error, 10, "no word of it")
@@ -272,7 +272,7 @@ def test_two_models_are_compared(app: AppTest, found: Results, runs_dir: Path, t
     checkpoint.save_weights(run.best, tiny_model, {"epoch": 2})
     other = keep(run.best, made_up(2))
     look_at(app, "Compare")
-    disputed = found.disputed(other)
+    disputed = found.disagreements(other)
     assert f"{len(disputed):,} pictures" in page_text(app)
     assert f"reaches {percent(other.accuracy, 2)}" in page_text(app)
 

@@ -18,7 +18,7 @@ from alexnet_demo.common.access import Outcome
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.export import report
 from alexnet_demo.export.script import training_script
-from alexnet_demo.figures.training import MAX_POINTS, overlay, thin, training_curve
+from alexnet_demo.figures.training import MAX_POINTS, compare_runs, downsample, training_curve
 from alexnet_demo.jobs import actions, lr_tests, processes, queue
 from alexnet_demo.jobs import queue as queue_
 from alexnet_demo.jobs.lr_tests import LrTest
@@ -601,7 +601,7 @@ def test_a_report_is_offered_once_the_network_was_asked(runs_dir, measured, tiny
     tick(at)
     wait_for(lambda: "download report" in downloads(tick(at)), 120, "the network was not asked")
     assert not at.exception
-    assert report.kept(run) is not None
+    assert report.cached_results(run) is not None
 
 
 def test_a_report_of_weights_that_cannot_be_read_is_refused(runs_dir, measured):
@@ -641,7 +641,7 @@ def traces(figure: Any) -> dict[str, Any]:
 
 def test_long_curves_are_thinned_but_never_the_best_or_the_last():
     history = history_of(5_003, best=1_234)
-    kept = thin(history.epochs, keep=history.best)
+    kept = downsample(history.epochs, keep=history.best)
     assert len(kept) <= MAX_POINTS + 1
     assert history.best in kept
     assert kept[-1] is history.epochs[-1]
@@ -659,10 +659,10 @@ def test_the_articles_curve_is_the_dashed_reference():
 
 def test_overlay_has_a_line_for_each_run():
     runs = [("one", history_of(2, 1)), ("two", history_of(3, 2))]
-    figure = traces(overlay(runs, "accuracy"))
+    figure = traces(compare_runs(runs, "accuracy"))
     assert list(figure["two"].y) == [0.5, 0.9, 0.5]
     assert set(figure) == {"one", "two", "article, test"}
-    assert list(traces(overlay(runs, "loss"))["two"].y) == [1.0, 1.0, 1.0]
+    assert list(traces(compare_runs(runs, "loss"))["two"].y) == [1.0, 1.0, 1.0]
 
 
 def test_along_minutes_curves_stand_where_the_clock_stood():
@@ -671,7 +671,7 @@ def test_along_minutes_curves_stand_where_the_clock_stood():
     assert list(traces(figure)["test, per epoch"].x) == [0, 1]
     assert list(traces(figure)["slow"].x) == [0, 10]
     assert "article, test" not in traces(figure)  # it tells no times
-    assert list(traces(overlay([("slow", slow)], "loss", "minutes"))["slow"].x) == [0, 10]
+    assert list(traces(compare_runs([("slow", slow)], "loss", "minutes"))["slow"].x) == [0, 10]
 
 
 def test_an_empty_curve_says_when_it_begins():
@@ -718,5 +718,5 @@ def test_a_name_and_note_of_markup_are_shown_as_they_are(runs_dir, measured):
     assert r"=\<b\>\[x\]\(javascript\:1\)" in [e.value for e in at.subheader]
     row = at.dataframe[0].value.iloc[0]
     assert (row["Name"], row["Note"]) == ("'=<b>[x](javascript:1)", "'=1+1")
-    figure = overlay([(Run(run.directory).name, run.history)], "accuracy")
+    figure = compare_runs([(Run(run.directory).name, run.history)], "accuracy")
     assert figure.data[0].name == "=&lt;b&gt;[x](javascript:1)"  # which Plotly shows as it is

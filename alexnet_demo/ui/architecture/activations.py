@@ -11,7 +11,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from alexnet_demo.figures import architecture
-from alexnet_demo.inference.batcher import BROKER
+from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.widgets.markdown import percent
 
@@ -57,7 +57,7 @@ def outputs(network: Network, picture: np.ndarray) -> dict[str, Tensor]:
 def _outputs(id_: str, picture: np.ndarray, _model: AlexNet) -> dict[str, Tensor]:
     from alexnet_demo.network.activations import activations
 
-    return BROKER.ask(partial(activations, _model, picture))
+    return BATCHER.submit(partial(activations, _model, picture))
 
 
 def spread(values: Tensor, what: str, key: str) -> None:
@@ -80,4 +80,4 @@ def _spread(what: str, _values: Tensor) -> tuple[TensorStats, Figure]:
     from alexnet_demo.network.activations import tensor_stats
 
     found = tensor_stats(_values)
-    return found, architecture.spread_figure(found)
+    return found, architecture.histogram(found)

@@ -289,7 +289,7 @@ def shares(summary: Summary) -> None:
         )
     )
     live_plot(
-        architecture.parameters_beside_macs(summary),
+        architecture.params_and_macs(summary),
         "Each layer's share of the parameters and of the multiply-accumulates",
         "shares",
         zoom=False,

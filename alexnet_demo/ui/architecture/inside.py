@@ -130,7 +130,7 @@ def _other(beside: str, options: dict[str, model_loading.Option], chosen: Classi
 
 
 def _network(title: str, classifier: Classifier) -> Network:
-    return Network(title, classifier.model, classifier.digest, classifier.certainty.temperature)
+    return Network(title, classifier.model, classifier.digest, classifier.confidence.temperature)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -32,7 +32,7 @@ def _made(digest: str, _classifier: Classifier) -> _Made:
 
     folder = tempfile.TemporaryDirectory(prefix="alexnet-")
     path = Path(folder.name) / "alexnet.onnx"
-    temperature = _classifier.certainty.temperature
+    temperature = _classifier.confidence.temperature
     report = onnx.write_checked(_classifier.model, path, _classifier.info, temperature)
     return _Made(folder, path, report)
 

@@ -124,7 +124,7 @@ def load(option: Option) -> Classifier:
 def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
     from alexnet_demo.inference.classifier import Classifier
 
-    classifier = Classifier.load_noted(Path(path))
+    classifier = Classifier.load_with_digest(Path(path))
     _freeze_garbage_collector()
     return classifier
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet_demo.inference.batcher import BROKER
+from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.ui.models.background import Job, TimedJob, start
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from torch import Tensor
 
     from alexnet_demo.inference.classifier import Classifier
-    from alexnet_demo.inference.embedding import Atlas
+    from alexnet_demo.inference.embedding import Embedding
 
 BATCH = 16  # images at a time: the longest that an interactive request waits for
 
@@ -31,7 +31,7 @@ def _low_priority(classifier: Classifier) -> Callable[[np.ndarray], tuple[Tensor
 
         batches = [pixels[first : first + BATCH] for first in range(0, len(pixels), BATCH)]
         logits, features = zip(
-            *(BROKER.submit_low_priority(partial(classifier.outputs, batch)) for batch in batches),
+            *(BATCHER.submit_low_priority(partial(classifier.outputs, batch)) for batch in batches),
             strict=True,
         )
         return torch.cat(logits), torch.cat(features)
@@ -39,44 +39,44 @@ def _low_priority(classifier: Classifier) -> Callable[[np.ndarray], tuple[Tensor
     return outputs
 
 
-def evaluate_test_set(classifier: Classifier) -> Job[tuple[Results, Atlas]]:
+def evaluate_test_set(classifier: Classifier) -> Job[tuple[Results, Embedding]]:
     """A model's predictions for the test set, and its embedding of it."""
     from alexnet_demo.inference import full_pass
 
-    def compute(job: Job[tuple[Results, Atlas]]) -> tuple[Results, Atlas]:
-        return full_pass.of_test_set(classifier, job.advance, _low_priority(classifier))
+    def compute(job: Job[tuple[Results, Embedding]]) -> tuple[Results, Embedding]:
+        return full_pass.predict_test_set(classifier, job.advance, _low_priority(classifier))
 
-    job: Job[tuple[Results, Atlas]] = Job((classifier.digest, "test"), TEST_SAMPLES)
-    return start(job, partial(full_pass.kept, classifier.digest), compute)
+    job: Job[tuple[Results, Embedding]] = Job((classifier.digest, "test"), TEST_SAMPLES)
+    return start(job, partial(full_pass.load, classifier.digest), compute)
 
 
-def embed_training_set(classifier: Classifier, atlas: Atlas) -> Job[np.ndarray]:
+def embed_training_set(classifier: Classifier, atlas: Embedding) -> Job[np.ndarray]:
     """A model's embedding of the training set, float (60000, D)."""
     from alexnet_demo.inference import embedding, full_pass
 
     def compute(job: Job[np.ndarray]) -> np.ndarray:
         outputs = _low_priority(classifier)
-        return full_pass.of_training_set(classifier, atlas, job.advance, outputs)
+        return full_pass.embed_training_set(classifier, atlas, job.advance, outputs)
 
     job: Job[np.ndarray] = Job((classifier.digest, "training"), TRAIN_SAMPLES)
-    return start(job, partial(embedding.read_training, classifier.digest), compute)
+    return start(job, partial(embedding.load_points, classifier.digest, "training"), compute)
 
 
-def tsne_map(digest: str, atlas: Atlas) -> TimedJob[np.ndarray]:
+def tsne_map(digest: str, atlas: Embedding) -> TimedJob[np.ndarray]:
     """The test set in two dimensions by t-SNE, float32 (10000, 2).
 
     Args:
         digest: of the model that the embedding belongs to.
         atlas: the embedding.
     """
-    from alexnet_demo.inference import embedding, tsne
+    from alexnet_demo.inference import embedding
 
     def compute(job: TimedJob[np.ndarray]) -> np.ndarray:
-        job.expect(tsne.expected_seconds(atlas.points))
-        points = tsne.embed(atlas.points)
+        job.expect(embedding.tsne_seconds(atlas.points))
+        points = embedding.tsne(atlas.points)
         with suppress(OSError):
-            embedding.keep_map(digest, points)
+            embedding.save_points(digest, "map", points)
         return points
 
     job: TimedJob[np.ndarray] = TimedJob((digest, "map"), TEST_SAMPLES)
-    return start(job, partial(embedding.read_map, digest), compute)
+    return start(job, partial(embedding.load_points, digest, "map"), compute)

@@ -16,7 +16,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from alexnet_demo.common.errors import BusyError, ImageError
 from alexnet_demo.common.text import no_formula
 from alexnet_demo.images.encode import data_url
-from alexnet_demo.inference.batcher import BROKER
+from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.predict import preparation
 from alexnet_demo.ui.widgets.markdown import plain
@@ -65,7 +65,7 @@ def ask(picture: Image.Image | bytes, classifier: Classifier, usual: Kind = "aut
         return last
     try:
         prepared = prepare(picture, choices)
-        answer = BROKER.predict(classifier, [prepared])[0]
+        answer = BATCHER.predict(classifier, [prepared])[0]
     except ImageError as error:
         st.error(str(error), icon=":material/error:")
         return None
@@ -197,7 +197,7 @@ def _classify(files: Sequence[UploadedFile], classifier: Classifier) -> tuple[li
             pictures.append(replace(prepared, steps=()))  # which hold large pictures
         except ImageError as error:
             problems.append(f"{plain(file.name)}: {error}")
-    found = BROKER.predict(classifier, pictures)
+    found = BATCHER.predict(classifier, pictures)
     return [Row(*shown, answer) for shown, answer in zip(seen, found, strict=True)], problems
 
 

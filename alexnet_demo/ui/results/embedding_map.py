@@ -51,7 +51,7 @@ def picture_map(seen: Surveyed) -> None:
             "x": inner[:, 0].round(4).tolist(),
             "y": (1 - inner[:, 1]).round(4).tolist(),
             "labels": found.labels.tolist(),
-            "guesses": found.guesses.tolist(),
+            "guesses": found.predicted.tolist(),
             "classes": list(CLASSES),
             "colors": list(theme.CLASS_COLORS.values()),
             "chosen": chosen,
@@ -66,9 +66,9 @@ def picture_map(seen: Surveyed) -> None:
     if result.opened is not None or not len(numbers):
         test_images.open_if_asked(seen, result.opened, numbers)
     if len(numbers):
-        wrong = int((~found.hits[numbers]).sum())
+        wrong = int((~found.correct[numbers]).sum())
         st.markdown(f"**{len(numbers):,} pictures chosen**, {wrong:,} of them got wrong.")
-        test_images.show(seen, numbers[np.argsort(found.hits[numbers], kind="stable")], "map")
+        test_images.show(seen, numbers[np.argsort(found.correct[numbers], kind="stable")], "map")
 
 
 def _layout() -> str:

@@ -14,7 +14,7 @@ from alexnet_demo.ui.widgets.markdown import plain
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.inference.classifier import Classifier
-    from alexnet_demo.inference.embedding import Atlas
+    from alexnet_demo.inference.embedding import Embedding
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Surveyed:
 
     classifier: Classifier
     results: Results
-    atlas: Atlas
+    atlas: Embedding
 
 
 def surveyed(option: model_loading.Option, classifier: Classifier) -> Surveyed | None:

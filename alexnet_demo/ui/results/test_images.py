@@ -12,7 +12,7 @@ from PIL import Image
 
 from alexnet_demo.common.errors import BusyError
 from alexnet_demo.images.encode import data_url, enlarge, overlay_heatmap, png
-from alexnet_demo.inference.batcher import BROKER
+from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.gallery import Tile, gallery
@@ -48,7 +48,7 @@ def show(seen: Surveyed, numbers: np.ndarray, name: str, other: Results | None =
             int(n),
             data_url(Image.fromarray(images[int(n)].numpy()), 28),
             f"Test picture {n}",
-            f"{'✓' if found.hits[n] else '✗'} {_says(found, n)}",
+            f"{'✓' if found.correct[n] else '✗'} {_says(found, n)}",
             _below(found, n, other),
         )
         for n in numbers[:count]
@@ -71,14 +71,14 @@ def open_if_asked(seen: Surveyed, sent: Any, numbers: np.ndarray) -> None:
 
 
 def _says(found: Results, number: int) -> str:
-    return f"{CLASSES[found.guesses[number]]} {whole_percent(float(found.confidence[number]))}"
+    return f"{CLASSES[found.predicted[number]]} {whole_percent(float(found.confidence[number]))}"
 
 
 def _below(found: Results, number: int, other: Results | None) -> str:
     truth = CLASSES[found.labels[number]]
     if other is not None:
         return f"other: {_says(other, number)} · is: {truth}"
-    return "" if found.hits[number] else f"is: {truth}"
+    return "" if found.correct[number] else f"is: {truth}"
 
 
 def _opened(sent: Any, count: int) -> int | None:
@@ -110,7 +110,7 @@ def _panel(seen: Surveyed, numbers: Sequence[int]) -> None:
     _turn_page(numbers, number)
     st.query_params["picture"] = st.session_state[_LINKED] = str(number)
     image = Image.fromarray(datasets.test_set().images[number].numpy())
-    truth, guess = CLASSES[found.labels[number]], CLASSES[found.guesses[number]]
+    truth, guess = CLASSES[found.labels[number]], CLASSES[found.predicted[number]]
     left, right = st.columns([1, 1.4], gap="medium")
     with left:
         st.image(png(enlarge(image, 252)), width=252, alt=f"Test picture {number}: {truth}")
@@ -181,7 +181,7 @@ def _heat(classifier: Classifier, pixels: np.ndarray, classes: tuple[int, int]) 
     from alexnet_demo.network.grad_cam import grad_cam
 
     pictures = np.stack([pixels] * 2)
-    return BROKER.ask(partial(grad_cam, classifier.model, pictures, torch.tensor(classes)))
+    return BATCHER.submit(partial(grad_cam, classifier.model, pictures, torch.tensor(classes)))
 
 
 @st.fragment

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from alexnet_demo.figures import results
-from alexnet_demo.inference.predictions import Results, by_class
+from alexnet_demo.inference.predictions import Results, class_scores
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.ui.components.component import component_state, register
 from alexnet_demo.ui.components.plot import live_plot
@@ -31,7 +31,7 @@ _matrix = register("matrix", __file__)
 def totals(seen: Surveyed) -> None:
     """The figures that sum all up."""
     found = seen.results
-    wrong = int((~found.hits).sum())
+    wrong = int((~found.correct).sum())
     figures = (
         (
             "Test accuracy",
@@ -114,7 +114,7 @@ def _mistakes(seen: Surveyed) -> None:
 def _narrow(seen: Surveyed) -> None:
     found = seen.results
     st.caption("Right, but only just: the answers with the least confidence first.")
-    test_images.show(seen, found.narrow_hits(), "narrow")
+    test_images.show(seen, found.barely_correct(), "narrow")
 
 
 def _first(seen: Surveyed) -> None:
@@ -144,7 +144,7 @@ def _classes(seen: Surveyed) -> None:
                 },
                 "Pictures": line.samples,
             }
-            for line in by_class(found.confusion)
+            for line in class_scores(found.confusion)
         ],
         column_config={name: share(name) for name in ("Precision", "Recall", "F1")},
         hide_index=True,
@@ -170,7 +170,7 @@ def _confidence(seen: Surveyed) -> None:
     with right:
         st.subheader("What if it may decline to answer?", anchor=False)
         live_plot(
-            results.answered_figure(LEVELS, found.answered(LEVELS), found.accuracy),
+            results.coverage_figure(LEVELS, found.coverage(LEVELS), found.accuracy),
             f"Accuracy against the share of pictures answered: {percent(found.accuracy, 2)} "
             "where all are",
             "accuracy against answered",
@@ -203,8 +203,8 @@ def _compare(seen: Surveyed) -> None:
     if others_answers is None:
         return
     theirs = others_answers.results
-    numbers = found.disputed(theirs)
-    right = found.hits[numbers], theirs.hits[numbers]
+    numbers = found.disagreements(theirs)
+    right = found.correct[numbers], theirs.correct[numbers]
     st.markdown(
         f"The other one reaches {percent(theirs.accuracy, 2)}. They differ on "
         f"**{len(numbers):,} pictures**: this one is right on {int(right[0].sum()):,} of them, the "

@@ -112,7 +112,9 @@ def _records(
 def _curves(run: Run) -> dict[str, list[tuple[float, float]]]:
     """Accuracy by epoch: on the pictures trained on, and on those tested on."""
     history = run.history
-    trained = [(event["epoch"], event["accuracy"]) for event in training.thin(history.batches)]
+    trained = [
+        (event["epoch"], event["accuracy"]) for event in training.downsample(history.batches)
+    ]
     if not trained:  # a recorded run keeps no batches
         trained = [(event["epoch"], event["train_accuracy"]) for event in history.epochs]
     return {"train": trained, "test": [(e["epoch"], e["test_accuracy"]) for e in history.epochs]}

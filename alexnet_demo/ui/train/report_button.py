@@ -28,7 +28,7 @@ def offer(run: Run) -> None:
     if there:
         st.download_button(
             "Report",
-            lambda: report.page(run, found),  # made when clicked
+            lambda: report.render(run, found),  # made when clicked
             file_name=f"{run.id}.html",
             mime="text/html",
             icon=":material/description:",
@@ -70,7 +70,7 @@ def _answers(run: Run) -> tuple[bool, Results | None]:
         stat = run.best.stat()
     except OSError:
         return True, None
-    found = predictions.read(_digest(str(run.best), (stat.st_mtime_ns, stat.st_size)))
+    found = predictions.load(_digest(str(run.best), (stat.st_mtime_ns, stat.st_size)))
     return found is not None, found
 
 

@@ -84,7 +84,7 @@ def _compare(ticked: list[Run]) -> None:
     )
     metric, axis = metric or "accuracy", axis_choice("overlay axis")
     curves = [(run.name, run.history) for run in ticked] + compare_with("overlay compare")
-    figure = charts.overlay(curves, metric, axis)
+    figure = charts.compare_runs(curves, metric, axis)
     figure.update_layout(uirevision=f"overlay {metric} {axis}")
     names = ", ".join(name for name, _ in curves)
     live_plot(figure, f"Test {metric} by {axis} of {names}", "overlay")

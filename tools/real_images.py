@@ -1,4 +1,4 @@
-"""Score a network on a folder of labelled real pictures: ``python tools/real_pictures.py DIR``.
+"""Score a network on a folder of labelled real pictures: ``python tools/real_images.py DIR``.
 
 ``DIR/manifest.csv`` has a line a picture: ``path`` (below DIR, its first folder naming the kind of
 picture), ``source``, ``label`` (a class), and ``alternates``: other classes, separated by ``;``,

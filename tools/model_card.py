@@ -445,7 +445,7 @@ page's download hold them. `python -m alexnet_demo export` makes them small and 
 
 def percent(share: float | None, digits: int = 2) -> str:
     """A share of 1 as a percentage; a dash for None."""
-    return "–" if share is None else f"{100 * share:.{digits}f} %"
+    return "–" if share is None else f"{share:.{digits}%}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

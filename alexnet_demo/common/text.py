@@ -1,35 +1,75 @@
-"""Text that others wrote: names of files and runs, notes, messages. Imports nothing of ours."""
+"""Numbers as text, and text from outside (names of files and runs, notes, messages) made safe."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
-# Control characters but for tab and new line, and those that turn the direction of what follows.
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-# What makes a spreadsheet take a cell for a formula, also behind spaces and in full width.
+# Control characters except tab and newline, and those that change the direction of text.
+_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+# What makes a spreadsheet read a cell as a formula, also after spaces or in full width.
 _FORMULA = re.compile(r"[\s\x00-\x1f]*[=+\-@＝＋－＠]|[\t\r\n]")
-
-# The folders of a file's full name.
+# The folders of an absolute path, also inside quotes.
 _QUOTED = r"(?<=['\"])(?:[A-Za-z]:)?[\\/][^'\"]*[\\/]"
 _FOLDERS = re.compile(rf"{_QUOTED}|(?<![\w.:/\\])(?:[A-Za-z]:)?[\\/](?:[^\s'\"():,;\\/]+[\\/])+")
 
 
 def readable(text: Any) -> str:
-    """Without characters that cannot be seen or that reorder others; empty for what is no text."""
-    return _UNSEEN.sub(" ", text).strip() if isinstance(text, str) else ""
+    """Remove invisible and direction-changing characters; empty for anything but a string."""
+    return _HIDDEN.sub(" ", text).strip() if isinstance(text, str) else ""
 
 
 def one_line(text: Any) -> str:
-    """The same in one line."""
+    """Readable text with every run of whitespace collapsed to one space."""
     return " ".join(readable(text).split())
 
 
 def no_formula(cell: str) -> str:
-    """Text that a spreadsheet will not run: a file may be called ``=HYPERLINK(…)``."""
+    """Quote text that a spreadsheet would run: a file may be called ``=HYPERLINK(…)``."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def without_folders(text: str) -> str:
-    """Without the folders of the files that it names, which are nobody's business elsewhere."""
+    """Reduce every absolute path in a text to its file name: folders are private to the server."""
     return _FOLDERS.sub("", text)
+
+
+def duration(seconds: float) -> str:
+    """Such as ``45 s``, ``2 min 05 s``, or ``7 h 24 min``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def memory(size: float) -> str:
+    """Bytes, such as ``850 MB`` or ``1.6 GB``."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            return f"{size / scale:.{0 if size >= 100 * scale else 1}f} {unit}"
+    return f"{size:.0f} bytes"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share of 1, such as ``90.5%``."""
+    return f"{share:.{digits}%}"
+
+
+def whole_percent(share: float) -> str:
+    """A share of 1, such as ``90%``; ``> 99%`` where rounding would hide the rest to 100."""
+    return "> 99%" if 0.99 < share < 1 else percent(share, 0)
+
+
+def short_percent(share: float) -> str:
+    """A share of 1 with at most two significant digits: ``56%``, ``3.6%``, ``< 0.1%``."""
+    if share < 0.001:
+        return "< 0.1%"
+    return percent(share, 0 if share >= 0.1 else 1)
+
+
+def dimensions(shape: Iterable[int]) -> str:
+    """A shape, such as ``96×54×54``."""
+    return "×".join(map(str, shape))

@@ -20,8 +20,7 @@ from markupsafe import Markup
 
 from alexnet_demo import __version__
 from alexnet_demo.common.files import read_json, sha256, write_atomically
-from alexnet_demo.common.text import without_folders
-from alexnet_demo.common.wording import duration, percent, whole_percent
+from alexnet_demo.common.text import duration, percent, whole_percent, without_folders
 from alexnet_demo.export import report_sections
 from alexnet_demo.export.svg_plot import Line, Plot, span
 from alexnet_demo.figures.results import FEW

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from alexnet_demo.common.wording import percent, whole_percent
+from alexnet_demo.common.text import percent, whole_percent
 from alexnet_demo.data import fashion_mnist
 from alexnet_demo.export.svg_plot import Bar, Line, Plot
 from alexnet_demo.figures.results import FEW

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 from plotly.graph_objects import Figure
 
-from alexnet_demo.figures.theme import KIND_COLORS, TRAIN_COLOR, rounded_percent, style
+from alexnet_demo.common.text import short_percent
+from alexnet_demo.figures.theme import KIND_COLORS, TRAIN_COLOR, style
 
 if TYPE_CHECKING:  # both import torch, which this module must not
     from alexnet_demo.network.activations import TensorStats
@@ -32,7 +33,7 @@ def params_and_macs(summary: Summary) -> go.Figure:
             y=names,
             x=[sign * share for share in shares],
             marker={"color": colors},
-            text=[rounded_percent(share) for share in shares],
+            text=[short_percent(share / 100) for share in shares],
             textposition="outside",
             cliponaxis=False,
             customdata=counts,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alexnet_demo.common.text import dimensions
 from alexnet_demo.figures.theme import KIND_COLORS
 
 if TYPE_CHECKING:  # imports torch, which this module must not
@@ -76,7 +77,7 @@ def block_diagram(summary: Summary, picture: str = "") -> str:
 
 
 def _title(layer: Layer) -> str:
-    shape = "×".join(map(str, layer.output_shape))
+    shape = dimensions(layer.output_shape)
     return f"{layer.name}: {shape}, {layer.params:,} parameters, {layer.macs:,} MACs"
 
 
@@ -125,7 +126,7 @@ def _shade(color: str, factor: float) -> str:
 
 
 def _label(x: float, base: float, name: str, shape: Shape) -> str:
-    size = "×".join(map(str, shape))
+    size = dimensions(shape)
     return (
         f'<text x="{x:.1f}" y="{base + 18:.1f}" text-anchor="middle" class="name">{name}</text>'
         f'<text x="{x:.1f}" y="{base + 34:.1f}" text-anchor="middle" class="shape">{size}</text>'

@@ -51,13 +51,6 @@ def style(figure: go.Figure, height: int) -> go.Figure:
     return figure
 
 
-def rounded_percent(share: float) -> str:
-    """A share of 100; whole numbers where that says enough: ``56 %``, ``0.3 %``, ``< 0.1 %``."""
-    if share < 0.1:
-        return "< 0.1 %"
-    return f"{share:.0f} %" if share >= 10 else f"{share:.1f} %"
-
-
 def width_name(width: float) -> str:
     """Such as ``¼ width``, ``⅛ width``, ``0.3 width`` or ``whole width``."""
     if width == 1:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.files import parse_json, write_atomically
+from alexnet_demo.common.text import dimensions
 from alexnet_demo.network.alexnet import AlexNet, fuse_batchnorm
 from alexnet_demo.network.quantization import SCHEME, dequantize, quantize
 from alexnet_demo.settings.article import CLASSES
@@ -231,8 +232,8 @@ def _build_for(tensors: Mapping[str, Tensor], info: Mapping[str, Any], name: str
     for key, wanted in model.state_dict().items():
         found = tensors.get(key)
         if found is None or found.shape != wanted.shape:
-            shape = "nothing" if found is None else "×".join(map(str, found.shape))
-            expected = "×".join(map(str, wanted.shape))
+            shape = "nothing" if found is None else dimensions(found.shape)
+            expected = dimensions(wanted.shape)
             raise CheckpointError(f"{name} does not fit: {key} is {shape}, not {expected}.")
         if found.dtype not in (*DTYPES, wanted.dtype):
             raise CheckpointError(f"{name} cannot be used: {key} is stored as {found.dtype}.")

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from alexnet_demo.common.text import dimensions
+
 BYTES_PER_VALUE = 4  # float32
 
 Shape = tuple[int, ...]
@@ -297,11 +299,6 @@ def _params_formula(module: nn.Module, params: int, flattened: Shape) -> str:
     return f"({' * '.join(map(str, (*inputs, outputs)))}){bias} = {params:,}"
 
 
-def format_shape(shape: Shape) -> str:
-    """``96×54×54``."""
-    return "×".join(map(str, shape))
-
-
 def format_table(summary: Summary) -> str:
     """The table for a terminal, with totals in the last line."""
     head = ("layer", "type", "window", "input", "output", "parameters", "MACs", "sees")
@@ -313,8 +310,8 @@ def format_table(summary: Summary) -> str:
                 layer.name,
                 layer.type,
                 window if layer.kernel else "",
-                format_shape(layer.input_shape),
-                format_shape(layer.output_shape),
+                dimensions(layer.input_shape),
+                dimensions(layer.output_shape),
                 f"{layer.params:,}",
                 f"{layer.macs:,}",
                 f"{layer.receptive_field}×{layer.receptive_field}",

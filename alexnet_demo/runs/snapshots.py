@@ -230,12 +230,12 @@ def diagnose(moment: Snapshot) -> list[str]:
         dead, ratio = layer.dead, layer.update_ratio
         if dead is not None and dead >= (DEAD_CHANNELS if conv else DEAD_UNITS):
             found.append(
-                f"{dead * 100:.0f} % of {layer.name}'s {'channels' if conv else 'units'} are "
+                f"{dead:.0%} of {layer.name}'s {'channels' if conv else 'units'} are "
                 "always zero: the learning rate may be too high."
             )
         if ratio is not None and ratio >= FAST:
             found.append(
-                f"The last step changed {layer.name}'s weights by {ratio * 100:.0f} %: the "
+                f"The last step changed {layer.name}'s weights by {ratio:.0%}: the "
                 "learning rate may be too high."
             )
         if layer.gradient_norm == 0:

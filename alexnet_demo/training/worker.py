@@ -16,6 +16,7 @@ import torch
 
 from alexnet_demo.common.errors import CheckpointError, ConfigError, DataError, TrainError
 from alexnet_demo.common.signals import signal_handlers
+from alexnet_demo.common.text import memory
 from alexnet_demo.network import device as devices
 from alexnet_demo.runs import ray_client
 from alexnet_demo.runs.devices import conflict, device_lock
@@ -133,7 +134,7 @@ def _memory(name: str) -> str:
     """How much memory a device has and how much this training took, as words."""
     device = devices.resolve(name)
     used, total = devices.peak_memory(device), devices.info(device).memory
-    return f"{used / 1e9:.1f} GB in use of {total / 1e9:.1f} GB"
+    return f"{memory(used)} in use of {memory(total)}"
 
 
 @contextmanager

@@ -93,8 +93,8 @@ def test_what_is_not_there_is_lost(url: str) -> None:
 TRUE = {"Coat": 0.60, "Shirt": 0.30, "Bag": 0.10}
 PAGE = (
     '<div class="answer" role="status"></div><div class="bars">'
-    '<span class="name">T-shirt/top</span><div></div><span class="percent">85.1 %</span>'
-    '<span class="name">Bag</span><div></div><span class="percent">4.9 %</span></div>'
+    '<span class="name">T-shirt/top</span><div></div><span class="percent">85.1%</span>'
+    '<span class="name">Bag</span><div></div><span class="percent">4.9%</span></div>'
 )
 
 

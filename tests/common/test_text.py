@@ -1,9 +1,10 @@
-"""Names and notes of others: seen as they are, and never more than text."""
+"""Numbers as text, and text from outside made safe."""
 
 from __future__ import annotations
 
 import pytest
 
+from alexnet_demo.common import text
 from alexnet_demo.common.text import no_formula, one_line, readable, without_folders
 
 
@@ -24,7 +25,7 @@ def test_no_cell_is_a_formula(cell: str, safe: str) -> None:
     assert no_formula(cell) == safe
 
 
-def test_what_cannot_be_seen_is_left_out_and_emoji_stay_whole() -> None:
+def test_invisible_characters_are_removed_and_emoji_stay_whole() -> None:
     assert one_line("a\x00b\x1b[1m \u202egnp.exe\n c") == "a b [1m gnp.exe c"
     assert readable("one\n\ttwo\ud800") == "one\n\ttwo"
     assert one_line("👩‍👩‍👧 é 衣") == "👩‍👩‍👧 é 衣"
@@ -32,7 +33,7 @@ def test_what_cannot_be_seen_is_left_out_and_emoji_stay_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "shown"),
+    ("message", "shown"),
     [
         ("No space left: '/srv/a b/runs/x/last.st'", "No space left: 'last.st'"),
         ("Permission denied: '/srv/runs/x/request'", "Permission denied: 'request'"),
@@ -42,5 +43,21 @@ def test_what_cannot_be_seen_is_left_out_and_emoji_stay_whole() -> None:
         ("see http://10.0.0.1:8265/api", "see http://10.0.0.1:8265/api"),
     ],
 )
-def test_folders_are_left_out(told: str, shown: str) -> None:
-    assert without_folders(told) == shown
+def test_folders_are_removed(message: str, shown: str) -> None:
+    assert without_folders(message) == shown
+
+
+def test_percentages_are_short_and_never_rounded_to_all_or_nothing() -> None:
+    assert [text.short_percent(share) for share in (0.5607, 0.0361, 0.001, 0.0002)] == [
+        *("56%", "3.6%", "0.1%", "< 0.1%")
+    ]
+    assert [text.whole_percent(share) for share in (0.904, 0.996, 1)] == ["90%", "> 99%", "100%"]
+
+
+def test_durations_and_sizes_take_the_unit_that_fits() -> None:
+    assert [text.duration(s) for s in (-1, 45.4, 125, 26_640)] == [
+        *("0 s", "45 s", "2 min 05 s", "7 h 24 min")
+    ]
+    assert [text.memory(size) for size in (12, 14_200, 850e6, 1.6e9)] == [
+        *("12 bytes", "14.2 kB", "850 MB", "1.6 GB")
+    ]

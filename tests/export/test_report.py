@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from alexnet_demo.common.files import sha256
-from alexnet_demo.common.wording import percent
+from alexnet_demo.common.text import percent
 from alexnet_demo.data import fashion_mnist
 from alexnet_demo.data.fashion_mnist import test_pictures as pictures_of_the_test_set
 from alexnet_demo.export import report
@@ -200,8 +200,8 @@ def test_pins_and_health_are_those_of_the_moments(run: Run):
     told = text(html)
     assert "Probability of Shirt" in told
     assert "untrained" in told and "after epoch 2" in told
-    assert "90 %" in told
-    assert "after epoch 1: 61 % of conv1's channels are always zero" in told
+    assert "90%" in told
+    assert "after epoch 1: 61% of conv1's channels are always zero" in told
     assert "At the last moment, after epoch 2" in told
     # Without weights the counts are of the best epoch that was watched.
     assert "These counts are of epoch 2, on 1,305 test pictures." in told

@@ -73,13 +73,6 @@ def test_the_learning_rate_to_use_is_marked() -> None:
     assert not training.lr_test_figure(trials, None).layout.shapes
 
 
-@pytest.mark.parametrize(
-    ("share", "text"), [(56.07, "56 %"), (3.61, "3.6 %"), (0.1, "0.1 %"), (0.02, "< 0.1 %")]
-)
-def test_percentages_are_short(share: float, text: str) -> None:
-    assert theme.rounded_percent(share) == text
-
-
 def test_ten_colours_and_the_theme_has_the_same() -> None:
     assert len(set(theme.PALETTE)) == 10
     text = (ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8")

@@ -100,9 +100,9 @@ def test_a_network_that_fares_well_gives_no_worries():
 @pytest.mark.parametrize(
     ("layer", "words"),
     [
-        (replace(FINE, dead=0.61), "61 % of conv1's channels are always zero"),
-        (replace(FINE, name="fc6", dead=0.9), "90 % of fc6's units are always zero"),
-        (replace(FINE, update_ratio=0.3), "The last step changed conv1's weights by 30 %"),
+        (replace(FINE, dead=0.61), "61% of conv1's channels are always zero"),
+        (replace(FINE, name="fc6", dead=0.9), "90% of fc6's units are always zero"),
+        (replace(FINE, update_ratio=0.3), "The last step changed conv1's weights by 30%"),
         (replace(FINE, gradient_norm=0.0), "No gradient reaches conv1"),
     ],
 )

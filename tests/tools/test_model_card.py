@@ -181,7 +181,7 @@ def test_the_card_tells_what_was_measured(
     monkeypatch.setattr(sys, "argv", ["model_card.py", *arguments])
     model_card.main()
     text, record = out.read_text(encoding="utf-8"), json.loads(records.read_text())
-    assert f"**{record['test']['accuracy'] * 100:.2f} %** of 200 pictures" in text
+    assert f"**{record['test']['accuracy']:.2%}** of 200 pictures" in text
     assert "python -m alexnet_demo train --recipe quick" in text
     assert "tested on 1,000 validation images" in text
     assert record["weights"]["sha256"] in text

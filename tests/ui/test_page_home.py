@@ -97,7 +97,7 @@ def test_a_finished_run_is_shown_here_and_in_the_sidebar(places: SimpleNamespace
     (directory / "checkpoints" / "best.safetensors").write_bytes(b"")
     at = home()
     assert "You trained it yourself" in page_text(at)
-    line = "2 of 2 epochs done · best test accuracy 84.0 %"
+    line = "2 of 2 epochs done · best test accuracy 84.0%"
     assert line in page_text(at)
     assert line in [c.value for c in at.sidebar.caption]
 

@@ -182,10 +182,10 @@ def test_every_step_is_shown_before_and_after(app: AppTest) -> None:
 def test_decisions_stand_in_words(app: AppTest) -> None:
     app.session_state["drawing"] = [STROKE]
     app.run()
-    assert decisions(app) == "Taken for a drawing · dark ink on light · cropped to 58 % × 58 %"
+    assert decisions(app) == "Taken for a drawing · dark ink on light · cropped to 58% × 58%"
     uploaded(app, picture())
     assert decisions(app) == (
-        "Taken for a photo · dark on light · plain background taken off · cropped to 61 % × 61 %"
+        "Taken for a photo · dark on light · plain background taken off · cropped to 61% × 61%"
     )
     sample(app)
     assert decisions(app) == "Taken for a data-set picture · light on dark · not cropped"
@@ -221,9 +221,9 @@ def test_a_frame_by_hand_begins_where_the_automatic_one_lay(app: AppTest) -> Non
     uploaded(app, picture())
     app.selectbox(key="crop").set_value("hand").run()
     assert app.slider(key="across").value == (20, 81)
-    assert decisions(app).endswith("cropped to 61 % × 61 % within your frame")
+    assert decisions(app).endswith("cropped to 61% × 61% within your frame")
     app.slider(key="across").set_value((0, 50)).run()
-    assert decisions(app).endswith("cropped to 30 % × 61 % within your frame")
+    assert decisions(app).endswith("cropped to 30% × 61% within your frame")
     app.slider(key="across").set_value((100, 100)).run()
     assert not app.exception, "an empty frame is still a frame"
     uploaded(app, picture("red"))
@@ -396,8 +396,8 @@ def test_the_best_network_is_asked_not_the_newest(
     assert not app.exception
     assert app.selectbox(key="model picker").value == f"{good}/best"
     assert [label.partition(" · ")[2] for label in app.selectbox(key="model picker").options] == [
-        *("best · 85.8 %", "best · 10.0 %", "best · untested"),
-        *("last · 84.0 %", "last · 10.0 %", "last · untested"),
+        *("best · 85.8%", "best · 10.0%", "best · untested"),
+        *("last · 84.0%", "last · 10.0%", "last · untested"),
     ]
 
 
@@ -446,18 +446,18 @@ def test_uploaded_weights_are_checked_then_used(app: AppTest, tiny_weights: Path
 @pytest.mark.parametrize(
     ("likeliest", "clothing", "words"),
     [
-        ({"Sneaker": 0.93, "Sandal": 0.05}, True, "This is a Sneaker (93 %)"),
-        ({"Ankle boot": 0.999}, True, "This is an Ankle boot (over 99 %)"),
+        ({"Sneaker": 0.93, "Sandal": 0.05}, True, "This is a Sneaker (93%)"),
+        ({"Ankle boot": 0.999}, True, "This is an Ankle boot (> 99%)"),
         (
             {"Sneaker": 0.48, "Ankle boot": 0.31},
             True,
-            "Not sure: perhaps a Sneaker (48 %) or an Ankle boot (31 %)",
+            "Not sure: perhaps a Sneaker (48%) or an Ankle boot (31%)",
         ),
-        ({"Bag": 0.58, "Coat": 0.09}, True, "Not sure: perhaps a Bag (58 %)"),
+        ({"Bag": 0.58, "Coat": 0.09}, True, "Not sure: perhaps a Bag (58%)"),
         (
             {"Bag": 0.93, "Coat": 0.05},
             False,
-            "This may not be clothing. If it is, it is perhaps a Bag (93 %)",
+            "This may not be clothing. If it is, it is perhaps a Bag (93%)",
         ),
     ],
 )

@@ -96,7 +96,7 @@ def test_a_visitor_can_watch_what_was_recorded(runs_dir: Path, recorded_dir: Pat
     button.click().run()
     assert not at.exception
     assert [each["step"] for each in shown(at)["moments"]] == [0, 469]
-    assert "60.0 %" in page_text(at)
+    assert "60.0%" in page_text(at)
     next(b for b in at.button if b.key == "leave watch").click().run()
     assert "watch" not in at.query_params
     assert [b for b in at.button if b.key == "start"]

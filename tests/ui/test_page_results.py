@@ -16,6 +16,7 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
+from alexnet_demo.common.text import percent
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.inference import embedding, full_pass, predictions
 from alexnet_demo.inference.predictions import Results
@@ -26,7 +27,6 @@ from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.results import test_images
 from alexnet_demo.ui.results import views as page
 from alexnet_demo.ui.widgets.glossary import TOPICS
-from alexnet_demo.ui.widgets.markdown import percent
 from tests.support.pages import load_page, page_text
 from tests.support.waiting import wait_for
 

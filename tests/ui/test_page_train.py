@@ -298,10 +298,10 @@ def test_a_run_is_shown_whole(runs_dir, measured):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5, 0.81, 0.8], "finished")
     at = page(run=run.id)
     shown = {metric.label: metric.value for metric in at.metric}
-    assert shown["Best test accuracy"] == "81.00 %"
+    assert shown["Best test accuracy"] == "81.00%"
     assert shown["Peak memory"] == "1.0 GB"
     # The last epoch's, as in the table and the files, not the last batches'.
-    assert (shown["Train accuracy"], shown["Train loss"]) == ("82.0 %", "0.480")
+    assert (shown["Train accuracy"], shown["Train loss"]) == ("82.0%", "0.480")
     assert "Some CPU in fp32, ⅛ width, 7 parameters" in page_text(at)
     table = at.dataframe[0].value
     assert table["Best"].tolist() == pytest.approx([81.0])
@@ -438,7 +438,7 @@ def test_a_recipe_tells_what_a_recorded_run_reached(runs_dir, measured, recorded
     run.events.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     at = page(recipe="quick")
     # The start, two events an epoch: epoch 2 is the fourth minute.
-    told = "Recorded: 81.0 % after 4 min 00 s on Some CPU, in fp32, in 3 epochs."
+    told = "Recorded: 81.0% after 4 min 00 s on Some CPU, in fp32, in 3 epochs."
     assert plain(told) in page_text(at)
     # One of a narrower network is there to compare with, not to expect.
     write_json(run.directory / "config.json", {**run.config.to_json(), "width": 0.0625})

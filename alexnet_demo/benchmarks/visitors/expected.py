@@ -22,7 +22,7 @@ from alexnet_demo.inference.classifier import Classifier
 
 DRAWINGS, UPLOADS = 40, 40
 TOLERANCE = 0.02  # of a probability: batches of another size round otherwise in bfloat16
-_BAR = re.compile(r'<span class="name">(.*?)</span>.*?<span class="percent">([\d.]+) %', re.DOTALL)
+_BAR = re.compile(r'<span class="name">(.*?)</span>.*?<span class="percent">([\d.]+)%', re.DOTALL)
 _SHAPES = {  # outlines on the canvas of 256 units
     "T-shirt/top": [
         (90, 40), (50, 60), (20, 110), (55, 130), (70, 110), (70, 220), (186, 220),

@@ -17,6 +17,7 @@ import psutil
 
 from alexnet_demo.benchmarks.visitors.client import LostError, Session
 from alexnet_demo.benchmarks.visitors.expected import Sample, make_samples, read_prediction
+from alexnet_demo.common.text import memory
 from alexnet_demo.inference.batcher import BUSY
 
 PAUSE = 5.0  # seconds from one question of a visitor to the next
@@ -90,8 +91,8 @@ def format_report(report: dict[str, Any]) -> str:
         lines.append(f"half within {half:.0f} ms, 95 % within {most:.0f} ms")
     if "memory" in report:
         growth = report["growth"]
-        grown = "" if growth is None else f", {100 * growth:+.1f} % after the first fifth"
-        lines.append(f"{report['memory'] / 1e6:.0f} MB of memory{grown}")
+        grown = "" if growth is None else f", {growth:+.1%} after the first fifth"
+        lines.append(f"{memory(report['memory'])} of memory{grown}")
     if report.get("cpu_ms"):
         lines.append(f"{report['cpu_ms']:.0f} ms of the server's processor an answer")
     return "\n".join([*lines, *report["problems"]])

@@ -10,10 +10,10 @@ import numpy as np
 import streamlit as st
 from plotly.graph_objects import Figure
 
+from alexnet_demo.common.text import percent
 from alexnet_demo.figures import architecture
 from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.ui.components.plot import live_plot
-from alexnet_demo.ui.widgets.markdown import percent
 
 if TYPE_CHECKING:  # all import torch
     from torch import Tensor

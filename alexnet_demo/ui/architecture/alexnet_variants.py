@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from alexnet_demo.common.text import dimensions
+
 if TYPE_CHECKING:
     from alexnet_demo.network.summary import Layer, Summary
 
@@ -60,7 +62,7 @@ def table() -> dict[str, list[str]]:
 
 
 def _cell(layer: Layer) -> str:
-    shape = "×".join(map(str, layer.output_shape))
+    shape = dimensions(layer.output_shape)
     if layer.kernel is None:
         return f"{shape} · {layer.params:,}"
     window = f"{layer.kernel}×{layer.kernel}"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from alexnet_demo.common.text import dimensions, memory, short_percent
 from alexnet_demo.data.fashion_mnist import first_of_each_class
-from alexnet_demo.figures import architecture, architecture_svg, theme
+from alexnet_demo.figures import architecture, architecture_svg
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 from alexnet_demo.settings.config import LIMITS
 from alexnet_demo.ui.architecture import inside, layer_glossary
@@ -17,7 +18,6 @@ from alexnet_demo.ui.components import drawing
 from alexnet_demo.ui.components.component import component_state, register
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.widgets import query_params, sample_images
-from alexnet_demo.ui.widgets.markdown import dimensions
 
 if TYPE_CHECKING:
     from alexnet_demo.network.summary import Layer, Shape, Summary
@@ -220,21 +220,21 @@ def _explain(layer: Layer, summary: Summary) -> None:
     if layer.params:
         params.markdown(f"`{layer.params_formula}`")
         work.markdown(f"`{layer.macs_formula}`")
-    sight, memory = st.columns([1.2, 1], gap="large", vertical_alignment="center")
+    sight, batch_memory = st.columns([1.2, 1], gap="large", vertical_alignment="center")
     with sight:
         drawing.drawing(
             architecture_svg.receptive_field(summary, layer.name, _picture_url()),
             f"alexnet-{layer.name}-sees",
             key=f"sight {layer.name}",
         )
-    with memory:
+    with batch_memory:
         st.markdown(_sight(layer))
         batch = st.number_input(
             "Batch size", 1, LIMITS["batch_size"].high, 128, key="arch_batch", width=140
         )
         st.markdown(
-            f"Its output takes {_bytes(layer.activation_bytes)} for one picture and "
-            f"**{_bytes(layer.activation_bytes * int(batch))}** for a batch of {batch}."
+            f"Its output takes {memory(layer.activation_bytes)} for one picture and "
+            f"**{memory(layer.activation_bytes * int(batch))}** for a batch of {batch}."
         )
 
 
@@ -253,15 +253,7 @@ def _sight(layer: Layer) -> str:
 
 
 def _of_all(label: str, part: int, whole: int) -> str:
-    return f"{label} · {theme.rounded_percent(100 * part / whole)} of all" if part else label
-
-
-def _bytes(count: int) -> str:
-    if count >= 1e9:
-        return f"{count / 1e9:.1f} GB"
-    if count >= 100_000:
-        return f"{count / 1e6:.1f} MB"
-    return f"{count / 1e3:.1f} kB" if count >= 1000 else f"{count} bytes"
+    return f"{label} · {short_percent(part / whole)} of all" if part else label
 
 
 def _in_words(layer: Layer) -> str:
@@ -284,9 +276,7 @@ def shares(summary: Summary) -> None:
     held, done = summary.share("fc", "params"), summary.share("conv", "macs")
     st.markdown(
         f"The fully connected layers hold **{held:.0%}** of the parameters; the convolutions do "
-        f"**{done:.0%}** of the work. A filter is small, but it is used at every position.".replace(
-            "%", " %"
-        )
+        f"**{done:.0%}** of the work. A filter is small, but it is used at every position."
     )
     live_plot(
         architecture.params_and_macs(summary),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from alexnet_demo.common.text import dimensions
 from alexnet_demo.settings.article import ARTICLE_PRINTED_PARAMETERS
-from alexnet_demo.ui.widgets.markdown import dimensions
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.network.summary import Summary

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from alexnet_demo.common.text import memory, percent
 from alexnet_demo.ui.models import model_loading
 from alexnet_demo.ui.widgets import access
-from alexnet_demo.ui.widgets.markdown import memory, percent, plain
+from alexnet_demo.ui.widgets.markdown import plain
 
 if TYPE_CHECKING:  # it imports torch
     from alexnet_demo.inference.classifier import Classifier

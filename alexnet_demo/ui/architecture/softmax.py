@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from alexnet_demo.common.text import percent
 from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.architecture.activations import Network, outputs
 from alexnet_demo.ui.components.component import style
-from alexnet_demo.ui.widgets.markdown import percent
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.network.summary import Layer

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from alexnet_demo.common.text import without_folders
+from alexnet_demo.common.text import percent, without_folders
 from alexnet_demo.jobs import scheduler
 from alexnet_demo.runs.run import LIVE, Run
 from alexnet_demo.runs.store import current_run, get_run
 from alexnet_demo.ui.components.component import style
 from alexnet_demo.ui.frame import tour
 from alexnet_demo.ui.widgets import access
-from alexnet_demo.ui.widgets.markdown import percent, plain
+from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.navigation import (
     ARCHITECTURE,
     HOME,

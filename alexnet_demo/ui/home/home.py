@@ -6,13 +6,14 @@ from typing import Literal
 
 import streamlit as st
 
+from alexnet_demo.common.text import percent
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import best_run, current_run
 from alexnet_demo.settings import paths
 from alexnet_demo.ui.frame import page as shell
 from alexnet_demo.ui.models.model_picker import quick_run_button
 from alexnet_demo.ui.widgets import access, sample_images
-from alexnet_demo.ui.widgets.markdown import percent, plain
+from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.navigation import (
     ARCHITECTURE,
     PREDICT,

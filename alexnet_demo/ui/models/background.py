@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 
 from alexnet_demo.common.errors import BusyError
-from alexnet_demo.ui.widgets.markdown import duration, plain
+from alexnet_demo.common.text import duration
+from alexnet_demo.ui.widgets.markdown import plain
 
 T = TypeVar("T")
 J = TypeVar("J", bound="Job[Any]")

@@ -13,11 +13,11 @@ import streamlit as st
 
 from alexnet_demo.common.access import Role
 from alexnet_demo.common.errors import CheckpointError
+from alexnet_demo.common.text import percent
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings import paths
 from alexnet_demo.ui.widgets import access
-from alexnet_demo.ui.widgets.markdown import percent
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a model is to be loaded
     from alexnet_demo.inference.classifier import Classifier

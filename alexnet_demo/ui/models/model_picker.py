@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import streamlit as st
 
 from alexnet_demo.common.errors import CheckpointError
+from alexnet_demo.common.text import percent
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.models.model_loading import CHOICE, add_upload, load, options, selected
 from alexnet_demo.ui.widgets import access
-from alexnet_demo.ui.widgets.markdown import percent, plain
+from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.navigation import PREDICT, TRAIN
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a model is to be loaded

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from PIL import Image, ImageDraw
 
+from alexnet_demo.common.text import percent
 from alexnet_demo.images.encode import CRISP_UP_TO, data_url
 from alexnet_demo.ui.components.component import style
-from alexnet_demo.ui.widgets.markdown import percent
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.images.boxes import Box

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from alexnet_demo.common.text import percent
 from alexnet_demo.figures import theme
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.component import component_state, register
@@ -15,7 +16,6 @@ from alexnet_demo.ui.models import background, passes
 from alexnet_demo.ui.results import sprite, test_images
 from alexnet_demo.ui.results.evaluation import Surveyed
 from alexnet_demo.ui.widgets import query_params
-from alexnet_demo.ui.widgets.markdown import percent
 
 PCA, TSNE = "PCA", "t-SNE"
 _LAYOUTS = {

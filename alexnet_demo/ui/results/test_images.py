@@ -11,6 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from alexnet_demo.common.errors import BusyError
+from alexnet_demo.common.text import whole_percent
 from alexnet_demo.images.encode import data_url, enlarge, overlay_heatmap, png
 from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.inference.predictions import Results
@@ -21,7 +22,6 @@ from alexnet_demo.ui.models import background, datasets, passes
 from alexnet_demo.ui.results.evaluation import Surveyed
 from alexnet_demo.ui.widgets import prediction_view
 from alexnet_demo.ui.widgets.glossary import explain
-from alexnet_demo.ui.widgets.markdown import whole_percent
 from alexnet_demo.ui.widgets.navigation import PREDICT
 from alexnet_demo.ui.widgets.pin_button import pin_button
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from alexnet_demo.common.text import percent
 from alexnet_demo.figures import results
 from alexnet_demo.inference.predictions import Results, class_scores
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
@@ -19,7 +20,7 @@ from alexnet_demo.ui.results import test_images
 from alexnet_demo.ui.results.embedding_map import picture_map
 from alexnet_demo.ui.results.evaluation import Surveyed, surveyed
 from alexnet_demo.ui.widgets import access, query_params
-from alexnet_demo.ui.widgets.markdown import percent, plain
+from alexnet_demo.ui.widgets.markdown import plain
 
 LEVELS = np.linspace(0, 0.99, 100)
 _VIEW = "show"  # as the address names it

@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
+from alexnet_demo.common.text import duration, memory
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.cost import Speed, estimate, fit
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.ui.train import form_state, probes
-from alexnet_demo.ui.widgets.markdown import duration, memory
 
 QUICK_SECONDS = 60
 LONG_SECONDS = 600

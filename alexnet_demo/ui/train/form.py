@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from alexnet_demo.common.text import duration
 from alexnet_demo.figures import training
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs.devices import blocking_run
@@ -23,7 +24,7 @@ from alexnet_demo.ui.train.lr_range_test import lr_finder
 from alexnet_demo.ui.train.recorded import expectation
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.glossary import explain
-from alexnet_demo.ui.widgets.markdown import duration, plain
+from alexnet_demo.ui.widgets.markdown import plain
 
 CONFIRM_SECONDS = 3600
 """A training that takes longer is asked about before it starts."""

@@ -10,6 +10,7 @@ from typing import Literal
 import streamlit as st
 from plotly.graph_objects import Figure
 
+from alexnet_demo.common.text import duration, memory, percent
 from alexnet_demo.figures import training
 from alexnet_demo.figures.theme import width_name
 from alexnet_demo.figures.training import Axis
@@ -28,7 +29,7 @@ from alexnet_demo.ui.train import script_button
 from alexnet_demo.ui.train.form import WANTED
 from alexnet_demo.ui.train.recorded import Curves, axis_choice, compare_with
 from alexnet_demo.ui.widgets import access
-from alexnet_demo.ui.widgets.markdown import duration, memory, percent, plain
+from alexnet_demo.ui.widgets.markdown import plain
 
 POLL_SECONDS = 1.0
 CHANGES = {

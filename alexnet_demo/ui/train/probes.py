@@ -10,11 +10,11 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo.common.access import READ_ONLY, Role
+from alexnet_demo.common.text import memory
 from alexnet_demo.jobs import processes
 from alexnet_demo.runs.store import active_runs
 from alexnet_demo.settings.config import TrainConfig, stages
 from alexnet_demo.ui.widgets import access
-from alexnet_demo.ui.widgets.markdown import memory
 
 RETRY_SECONDS = 30
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from alexnet_demo.common.text import duration
 from alexnet_demo.jobs import actions, queue
 from alexnet_demo.jobs.queue import seconds_until_start
 from alexnet_demo.runs.eta import seconds_left
@@ -11,7 +12,7 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, get_run, queued_runs
 from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.widgets import access
-from alexnet_demo.ui.widgets.markdown import duration, plain
+from alexnet_demo.ui.widgets.markdown import plain
 
 POLL_SECONDS = 2.0
 

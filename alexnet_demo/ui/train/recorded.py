@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from alexnet_demo.common.text import duration, percent
 from alexnet_demo.figures.training import Axis
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import recorded_runs
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.train.replay import MOMENT, replay
-from alexnet_demo.ui.widgets.markdown import duration, percent, plain
+from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.navigation import REPLAY_ICON, WATCH, replayable_runs
 
 Curves = list[tuple[str, History]]

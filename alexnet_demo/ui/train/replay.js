@@ -127,7 +127,7 @@ class Replay {
     const parts = [];
     for (const share of [0, 0.5, 1]) {
       parts.push(svg("line", { x1: left, x2: width - right, y1: y(share), y2: y(share), class: "grid" }));
-      parts.push(svg("text", { x: left - 4, y: y(share) + 4, class: "tick end" }, `${share * 100} %`));
+      parts.push(svg("text", { x: left - 4, y: y(share) + 4, class: "tick end" }, `${share * 100}%`));
     }
     for (const epoch of [0, this.data.epochs]) {
       const middle = epoch ? "tick end" : "tick";
@@ -187,7 +187,7 @@ class Replay {
         layer.dead === null ? "–" : percent(layer.dead),
         short(layer.weight_norm),
         layer.gradient_norm === null ? "–" : short(layer.gradient_norm),
-        layer.update_ratio === null ? "–" : `${short(100 * layer.update_ratio)} %`,
+        layer.update_ratio === null ? "–" : `${short(100 * layer.update_ratio)}%`,
       ];
       table.insertRow().append(createElement("th", layer.name), ...cells.map((words) => createElement("td", words)));
     }
@@ -296,13 +296,13 @@ function svg(tag, attributes, words = "") {
 }
 
 function percent(share, digits = 1) {
-  return `${(100 * share).toFixed(digits)}\u00a0%`;
+  return `${(100 * share).toFixed(digits)}%`;
 }
 
 // Never to certainty, nor to nothing.
 function about(share) {
-  if (share > 0.99) return ">\u00a099\u00a0%";
-  return share < 0.01 ? "<\u00a01\u00a0%" : percent(share, 0);
+  if (share > 0.99) return ">\u00a099%";
+  return share < 0.01 ? "<\u00a01%" : percent(share, 0);
 }
 
 function short(value) {

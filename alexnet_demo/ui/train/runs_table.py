@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo.common.text import no_formula
+from alexnet_demo.common.text import duration, no_formula
 from alexnet_demo.figures import training as charts
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs.history import read_full
@@ -20,7 +20,7 @@ from alexnet_demo.ui.models import model_picker
 from alexnet_demo.ui.train import report_button
 from alexnet_demo.ui.train.recorded import axis_choice, compare_with
 from alexnet_demo.ui.widgets import access
-from alexnet_demo.ui.widgets.markdown import duration, plain
+from alexnet_demo.ui.widgets.markdown import plain
 
 TABLE_SECONDS = 5.0
 METRICS = (

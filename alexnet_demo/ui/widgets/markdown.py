@@ -1,19 +1,10 @@
-"""Words and numbers as people say them, for Streamlit."""
+"""Text for Streamlit's Markdown."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from alexnet_demo.common.text import one_line
-from alexnet_demo.common.wording import duration, memory, percent, whole_percent
-
-__all__ = ["duration", "memory", "percent", "plain", "whole_percent"]
-
-
-def dimensions(shape: Iterable[int]) -> str:
-    """Such as ``96×54×54``."""
-    return "×".join(map(str, shape))
 
 
 def plain(text: str) -> str:

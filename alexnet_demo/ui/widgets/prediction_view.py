@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from alexnet_demo.common.text import percent, whole_percent
 from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.component import style
-from alexnet_demo.ui.widgets.markdown import percent
 
 if TYPE_CHECKING:  # both import torch
     pass
@@ -50,9 +50,8 @@ def a(name: str) -> str:
 
 
 def about(probability: float) -> str:
-    """Rounded, but never to certainty; no line breaks before the percent sign."""
-    words = "over 99 %" if probability > 0.99 else percent(probability, 0)
-    return words.replace(" %", "\u00a0%")
+    """A probability in whole percent, but never 100%."""
+    return whole_percent(min(probability, 0.999))
 
 
 def _bar(name: str, probability: float) -> str:

@@ -1,4 +1,4 @@
-"""Home: what this is, what is there to try it with, and where to go."""
+"""Home: what the app is, what to try first, and a card for each page."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from alexnet_demo.ui.home import home
 
 page(
     "Home",
-    "AlexNet, the network that made deep learning famous in 2012, on 70,000 small pictures of "
-    f"clothes. {home.invitation()}, look at every layer, and try it on your own pictures.",
-    heading="Teach a network to tell clothes apart",
+    "AlexNet, the network that made deep learning famous in 2012, on 70,000 small images of "
+    f"clothing. {home.invitation()}, inspect every layer, and try it on your own images.",
+    heading="Teach a network to recognize clothing",
 )
 home.hero()
 home.next_step()

@@ -1,46 +1,45 @@
-"""Train: start a training, watch it live, look after past runs."""
+"""Train: start a run, watch it learn, and manage past runs."""
 
 import streamlit as st
 
 from alexnet_demo.runs.store import current_run, get_run, list_runs
 from alexnet_demo.ui.frame.page import page
-from alexnet_demo.ui.train import auto_refresh, recorded
-from alexnet_demo.ui.train.form import form_wanted, training_form
-from alexnet_demo.ui.train.live import live_view, waiting_run
+from alexnet_demo.ui.train import queue, recorded
+from alexnet_demo.ui.train.form import form_open, training_form
+from alexnet_demo.ui.train.live import live_view, resume_card
 from alexnet_demo.ui.train.pinboard import pinboard
-from alexnet_demo.ui.train.queue import queue_view
 from alexnet_demo.ui.train.replay import replay
 from alexnet_demo.ui.train.runs_table import runs_table
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.glossary import explain
 
-page("Train", lead="Teach AlexNet ten kinds of clothing and watch it learn.")
+page("Train", lead="Train AlexNet to classify ten kinds of clothing, and watch it learn.")
 
-if watched := recorded.watched():
-    recorded.watch(watched)
+if recorded_run := recorded.requested():
+    recorded.recorded_replay(recorded_run)
     st.stop()
 
-seen = auto_refresh.seen()
-asked_for = get_run(st.query_params.get("run", ""))
-shown = asked_for or current_run()
+run_ids = queue.active_and_queued()
+linked = get_run(st.query_params.get("run", ""))
+run = linked or current_run()
 
 if not access.can_control():
     access.show_notice()
-    if not shown:
-        st.write("Nothing has been trained here yet. Predict has the network that comes along.")
-elif asked_for is None and form_wanted(shown):
-    if shown and shown.resumable:
-        waiting_run(shown)
+    if not run:
+        st.write("No runs yet. Predict uses the included model.")
+elif linked is None and form_open(run):
+    if run and run.resumable:
+        resume_card(run)
     training_form()
     st.divider()
-queue_view(shown)
+queue.queue_view(run)
 pinboard()
-recorded.offer_to_watch()
-if shown:
-    if shown.state != "queued" or shown.history.batches:
-        live_view(shown)
-        explain("What the curves say", "Loss", "Training and test curve")
-        replay(shown)
+recorded.replay_buttons()
+if run:
+    if run.state != "queued" or run.history.batches:
+        live_view(run)
+        explain("Reading the curves", "Loss", "Training and test curve")
+        replay(run)
         st.divider()
     runs_table(list_runs())
-auto_refresh.watch(seen)
+queue.refresh_on_change(run_ids)

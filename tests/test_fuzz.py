@@ -41,7 +41,8 @@ from alexnet_demo.settings import config, paths
 from alexnet_demo.ui.predict.classify import as_csv
 from alexnet_demo.ui.results.embedding_map import _numbers
 from alexnet_demo.ui.results.views import _cell
-from alexnet_demo.ui.train.runs_table import _row, metrics_csv, metrics_json
+from alexnet_demo.ui.train.downloads import metrics_csv, metrics_json
+from alexnet_demo.ui.train.runs_table import _row
 from alexnet_demo.ui.widgets.markdown import plain
 from tests.support.hostile import encode, garment
 

@@ -14,7 +14,7 @@ PAGES = {
     "Predict": ("Predict", "Start a quick run"),
     "Results": ("Results", "Start a quick run"),
     "Tour": ("Tour", "Draw a shirt"),
-    "": ("Teach a network to tell clothes apart", "There is no trained model yet"),
+    "": ("Teach a network to recognize clothing", "No trained model yet"),
 }
 
 

@@ -168,5 +168,5 @@ def test_name_note_compare_and_delete(page: Page, server: Server):
     page.get_by_role("button", name="Save name and note").click()
     expect(page.get_by_role("heading", name="My best one")).to_be_visible(timeout=10_000)
     page.get_by_role("button", name="Delete", exact=True).click()
-    page.get_by_role("button", name="Delete for good").click()
+    page.get_by_role("button", name="Delete run").click()
     wait_for(lambda: len(runs_of(server)) == len(runs) - 1, 10, "not deleted")

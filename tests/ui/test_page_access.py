@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.common import access
 from alexnet_demo.settings import paths
-from alexnet_demo.ui.train import probes
+from alexnet_demo.ui.train import cost
 from alexnet_demo.ui.widgets import access as ui_access
 from tests.support.pages import load_page, open_page, page_text
 from tests.ui.test_page_predict import make_run
@@ -29,7 +29,7 @@ def closed(
     monkeypatch.setattr(paths, "WEIGHTS_DIR", tmp_path / "weights")
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / paths.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
-    monkeypatch.setattr(probes, "ask", lambda _: None)
+    monkeypatch.setattr(cost, "probe", lambda _: None)
     return make_run(runs_dir, tiny_weights, accuracies=(0.5,))
 
 
@@ -64,8 +64,8 @@ def test_visitors_watch_a_run_and_take_its_figures(closed: str) -> None:
     keys = {b.key for b in at.button}
     assert "show run" in keys and not keys & set(CONTROLS)
     downloads = {e.proto.label for e in at.get("download_button")}
-    assert {"Metrics, CSV", "Metrics, JSON"} <= downloads and "Weights" not in downloads
-    assert "Tick one run to download or use it" in page_text(at)
+    assert {"Metrics (CSV)", "Metrics (JSON)"} <= downloads and "Weights" not in downloads
+    assert "Select one run to download or use it" in page_text(at)
 
 
 def test_the_password_opens_the_controls_and_the_lock_closes_them() -> None:

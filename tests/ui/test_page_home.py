@@ -71,8 +71,8 @@ def finished_run(runs: Path, accuracies: tuple[float, ...] = (0.71, 0.84)) -> Pa
 
 def test_says_what_it_is_and_that_there_is_no_model() -> None:
     at = home()
-    assert at.title[0].value == "Teach a network to tell clothes apart"
-    assert "There is no trained model yet" in page_text(at)
+    assert at.title[0].value == "Teach a network to recognize clothing"
+    assert "No trained model yet" in page_text(at)
     assert labels(at) == [QUICK]
 
 
@@ -88,15 +88,15 @@ def test_one_click_asks_for_the_quick_recipe_and_a_refusal_is_shown(
 def test_shipped_weights_lead_to_predict(places: SimpleNamespace) -> None:
     (places.weights / paths.SHIPPED_WEIGHTS).write_bytes(b"")
     at = home()
-    assert "comes with this program" in page_text(at)
-    assert labels(at) == ["Try it on a picture", QUICK]
+    assert "included model" in page_text(at)
+    assert labels(at) == ["Try it on an image", QUICK]
 
 
 def test_a_finished_run_is_shown_here_and_in_the_sidebar(places: SimpleNamespace) -> None:
     directory = finished_run(places.runs)
     (directory / "checkpoints" / "best.safetensors").write_bytes(b"")
     at = home()
-    assert "You trained it yourself" in page_text(at)
+    assert "You trained it" in page_text(at)
     line = "2 of 2 epochs done · best test accuracy 84.0%"
     assert line in page_text(at)
     assert line in [c.value for c in at.sidebar.caption]
@@ -104,7 +104,7 @@ def test_a_finished_run_is_shown_here_and_in_the_sidebar(places: SimpleNamespace
 
 def test_a_run_without_a_checkpoint_is_no_model(places: SimpleNamespace) -> None:
     finished_run(places.runs, accuracies=())
-    assert "There is no trained model yet" in page_text(home())
+    assert "No trained model yet" in page_text(home())
 
 
 def test_a_run_under_way_is_the_thing_to_watch(
@@ -113,14 +113,12 @@ def test_a_run_under_way_is_the_thing_to_watch(
     finished_run(places.runs)
     monkeypatch.setattr(Run, "state", "running")
     at = home()
-    assert "A training is under way" in page_text(at)
-    assert labels(at) == ["Watch it train"]
+    assert "Training in progress" in page_text(at)
+    assert labels(at) == ["Watch training"]
     (places.weights / paths.SHIPPED_WEIGHTS).write_bytes(b"")
     at = home()
-    assert "A training is under way" in page_text(at) and "A trained model is ready" in page_text(
-        at
-    )
-    assert labels(at) == ["Try it on a picture", "Watch it train"]
+    assert "Training in progress" in page_text(at) and "A trained model is ready" in page_text(at)
+    assert labels(at) == ["Try it on an image", "Watch training"]
 
 
 def test_a_paused_run_can_be_gone_on_with(places: SimpleNamespace) -> None:
@@ -129,8 +127,8 @@ def test_a_paused_run_can_be_gone_on_with(places: SimpleNamespace) -> None:
     events.write_text(events.read_text().replace('"finished"', '"paused"'))
     (directory / "checkpoints" / "last.safetensors").write_bytes(b"")
     at = home()
-    assert "Paused: go on with it on Train." in page_text(at)
-    assert labels(at) == [QUICK, "Go on with it"]
+    assert "Paused. You can resume it on Train." in page_text(at)
+    assert labels(at) == [QUICK, "Resume"]
 
 
 def test_ten_pictures_with_alternative_texts() -> None:

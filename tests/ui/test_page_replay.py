@@ -68,7 +68,7 @@ def test_a_finished_run_can_be_gone_through(runs_dir: Path):
     at = page(run=run.id)
     assert not at.exception
     data = shown(at)
-    assert [each["step"] for each in data["moments"]] == [0, 100, 469]
+    assert [each["step"] for each in data["snapshots"]] == [0, 100, 469]
     assert [pin["label"] for pin in data["pins"]] == list(article.CLASSES)
     assert data["curves"] == {"train": [[1, 0.5]], "test": [[1, 0.6]]}
     assert data["step"] is None
@@ -86,7 +86,7 @@ def test_a_run_of_old_says_that_it_has_no_moments(runs_dir: Path):
     run = finished(runs_dir / "20260101-000000-article-aa")
     run.snapshots.unlink()
     at = page(run=run.id)
-    assert "made without recording its moments" in page_text(at)
+    assert "No snapshots were recorded" in page_text(at)
 
 
 def test_a_visitor_can_watch_what_was_recorded(runs_dir: Path, recorded_dir: Path):
@@ -95,7 +95,7 @@ def test_a_visitor_can_watch_what_was_recorded(runs_dir: Path, recorded_dir: Pat
     (button,) = [b for b in at.button if b.key == "watch best"]
     button.click().run()
     assert not at.exception
-    assert [each["step"] for each in shown(at)["moments"]] == [0, 469]
+    assert [each["step"] for each in shown(at)["snapshots"]] == [0, 469]
     assert "60.0%" in page_text(at)
     next(b for b in at.button if b.key == "leave watch").click().run()
     assert "watch" not in at.query_params
@@ -111,7 +111,7 @@ def test_pins_are_put_up_and_taken_off(runs_dir: Path):
     at.number_input(key="pin number").set_value(17)
     at.button(key="pin test picture").click().run()
     assert not at.exception
-    assert [pin.name for pin in pins.for_next_run()][-1] == "Test picture 17"
+    assert [pin.name for pin in pins.for_next_run()][-1] == "Test image 17"
     board = at.multiselect(key="pins chosen")
     board.set_value(board.value[:-2]).run()
     assert len(pins.for_next_run()) == 9
@@ -120,6 +120,6 @@ def test_pins_are_put_up_and_taken_off(runs_dir: Path):
 def test_moments_are_made_ready_once(runs_dir: Path, monkeypatch: pytest.MonkeyPatch):
     run = finished(runs_dir / "20260101-000000-article-aa", 0, 100)
     found = snapshots.follow(run.snapshots)
-    first = replay._records(str(run.directory), (2, 100, 1), run, found)
-    assert replay._records(str(run.directory), (2, 100, 1), run, found) is first
+    first = replay._snapshot_data(str(run.directory), (2, 100, 1), run, found)
+    assert replay._snapshot_data(str(run.directory), (2, 100, 1), run, found) is first
     shutil.rmtree(run.directory)

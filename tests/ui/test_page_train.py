@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.common.files import read_json, write_json
+from alexnet_demo.common.text import percent
 from alexnet_demo.export import report
 from alexnet_demo.export.script import training_script
 from alexnet_demo.figures.training import MAX_POINTS, compare_runs, downsample, training_curve
@@ -31,9 +32,8 @@ from alexnet_demo.runs.store import list_runs, prepare, queued_runs
 from alexnet_demo.settings import paths, recipes
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
 from alexnet_demo.settings.config import TrainConfig, stages
-from alexnet_demo.ui.train import form_state, live, probes, runs_table, script_button
-from alexnet_demo.ui.train.data_preview import plain_words
-from alexnet_demo.ui.train.form_state import problems
+from alexnet_demo.ui.train import cost, downloads, form_state, live
+from alexnet_demo.ui.train.data_preview import augmentation
 from alexnet_demo.ui.widgets.markdown import plain
 from tests.support.pages import open_page, page_text
 from tests.support.runs import canned_run
@@ -66,8 +66,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
             "width": width
         }
 
-    monkeypatch.setattr(probes, "ask", probe)
-    monkeypatch.setattr(probes, "devices", lambda: {"cpu": "Slow CPU (8.0 GB)"})
+    monkeypatch.setattr(cost, "probe", probe)
+    monkeypatch.setattr(cost, "devices", lambda: {"cpu": "Slow CPU (8.0 GB)"})
 
 
 @pytest.fixture
@@ -98,12 +98,12 @@ def test_first_visit_shows_the_form_with_the_articles_settings(runs_dir, measure
 def test_a_cpu_is_told_what_it_costs_and_offered_one_minute(runs_dir, measured):
     at = page()
     # 10 × (469 × (128 × 0.05 + 0.1) + 10,000 × 0.02) s
-    assert "**54 min 08 s** an epoch, **9 h 01 min** in all" in page_text(at)
-    assert "There is no GPU here" in page_text(at)
+    assert "**54 min 08 s** per epoch, **9 h 01 min** in total" in page_text(at)
+    assert "No GPU was found" in page_text(at)
     at.button(key="use quick").click().run()
     assert at.number_input(key="form width").value == TrainConfig.from_recipe("quick").width
-    assert re.search(r"\*\*([45]\d|1 min [01]\d) s\*\* in all", page_text(at))
-    assert "There is no GPU here" not in page_text(at)
+    assert re.search(r"\*\*([45]\d|1 min [01]\d) s\*\* in total", page_text(at))
+    assert "No GPU was found" not in page_text(at)
 
 
 def test_bad_values_are_refused_with_the_range(runs_dir, measured):
@@ -132,7 +132,7 @@ def test_every_bad_value_is_named_at_once(runs_dir, measured):
 
 def test_a_bad_momentum_is_one_error():
     values = {**TrainConfig.from_recipe("fast").to_json(), "momentum": 2.0}
-    assert problems(values) == ["Momentum must be between 0 and 0.999, not 2."]
+    assert form_state.errors(values) == ["Momentum must be between 0 and 0.999, not 2."]
 
 
 def test_every_setting_has_its_place(runs_dir, measured, monkeypatch):
@@ -145,7 +145,7 @@ def test_every_setting_has_its_place(runs_dir, measured, monkeypatch):
 
     settings = set(TrainConfig().to_json()) - {"lr_scale"}  # that one is for a run that waits
     assert settings - shown() == {"devices"}
-    monkeypatch.setattr(probes, "devices", lambda: gpus)
+    monkeypatch.setattr(cost, "devices", lambda: gpus)
     assert not settings - shown()
 
 
@@ -167,10 +167,10 @@ def test_the_widths_of_a_growing_training_are_measured_apart(monkeypatch):
         return {"devices": [], "speeds": []}
 
     monkeypatch.setattr(processes, "probe", probe)
-    found = probes.Probes()
+    found = cost.Probes()
     for grow in ("", "0.5:0.5", "0.5:0.1", "0.25:0.5"):
         settings = TrainConfig(grow=grow)
-        wait_for(partial(found.ask, settings), 5, "no answer")
+        wait_for(partial(found.get, settings), 5, "no answer")
     assert asked == ["", "0.5:0.5", "0.25:0.5"]  # shares change nothing
 
 
@@ -198,13 +198,13 @@ def test_a_failed_measurement_is_shown_and_tried_again_later(monkeypatch):
         return {"error": "No such device."}
 
     monkeypatch.setattr(processes, "probe", failing)
-    found, settings = probes.Probes(), TrainConfig()
+    found, settings = cost.Probes(), TrainConfig()
     for _ in range(20):
-        answer = wait_for(lambda: found.ask(settings), 5, "no answer")
+        answer = wait_for(lambda: found.get(settings), 5, "no answer")
         assert answer["error"] == "No such device."
     assert len(asked) == 1
-    monkeypatch.setattr(probes, "RETRY_SECONDS", 0.0)
-    wait_for(lambda: found.ask(settings) or len(asked) > 1, 5, "not tried again")
+    monkeypatch.setattr(cost, "RETRY_SECONDS", 0.0)
+    wait_for(lambda: found.get(settings) or len(asked) > 1, 5, "not tried again")
     wait_for(lambda: len(asked) > 1, 5, "not tried again")
 
 
@@ -240,10 +240,10 @@ def test_what_the_address_says_is_read_back_the_same(recipe):
     odd = {"lr": 0.0123456789, "norm": True, "flip": False, "grow": "0.5:0.5", "patience": 3}
     for changes in ({}, odd):
         values = TrainConfig.from_recipe(recipe, **changes).to_json()
-        read = form_state.of_link(form_state.as_link(values))
+        read = form_state.from_link(form_state.to_link(values))
         assert read == {name: values[name] for name in read}
-        assert set(values) - set(read) == set(form_state.OF_THE_MACHINE)
-    assert form_state.as_link(TrainConfig().to_json()) == {}
+        assert set(values) - set(read) == set(form_state.MACHINE)
+    assert form_state.to_link(TrainConfig().to_json()) == {}
 
 
 def test_changing_the_recipe_fills_the_form(runs_dir, measured):
@@ -264,12 +264,12 @@ def test_what_a_recipe_trains_on_is_made_once_it_is_opened(runs_dir, measured):
     assert not sheet(at)
     at.session_state["trained on"] = True
     at.run(timeout=120)  # torch is imported here
-    assert "40 of 40 as they are<" in sheet(at)
+    assert "40 of 40 unchanged<" in sheet(at)
     assert sheet(at).count("<img") == 40
     at.number_input(key="form drawings").set_value(0.5)
     at.number_input(key="form shift").set_value(2).run()
     assert "20 of 40 as line drawings" in sheet(at)
-    assert "20 of 40 as they are, but moved by up to 2 of 28 pixels<" in sheet(at)
+    assert "20 of 40 shifted by up to 2 of 28 pixels<" in sheet(at)
     before = sheet(at)
     at.button(key="other pictures").click().run()
     assert sheet(at).count("<img") == 40
@@ -282,23 +282,22 @@ def test_what_a_recipe_trains_on_is_made_once_it_is_opened(runs_dir, measured):
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        (TrainConfig(), "as they are"),
+        (TrainConfig(), "unchanged"),
         (
             TrainConfig.from_recipe("best", shift=3),
-            "as they are, but mirrored at random, moved by up to 3 of 28 pixels, "
-            "partly hidden at times",
+            "randomly mirrored, shifted by up to 3 of 28 pixels, partly erased",
         ),
     ],
 )
 def test_changes_of_plain_pictures_in_words(settings, expected):
-    assert plain_words(settings) == expected
+    assert augmentation(settings) == expected
 
 
 def test_a_run_is_shown_whole(runs_dir, measured):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5, 0.81, 0.8], "finished")
     at = page(run=run.id)
     shown = {metric.label: metric.value for metric in at.metric}
-    assert shown["Best test accuracy"] == "81.00%"
+    assert shown["Best test accuracy"] == percent(0.81, 2)
     assert shown["Peak memory"] == "1.0 GB"
     # The last epoch's, as in the table and the files, not the last batches'.
     assert (shown["Train accuracy"], shown["Train loss"]) == ("82.0%", "0.480")
@@ -321,7 +320,7 @@ def test_a_killed_run_says_so_and_offers_resume(runs_dir, measured):
 def test_a_stopped_run_says_that_it_can_go_on(runs_dir, measured):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "stopped")
     run.last.write_bytes(b"state")
-    assert "Stopped with all of it saved: Resume goes on from there." in page_text(page(run=run.id))
+    assert "Stopped. Everything is saved; select Resume to continue." in page_text(page(run=run.id))
 
 
 def test_a_paused_run_stands_above_the_form(runs_dir, measured, monkeypatch):
@@ -429,7 +428,7 @@ def test_deleting_leaves_no_other_run_ticked(runs_dir, measured):
 
 
 def test_a_recipe_tells_what_a_recorded_run_reached(runs_dir, measured, recorded_dir):
-    assert "Recorded" not in page_text(page(recipe="quick"))
+    assert "Recorded run" not in page_text(page(recipe="quick"))
     run = canned_run(recorded_dir, "quick-here", [0.5, 0.81, 0.8], "finished")
     actions.label(run, "Quick look, recorded", "")
     lines = [json.loads(line) for line in run.events.read_text().splitlines()]
@@ -438,11 +437,12 @@ def test_a_recipe_tells_what_a_recorded_run_reached(runs_dir, measured, recorded
     run.events.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     at = page(recipe="quick")
     # The start, two events an epoch: epoch 2 is the fourth minute.
-    told = "Recorded: 81.0% after 4 min 00 s on Some CPU, in fp32, in 3 epochs."
-    assert plain(told) in page_text(at)
+    accuracy = f"{percent(0.81)} test accuracy"
+    expected = f"Recorded run: {accuracy} after 4 min 00 s on Some CPU in fp32 (3 epochs)."
+    assert plain(expected) in page_text(at)
     # One of a narrower network is there to compare with, not to expect.
     write_json(run.directory / "config.json", {**run.config.to_json(), "width": 0.0625})
-    assert "Recorded:" not in page_text(page(recipe="quick"))
+    assert "Recorded run" not in page_text(page(recipe="quick"))
     assert list_runs() == [] and not at.dataframe
 
 
@@ -495,7 +495,7 @@ def test_a_run_that_stopped_early_says_so(runs_dir, measured):
     run.events.write_text(text)
     run.last.write_bytes(b"state")
     at = page(run=run.id)
-    early = "Stopped early, after 3 epochs: none of the last 2 tested better than epoch 1."
+    early = "Stopped early after 3 epochs: no improvement in the last 2 (best: epoch 1)."
     assert early in page_text(at)
     assert at.dataframe[0].value["State"].tolist() == ["finished early"]
     assert not Run(run.directory).resumable  # it would stop again at once
@@ -517,14 +517,14 @@ def test_form_and_run_can_be_taken_along_as_a_script(runs_dir, measured, monkeyp
     def download_button(label, data, **_):
         offered[label] = data() if callable(data) else data
 
-    monkeypatch.setattr(script_button.st, "download_button", download_button)
+    monkeypatch.setattr(downloads.st, "download_button", download_button)
     at = page()
     at.number_input(key="form epochs").set_value(3).run()
-    assert offered["As a script"] == training_script(TrainConfig(epochs=3))
+    assert offered["Download script"] == training_script(TrainConfig(epochs=3))
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
     page(run=run.id)
-    assert offered["As a script"] == training_script(live.resolved_config(run))
-    assert "autocast" not in offered["As a script"]  # it was settled that it would not pay
+    assert offered["Download script"] == training_script(live.resolved_config(run))
+    assert "autocast" not in offered["Download script"]  # it was settled that it would not pay
 
 
 def test_the_widths_reached_stand_in_caption_and_curves(runs_dir, measured):
@@ -558,6 +558,18 @@ def test_a_found_learning_rate_goes_into_the_form(runs_dir, measured, monkeypatc
     assert at.run().error[0].value == "It exploded."
 
 
+def test_cancel_stops_the_learning_rate_test(runs_dir, measured, monkeypatch):
+    stopped: list[str] = []
+    running = LrTest([], None, True, "")
+    monkeypatch.setattr(lr_tests, "running_lr_test", lambda: None if stopped else "aa")
+    monkeypatch.setattr(lr_tests, "read_lr_test", lambda _: None if stopped else running)
+    monkeypatch.setattr(lr_tests, "stop_lr_test", lambda test_id, *, role: stopped.append(test_id))
+    at = page()
+    at.button(key="stop lr").click().run()
+    assert stopped == ["aa"] and not at.exception
+    assert at.button(key="find lr")
+
+
 def test_a_refused_look_for_a_learning_rate_says_why(runs_dir, measured, monkeypatch):
     monkeypatch.setattr(
         lr_tests, "start_lr_test", lambda *_, **__: Outcome(False, "The device is taken.")
@@ -574,13 +586,13 @@ def test_unknown_run_in_the_link_shows_the_form(runs_dir, measured):
 
 def test_downloads_hold_every_epoch(runs_dir):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5, 0.81], "finished")
-    header, *rows = runs_table.metrics_csv(run).splitlines()
+    header, *rows = downloads.metrics_csv(run).splitlines()
     assert header.startswith("epoch,step,train_loss")
     assert [row.split(",")[5] for row in rows] == ["0.5", "0.81"]
-    record = json.loads(runs_table.metrics_json(run))
+    record = json.loads(downloads.metrics_json(run))
     assert record["config"]["recipe"] == "quick"
     assert [e["test_accuracy"] for e in record["epochs"]] == [0.5, 0.81]
-    assert str(runs_dir) not in runs_table.metrics_json(run)
+    assert str(runs_dir) not in downloads.metrics_json(run)
 
 
 def test_a_report_is_offered_once_the_network_was_asked(runs_dir, measured, tiny_weights):
@@ -593,13 +605,13 @@ def test_a_report_is_offered_once_the_network_was_asked(runs_dir, measured, tiny
         return at.run()
 
     at = tick(page())
-    assert "download report" in downloads(at)  # there are no weights to ask
+    assert "download report" in download_keys(at)  # there are no weights to ask
     run.best.write_bytes(tiny_weights.read_bytes())
     tick(at)
-    assert "download report" not in downloads(at)
+    assert "download report" not in download_keys(at)
     at.button(key="make report").click()
     tick(at)
-    wait_for(lambda: "download report" in downloads(tick(at)), 120, "the network was not asked")
+    wait_for(lambda: "download report" in download_keys(tick(at)), 120, "the network was not asked")
     assert not at.exception
     assert report.cached_results(run) is not None
 
@@ -615,7 +627,7 @@ def test_a_report_of_weights_that_cannot_be_read_is_refused(runs_dir, measured):
     assert "best.safetensors" in at.error[0].value.replace("\\", "")
 
 
-def downloads(at: AppTest) -> list[str]:
+def download_keys(at: AppTest) -> list[str]:
     """The keys of the download buttons."""
     return [button.proto.id.rpartition("-")[2] for button in at.get("download_button")]
 

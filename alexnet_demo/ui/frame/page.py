@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from alexnet_demo.common.access import Outcome
 from alexnet_demo.common.text import percent, without_folders
 from alexnet_demo.jobs import scheduler
 from alexnet_demo.runs.run import LIVE, Run
@@ -117,6 +118,14 @@ def visible_error(message: str) -> str:
 def toast_next(message: str) -> None:
     """Show a passing message on the page's next run; one shown before a rerun would be lost."""
     st.session_state[_TOAST] = message
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """Rerun the page with a toast where an action succeeded; else show the reason in place."""
+    if outcome.done:
+        toast_next(outcome.message)
+        st.rerun()
+    st.error(plain(outcome.message), icon=":material/error:")
 
 
 def _menu() -> None:

@@ -1,4 +1,4 @@
-"""Widgets of the home page. Imports no torch, so that the page is there at once."""
+"""Sections of the home page. Imports no torch, so that the page opens at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alexnet_demo.common.text import percent
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import best_run, current_run
 from alexnet_demo.settings import paths
-from alexnet_demo.ui.frame import page as shell
+from alexnet_demo.ui.frame import page as frame
 from alexnet_demo.ui.models.model_picker import quick_run_button
 from alexnet_demo.ui.widgets import access, sample_images
 from alexnet_demo.ui.widgets.markdown import plain
@@ -25,76 +25,70 @@ from alexnet_demo.ui.widgets.navigation import (
 )
 
 CARDS = (
-    (TRAIN, "Train", "Choose a recipe, see what it will cost, and watch the curves as they grow."),
-    (ARCHITECTURE, "Architecture", "Eight layers to scale: where 46.8 million parameters sit."),
-    (
-        PREDICT,
-        "Predict",
-        "Draw a piece of clothing or upload a photo, and see what it is taken for.",
-    ),
-    (RESULTS, "Results", "What it gets wrong, how sure it was, and where it looked."),
+    (TRAIN, "Train", "Choose a recipe, check the estimated time, and watch the curves."),
+    (ARCHITECTURE, "Architecture", "Eight layers drawn to scale, with 46.8 million parameters."),
+    (PREDICT, "Predict", "Draw or upload clothing and see the prediction."),
+    (RESULTS, "Results", "Misclassified images, confidence, and evidence for each class."),
 )
-TO_VISITORS = "Watch a network learn: its curves, its filters, and what it said on the way."
+TRAIN_FOR_VISITORS = "Watch a training replay: curves, filters, and predictions at every step."
+_ICONS = {script: icon for script, _, icon in frame.PAGES}
 
 
 def invitation() -> str:
-    """What to do with a training here: visitors of a closed server look on."""
-    return "Train it on your own machine" if access.can_control() else "Watch it learn"
+    """What to do about training here; visitors of a closed server can only watch."""
+    return "Train it on your own machine" if access.can_control() else "Watch how it learns"
 
 
 def hero() -> None:
-    """Ten real pictures, one of each class."""
-    if pictures := sample_images.class_strip():
-        st.html(pictures)
+    """Ten images from the data set, one per class."""
+    if strip := sample_images.class_strip():
+        st.html(strip)
 
 
 def next_step() -> None:
-    """The one thing to do now, and what is there to do it with."""
-    run, shipped = current_run(), paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
-    training = bool(run and run.active)
-    best = best_run()
-    ready = shipped.is_file() or best is not None
+    """What to do next: use a model, watch the active run, or start one."""
+    run, best = current_run(), best_run()
+    active = run is not None and run.active
+    included = (paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS).is_file()
     with st.container(border=True, key="home-now", gap="small"):
-        if ready:
-            _ready(None if shipped.is_file() else best, training)
-        elif not training:
-            _nothing_yet("secondary" if run and run.resumable else "primary")
-        if run and (ready or not training):
+        if included or best:
+            _model_ready(None if included else best, active)
+        elif not active:
+            _no_model("secondary" if run and run.resumable else "primary")
+        if run and (included or best or not active):
             st.divider()
-        if run and training:
-            _training(run)
+        if run and active:
+            st.markdown("**Training in progress**")
+            frame.run_line(run)
+            _button(TRAIN, "Watch training", ":material/show_chart:")
         elif run:
             _last_run(run)
 
 
-def _training(run: Run) -> None:
-    st.markdown("**A training is under way**")
-    shell.run_line(run)
-    _go(TRAIN, "Watch it train", ":material/show_chart:")
-
-
-def _ready(trained: Run | None, training: bool) -> None:
-    """Offer the network of this run, or the shipped one without it."""
-    where = "You trained it yourself." if trained else "It comes with this program."
-    if trained and trained.best_accuracy is not None:
-        where = f"You trained it yourself: {percent(trained.best_accuracy)} in its test."
-    st.markdown(f"**A trained model is ready** · {where}")
+def _model_ready(trained: Run | None, active: bool) -> None:
+    """Offer the weights of this run, or the included model if there is no run."""
+    origin = "The included model."
+    if trained:
+        accuracy = trained.best_accuracy
+        reached = "" if accuracy is None else f": {percent(accuracy)} test accuracy"
+        origin = f"You trained it{reached}."
+    st.markdown(f"**A trained model is ready** · {origin}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        _go(PREDICT, "Try it on a picture", ":material/draw:")
-        if not training:
+        _button(PREDICT, "Try it on an image", ":material/draw:")
+        if not active:
             quick_run_button("secondary")
         replay_link()
 
 
-def _nothing_yet(emphasis: Literal["primary", "secondary"]) -> None:
-    st.markdown("**There is no trained model yet**")
+def _no_model(emphasis: Literal["primary", "secondary"]) -> None:
+    st.markdown("**No trained model yet**")
     if not access.can_control():
         access.show_notice()
         return
     st.markdown(
-        "No weights came with this copy, and no run on it has finished an epoch so far. A quick "
-        "training takes a narrower AlexNet and part of the pictures: its curves show within "
-        "minutes, also without a GPU."
+        "This copy includes no weights, and no run has finished an epoch. A quick run trains a "
+        "narrower AlexNet on part of the images and shows its first curves within minutes, even "
+        "without a GPU."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         quick_run_button(emphasis)
@@ -102,37 +96,37 @@ def _nothing_yet(emphasis: Literal["primary", "secondary"]) -> None:
 
 
 def _last_run(run: Run) -> None:
-    st.markdown("Newest run")
-    shell.run_line(run)
+    st.markdown("Latest run")
+    frame.run_line(run)
     if run.error:
-        st.markdown(plain(shell.visible_error(run.error)))
-    link(TRAIN, "Its curves", ":material/show_chart:", state={"run": run.id})
+        st.markdown(plain(frame.visible_error(run.error)))
+    link(TRAIN, "View curves", ":material/show_chart:", state={"run": run.id})
     if run.resumable and access.can_control():
-        st.markdown(f"{run.state.capitalize()}: go on with it on Train.")
-        _go(TRAIN, "Go on with it", ":material/play_arrow:")
+        st.markdown(f"{run.state.capitalize()}. You can resume it on Train.")
+        _button(TRAIN, "Resume", ":material/play_arrow:")
 
 
-def _go(script: str, label: str, icon: str) -> None:
+def _button(script: str, label: str, icon: str) -> None:
     if st.button(label, icon=icon, type="primary"):
         st.switch_page(script)
 
 
 def guide() -> None:
-    """The tour, for those who are here for the first time."""
+    """A pointer to the tour for first-time readers."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="home-tour"):
         st.markdown(
-            "**New here?** Ten minutes from drawing to training to mistakes, alone or with a "
-            "class:",
+            "**New here?** A ten-minute tour of drawing, training, and mistakes, for one reader or "
+            "a class:",
             width="content",
         )
         link(TOUR, "Take the tour", ":material/tour:")
 
 
 def cards() -> None:
-    """Where to go from here, one card a page."""
+    """One card per page."""
     for column, (script, title, text) in zip(st.columns(len(CARDS)), CARDS, strict=True):
         with column.container(border=True, height="stretch", gap="xsmall", key=f"card-{title}"):
-            icon = next(icon for page, _, icon in shell.PAGES if page == script)
-            st.subheader(f"{icon} {title}", anchor=False)
-            st.markdown(text if script != TRAIN or access.can_control() else TO_VISITORS)
+            st.subheader(f"{_ICONS[script]} {title}", anchor=False)
+            visitor = script == TRAIN and not access.can_control()
+            st.markdown(TRAIN_FOR_VISITORS if visitor else text)
             link(script, f"Open {title}", ":material/arrow_forward:")

@@ -1,117 +1,198 @@
-"""What a training will cost on this machine, and what else could be trained instead."""
+"""Estimated time and memory of a run on this machine, and shorter runs where that is long.
+
+The machine is measured in the background, once for all sessions.
+"""
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from typing import Any
 
 import streamlit as st
 
+from alexnet_demo.common.access import READ_ONLY, Role
 from alexnet_demo.common.text import duration, memory
-from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.settings.cost import Speed, estimate, fit
+from alexnet_demo.jobs import processes
+from alexnet_demo.runs.store import active_runs
+from alexnet_demo.settings.config import TrainConfig, stages
+from alexnet_demo.settings.cost import Estimate, Speed, estimate, fit
 from alexnet_demo.settings.recipes import RECIPES
-from alexnet_demo.ui.train import form_state, probes
+from alexnet_demo.ui.train import form_state
+from alexnet_demo.ui.widgets import access
 
 QUICK_SECONDS = 60
 LONG_SECONDS = 600
-OFFERED = ("quick", "fast")
+RETRY_SECONDS = 30
+MAX_PROBES = 64
+
+
+class Probes:
+    """Measurements of this machine: one runs at a time, and results are shared."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, "probe")
+        self._results: dict[tuple[object, ...], Future[dict[str, Any]]] = {}
+        self._lock = Lock()
+
+    def get(self, settings: TrainConfig, role: Role = READ_ONLY) -> dict[str, Any] | None:
+        """Result of `processes.probe` for these settings; None until it is measured.
+
+        A failure is kept for `RETRY_SECONDS`, then measured again.
+        """
+        s = settings
+        widths = tuple(dict.fromkeys(stage.width for stage in stages(s)))
+        key = (role, s.device, s.precision, widths, min(s.batch_size, 1024), s.momentum > 0)
+        with self._lock:
+            future = self._results.get(key)
+            if future is None or (future.done() and _outdated(future.result())):
+                future = self._results[key] = self._pool.submit(_measure, settings, role)
+            while len(self._results) > MAX_PROBES:
+                self._results.pop(next(iter(self._results)))
+        return future.result() if future.done() else None
+
+    def devices(self) -> dict[str, str]:
+        """Devices that the measurements so far listed: id → name with memory."""
+        with self._lock:
+            results = [future.result() for future in self._results.values() if future.done()]
+        return {
+            device["id"]: f"{device['name']} ({memory(device['memory'])})"
+            for result in results
+            for device in result.get("devices", ())
+        }
+
+
+def _measure(settings: TrainConfig, role: Role) -> dict[str, Any]:
+    """A measurement with its time, and whether a run was active meanwhile."""
+    busy = bool(active_runs())
+    result = processes.probe(settings, role=role)
+    return {**result, "at": time.monotonic(), "busy": busy or bool(active_runs())}
+
+
+def _outdated(result: dict[str, Any]) -> bool:
+    """Whether it failed some time ago, or was slowed by a run that has ended since."""
+    if "error" in result:
+        return time.monotonic() - result["at"] > RETRY_SECONDS
+    return result["busy"] and not active_runs()
+
+
+@st.cache_resource
+def _shared() -> Probes:
+    return Probes()
+
+
+def probe(settings: TrainConfig) -> dict[str, Any] | None:
+    """See `Probes.get`."""
+    return _shared().get(settings, access.role())
+
+
+def devices() -> dict[str, str]:
+    """See `Probes.devices`."""
+    return _shared().devices()
+
+
+# ------------------------------------------------------------------ estimates
+
+
+def seconds(settings: TrainConfig) -> float | None:
+    """Estimated duration of a run; None until it is measured."""
+    expected = _estimate(settings)
+    return expected.total_seconds if expected else None
+
+
+def _estimate(settings: TrainConfig) -> Estimate | None:
+    speeds = _speeds(settings)
+    return estimate(settings, speeds) if speeds else None
+
+
+def _speeds(settings: TrainConfig) -> list[Speed]:
+    return [Speed(**speed) for speed in (probe(settings) or {}).get("speeds", ())]
+
+
+def _long_on_cpu(settings: TrainConfig) -> bool:
+    speeds = _speeds(settings)
+    on_cpu = bool(speeds) and speeds[-1].device == "cpu"
+    return on_cpu and (seconds(settings) or 0) > LONG_SECONDS
+
+
+def _alternatives(settings: TrainConfig) -> list[TrainConfig]:
+    """Shorter runs on the same device; the quick look has as many images as its time allows."""
+    quick, fast = (
+        TrainConfig.from_recipe(name, device=settings.device) for name in ("quick", "fast")
+    )
+    if speeds := _speeds(quick):
+        quick = fit(quick, speeds, QUICK_SECONDS)
+    return [quick] if settings.recipe == "fast" else [quick, fast]
+
+
+def _pending(settings: TrainConfig) -> bool:
+    """Whether a measurement is missing; requests all of them, so that they follow each other."""
+    alternatives = _alternatives(settings) if _long_on_cpu(settings) else []
+    return None in [probe(each) for each in (settings, *alternatives)]
+
+
+# ------------------------------------------------------------------ on the page
 
 
 def cost_line(settings: TrainConfig) -> None:
-    """The cost as soon as it is measured, and shorter trainings where it is long."""
+    """Show the estimate as soon as it is measured, and shorter runs where it is long."""
     pending = _pending(settings)
     st.fragment(_cost, run_every=1.0 if pending else None)(settings, pending)
 
 
-def seconds(settings: TrainConfig) -> float | None:
-    """How long the training will take; None until that is measured."""
-    speeds = _speeds(probes.ask(settings))
-    return estimate(settings, speeds).total_seconds if speeds else None
+def _cost(settings: TrainConfig, was_pending: bool) -> None:
+    if was_pending and not _pending(settings):
+        st.rerun()  # polling stops, and the form lists the devices
+    result = probe(settings)
+    if result is None:
+        st.caption(":material/timer: Measuring the speed of this machine…")
+        return
+    if "error" in result:
+        st.warning(result["error"], icon=":material/warning:")
+        return
+    speed, expected = _speeds(settings)[-1], estimate(settings, _speeds(settings))
+    st.markdown(
+        f":material/timer: About **{duration(expected.seconds_per_epoch)}** per epoch, "
+        f"**{duration(expected.total_seconds)}** in total, and {memory(expected.memory_bytes)} of "
+        f"memory on {speed.device_name} in {speed.precision} "
+        f"({expected.images_per_s:,.0f} images/s, just measured)."
+    )
+    if result.get("busy"):
+        st.caption("Measured while another run was active; it will be faster alone.")
+    if _long_on_cpu(settings):
+        _suggest(settings, was_pending)
+
+
+def _suggest(settings: TrainConfig, pending: bool) -> None:
+    with st.container(border=True):
+        st.markdown(
+            "No GPU was found, and the full network trains slowly on a CPU. For a result within "
+            "minutes, train a narrower AlexNet on fewer images."
+            + ("" if settings.grow else " *Fast* starts narrow and widens during training.")
+        )
+        if pending:
+            st.caption(":material/timer: Measuring shorter runs…")
+        with st.container(horizontal=True):
+            offers(settings, "")
 
 
 def offers(settings: TrainConfig, place: str) -> None:
-    """Buttons that fill the form with shorter trainings, where those are measured.
+    """Buttons that fill the form with shorter runs, as far as these are measured.
 
     Args:
-        place: what tells this place from others on the page.
+        place: makes the buttons' keys unique on the page.
     """
-    whole = seconds(settings) or 0.0
-    for recipe in _offered(settings):
-        other = _other(recipe, settings)
-        took = seconds(other)
-        if took is None or took >= whole:
+    current = seconds(settings) or 0.0
+    for other in _alternatives(settings):
+        expected = seconds(other)
+        if expected is None or expected >= current:
             continue
-        title = RECIPES[recipe].title
         if st.button(
-            f"Use {title}: about {duration(took)}",
+            f"Use {RECIPES[other.recipe].title}: about {duration(expected)}",
             icon=":material/bolt:",
             on_click=form_state.fill,
             args=(other,),
-            key=f"use {recipe} {place}".strip(),
+            key=f"use {other.recipe} {place}".strip(),
         ):
-            st.rerun()  # the form stands outside of this part of the page
-
-
-def _offered(settings: TrainConfig) -> list[str]:
-    return [recipe for recipe in OFFERED if recipe != settings.recipe or recipe == "quick"]
-
-
-def _other(recipe: str, settings: TrainConfig) -> TrainConfig:
-    """A recipe on the same device; the quick look on as many images as its time allows."""
-    other = TrainConfig.from_recipe(recipe, device=settings.device)
-    speeds = _speeds(probes.ask(other)) if recipe == "quick" else []
-    return fit(other, speeds, QUICK_SECONDS) if speeds else other
-
-
-def _speeds(found: dict[str, Any] | None) -> list[Speed]:
-    return [Speed(**speed) for speed in (found or {}).get("speeds", ())]
-
-
-def _pending(settings: TrainConfig) -> bool:
-    """Whether a measurement is still missing."""
-    if probes.ask(settings) is None:
-        return True
-    others = _offered(settings) if _too_long(settings) else ()
-    # All are asked for at once, and measured one after the other.
-    return None in [probes.ask(_other(recipe, settings)) for recipe in others]
-
-
-def _too_long(settings: TrainConfig) -> bool:
-    speeds = _speeds(probes.ask(settings))
-    return bool(
-        speeds
-        and speeds[-1].device == "cpu"
-        and estimate(settings, speeds).total_seconds > LONG_SECONDS
-    )
-
-
-def _cost(settings: TrainConfig, was_pending: bool) -> None:
-    if was_pending and not _pending(settings):
-        st.rerun()  # polling stops, and the form learns which devices there are
-    found = probes.ask(settings)
-    if found is None:
-        st.caption(":material/timer: Measuring how fast this machine is…")
-        return
-    if "error" in found:
-        st.warning(found["error"], icon=":material/warning:")
-        return
-    speeds = _speeds(found)
-    expected = estimate(settings, speeds)
-    st.markdown(
-        f":material/timer: About **{duration(expected.seconds_per_epoch)}** an epoch, "
-        f"**{duration(expected.total_seconds)}** in all, and {memory(expected.memory_bytes)} of "
-        f"memory on {speeds[-1].device_name} in {speeds[-1].precision} "
-        f"({expected.images_per_s:,.0f} images/s, just measured)."
-    )
-    if not _too_long(settings):
-        return
-    with st.container(border=True):
-        st.markdown(
-            "There is no GPU here, and a CPU needs long for the whole network. To see one learn "
-            "soon, train a narrow AlexNet on part of the images."
-            + ("" if settings.grow else " Or begin narrow and widen it on the way, as *Fast* does.")
-        )
-        if was_pending:
-            st.caption(":material/timer: Measuring what would be shorter…")
-        with st.container(horizontal=True):
-            offers(settings, "")
+            st.rerun()  # the form is outside this fragment

@@ -1,4 +1,4 @@
-"""Some training pictures as the form's settings would show them to the network."""
+"""Some training images as the form's settings present them to the network."""
 
 from __future__ import annotations
 
@@ -18,74 +18,69 @@ if TYPE_CHECKING:  # both import torch
     from alexnet_demo.data.preview import Group
     from alexnet_demo.data.splits import Split
 
-EACH = 4  # garments of every class
-HEEDED = ("drawings", "photos", "flip", "shift", "erase")
-"""The settings that change pictures; others need no new sheet."""
-_TURN = "trained-on turn"  # session state: how often others were asked for
+PER_CLASS = 4
+RELEVANT = ("drawings", "photos", "flip", "shift", "erase")
+"""The settings that change images; others need no new preview."""
+_PAGE = "trained-on turn"  # session state: how often other images were requested
 
 
 @st.fragment
-def trained_on(settings: TrainConfig) -> None:
-    """What a recipe trains on, made once the reader opens it."""
-    sheet = st.expander(
-        "What this recipe trains on",
-        icon=":material/grid_view:",
-        key="trained on",
-        on_change="rerun",
+def data_preview(settings: TrainConfig) -> None:
+    """Training images after augmentation, generated once the section is open."""
+    section = st.expander(
+        "Training data preview", icon=":material/grid_view:", key="trained on", on_change="rerun"
     )
-    if not sheet.open:
+    if not section.open:
         return
-    with sheet, st.container(horizontal=True, vertical_alignment="center"):
+    with section, st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{EACH * len(CLASSES)} training pictures exactly as these settings show them to the "
-            "network.",
+            f"{PER_CLASS * len(CLASSES)} training images, augmented as these settings specify.",
             width="stretch",
         )
-        others = st.button("Show others", icon=":material/casino:", key="other pictures")
-    turn = st.session_state.get(_TURN, 0) + others
-    st.session_state[_TURN] = turn
+        more = st.button("Show others", icon=":material/casino:", key="other pictures")
+    page = st.session_state[_PAGE] = st.session_state.get(_PAGE, 0) + more
     try:
-        heeded = TrainConfig(**{name: getattr(settings, name) for name in HEEDED})
-        with sheet:
+        relevant = TrainConfig(**{name: getattr(settings, name) for name in RELEVANT})
+        with section:
             style(__file__)
-            st.html(_sheet(heeded, turn))
+            st.html(_sheet(relevant, page))
     except DataError as error:
-        sheet.error(str(error), icon=":material/error:")
+        section.error(str(error), icon=":material/error:")
 
 
-@st.cache_data(max_entries=32, show_spinner="Making the pictures…")
-def _sheet(config: TrainConfig, turn: int) -> str:
-    """The pictures as HTML, grouped by what was made of them."""
+@st.cache_data(max_entries=32, show_spinner="Generating images…")
+def _sheet(config: TrainConfig, page: int) -> str:
+    """The images as HTML, grouped by augmentation."""
     from alexnet_demo.data.preview import preview_groups
 
-    garments = _garments(turn)
-    groups = preview_groups(garments, config, seed=turn)
+    garments = _garments(page)
+    groups = preview_groups(garments, config, seed=page)
     return "".join(_group(group, len(garments), config) for group in groups)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _garments(turn: int) -> Split:
+def _garments(page: int) -> Split:
     from alexnet_demo.data.preview import samples_per_class
     from alexnet_demo.data.splits import load_split
 
-    return samples_per_class(load_split(train=True), EACH, turn)
+    return samples_per_class(load_split(train=True), PER_CLASS, page)
 
 
 def _group(group: Group, total: int, config: TrainConfig) -> str:
-    words = {"drawings": "as line drawings", "photos": "as photos", "plain": plain_words(config)}
+    kinds = {"drawings": "as line drawings", "photos": "as photos", "plain": augmentation(config)}
     tiles = "".join(
         f'<img src="{data_url(Image.fromarray(pixels), 112)}" '
         f'alt="{escape(CLASSES[label])}" title="{escape(CLASSES[label])}">'
         for pixels, label in zip(group.images.numpy(), group.labels.tolist(), strict=True)
     )
-    heading = f"{len(group.labels)} of {total} {words[group.way]}"
+    heading = f"{len(group.labels)} of {total} {kinds[group.way]}"
     return f'<p class="sheet-head">{heading}</p><div class="sheet">{tiles}</div>'
 
 
-def plain_words(config: TrainConfig) -> str:
-    """What happens to the pictures that become neither drawings nor photos."""
-    changes = ["mirrored at random"] * config.flip
+def augmentation(config: TrainConfig) -> str:
+    """How the images that become neither drawings nor photos are augmented."""
+    changes = ["randomly mirrored"] * config.flip
     if config.shift:
-        changes.append(f"moved by up to {config.shift} of 28 pixels")
-    changes += ["partly hidden at times"] * (config.erase > 0)
-    return f"as they are, but {', '.join(changes)}" if changes else "as they are"
+        changes.append(f"shifted by up to {config.shift} of 28 pixels")
+    changes += ["partly erased"] * (config.erase > 0)
+    return ", ".join(changes) or "unchanged"

@@ -1,4 +1,4 @@
-"""The form that starts a training."""
+"""The form that starts a run: recipe, settings, estimated time, and Start."""
 
 from __future__ import annotations
 
@@ -16,38 +16,37 @@ from alexnet_demo.settings.config import CHOICES, LIMITS, TrainConfig
 from alexnet_demo.settings.help import HELP
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.ui.components.plot import live_plot
-from alexnet_demo.ui.frame.page import toast_next
-from alexnet_demo.ui.train import form_state, probes, script_button
-from alexnet_demo.ui.train.cost import cost_line, offers, seconds
-from alexnet_demo.ui.train.data_preview import trained_on
-from alexnet_demo.ui.train.lr_range_test import lr_finder
+from alexnet_demo.ui.frame import page
+from alexnet_demo.ui.train import cost, downloads, form_state
+from alexnet_demo.ui.train.data_preview import data_preview
+from alexnet_demo.ui.train.lr_range_test import lr_range_test
 from alexnet_demo.ui.train.recorded import expectation
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.markdown import plain
 
 CONFIRM_SECONDS = 3600
-"""A training that takes longer is asked about before it starts."""
-WANTED = "form wanted"  # session state: also while another run trains
+"""A longer run needs a confirmation."""
+OPEN = "form open"  # session state: show the form while another run trains
 GROUPS = {
-    "Optimiser": (
+    "Optimizer": (
         *("momentum", "nesterov", "weight_decay", "label_smoothing", "schedule", "warmup"),
     ),
-    "Pictures": ("train_samples", "drawings", "photos", "shift", "erase", "flip"),
+    "Data": ("train_samples", "drawings", "photos", "shift", "erase", "flip"),
     "Network": ("width", "grow", "dropout", "init", "seed", "norm"),
-    "Test": ("test_samples", "validation", "patience"),
+    "Evaluation": ("test_samples", "validation", "patience"),
     "Machine": (
         *("device", "devices", "precision", "memory_format"),
         *("checkpoint_minutes", "keep_epochs"),
     ),
 }
 LABELS = {
-    "nesterov": "Nesterov's step",
-    "schedule": "Schedule",
-    "flip": "Mirror pictures",
+    "nesterov": "Nesterov momentum",
+    "schedule": "Learning-rate schedule",
+    "flip": "Random mirroring",
     "grow": "Growth",
     "init": "Initial weights",
-    "norm": "Batch normalisation",
+    "norm": "Batch normalization",
     "device": "Device",
     "precision": "Precision",
     "memory_format": "Memory format",
@@ -57,13 +56,13 @@ EXPLAINED = (
     *("Changed pictures", "Batch normalisation", "Growth", "Initial weights"),
 )
 CHOICE_NAMES = {
-    "auto": "Automatic: the faster on this device",
+    "auto": "Automatic (fastest on this device)",
     "channels_last": "Channels last",
     "contiguous": "Contiguous",
     "constant": "Constant",
-    "linear": "Up, then down to 0",
-    "default": "PyTorch's default",
-    "kaiming": "Kaiming, made for ReLU",
+    "linear": "Warm-up, then linear decay to 0",
+    "default": "PyTorch default",
+    "kaiming": "He (for ReLU)",
 }
 STEPS = {
     "lr": 0.01,
@@ -79,80 +78,84 @@ STEPS = {
 }
 
 
-def form_wanted(run: Run | None) -> bool:
-    """Whether there is room for the form beside this run, or it was asked for."""
-    # A click on Start may meet a run that began meanwhile elsewhere.
-    asked = st.session_state.get(WANTED) or st.session_state.get("start")
-    return bool(asked) or run is None or not run.active
+def form_open(run: Run | None) -> bool:
+    """Whether to show the form: no run is active, or the reader opened it beside one."""
+    # A click on Start may come when a run has just started in another tab.
+    requested = st.session_state.get(OPEN) or st.session_state.get("start")
+    return bool(requested) or run is None or not run.active
 
 
 def training_form() -> None:
-    """Recipe, settings, cost and the Start button."""
-    form_state.begin()
+    """Recipe, settings, estimated time, and Start."""
+    form_state.restore()
+    _recipe()
+    for column, name in zip(st.columns(3), ("epochs", "batch_size", "lr"), strict=True):
+        _field(column, name)
+    with st.expander("More settings", icon=":material/tune:"):
+        _more_settings()
+    explain("What the settings mean", *EXPLAINED)
+    values = form_state.store()
+    errors = form_state.errors(values)
+    settings = None if errors else TrainConfig(**values)
+    if settings:
+        data_preview(settings)
+        _schedule(settings)
+    lr_range_test(settings)
+    for error in errors:
+        st.error(plain(error), icon=":material/error:")  # it may quote a link
+    if settings and (other := blocking_run(settings.device)):
+        st.info(
+            f"“{plain(other.name)}” is using this device. New runs are queued.",
+            icon=":material/hourglass_top:",
+        )
+    if _start_clicked(settings) and settings:
+        _start(settings)
+    if settings:
+        cost.cost_line(settings)
+        downloads.script_button(settings, key="script of form")
+
+
+def _recipe() -> None:
     st.segmented_control(
         "Recipe",
         list(RECIPES),
         format_func=lambda name: RECIPES[name].title,
         key=form_state.key("recipe"),
         required=True,
-        on_change=_take_recipe,
+        on_change=_apply_recipe,
     )
     recipe = st.session_state[form_state.key("recipe")]
     st.caption(f"{RECIPES[recipe].summary} {plain(expectation(recipe))}")
-    for column, name in zip(st.columns(3), ("epochs", "batch_size", "lr"), strict=True):
-        _field(column, name)
-    with st.expander("More settings", icon=":material/tune:"):
-        _more_settings()
-    explain("What the settings mean", *EXPLAINED)
-    values = form_state.keep()
-    wrong = form_state.problems(values)
-    settings = None if wrong else TrainConfig(**values)
-    if settings:
-        trained_on(settings)
-        _schedule(settings)
-    lr_finder(settings)
-    for sentence in wrong:
-        st.error(plain(sentence), icon=":material/error:")  # a link's own words may be in it
-    other = blocking_run(settings.device) if settings else None
-    if other:
-        st.info(
-            f"“{plain(other.name)}” has this device: a training started now waits its turn.",
-            icon=":material/hourglass_top:",
-        )
-    if _start_clicked(settings) and settings:
-        _start(settings)
-    if settings:
-        cost_line(settings)
-        if other and (probes.ask(settings) or {}).get("beside"):
-            st.caption("Measured beside the training that goes on: alone it will be faster.")
-        script_button.script_button(settings, "As a script", key="script of form")
 
 
-def _take_recipe() -> None:
-    """Fill the form with the chosen recipe; machine and seed stay as they are."""
-    settings = TrainConfig.from_recipe(st.session_state[form_state.key("recipe")])
-    form_state.fill(settings, kept=(*form_state.OF_THE_MACHINE, "seed"))
+def _apply_recipe() -> None:
+    """Fill the form with the selected recipe, except for machine settings and seed."""
+    recipe = st.session_state[form_state.key("recipe")]
+    form_state.fill(TrainConfig.from_recipe(recipe), keep=(*form_state.MACHINE, "seed"))
 
 
 def _more_settings() -> None:
+    gpus = sum(name.startswith("cuda") for name in cost.devices())
     for group, names in GROUPS.items():
         st.markdown(f"**{group}**")
-        shown = [name for name in names if name != "devices" or _gpus() > 1]
+        shown = [name for name in names if name != "devices" or gpus > 1]
         for start in range(0, len(shown), 3):
             columns = st.columns(3, vertical_alignment="bottom")
             for column, name in zip(columns, shown[start : start + 3], strict=False):
                 _field(column, name)
 
 
-def _gpus() -> int:
-    return sum(name.startswith("cuda") for name in probes.devices())
-
-
 def _field(place: Any, name: str) -> None:
-    """A setting's widget. `TrainConfig` judges the value, so that its sentence can be shown."""
+    """A setting's widget. It allows any value, so that `TrainConfig` can explain its limits."""
     key, default = form_state.key(name), getattr(TrainConfig(), name)
     if name == "device":
-        _device(place)
+        names = {"auto": "Automatic (a GPU if available)", **cost.devices()}
+        place.selectbox(
+            LABELS[name],
+            list(dict.fromkeys([*names, st.session_state[key]])),
+            format_func=lambda device: names.get(device, device),
+            key=key,
+        )
     elif name in CHOICES:
         place.selectbox(
             LABELS[name],
@@ -162,12 +165,12 @@ def _field(place: Any, name: str) -> None:
             help=HELP[name],
         )
     elif name in LIMITS:
-        fraction = isinstance(default, float)
+        real = isinstance(default, float)
         place.number_input(
             LIMITS[name].label,
             key=key,
-            step=STEPS.get(name, 1.0 if fraction else 1),
-            format="%g" if fraction else "%d",
+            step=STEPS.get(name, 1.0 if real else 1),
+            format="%g" if real else "%d",
             help=f"{HELP[name]} {LIMITS[name].range}.",
         )
     elif isinstance(default, bool):
@@ -176,45 +179,31 @@ def _field(place: Any, name: str) -> None:
         place.text_input(LABELS[name], key=key, help=HELP[name], placeholder="none")
 
 
-def _device(place: Any) -> None:
-    found = probes.devices()
-    chosen = st.session_state[form_state.key("device")]
-    names = {"auto": "Automatic: a GPU where there is one", **found}
-    place.selectbox(
-        LABELS["device"],
-        list(dict.fromkeys([*names, chosen])),
-        format_func=lambda name: names.get(name, name),
-        key=form_state.key("device"),
-    )
-
-
 def _schedule(settings: TrainConfig) -> None:
-    with st.expander("Schedule", icon=":material/show_chart:"):
+    with st.expander("Learning-rate schedule", icon=":material/show_chart:"):
         figure = training.schedule_figure(settings)
-        live_plot(figure, "The learning rate over the epochs", "schedule", zoom=False)
+        live_plot(figure, "Learning rate by epoch", "schedule", zoom=False)
 
 
 def _start_clicked(settings: TrainConfig | None) -> bool:
-    """The Start button; where the training takes long it is asked about first."""
-    look: dict[str, Any] = {"type": "primary", "icon": ":material/play_arrow:"}
-    took = seconds(settings) if settings else None
-    if settings is None or took is None or took <= CONFIRM_SECONDS:
-        return st.button("Start training", disabled=settings is None, key="start", **look)
-    with st.popover("Start training", **look):
-        st.markdown(f"This takes about **{duration(took)}** on this machine.")
-        clicked = st.button("Start anyway", key="start", **look)
-        offers(settings, "instead")
+    """The Start button, with a confirmation if the run will take long."""
+    style: dict[str, Any] = {"type": "primary", "icon": ":material/play_arrow:"}
+    seconds = cost.seconds(settings) if settings else None
+    if settings is None or seconds is None or seconds <= CONFIRM_SECONDS:
+        return st.button("Start training", disabled=settings is None, key="start", **style)
+    with st.popover("Start training", **style):
+        st.markdown(f"This takes about **{duration(seconds)}** on this machine.")
+        clicked = st.button("Start anyway", key="start", **style)
+        cost.offers(settings, "instead")
     return clicked
 
 
 def _start(settings: TrainConfig) -> None:
-    outcome = actions.start(settings, seconds(settings), role=access.role())
+    outcome = actions.start(settings, cost.seconds(settings), role=access.role())
     if outcome.done and outcome.run_id:
-        form_state.leave_address()
-        started = get_run(outcome.run_id)
-        if started and started.state != "queued":  # else the page stays with what trains
+        form_state.clear_address()
+        run = get_run(outcome.run_id)
+        if run and run.state != "queued":  # else the page stays with the active run
             st.query_params["run"] = outcome.run_id
-        st.session_state[WANTED] = False
-        toast_next(outcome.message)
-        st.rerun()
-    st.error(plain(outcome.message), icon=":material/error:")
+        st.session_state[OPEN] = False
+    page.show_outcome(outcome)

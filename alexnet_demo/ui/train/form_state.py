@@ -1,6 +1,6 @@
-"""The training form's values in the session, which outlast a switch to another page.
+"""The form's values in the session, where they survive a page switch, and in the address.
 
-The address holds them too, so that a link can bring them: ``/Train?recipe=fast&epochs=3``.
+A link can set them: ``/Train?recipe=fast&epochs=3``.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.settings.config import CHOICES, TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
 
-# Text in st.session_state survives a page switch only under keys that are no widget's.
-DRAFT = "training draft"
-OF_THE_MACHINE = ("device", "devices", "checkpoint_minutes")
-"""Settings that belong to a machine: neither a recipe nor a link changes them."""
+DRAFT = "training draft"  # session state: Streamlit drops widgets' own keys on a page switch
+MACHINE = ("device", "devices", "checkpoint_minutes")
+"""Settings of the machine: neither a recipe nor a link changes them."""
 LINKED = tuple(
     name
     for name in TrainConfig().to_json()
-    # A multiplier would change a training without being seen: it has no place in the form.
-    if name not in ("recipe", "lr_scale", *OF_THE_MACHINE)
+    # lr_scale is not in the form, so a link must not change it unseen.
+    if name not in ("recipe", "lr_scale", *MACHINE)
 )
-"""Settings that the address can hold, beside the recipe."""
-_GREATEST = 2**53 - 1  # of the whole numbers that a browser can count to
-_LONGEST = 200  # characters of text
-_TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+"""Settings that the address can hold beside the recipe."""
+_MAX_NUMBER = 2**53 - 1  # largest integer that JavaScript represents exactly
+_MAX_TEXT = 200
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def key(name: str) -> str:
@@ -35,92 +34,98 @@ def key(name: str) -> str:
     return f"form {name}"
 
 
-def begin() -> None:
-    """Fill the form where it is newly opened: from a link, else with the draft.
+def set_value(name: str, value: Any) -> None:
+    """Show this value in the form; only before the widget is created, such as in a callback."""
+    st.session_state[key(name)] = value
 
-    Only then: what a browser tells of its address later may be older than what was typed since.
+
+def fill(settings: TrainConfig, keep: tuple[str, ...] = ()) -> None:
+    """Show these settings in the form, except for those to keep."""
+    for name, value in settings.to_json().items():
+        if name not in keep:
+            set_value(name, value)
+
+
+def restore() -> None:
+    """Fill the form from the link or the draft, when the page is opened.
+
+    Only then: the address that the browser reports later may lag behind what was typed.
     """
     if key("recipe") not in st.session_state and (address := _address()):
-        for name, value in of_link(address).items():
-            st.session_state[key(name)] = value
-    draft = st.session_state.get(DRAFT, TrainConfig().to_json())
-    for name, value in draft.items():
+        for name, value in from_link(address).items():
+            set_value(name, value)
+    for name, value in st.session_state.get(DRAFT, TrainConfig().to_json()).items():
         st.session_state.setdefault(key(name), value)
 
 
-def keep() -> dict[str, Any]:
-    """Take the widgets' values down, also in the address, and return them by setting."""
+def store() -> dict[str, Any]:
+    """Store the widgets' values as the draft and in the address, and return them by setting."""
     draft = {name: st.session_state[key(name)] for name in TrainConfig().to_json()}
     st.session_state[DRAFT] = draft
-    _write(as_link(draft))
+    _write(to_link(draft))
     return draft
 
 
-def fill(settings: TrainConfig, kept: tuple[str, ...] = ()) -> None:
-    """Show these settings in the form, but for the ``kept`` ones."""
-    for name, value in settings.to_json().items():
-        if name not in kept:
-            st.session_state[key(name)] = value
-
-
-def problems(values: dict[str, Any]) -> list[str]:
-    """All that is wrong with the values, a sentence each."""
-    found = []
-    # Each is tried on top of the good ones before it; a momentum, so that a bad one is one error.
-    good: dict[str, Any] = {"momentum": 0.9}
+def errors(values: dict[str, Any]) -> list[str]:
+    """All invalid values, one sentence each."""
+    messages = []
+    # Each value is checked with the valid ones before it. With a momentum set, an invalid momentum
+    # is one error, not also one of Nesterov's.
+    valid: dict[str, Any] = {"momentum": 0.9}
     for name, value in values.items():
         try:
-            TrainConfig(**{**good, name: value})
+            TrainConfig(**{**valid, name: value})
         except ConfigError as error:
-            found.append(str(error))
+            messages.append(str(error))
         else:
-            good[name] = value
-    return found
+            valid[name] = value
+    return messages
 
 
 # ------------------------------------------------------------------ the address
 
 
-def leave_address() -> None:
-    """Take the settings off the address, which is about to name a run instead."""
+def clear_address() -> None:
+    """Remove the settings from the address, which is about to name a run instead."""
     _write({})
 
 
-def of_link(address: Mapping[str, str]) -> dict[str, Any]:
-    """Values for the form: the recipe's, and those that the link gives.
+def from_link(address: Mapping[str, str]) -> dict[str, Any]:
+    """Values for the form: the recipe's, overridden by the link's.
 
-    What is no setting or no value of its kind is passed over; what is merely impossible, such as
-    0 epochs, is taken, so that the form can say what is wrong with it.
+    Unknown settings and values of the wrong type are ignored. Values that are merely out of range,
+    such as 0 epochs, are taken, so that the form can report them.
     """
     recipe = address.get("recipe", "")
-    settings = TrainConfig.from_recipe(recipe if recipe in RECIPES else "article").to_json()
-    given = {name: _value(name, address[name]) for name in LINKED if name in address}
-    settings |= {name: value for name, value in given.items() if value is not None}
-    return {name: value for name, value in settings.items() if name not in OF_THE_MACHINE}
+    values = TrainConfig.from_recipe(recipe if recipe in RECIPES else "article").to_json()
+    for name in LINKED:
+        if name in address and (value := _parse(name, address[name])) is not None:
+            values[name] = value
+    return {name: value for name, value in values.items() if name not in MACHINE}
 
 
-def as_link(values: Mapping[str, Any]) -> dict[str, str]:
-    """The recipe and what differs from it; nothing for the form as it is at first."""
+def to_link(values: Mapping[str, Any]) -> dict[str, str]:
+    """The recipe and what differs from it; empty for the form's initial state."""
     recipe = TrainConfig.from_recipe(values["recipe"]).to_json()
     link = {name: _text(values[name]) for name in LINKED if values[name] != recipe[name]}
-    named = values["recipe"] != TrainConfig().recipe
-    return {"recipe": values["recipe"], **link} if named else link
+    other_recipe = values["recipe"] != TrainConfig().recipe
+    return {"recipe": values["recipe"], **link} if other_recipe else link
 
 
-def _value(name: str, text: str) -> Any:
-    """What a link says of a setting; None where that is no value of its kind."""
+def _parse(name: str, text: str) -> Any:
+    """A setting's value in a link; None if it is of the wrong type."""
     kind = type(getattr(TrainConfig(), name))
     if name in CHOICES:
         return text if text in CHOICES[name] else None
     if kind is bool:
-        return _TRUTHS.get(text.lower())
+        return _BOOLEANS.get(text.lower())
     if kind is str:
-        return text[:_LONGEST]
+        return text[:_MAX_TEXT]
     try:
         number: float = kind(text)
     except ValueError:
         return None
-    return number if abs(number) <= _GREATEST else None  # nor is NaN
+    return number if abs(number) <= _MAX_NUMBER else None  # NaN fails, too
 
 
 def _text(value: Any) -> str:
@@ -130,11 +135,11 @@ def _text(value: Any) -> str:
 
 
 def _address() -> dict[str, str]:
-    return {n: st.query_params[n] for n in ("recipe", *LINKED) if n in st.query_params}
+    return {name: st.query_params[name] for name in ("recipe", *LINKED) if name in st.query_params}
 
 
 def _write(link: dict[str, str]) -> None:
-    """Let the address say this, and leave what else it says."""
+    """Replace the settings in the address, and leave its other parameters."""
     before = _address()
     if link != before:
         others = {n: v for n, v in st.query_params.to_dict().items() if n not in before}

@@ -1,4 +1,4 @@
-"""The pinned pictures: what is watched while networks learn."""
+"""The pinned images, on which each run records its predictions."""
 
 from __future__ import annotations
 
@@ -13,51 +13,46 @@ from alexnet_demo.ui.models import datasets
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 
-_CHOSEN = "pins chosen"
+_SELECTED = "pins chosen"  # session state: ids in the multiselect
 
 
 def pinboard() -> None:
-    """The pins of the next training, and of one that runs; nothing for visitors."""
+    """Add and remove pins of the next run and of active ones; hidden from visitors."""
     if not access.can_control():
         return
-    found = {pin.id: pin for pin in pins.for_next_run()}
-    with st.expander("Pinned pictures", icon=":material/push_pin:"):
+    pinned = {pin.id: pin for pin in pins.for_next_run()}
+    with st.expander("Pinned images", icon=":material/push_pin:"):
         st.caption(
-            f"What the network says of these {len(found)} is recorded all through a training, "
-            "from the next moment on also in one that runs. Pin drawings, photos and mistakes with "
-            "the pin on Predict and Results."
+            f"Each run records its predictions for these {len(pinned)} images. A run in training "
+            "picks up changes at its next snapshot. Pin drawings, photos, and misclassified test "
+            "images on Predict and Results."
         )
-        st.session_state[_CHOSEN] = list(found)
+        st.session_state[_SELECTED] = list(pinned)
         st.multiselect(
             "Pinned",
-            list(found),
-            format_func=lambda i: _name(found[i]),
-            key=_CHOSEN,
-            placeholder="Nothing is pinned",
+            list(pinned),
+            format_func=lambda pin_id: _label(pinned[pin_id]),
+            key=_SELECTED,
+            placeholder="No pinned images",
             label_visibility="collapsed",
-            on_change=_take_off,
-            args=(frozenset(found),),
+            on_change=_unpin,
+            args=(frozenset(pinned),),
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            number = st.number_input("Test picture", 0, TEST_SAMPLES - 1, key="pin number")
-            if st.button("Pin it", icon=":material/push_pin:", key="pin test picture"):
-                split, place = datasets.test_set(), int(number)
-                pixels, label = split.images[place].numpy(), int(split.labels[place])
-                outcome = pinning.pin(
-                    Pin(f"Test picture {place}", pixels, label), role=access.role()
-                )
-                if outcome.done:
-                    page.toast_next(outcome.message)
-                    st.rerun()
-                st.error(plain(outcome.message), icon=":material/error:")
+            index = int(st.number_input("Test image", 0, TEST_SAMPLES - 1, key="pin number"))
+            if st.button("Pin", icon=":material/push_pin:", key="pin test picture"):
+                test = datasets.test_set()
+                pixels, label = test.images[index].numpy(), int(test.labels[index])
+                pin = Pin(f"Test image {index}", pixels, label)
+                page.show_outcome(pinning.pin(pin, role=access.role()))
 
 
-def _name(pin: Pin) -> str:
+def _label(pin: Pin) -> str:
     return pin.name if pin.label is None else f"{pin.name} ({CLASSES[pin.label]})"
 
 
-def _take_off(before: frozenset[str]) -> None:
-    for gone in before - set(st.session_state[_CHOSEN]):
-        outcome = pinning.unpin(gone, role=access.role())
+def _unpin(before: frozenset[str]) -> None:
+    for pin_id in before - set(st.session_state[_SELECTED]):
+        outcome = pinning.unpin(pin_id, role=access.role())
         if not outcome.done:
             st.toast(plain(outcome.message), icon=":material/error:")

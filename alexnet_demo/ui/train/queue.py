@@ -1,12 +1,11 @@
-"""The runs that wait for a device: place, expected start, and a way out."""
+"""Queued runs: place, expected start, cancel. And a rerun when runs change outside this session."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from alexnet_demo.common.text import duration
-from alexnet_demo.jobs import actions, queue
-from alexnet_demo.jobs.queue import seconds_until_start
+from alexnet_demo.jobs import actions, queue, scheduler
 from alexnet_demo.runs.eta import seconds_left
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, get_run, queued_runs
@@ -15,61 +14,75 @@ from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 
 POLL_SECONDS = 2.0
+REFRESH_SECONDS = 3.0
+
+RunIds = tuple[frozenset[str], frozenset[str]]
+
+
+def active_and_queued() -> RunIds:
+    """Ids of the runs in training, and of those that are queued."""
+    return frozenset(run.id for run in active_runs()), frozenset(run.id for run in _queued())
+
+
+def refresh_on_change(before: RunIds) -> None:
+    """Rerun the page when another tab or a terminal starts, queues, or ends a run."""
+    st.fragment(_refresh, run_every=REFRESH_SECONDS)(before)
+
+
+def _refresh(before: RunIds) -> None:
+    scheduler.ensure_scheduler()
+    if active_and_queued() != before:
+        st.rerun()
 
 
 def queue_view(shown: Run | None) -> None:
-    """All runs that wait, brought up to date while there are some; nothing where there are none.
+    """List all queued runs, polling while there are any; show nothing when there are none.
 
     Args:
-        shown: the run that the page is about, marked where it is among them.
+        shown: the run shown on the page, highlighted in the queue.
     """
-    waiting = tuple(run.id for run in _all())
-    if waiting:
-        st.fragment(_view, run_every=POLL_SECONDS)(shown.id if shown else "", waiting)
+    ids = tuple(run.id for run in _queued())
+    if ids:
+        st.fragment(_view, run_every=POLL_SECONDS)(shown.id if shown else "", ids)
         st.divider()
 
 
-def _all() -> list[Run]:
+def _queued() -> list[Run]:
     return [*queued_runs(), *queue.pending_on_cluster()]
 
 
-def _view(shown: str, known: tuple[str, ...]) -> None:
-    waiting, distant = queued_runs(), queue.pending_on_cluster()
-    if tuple(run.id for run in (*waiting, *distant)) != known:
+def _view(shown: str, before: tuple[str, ...]) -> None:
+    active, local, on_cluster = active_runs(), queued_runs(), queue.pending_on_cluster()
+    if tuple(run.id for run in (*local, *on_cluster)) != before:
         st.rerun()  # the rest of the page follows
     st.subheader("Queue", anchor=False)
-    st.caption(
-        "One training at a time has a device; these wait for theirs and start by themselves."
-    )
-    trained = active_runs()
-    for run in trained:
-        _training(run, shown)
+    st.caption("One run per device at a time; queued runs start automatically.")
+    for run in active:
+        _active_row(run, run.id == shown)
     with st.container(key="queue", gap="small"):
-        for place, run in enumerate(waiting, 1):
-            words = _expected(place, seconds_until_start(run, trained, waiting))
-            _row(str(place), run, words, run.id == shown)
-        for run in distant:
-            _row("–", run, "starts as soon as the cluster has room", run.id == shown)
+        for place, run in enumerate(local, 1):
+            start = _expected_start(place, queue.seconds_until_start(run, active, local))
+            _queued_row(str(place), run, start, run.id == shown)
+        for run in on_cluster:
+            _queued_row("–", run, "starts when the cluster has capacity", run.id == shown)
 
 
-def _training(run: Run, shown: str) -> None:
+def _active_row(run: Run, shown: bool) -> None:
     left = seconds_left(run, run.history)
-    words = "" if left is None else f" · about {duration(left)} left"
+    remaining = "" if left is None else f" · about {duration(left)} left"
     with st.container(horizontal=True, vertical_alignment="center"):
         page.state_badge(run)
-        st.markdown(f"**{plain(run.name)}**{words}", width="content")
-        if run.id != shown and st.button(
-            "Watch", icon=":material/show_chart:", key=f"watch {run.id}"
-        ):
+        st.markdown(f"**{plain(run.name)}**{remaining}", width="content")
+        if not shown and st.button("View", icon=":material/show_chart:", key=f"watch {run.id}"):
             st.query_params["run"] = run.id
             st.rerun()
 
 
-def _row(place: str, run: Run, words: str, marked: bool) -> None:
+def _queued_row(place: str, run: Run, start: str, shown: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(place, color="violet" if marked else "gray")
+        st.badge(place, color="violet" if shown else "gray")
         st.markdown(f"**{plain(run.name)}**", width="content")
-        st.markdown(f":gray[{words}]", width="content")
+        st.markdown(f":gray[{start}]", width="content")
         if access.can_control():
             st.button(
                 "Cancel",
@@ -80,9 +93,9 @@ def _row(place: str, run: Run, words: str, marked: bool) -> None:
             )
 
 
-def _expected(place: int, seconds: float | None) -> str:
+def _expected_start(place: int, seconds: float | None) -> str:
     if seconds is None:
-        return "starts next" if place == 1 else "starts after those before it"
+        return "starts next" if place == 1 else "starts after the runs before it"
     return "starts in a moment" if seconds < 1 else f"starts in about {duration(seconds)}"
 
 

@@ -1,18 +1,20 @@
-// A training to go through by a slider: what the network said of the pins, its first filters, what
-// it mixed up and how its layers fared, at every recorded moment. All moments are here at once, so
-// that the slider waits for nobody.
+// Training replay: predictions for the pinned images, conv1 filters, confusion matrix, and layer
+// health at every recorded snapshot. All snapshots are in the browser, so the slider needs no
+// server.
 
 export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".replay");
   const replay = instance(root, () => new Replay(root));
-  replay.tell = (step) => setStateValue("step", step);
-  replay.show(data);
+  replay.sendStep = (step) => setStateValue("step", step);
+  replay.update(data);
 }
 
-const PLAY_MS = 700; // a moment's time on screen while it plays
-const TOP = 3; // classes named for a pin
-const FILTERS_A_ROW = 12;
+const PLAY_MS = 700; // time per snapshot during playback
+const TOP = 3; // classes listed per pin
+const FILTERS_PER_ROW = 12;
 const CURVE = { left: 44, right: 12, top: 8, bottom: 24, width: 340, height: 190 };
+const PLAY_ICON = "M8 5v14l11-7z";
+const PAUSE_ICON = "M6 5h4v14H6zM14 5h4v14h-4z";
 
 class Replay {
   constructor(root) {
@@ -20,144 +22,143 @@ class Replay {
     this.find = (selector) => root.querySelector(selector);
     this.slider = this.find("input[type=range]");
     this.slider.oninput = () => this.go(Number(this.slider.value));
-    this.slider.onchange = () => this.tell(this.moment.step);
-    this.find(".play").onclick = () => this.toggle();
-    this.find(".warm").onchange = () => this.paint();
+    this.slider.onchange = () => this.sendStep(this.snapshot.step);
+    this.find(".play").onclick = () => this.togglePlayback();
+    this.find(".heat").onchange = () => this.draw();
   }
 
-  // -------------------------------------------------------------- moving in time
+  // -------------------------------------------------------------- navigation
 
-  show(data) {
+  update(data) {
     const before = this.data;
     this.data = data;
-    const last = data.moments.length - 1;
-    if (!before || before.key !== data.key) {
+    const last = data.snapshots.length - 1;
+    const otherRun = before?.key !== data.key;
+    if (otherRun) {
       this.stop();
-      this.at = this.near(data.step);
-    } else if (this.at === before.moments.length - 1) {
-      this.at = last; // whoever looks at the newest moment goes along with the training
+      this.index = this.nearest(data.step);
+    } else if (this.index === before.snapshots.length - 1) {
+      this.index = last; // the newest snapshot was shown: follow the run
     }
     this.slider.max = last;
-    const ids = (shown) => shown.pins.map((pin) => pin.id).join();
-    if (!before || before.key !== data.key || ids(before) !== ids(data)) {
+    const ids = ({ pins }) => pins.map((pin) => pin.id).join();
+    if (otherRun || ids(before) !== ids(data)) {
       this.cards = data.pins.map((pin) => new Card(pin, data));
       this.find(".cards").replaceChildren(...this.cards.map((card) => card.element));
     }
-    this.go(Math.min(this.at, last));
+    this.go(Math.min(this.index, last));
   }
 
-  near(step) {
-    const steps = this.data.moments.map((moment) => moment.step);
+  nearest(step) {
+    const steps = this.data.snapshots.map((snapshot) => snapshot.step);
     if (step === null) return steps.length - 1;
-    const away = steps.map((each) => Math.abs(each - step));
-    return away.indexOf(Math.min(...away));
+    const distances = steps.map((each) => Math.abs(each - step));
+    return distances.indexOf(Math.min(...distances));
   }
 
-  get moment() {
-    return this.data.moments[this.at];
+  get snapshot() {
+    return this.data.snapshots[this.index];
   }
 
-  go(place) {
-    this.at = place;
-    this.slider.value = place;
-    this.slider.setAttribute("aria-valuetext", this.when());
-    this.paint();
+  go(index) {
+    this.index = index;
+    this.slider.value = index;
+    this.slider.setAttribute("aria-valuetext", this.position());
+    this.draw();
   }
 
-  toggle() {
+  togglePlayback() {
     if (this.timer) {
       this.stop();
-      this.tell(this.moment.step);
+      this.sendStep(this.snapshot.step);
       return;
     }
-    const last = this.data.moments.length - 1;
-    if (this.at === last) this.go(0);
+    const last = () => this.data.snapshots.length - 1;
+    if (this.index === last()) this.go(0);
     this.timer = setInterval(() => {
-      if (!this.root.isConnected || this.at >= this.data.moments.length - 1) this.stop();
-      else this.go(this.at + 1);
+      if (!this.root.isConnected || this.index >= last()) this.stop();
+      else this.go(this.index + 1);
     }, PLAY_MS);
-    this.mark("Pause", "M6 5h4v14H6zM14 5h4v14h-4z");
+    this.setButton("Pause", PAUSE_ICON);
   }
 
   stop() {
     clearInterval(this.timer);
     this.timer = null;
-    this.mark("Play", "M8 5v14l11-7z");
+    this.setButton("Play", PLAY_ICON);
   }
 
-  mark(name, path) {
+  setButton(label, path) {
     const button = this.find(".play");
-    button.setAttribute("aria-label", name);
-    button.title = name;
+    button.setAttribute("aria-label", label);
+    button.title = label;
     button.querySelector("path").setAttribute("d", path);
   }
 
-  // -------------------------------------------------------------- what is shown
+  // -------------------------------------------------------------- drawing
 
-  paint() {
-    const { moment } = this;
-    this.find(".when").textContent = this.when();
-    this.find(".worries").replaceChildren(...moment.worries.map((words) => createElement("li", words)));
-    const warm = this.find(".warm").checked;
-    for (const card of this.cards) card.show(moment.pins[card.pin.id], warm);
-    this.curve();
-    filters(this.find(".filters canvas"), moment.filters);
-    const count = moment.filters.shape[0];
-    this.find(".filters .note").textContent =
-      `${count} filters of ${moment.filters.shape.slice(1).join("×")}; grey is 0` +
-      (moment.width < 1 ? `. The network has ${moment.size} here.` : ".");
-    this.confusion();
-    this.health();
+  draw() {
+    const { snapshot } = this;
+    this.find(".when").textContent = this.position();
+    this.find(".warnings").replaceChildren(...snapshot.warnings.map((text) => createElement("li", text)));
+    const heat = this.find(".heat").checked;
+    for (const card of this.cards) card.update(snapshot.pins[card.pin.id], heat);
+    this.drawCurve();
+    drawFilters(this.find(".filters canvas"), snapshot.filters);
+    const [count, ...size] = snapshot.filters.shape;
+    const width = snapshot.width < 1 ? ` The network has ${snapshot.size} at this step.` : "";
+    this.find(".filters .note").textContent = `${count} filters, ${size.join("×")}. Gray is 0.${width}`;
+    this.drawConfusion();
+    this.drawHealth();
   }
 
-  when() {
-    const { moment } = this;
-    if (moment.step === 0) return "Before the first step";
-    const epoch = Number(moment.epoch.toFixed(2));
-    const words = [`Epoch ${epoch} of ${this.data.epochs}`, `step ${moment.step.toLocaleString("en")}`];
-    if (moment.accuracy !== null) words.push(`${percent(moment.accuracy)} of the tested images`);
-    return words.join(" · ");
+  position() {
+    const { snapshot } = this;
+    if (snapshot.step === 0) return "Before the first step";
+    const epoch = Number(snapshot.epoch.toFixed(2));
+    const parts = [`Epoch ${epoch} of ${this.data.epochs}`, `step ${snapshot.step.toLocaleString("en")}`];
+    if (snapshot.accuracy !== null) parts.push(`${percent(snapshot.accuracy)} ${this.data.tested_on} accuracy`);
+    return parts.join(" · ");
   }
 
-  curve() {
+  drawCurve() {
     const { left, right, top, bottom, width, height } = CURVE;
     const x = (epoch) => left + (epoch / this.data.epochs) * (width - left - right);
-    const y = (share) => top + (1 - share) * (height - top - bottom);
-    const here = this.moment.epoch;
-    const parts = [];
-    for (const share of [0, 0.5, 1]) {
-      parts.push(svg("line", { x1: left, x2: width - right, y1: y(share), y2: y(share), class: "grid" }));
-      parts.push(svg("text", { x: left - 4, y: y(share) + 4, class: "tick end" }, `${share * 100}%`));
+    const y = (accuracy) => top + (1 - accuracy) * (height - top - bottom);
+    const path = (points) => points.map(([epoch, accuracy]) => `${x(epoch)},${y(accuracy)}`).join(" ");
+    const now = this.snapshot.epoch;
+    const shapes = [];
+    const line = (x1, y1, x2, y2, name) => shapes.push(svg("line", { x1, x2, y1, y2, class: name }));
+    const text = (x, y, words, name) => shapes.push(svg("text", { x, y, class: name }, words));
+    for (const accuracy of [0, 0.5, 1]) {
+      line(left, y(accuracy), width - right, y(accuracy), "grid");
+      text(left - 4, y(accuracy) + 4, `${accuracy * 100}%`, "tick end");
     }
-    for (const epoch of [0, this.data.epochs]) {
-      const middle = epoch ? "tick end" : "tick";
-      parts.push(svg("text", { x: x(epoch), y: height - 6, class: middle }, `epoch ${epoch}`));
-    }
+    text(x(0), height - 6, "epoch 0", "tick");
+    text(x(this.data.epochs), height - 6, `epoch ${this.data.epochs}`, "tick end");
     for (const [name, points] of Object.entries(this.data.curves)) {
-      const all = points.map(([epoch, share]) => `${x(epoch)},${y(share)}`);
-      const past = points.filter(([epoch]) => epoch <= here + 1e-6);
-      parts.push(svg("polyline", { points: all.join(" "), class: `${name} ahead` }));
-      const done = past.map(([epoch, share]) => `${x(epoch)},${y(share)}`).join(" ");
-      parts.push(svg("polyline", { points: done, class: name }));
+      const past = points.filter(([epoch]) => epoch <= now + 1e-6);
+      shapes.push(svg("polyline", { points: path(points), class: `${name} ahead` }));
+      shapes.push(svg("polyline", { points: path(past), class: name }));
       if (past.length) {
-        const [epoch, share] = past.at(-1);
-        parts.push(svg("circle", { cx: x(epoch), cy: y(share), r: 3.5, class: name }));
+        const [epoch, accuracy] = past.at(-1);
+        shapes.push(svg("circle", { cx: x(epoch), cy: y(accuracy), r: 3.5, class: name }));
       }
     }
-    parts.push(svg("line", { x1: x(here), x2: x(here), y1: top, y2: height - bottom, class: "now" }));
-    parts.push(svg("text", { x: width - right - 4, y: y(0) - 26, class: "tick end train" }, "trained on"));
-    parts.push(svg("text", { x: width - right - 4, y: y(0) - 8, class: "tick end test" }, "tested on"));
-    this.find(".curve svg").replaceChildren(...parts);
+    line(x(now), top, x(now), height - bottom, "now");
+    text(width - right - 4, y(0) - 26, "training", "tick end train");
+    text(width - right - 4, y(0) - 8, this.data.tested_on, "tick end test");
+    this.find(".curve svg").replaceChildren(...shapes);
   }
 
-  confusion() {
-    const { moments, classes } = this.data;
-    const tested = moments.slice(0, this.at + 1).filter((moment) => moment.confusion);
+  drawConfusion() {
+    const { snapshots, classes } = this.data;
+    const tested = snapshots.slice(0, this.index + 1).filter((snapshot) => snapshot.confusion);
     const table = this.find(".confusion table");
-    table.hidden = !tested.length;
     const note = this.find(".confusion .note");
+    table.hidden = !tested.length;
     if (!tested.length) {
-      note.textContent = "It is tested at the end of the first epoch.";
+      note.textContent = "Available after the first epoch.";
       return;
     }
     const { confusion, epoch } = tested.at(-1);
@@ -166,92 +167,89 @@ class Replay {
       const total = row.reduce((sum, count) => sum + count, 0) || 1;
       const line = body.insertRow();
       line.append(createElement("th", classes[truth]));
-      row.forEach((count, guess) => {
+      row.forEach((count, prediction) => {
         const cell = line.insertCell();
-        cell.className = truth === guess ? "right" : "wrong";
+        cell.className = truth === prediction ? "correct" : "wrong";
         cell.style.setProperty("--share", Math.sqrt(count / total).toFixed(3));
-        const said = truth === guess ? "known" : `taken for ${classes[guess]}`;
-        cell.title = `${count} of ${total}: ${classes[truth]}, ${said}`;
+        cell.title = `${classes[truth]} predicted as ${classes[prediction]}: ${count} of ${total}`;
       });
     });
     table.replaceChildren(body);
-    note.textContent = `Rows: what it is. Columns, in the same order: what it was taken for. After epoch ${epoch}.`;
+    note.textContent = `Rows: true class. Columns: predicted class, in the same order. After epoch ${epoch}.`;
   }
 
-  health() {
-    const head = ["Layer", "Always 0", "Weights", "Gradient", "Change a step"];
+  drawHealth() {
+    const head = ["Layer", "Dead", "Weights", "Gradient", "Update ÷ weight"];
     const table = document.createElement("tbody");
-    table.insertRow().append(...head.map((words) => createElement("th", words)));
-    for (const layer of this.moment.layers) {
+    table.insertRow().append(...head.map((text) => createElement("th", text)));
+    for (const layer of this.snapshot.layers) {
       const cells = [
         layer.dead === null ? "–" : percent(layer.dead),
         short(layer.weight_norm),
         layer.gradient_norm === null ? "–" : short(layer.gradient_norm),
         layer.update_ratio === null ? "–" : `${short(100 * layer.update_ratio)}%`,
       ];
-      table.insertRow().append(createElement("th", layer.name), ...cells.map((words) => createElement("td", words)));
+      table.insertRow().append(createElement("th", layer.name), ...cells.map((text) => createElement("td", text)));
     }
     this.find(".health table").replaceChildren(table);
   }
 }
 
-// A pin: the picture, under the map of where the network looks, and what it is taken for.
+// A pinned image under its Grad-CAM heat map, with the most probable classes.
 class Card {
-  constructor(pin, data) {
-    this.pin = pin;
-    this.classes = data.classes;
-    this.colors = data.colors;
+  constructor(pin, { classes, colors }) {
+    Object.assign(this, { pin, classes, colors });
     this.element = createElement("figure");
     this.canvas = document.createElement("canvas");
     this.canvas.width = this.canvas.height = 112;
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", pin.name);
     this.bars = createElement("div", "", "bars");
-    const words = createElement("figcaption", pin.label ? `${pin.name}: ${pin.label}` : pin.name);
-    words.title = words.textContent;
-    this.element.append(this.canvas, words, this.bars);
-    this.picture = new Image();
-    this.picture.onload = () => this.paint();
-    this.picture.src = pin.src;
+    const caption = createElement("figcaption", pin.label ? `${pin.name}: ${pin.label}` : pin.name);
+    caption.title = caption.textContent;
+    this.element.append(this.canvas, caption, this.bars);
+    this.image = new Image();
+    this.image.onload = () => this.draw();
+    this.image.src = pin.src;
   }
 
-  show(seen, warm) {
-    this.seen = seen;
-    this.warm = warm;
-    this.paint();
-    if (!seen) {
-      this.bars.replaceChildren(createElement("p", "Not pinned yet at this moment.", "note"));
+  // A pin that was added later has no prediction at earlier snapshots.
+  update(prediction, heat) {
+    this.heat = heat ? prediction?.heat : null;
+    this.draw();
+    this.element.classList.remove("misclassified");
+    if (!prediction) {
+      this.bars.replaceChildren(createElement("p", "Not pinned yet at this step.", "note"));
       return;
     }
-    const order = seen.probabilities.map((share, place) => [share, place]);
-    order.sort((a, b) => b[0] - a[0]);
-    this.bars.replaceChildren(...order.slice(0, TOP).map(([share, place]) => this.bar(share, place)));
-    const right = !this.pin.label || this.classes[order[0][1]] === this.pin.label;
-    this.element.classList.toggle("mistaken", !right);
+    const ranked = prediction.probabilities.map((probability, label) => [probability, label]);
+    ranked.sort((a, b) => b[0] - a[0]);
+    this.bars.replaceChildren(...ranked.slice(0, TOP).map((entry) => this.bar(...entry)));
+    const wrong = this.pin.label && this.classes[ranked[0][1]] !== this.pin.label;
+    this.element.classList.toggle("misclassified", Boolean(wrong));
   }
 
-  bar(share, place) {
+  bar(probability, label) {
     const row = createElement("div", "", "row");
     const fill = createElement("i");
-    fill.style.width = `${(100 * share).toFixed(1)}%`;
-    fill.style.background = this.colors[place];
-    const name = createElement("span", this.classes[place], "name");
-    row.append(fill, name, createElement("span", about(share), "share"));
+    fill.style.width = `${(100 * probability).toFixed(1)}%`;
+    fill.style.background = this.colors[label];
+    const name = createElement("span", this.classes[label], "name");
+    row.append(fill, name, createElement("span", roundedPercent(probability), "share"));
     return row;
   }
 
-  paint() {
-    if (!this.picture.complete || !this.picture.naturalWidth) return;
+  draw() {
+    if (!this.image.complete || !this.image.naturalWidth) return;
     const context = this.canvas.getContext("2d");
     const { width, height } = this.canvas;
     context.imageSmoothingEnabled = false;
-    context.drawImage(this.picture, 0, 0, width, height);
-    if (!this.seen || !this.warm) return;
-    const [rows, columns] = this.seen.heat.shape;
-    const levels = bytes(this.seen.heat);
+    context.drawImage(this.image, 0, 0, width, height);
+    if (!this.heat) return;
+    const [rows, columns] = this.heat.shape;
     const map = new ImageData(columns, rows);
-    levels.forEach((level, place) => {
-      map.data.set([255, 60 + 0.7 * level, 90 * (level / 255) ** 3, 0.7 * level], 4 * place);
+    bytes(this.heat).forEach((level, index) => {
+      map.data.set([255, 60 + 0.7 * level, 90 * (level / 255) ** 3, 0.7 * level], 4 * index);
     });
     const small = document.createElement("canvas");
     small.width = columns;
@@ -263,46 +261,46 @@ class Card {
   }
 }
 
-// ------------------------------------------------------------------ small tools
+// ------------------------------------------------------------------ helpers
 
-function filters(canvas, map) {
+function drawFilters(canvas, map) {
   const [count, height, width] = map.shape;
-  const rows = Math.ceil(count / FILTERS_A_ROW);
-  canvas.width = FILTERS_A_ROW * (width + 1) - 1;
+  const rows = Math.ceil(count / FILTERS_PER_ROW);
+  canvas.width = FILTERS_PER_ROW * (width + 1) - 1;
   canvas.height = rows * (height + 1) - 1;
   const context = canvas.getContext("2d");
   const levels = bytes(map);
   for (let number = 0; number < count; number++) {
     const tile = new ImageData(width, height);
-    for (let place = 0; place < width * height; place++) {
-      const level = levels[number * width * height + place];
-      tile.data.set([level, level, level, 255], 4 * place);
+    for (let pixel = 0; pixel < width * height; pixel++) {
+      const level = levels[number * width * height + pixel];
+      tile.data.set([level, level, level, 255], 4 * pixel);
     }
-    const column = number % FILTERS_A_ROW;
-    const row = Math.floor(number / FILTERS_A_ROW);
+    const column = number % FILTERS_PER_ROW;
+    const row = Math.floor(number / FILTERS_PER_ROW);
     context.putImageData(tile, column * (width + 1), row * (height + 1));
   }
 }
 
 function bytes(map) {
-  return Uint8Array.from(atob(map.bytes), (sign) => sign.charCodeAt(0));
+  return Uint8Array.from(atob(map.bytes), (character) => character.charCodeAt(0));
 }
 
-function svg(tag, attributes, words = "") {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = words;
-  return made;
+function svg(tag, attributes, text = "") {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.textContent = text;
+  return node;
 }
 
 function percent(share, digits = 1) {
   return `${(100 * share).toFixed(digits)}%`;
 }
 
-// Never to certainty, nor to nothing.
-function about(share) {
-  if (share > 0.99) return ">\u00a099%";
-  return share < 0.01 ? "<\u00a01%" : percent(share, 0);
+// Rounding never shows 100% or 0%.
+function roundedPercent(probability) {
+  if (probability > 0.99) return ">\u00a099%";
+  return probability < 0.01 ? "<\u00a01%" : percent(probability, 0);
 }
 
 function short(value) {

@@ -1,4 +1,4 @@
-"""A training to go through by a slider, live, finished or recorded; and the pins it watches."""
+"""A run's snapshots under a slider, during training or afterwards, with its pinned images."""
 
 from __future__ import annotations
 
@@ -16,69 +16,76 @@ from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.component import component_state, register
 
 POLL_SECONDS = 2.0
-MOMENT = "moment"  # query parameter: the step of the moment that is shown
-_OF = "replay of"  # session state: the run that the moment in the address belongs to
-
+SNAPSHOT = "moment"  # query parameter: the step of the snapshot that is shown
+_OWNER = "replay of"  # session state: the run that the snapshot in the address belongs to
+_HELP = (
+    "The heat map is Grad-CAM for the class with the highest probability. In the table, *Dead* is "
+    "the share of channels or units that output 0 for every image. The last three columns are the "
+    "norm of a layer's weights, the norm of its gradient, and the size of the last update "
+    "relative to the weights. About 0.1% is typical; much more makes training unstable. The "
+    "update shrinks with the learning rate, to almost nothing at the end of a decaying schedule."
+)
 _mount = register("replay", __file__)
 
 
 def replay(run: Run, *, linked: bool = False) -> None:
-    """What a run's network was like at every moment on record, brought up to date as it trains.
+    """Show the network at every recorded snapshot; new ones appear as the run trains.
 
     Args:
-        linked: the address was made for this run, and the moment in it, too.
+        linked: whether the address, with the snapshot in it, was made for this run.
     """
     if linked:
-        st.session_state[_OF] = run.id
-    st.subheader("Watch it learn", anchor=False)
+        st.session_state[_OWNER] = run.id
+    st.subheader("Training replay", anchor=False)
     st.fragment(_view, run_every=POLL_SECONDS if run.active else None)(run)
 
 
 def _view(run: Run) -> None:
-    found = snapshots.follow(run.snapshots)
-    if not found:
-        waits = "Its first moment is recorded as soon as the network is there."
-        st.caption(waits if run.active else "This run was made without recording its moments.")
+    records = snapshots.follow(run.snapshots)
+    if not records:
+        st.caption(
+            "The first snapshot is recorded when training starts."
+            if run.active
+            else "No snapshots were recorded for this run."
+        )
         return
     key = f"replay {run.id}"
+    version = (len(records), records[-1].step, len(run.history.epochs))
     _mount(
         data={
             "key": run.id,
-            "step": _asked_for(run),
+            "step": _requested_step(run),
             "epochs": run.config.epochs,
+            "tested_on": run.config.tested_on,
             "classes": list(CLASSES),
             "colors": list(theme.CLASS_COLORS.values()),
             "pins": [_pin(pin) for pin in pins.read(run.pins)],
-            **_records(str(run.directory), _recorded(run, found), run, found),
+            **_snapshot_data(str(run.directory), version, run, records),
         },
         default={"step": None},
         key=key,
-        on_step_change=partial(_remember, key),
+        on_step_change=partial(_store_step, key),
     )
     st.caption(
-        "Drag the slider, or play: every picture, map and number is what the trainer recorded at "
-        "that moment. An orange frame: taken for something else than it is.",
-        help="Where it looks is Grad-CAM for the likeliest class. The table's last three columns "
-        "are the length of a layer's weights, of their gradient, and how much the last step "
-        "changed them, as a share: about 0.1 % is usual, far more shakes a network up. Where the "
-        "learning rate falls, so does the change, to nearly nothing at the end. Always 0 are "
-        "channels and units that no picture stirs any more.",
+        "Drag the slider or press Play. Every image, map, and number was recorded at that step. "
+        "Orange frame: misclassified.",
+        help=_HELP,
     )
 
 
-def _remember(key: str) -> None:
-    """Keep the moment in the address, so that a link shows it."""
+def _store_step(key: str) -> None:
+    """Put the selected step into the address, so that a link opens it."""
     step = component_state(key, "step")
     if isinstance(step, int):
-        st.query_params[MOMENT] = str(step)
+        st.query_params[SNAPSHOT] = str(step)
 
 
-def _asked_for(run: Run) -> int | None:
+def _requested_step(run: Run) -> int | None:
     """The step that the address names for this run; None for the newest."""
-    if st.session_state.setdefault(_OF, run.id) != run.id:  # it was of the run shown before
-        st.session_state[_OF] = run.id
-        st.query_params.pop(MOMENT, None)
-    text = st.query_params.get(MOMENT, "")
+    if st.session_state.setdefault(_OWNER, run.id) != run.id:  # belongs to the run shown before
+        st.session_state[_OWNER] = run.id
+        st.query_params.pop(SNAPSHOT, None)
+    text = st.query_params.get(SNAPSHOT, "")
     return int(text) if text.isdecimal() and len(text) < 12 else None
 
 
@@ -88,33 +95,27 @@ def _pin(pin: Pin) -> dict[str, str]:
     return {"id": pin.id, "name": pin.name, "label": label, "src": src}
 
 
-def _recorded(run: Run, found: list[Snapshot]) -> tuple[int, ...]:
-    """Changes whenever a moment or an epoch was recorded."""
-    return len(found), found[-1].step, len(run.history.epochs)
-
-
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _records(
-    directory: str, recorded: tuple[int, ...], _run: Run, _found: list[Snapshot]
+def _snapshot_data(
+    directory: str, version: tuple[int, ...], _run: Run, _snapshots: list[Snapshot]
 ) -> dict[str, Any]:
-    """Moments and curves as the browser takes them, made anew only where records came in."""
-    records = [
-        {
-            **moment.to_json(),
-            "worries": snapshots.diagnose(moment),
-            "size": theme.width_name(moment.width),
-        }
-        for moment in _found
-    ]
-    return {"moments": records, "curves": _curves(_run)}
-
-
-def _curves(run: Run) -> dict[str, list[tuple[float, float]]]:
-    """Accuracy by epoch: on the pictures trained on, and on those tested on."""
-    history = run.history
-    trained = [
-        (event["epoch"], event["accuracy"]) for event in training.downsample(history.batches)
-    ]
-    if not trained:  # a recorded run keeps no batches
-        trained = [(event["epoch"], event["train_accuracy"]) for event in history.epochs]
-    return {"train": trained, "test": [(e["epoch"], e["test_accuracy"]) for e in history.epochs]}
+    """Snapshots and accuracy curves for the browser, cached until new records arrive."""
+    epochs = _run.history.epochs
+    batches = training.downsample(_run.history.batches)
+    train = [(batch["epoch"], batch["accuracy"]) for batch in batches]
+    if not train:  # a recorded run has no batch records
+        train = [(epoch["epoch"], epoch["train_accuracy"]) for epoch in epochs]
+    return {
+        "snapshots": [
+            {
+                **snapshot.to_json(),
+                "warnings": snapshots.diagnose(snapshot),
+                "size": theme.width_name(snapshot.width),
+            }
+            for snapshot in _snapshots
+        ],
+        "curves": {
+            "train": train,
+            "test": [(epoch["epoch"], epoch["test_accuracy"]) for epoch in epochs],
+        },
+    }

@@ -1,0 +1,154 @@
+"""Downloads: weights, metrics, and report of a run, and its training as a plain script."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from alexnet_demo.common.errors import CheckpointError
+from alexnet_demo.common.files import sha256
+from alexnet_demo.export import report
+from alexnet_demo.export.script import file_name, training_script
+from alexnet_demo.inference import predictions
+from alexnet_demo.inference.predictions import Results
+from alexnet_demo.runs.history import read_full
+from alexnet_demo.runs.run import Run
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.ui.models import background, model_loading, passes
+from alexnet_demo.ui.widgets import access
+from alexnet_demo.ui.widgets.markdown import plain
+
+METRICS = (
+    *("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
+    *("seconds", "test_seconds", "images_per_s", "peak_memory"),
+)
+_REQUESTED = "report wanted"  # session state: id of the run whose report was requested
+_REPORT_HELP = (
+    "One HTML file with settings, curves, confusion matrix, mistakes, and pinned images. It works "
+    "offline and prints on A4."
+)
+
+
+def script_button(settings: TrainConfig, key: str) -> None:
+    """Download the training as one script in plain PyTorch, generated on click."""
+    st.download_button(
+        "Download script",
+        partial(training_script, settings),
+        file_name=file_name(settings),
+        mime="text/x-python",
+        icon=":material/code:",
+        type="tertiary",
+        help="The same training in one Python file that needs only PyTorch, not this app.",
+        on_click="ignore",
+        key=key,
+    )
+
+
+def files(run: Run) -> None:
+    """Download a run's best weights and its metrics, generated on click."""
+    # Admins only: each click loads the whole file into the server's memory.
+    if run.best.is_file() and access.can_control():
+        st.download_button(
+            "Weights",
+            run.best.read_bytes,  # 187 MB at full width
+            file_name=f"{run.id}.safetensors",
+            icon=":material/download:",
+            key="download weights",
+        )
+    for kind, content in (("csv", metrics_csv), ("json", metrics_json)):
+        st.download_button(
+            f"Metrics ({kind.upper()})",
+            partial(content, run),
+            file_name=f"{run.id}.{kind}",
+            mime="text/csv" if kind == "csv" else "application/json",
+            icon=":material/download:",
+            key=f"download {kind}",
+        )
+
+
+def metrics_csv(run: Run) -> str:
+    """One row per epoch, with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, METRICS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(run.history.epochs)
+    return text.getvalue()
+
+
+def metrics_json(run: Run) -> str:
+    """The run's settings and all its epoch and batch records."""
+    history = read_full(run.events)
+    record = {
+        **run.to_json(),
+        "config": run.config.to_json(),
+        "epochs": history.epochs,
+        "batches": history.batches,
+    }
+    del record["directory"]  # a path on the server
+    return json.dumps(record, indent=1)
+
+
+# ------------------------------------------------------------------ report
+
+
+def report_button(run: Run) -> None:
+    """Download the report, or first request the test-set results it needs."""
+    ready, results = _test_results(run)
+    requested = st.session_state.get(_REQUESTED) == run.id
+    if ready:
+        st.download_button(
+            "Report",
+            lambda: report.render(run, results),  # generated on click
+            file_name=f"{run.id}.html",
+            mime="text/html",
+            icon=":material/description:",
+            key="download report",
+            help=_REPORT_HELP,
+            type="primary" if requested else "secondary",
+        )
+    elif st.button(
+        "Create report",
+        icon=":material/description:",
+        key="make report",
+        help=f"{_REPORT_HELP} First runs the model on the full test set.",
+        disabled=requested,
+    ):
+        st.session_state[_REQUESTED] = run.id
+        st.rerun()
+
+
+def report_progress(run: Run) -> None:
+    """Run the best weights on the test set, once the report was requested, and show progress."""
+    if st.session_state.get(_REQUESTED) != run.id or _test_results(run)[0]:
+        return
+    try:
+        classifier = model_loading.load(model_loading.best_option(run))
+    except CheckpointError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    task = f"Running “{plain(run.name)}” on all test images for the report"
+    background.show_progress(passes.evaluate_test_set(classifier), task)
+
+
+def _test_results(run: Run) -> tuple[bool, Results | None]:
+    """Whether the report can be made, and cached results of the best weights on the test set.
+
+    Without weights there are no results to wait for.
+    """
+    try:
+        stat = run.best.stat()
+    except OSError:
+        return True, None
+    results = predictions.load(_digest(str(run.best), (stat.st_mtime_ns, stat.st_size)))
+    return results is not None, results
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _digest(path: str, stamp: tuple[int, int]) -> str:
+    """SHA-256 of a file with this modification time and size."""
+    return sha256(Path(path))

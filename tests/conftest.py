@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +16,19 @@ import torch
 
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
-from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.store import prepare
-from alexnet_demo.settings import config, paths
-from alexnet_demo.training.trainer import Trainer
+from alexnet_demo.settings import paths
 from tests.support.server import Server
+from tests.support.trained_run import copy_trained_run
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let parallel workers, which inherit the environment, share the processors among them."""
+    if workers := getattr(config.option, "numprocesses", None):
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,26 +69,8 @@ def tiny_weights(tiny_model: AlexNet, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A short training of a narrow network that learned something, of drawings and photos too."""
-    settings = config.TrainConfig.from_recipe(
-        "quick",
-        width=0.0625,
-        epochs=2,
-        train_samples=3_000,
-        validation=1_000,
-        norm=True,
-        init="kaiming",
-        drawings=0.25,
-        photos=0.25,
-        device="cpu",
-        precision="fp32",
-    )
-    run = Run(tmp_path_factory.mktemp("runs") / "20260101-000000-quick-aa")
-    prepare(run.directory, settings)
-    events = EventWriter(run.events)
-    Trainer(settings, run.directory, events).run()
-    events.close()
-    return run
+    """A copy of the run of a narrow network that learned something, see `trained_run`."""
+    return copy_trained_run(tmp_path_factory.mktemp("runs"))
 
 
 # ------------------------------------------------------------------------ real browser

@@ -55,7 +55,7 @@ def test_its_metadata_says_what_it_takes_and_gives(exported: tuple[Path, dict]) 
     told = about.custom_metadata_map
     assert json.loads(told["classes"]) == list(CLASSES)
     assert json.loads(told["temperature"]) == 1.0
-    assert told["epoch"] == "2"
+    assert told["epoch"] == "4"
     assert "divided by 255" in told["input"] and "softmax" in told["output"]
     assert told["input"] in about.description
 

@@ -28,7 +28,7 @@ def test_what_is_exported_knows_when_it_does_not_know(
     assert set(record["thresholds"]) == {"dataset", "sketch", "photo"}
     assert record["notes"]["images"] == 300 and record["notes"]["held_back"] is True
     info = checkpoint.load(out)[1]
-    assert info["certainty"] == record and info["epoch"] == 2
+    assert info["certainty"] == record and info["epoch"] == 4
     classifier = Classifier.load(out)
     assert classifier.confidence.temperature == record["temperature"]
     noise = torch.randint(0, 256, (50, 28, 28), dtype=torch.uint8).numpy()

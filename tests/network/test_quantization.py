@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.inference.evaluate import evaluate
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input
@@ -70,11 +69,14 @@ def test_a_trained_network_answers_the_same(trained_run: Run, tmp_path: Path) ->
     checkpoint.save_quantized(path, model, info)
     assert path.stat().st_size < 0.3 * trained_run.best.stat().st_size
     assert checkpoint.load(path)[1]["quantized"] == "int8 per output channel"
-    whole, small = (evaluate(p, "cpu", samples=2_000) for p in (trained_run.best, path))
-    assert whole["accuracy"] > 0.5
-    assert abs(small["accuracy"] - whole["accuracy"]) < 0.0025  # five pictures
     # In float32: bfloat16, which a classifier may choose, is coarser than these 8 bits.
-    x = to_input(load_split(train=False).head(16).images)
+    images = load_split(train=False).head(1_000).images
     with torch.no_grad():
-        logits, near = (checkpoint.load_weights(p)[0].eval()(x) for p in (trained_run.best, path))
-    assert (near - logits).abs().max() < 0.03 * logits.abs().max()
+        exact, rounded = (
+            torch.cat([network(to_input(part)) for part in images.split(100)])
+            for network in (model.eval(), checkpoint.load_weights(path)[0].eval())
+        )
+    assert (rounded - exact).abs().max() < 0.03 * exact.abs().max()
+    same = exact.argmax(1) == rounded.argmax(1)
+    first, second = exact.softmax(1).topk(2).values[~same].T
+    assert same.float().mean() > 0.98 and (first - second < 0.1).all(), "only toss-ups may change"

@@ -1,7 +1,7 @@
-"""Pin ten pictures for the run that is to be recorded: ``python tools/pin_for_the_record.py``.
+"""Pin ten images for a run that will be recorded: ``python tools/pin_for_recording.py``.
 
-Five drawings and five test pictures of classes that are easily mixed up. The next training, from
-the page or the command line, begins with them; ``tools/record.py`` then puts it on record.
+Five drawings, and five test images of classes that are easily confused. The next run, from the page
+or the command line, starts with them; ``tools/record_run.py`` then adds it to the recorded runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from alexnet_demo.images.strokes import Stroke, render
 from alexnet_demo.runs import pins
 from alexnet_demo.settings.article import CLASSES
 
-TESTED = ("Pullover", "Dress", "Coat", "Shirt", "Ankle boot")
+TEST_CLASSES = ("Pullover", "Dress", "Coat", "Shirt", "Ankle boot")
 PEN = 7.0  # canvas units; the canvas is 256 wide
 Line = tuple[tuple[float, float], ...]
 DRAWINGS: dict[str, tuple[Line, ...]] = {
@@ -63,8 +63,8 @@ DRAWINGS: dict[str, tuple[Line, ...]] = {
 }
 
 
-def drawn(name: str) -> pins.Pin:
-    """A drawing as the network sees it."""
+def pin_drawing(name: str) -> pins.Pin:
+    """A pin with the network's view of a drawing."""
     strokes = tuple(Stroke("pen", PEN, line) for line in DRAWINGS[name])
     view = prepare(render(strokes), Choices("sketch")).views[0]
     return pins.Pin(
@@ -73,10 +73,10 @@ def drawn(name: str) -> pins.Pin:
 
 
 def main() -> None:
-    tested = [pin for pin in pins.defaults() if pin.label in map(CLASSES.index, TESTED)]
-    found = [*map(drawn, DRAWINGS), *tested]
-    pins.write(pins.board_path(), found)
-    print(f"{len(found)} pictures are pinned for the next training: {pins.board_path()}")
+    test_images = [pin for pin in pins.defaults() if pin.label in map(CLASSES.index, TEST_CLASSES)]
+    board = [*map(pin_drawing, DRAWINGS), *test_images]
+    pins.write(pins.board_path(), board)
+    print(f"{len(board)} images are pinned for the next run: {pins.board_path()}")
 
 
 if __name__ == "__main__":

@@ -256,7 +256,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(
     is_own_job = checkpoint.load(run.last)[0]
     assert all(torch.equal(is_own_job[name], wanted[name]) for name in wanted)
     assert [e["epoch"] for e in run.history.epochs] == [1, 2, 3]
-    said = "" if damage == "missing" else "The run went on from the one before it."
+    said = "" if damage == "missing" else "Resumed from the previous checkpoint."
     assert run.warning.endswith(said) and bool(run.warning) == bool(said)
 
 
@@ -466,7 +466,7 @@ def test_a_device_that_vanishes_is_said_and_the_checkpoint_kept(runs_dir: Path, 
 
     run = made(runs_dir)
     at_step(monkeypatch, 5, vanish)
-    with pytest.raises(TrainError, match=r"GPU stopped answering \(CUDA error: unspecified"):
+    with pytest.raises(TrainError, match=r"GPU stopped responding \(CUDA error: unspecified"):
         run_training(TINY, run.directory)
     assert run.state == "failed" and step_of(run.last) == 3 and run.resumable
     assert run_training(TINY, run.directory) == "finished"

@@ -225,15 +225,15 @@ def step_flops(model: nn.Module, x: torch.Tensor) -> int:
 
 def _overhead_share(engine: Engine, step_seconds: float) -> float:
     """Share of an article's epoch that goes into its events and checkpoints, as configured."""
-    from alexnet_demo.training.trainer import EVENT_SECONDS, Trainer
+    from alexnet_demo.training.state import TrainingState
+    from alexnet_demo.training.trainer import EVENT_SECONDS
 
     paths.RUNS_DIR.mkdir(parents=True, exist_ok=True)  # the disk that runs are written to
     with tempfile.TemporaryDirectory(dir=paths.RUNS_DIR, prefix=".bench-") as folder:
-        Run(Path(folder)).last.parent.mkdir()
-        events = EventWriter(Path(folder) / "events.jsonl")
-        trainer = Trainer(engine.config, Path(folder), events)
-        trainer.engine = engine
-        seconds = timing.best_time(trainer.save, engine.device)
+        run = Run(Path(folder))
+        run.last.parent.mkdir()
+        events = EventWriter(run.events)
+        seconds = timing.best_time(lambda: TrainingState().save(run, engine), engine.device)
         event = timing.best_time(lambda: events.write("batch", loss=1.0), engine.device)
         events.close()
     epoch = engine.config.steps_per_epoch * step_seconds

@@ -1,8 +1,8 @@
-"""The processes that share one training: one a GPU, or one alone.
+"""The processes that train one model together: one per GPU, or just one.
 
-Each takes its share of every batch, gradients are averaged by DistributedDataParallel, sums are
-reduced, and what the first process decides holds for all. ``torchrun`` starts them and tells each
-who it is through the environment.
+Each trains on its shard of every batch. DistributedDataParallel averages the gradients, metrics are
+all-reduced, and rank 0's decisions are broadcast. ``torchrun`` starts the processes and passes
+their ranks through the environment.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -22,91 +24,92 @@ from torch.nn.parallel import DistributedDataParallel
 from alexnet_demo.common.signals import signal_handlers
 
 PROCESS_LOST = (
-    "One of the {size} processes of this training ended from outside or ran out of memory: resume "
-    "goes on from the last checkpoint."
+    "One of the {size} processes of this run was killed or ran out of memory: resume from the last "
+    "checkpoint."
 )
 COLLECTIVE_TIMEOUT = timedelta(minutes=10)
-"""How long to wait for the others: a test after an epoch, or a slow disk, takes its time."""
+"""Long enough for rank 0 to write a checkpoint to a slow disk while the others wait."""
 
 
+@dataclass(frozen=True)
 class ProcessGroup:
-    """This process's place among those that train together.
+    """This process among those that train together.
 
     Attributes:
-        rank: its number, from 0.
-        size: how many there are.
-        local_rank: its number among those on its machine, which is that of its GPU.
+        rank: from 0; rank 0 decides, and writes events and checkpoints.
+        size: number of processes.
+        local_rank: rank among those on this machine, and the index of its GPU.
     """
 
-    def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0) -> None:
-        self.rank, self.size, self.local_rank = rank, size, local_rank
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
 
     @property
     def is_main(self) -> bool:
-        """Whether this process decides, writes events and checkpoints."""
+        """Whether this is rank 0."""
         return self.rank == 0
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """The model with gradients averaged over the team after each backward pass."""
+        """The model with gradients averaged over all processes in each backward pass."""
         if self.size == 1:
             return model
         return DistributedDataParallel(model, gradient_as_bucket_view=True)
 
     def shard(self, count: int) -> tuple[slice, float]:
-        """This process's part of a batch of ``count``, and the weight of its mean loss.
+        """This process's shard of a batch of ``count`` samples, and the weight of its mean loss.
 
-        Every so many samples, since a batch has its drawings first: so all kinds of pictures are
-        in each part, and its normalisations see them. The average of the weighted mean losses over
-        the team is the mean loss of the batch. Every process must take part in it: one for which
-        nothing is left gets a sample of weight 0.
+        Strided, because drawings come first in a batch: each shard, and so each batch
+        normalization, gets all kinds of images. The weighted mean losses average to the mean loss
+        of the batch. All processes must take part in a step, so one without samples of its own
+        gets one with weight 0.
         """
         own = len(range(self.rank, count, self.size))
         part = slice(self.rank, None, self.size) if own else slice(0, 1)
         return part, own * self.size / count
 
     def all_reduce(self, values: Tensor) -> Tensor:
-        """The sum over the team of a tensor on the training's device, which it overwrites."""
+        """Sum a tensor over all processes, in place; it must be on the run's device."""
         if self.size > 1:
             distributed.all_reduce(values)
         return values
 
     def broadcast(self, value: int) -> int:
-        """What the first process says; it costs no wait for the device."""
+        """Rank 0's value; sent through the CPU, so that nothing waits for the GPU."""
         if self.size == 1:
             return value
-        told = torch.tensor(value)
-        distributed.broadcast(told, 0)
-        return int(told)
+        tensor = torch.tensor(value)
+        distributed.broadcast(tensor, 0)
+        return int(tensor)
 
-    def lost(self, error: Exception) -> bool:
-        """Whether an error says that another process is there no more."""
+    def broadcast_object(self, value: Any) -> Any:
+        """Rank 0's value, of any type that can be pickled."""
+        if self.size == 1:
+            return value
+        values = [value]
+        distributed.broadcast_object_list(values, 0)
+        return values[0]
+
+    def is_peer_failure(self, error: Exception) -> bool:
+        """Whether an error means that another process is gone."""
         return self.size > 1 and (
             isinstance(error, distributed.DistError) or "gloo" in str(error).lower()
         )
 
-    def broadcast_object(self, text: str) -> str:
-        """The first process's text."""
-        if self.size == 1:
-            return text
-        told = [text]
-        distributed.broadcast_object_list(told, 0)
-        return told[0]
-
 
 @contextmanager
 def init_distributed() -> Iterator[ProcessGroup]:
-    """The team that ``torchrun`` started this process in; a team of one without it."""
+    """Join the group that ``torchrun`` started this process in; a group of one without it."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ProcessGroup()
         return
-    local_rank = int(os.environ["LOCAL_RANK"])
-    # Gloo for `agree`, which then need not wait for the GPU.
+    # Gloo for `broadcast`, which then need not wait for the GPU.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backend, timeout=COLLECTIVE_TIMEOUT)
     try:
-        yield ProcessGroup(distributed.get_rank(), size, local_rank)
-        distributed.barrier()  # one that left early would end those that still write
+        yield ProcessGroup(distributed.get_rank(), size, int(os.environ["LOCAL_RANK"]))
+        distributed.barrier()  # torchrun would end those that still write once one has left
     finally:
         distributed.destroy_process_group()
 
@@ -114,10 +117,10 @@ def init_distributed() -> Iterator[ProcessGroup]:
 def launch(arguments: list[str], size: int) -> int:
     """Run ``python -m alexnet_demo`` with these arguments in ``size`` processes by ``torchrun``.
 
-    Ctrl+C and a polite kill reach them through it.
+    SIGINT and SIGTERM are passed on to them.
 
     Returns:
-        torchrun's exit status: 0 when all of them ended well.
+        torchrun's exit status: 0 when all processes succeeded.
     """
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", str(size), "-m", "alexnet_demo", *arguments]

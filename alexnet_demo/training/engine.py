@@ -1,8 +1,8 @@
-"""The network on its device, and the step that trains it: no files, no events, no clock.
+"""The network on its device and the step that trains it; knows no files, events, or clock.
 
-What is random in a step comes from the seed and the step's number, so that a training goes on from
-any checkpoint as if nothing had happened, and on any number of processes alike but for dropout and
-for batch normalisation, which takes each process's share of a batch for itself.
+All randomness in a step comes from the seed and the step's number. So a run resumes from any
+checkpoint exactly, and on any number of processes alike, except for dropout and for batch
+normalization, which each process applies to its own shard of a batch.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def train_step(
 ) -> tuple[Tensor, Tensor]:
     """One step of the article's loop.
 
-    Nothing in it makes the host wait for the device, but fp16's check for overflow.
+    The host does not wait for the device, except for fp16's overflow check.
 
     Args:
-        x: pictures (B, 1, 224, 224).
+        x: network inputs (B, 1, 224, 224).
         y: labels (B,).
-        weight: of this loss among the processes that share the batch, see `Team.share`.
+        weight: of this loss among the processes that share the batch, see `ProcessGroup.shard`.
 
     Returns:
         The mean loss, a scalar, and the logits (B, 10), both detached and on the device.
@@ -59,11 +59,11 @@ def train_step(
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What a batch gave: detached, on the device, not waited for.
+    """Results of a batch, detached and still on the device.
 
     Attributes:
         loss: sum over this process's samples.
-        hits: how many of them were recognised.
+        correct: correct predictions among them.
         count: samples in the whole batch, over all processes.
     """
 
@@ -73,18 +73,22 @@ class BatchResult:
 
 
 class Engine:
-    """A network, its optimiser, and where and in which precision they run."""
+    """A network and its optimizer, on a device, in a precision and memory format."""
 
     def __init__(self, config: TrainConfig, group: ProcessGroup | None = None) -> None:
         self.config, self.group = config, group or ProcessGroup()
         self.device = devices.resolve(config.device, self.group.local_rank)
         if self.device.type == "cuda":
-            torch.cuda.set_device(self.device)  # where the team's messages go through
-        # Measured by one for all: a choice that differed between processes would break them.
-        chosen = self._choose() if self.group.is_main else ("", "")
-        self.precision, self.memory_format = self.group.broadcast_object(" ".join(chosen)).split(
-            " "
-        )
+            torch.cuda.set_device(self.device)  # NCCL communicates through the current device
+        # Rank 0 measures for all: processes that chose differently could not train together.
+        choice = ("", "")
+        if self.group.is_main:
+            precision = timing.choose_precision(config.precision, self.device)
+            choice = (
+                precision,
+                timing.choose_memory_format(config.memory_format, self.device, precision),
+            )
+        self.precision, self.memory_format = self.group.broadcast_object(choice)
         torch.manual_seed(derive_seed("start", config.seed))
         model = AlexNet(width=width_at(config, 0), norm=config.norm)
         if config.init == "kaiming":
@@ -92,15 +96,8 @@ class Engine:
         self.set_model(model)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
 
-    def _choose(self) -> tuple[str, str]:
-        """Precision and memory format, measured where the settings leave them open."""
-        precision = timing.choose_precision(self.config.precision, self.device)
-        return precision, timing.choose_memory_format(
-            self.config.memory_format, self.device, precision
-        )
-
     def set_model(self, model: AlexNet) -> None:
-        """Train this network from now on, with a fresh optimiser."""
+        """Train this network from now on, with a new optimizer."""
         config = self.config
         for module in model.modules():
             if isinstance(module, nn.Dropout):
@@ -115,34 +112,41 @@ class Engine:
             nesterov=config.nesterov,
         )
 
-    def step(self, data: Split, chosen: Tensor, number: int, lr: float) -> BatchResult:
-        """Train on the samples of these numbers (B,), as the training's step ``number``."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        # Every process changes the whole batch alike, so that their number changes nothing.
+    def step(self, data: Split, indices: Tensor, number: int, lr: float) -> BatchResult:
+        """Train on the samples at ``indices`` (B,), as step ``number`` of the run."""
+        for param_group in self.optimizer.param_groups:
+            param_group["lr"] = lr
+        # Every process augments the whole batch, so that their number makes no difference.
         generator = torch.Generator(self.device).manual_seed(self._seed("pictures", number))
-        chosen = chosen[order_by_drawability(data.labels[chosen], self.config.drawings, generator)]
-        labels = data.labels[chosen]
-        parts = augment(data.images[chosen], labels, self.config, generator)
-        part, weight = self.group.shard(len(chosen))
-        x, y = torch.cat([to_input(images) for images in parts])[part], labels[part]
+        order = order_by_drawability(data.labels[indices], self.config.drawings, generator)
+        indices = indices[order]
+        labels = data.labels[indices]
+        images = augment(data.images[indices], labels, self.config, generator)
+        part, weight = self.group.shard(len(indices))
+        x, y = torch.cat([to_input(group) for group in images])[part], labels[part]
         torch.manual_seed(self._seed(f"dropout {self.group.rank}", number))
         self._parallel.train()
         loss, logits = train_step(
-            *(self._parallel, self.optimizer, self.scaler, x, y, self.precision),
-            *(self.config.label_smoothing, weight),
+            self._parallel,
+            self.optimizer,
+            self.scaler,
+            x,
+            y,
+            precision=self.precision,
+            label_smoothing=self.config.label_smoothing,
+            weight=weight,
         )
-        return self._result(loss, logits, y, weight, len(chosen))
+        return self._result(loss, logits, y, weight, len(indices))
 
     @torch.no_grad()
-    def test(self, data: Split, chosen: slice) -> tuple[BatchResult, Tensor]:
-        """What the network says of a batch of pictures, without dropout.
+    def test(self, data: Split, batch: slice) -> tuple[BatchResult, Tensor]:
+        """Evaluate the network on a batch, without dropout.
 
         Returns:
-            Loss and hits, and this process's confusion matrix, float (10, 10): how many of each
-            true class, a row, were taken for each class.
+            The batch's result, and this process's confusion matrix, float (10, 10): counts by true
+            class (rows) and predicted class (columns).
         """
-        images, labels = data.images[chosen], data.labels[chosen]
+        images, labels = data.images[batch], data.labels[batch]
         part, weight = self.group.shard(len(labels))
         y = labels[part]
         self.model.eval()
@@ -151,20 +155,8 @@ class Engine:
         result = self._result(cross_entropy(logits, y), logits, y, weight, len(labels))
         size = logits.shape[1]
         confusion = torch.bincount(y * size + logits.argmax(1), minlength=size**2)
-        # Whole numbers, which float32 holds exactly up to 16 million; MPS has no float64.
+        # float32 is exact for whole numbers up to 16 million, and MPS has no float64.
         return result, confusion.view(size, size).float() * (weight > 0)
-
-    @torch.no_grad()
-    def sync_buffers(self) -> None:
-        """Let all processes test and save the same network.
-
-        In training each normalises by its own share of a batch, and goes on from what the first
-        one has seen so far; here the mean of all takes its place.
-        """
-        if self.group.size > 1:
-            for seen in self.model.buffers():
-                if seen.is_floating_point():
-                    self.group.all_reduce(seen).div_(self.group.size)
 
     def _result(
         self, loss: Tensor, logits: Tensor, labels: Tensor, weight: float, count: int
@@ -172,10 +164,22 @@ class Engine:
         correct = (logits.argmax(1) == labels).sum()
         return BatchResult(loss * (weight * count / self.group.size), correct * (weight > 0), count)
 
+    @torch.no_grad()
+    def sync_buffers(self) -> None:
+        """Average batch normalization's statistics, so that all processes test the same network.
+
+        In training each process updates its own.
+        """
+        if self.group.size > 1:
+            for buffer in self.model.buffers():
+                if buffer.is_floating_point():
+                    self.group.all_reduce(buffer).div_(self.group.size)
+
     def grow(self, width: float, number: int) -> None:
-        """Go on at this width with what was learned so far, from step ``number`` on."""
+        """Continue at this width from step ``number`` on, with the same function (Net2Net)."""
         generator = torch.Generator().manual_seed(self._seed("growth", number))
         self.set_model(widen(self.model, round(width / self.model.width), generator))
 
     def _seed(self, purpose: str, number: int) -> int:
+        """A seed for one step; another ``purpose`` string would change the results of all runs."""
         return derive_seed(f"{purpose} {number}", self.config.seed)

@@ -1,22 +1,23 @@
-"""TODO docstring."""
+"""Loss and accuracy summed over batches: on the device first, read from it seldom."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
 
 from alexnet_demo.training.engine import BatchResult, Engine
 
 
-@dataclass
+@dataclass(frozen=True)
 class Metrics:
-    """Summed loss, hits and samples of some batches."""
+    """Summed loss, correct predictions, number of samples, and the seconds that they took."""
 
     loss: float = 0.0
     correct: float = 0.0
     count: int = 0
+    seconds: float = 0.0
 
     @property
     def mean_loss(self) -> float:
@@ -26,40 +27,44 @@ class Metrics:
     def accuracy(self) -> float:
         return self.correct / self.count
 
+    @property
+    def images_per_s(self) -> float:
+        return self.count / self.seconds
+
+    def __add__(self, other: Metrics) -> Metrics:
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Metrics(*(one + more for one, more in pairs))
+
 
 class MetricAccumulator:
-    """Sums that stay on the device until `drain` asks for them.
+    """Sums batch results on the device until `flush` reads them.
 
     Attributes:
-        total: all that was drained, in float64, which the device may not have.
-        count: samples since the last drain.
+        count: samples since the last flush.
     """
 
-    def __init__(self, engine: Engine, total: Metrics | None = None) -> None:
-        self.total = total or Metrics()
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._fresh()
+        self._reset()
 
-    def _fresh(self) -> None:
+    def _reset(self) -> None:
         self._sums = torch.zeros(2, device=self._engine.device)
         self.count = 0
         self._since = time.perf_counter()
 
     @property
     def age(self) -> float:
-        """Seconds since the last drain."""
+        """Seconds since the last flush."""
         return time.perf_counter() - self._since
 
     def add(self, result: BatchResult) -> None:
-        """Add a batch."""
+        """Add a batch without waiting for the device."""
         self._sums += torch.stack([result.loss, result.correct])
         self.count += result.count
 
-    def flush(self) -> tuple[Metrics, float]:
-        """The sums and seconds since the last call, which go into `total`; waits for the device."""
+    def flush(self) -> Metrics:
+        """Return the metrics of all processes since the last flush; waits for the device."""
         loss, correct = self._engine.group.all_reduce(self._sums).tolist()
-        sums, seconds = Metrics(loss, correct, self.count), self.age
-        total = self.total
-        self.total = Metrics(total.loss + loss, total.correct + correct, total.count + sums.count)
-        self._fresh()
-        return sums, seconds
+        metrics = Metrics(loss, correct, self.count, self.age)
+        self._reset()
+        return metrics

@@ -1,24 +1,24 @@
-"""The training loop: what the article's does, on the device, with pauses and checkpoints."""
+"""The training loop: the article's, with pauses, checkpoints, and snapshots."""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from alexnet_demo.common import errors
 from alexnet_demo.common.errors import TrainError
 from alexnet_demo.common.files import sweep
 from alexnet_demo.data.splits import epoch_order, load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
-from alexnet_demo.network.alexnet import AlexNet, count_parameters, fuse_batchnorm
+from alexnet_demo.network.alexnet import count_parameters, fuse_batchnorm
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.article import CLASSES
@@ -28,6 +28,7 @@ from alexnet_demo.training.distributed import ProcessGroup
 from alexnet_demo.training.engine import Engine
 from alexnet_demo.training.metrics import MetricAccumulator, Metrics
 from alexnet_demo.training.recorder import Recorder
+from alexnet_demo.training.state import TrainingState
 
 EVENT_SECONDS = 0.5
 """Least time between two events of a kind; on a GPU, reading metrics makes the host wait."""
@@ -36,16 +37,25 @@ LOG_SECONDS = 10.0
 log = logging.getLogger(__name__)
 
 
-GO_ON, REPORT, SAVE, PAUSE, STOP = range(5)
-INTERRUPTIONS = {PAUSE: "paused", STOP: "stopped"}
+class Action(IntEnum):
+    """What to do after a step; rank 0 decides, as an integer that `broadcast` can send."""
+
+    CONTINUE, REPORT, SAVE, PAUSE, STOP = range(5)
 
 
-class Interrupted(Exception):  # noqa: N818 - no error
-    """Somebody asked the training to pause or stop."""
+INTERRUPTIONS = {Action.PAUSE: "paused", Action.STOP: "stopped"}
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error
+    """A pause or stop was requested; the message is the run's end reason."""
 
 
 class Trainer:
-    """A training and its position: ``epoch`` done so far, ``batch`` within the next, ``step``."""
+    """Trains a run in its directory, from its newest checkpoint on.
+
+    Attributes:
+        signal_request: ``pause`` or ``stop`` once a signal demands it; else empty.
+    """
 
     def __init__(
         self,
@@ -57,44 +67,36 @@ class Trainer:
         self.config, self.events, self.files = config, events, Run(directory)
         self.engine = Engine(config, group)
         self.group = self.engine.group
-        self.epoch = self.batch = self.step = 0
-        self.accumulator = MetricAccumulator(self.engine)
-        self.epoch_seconds = 0.0
-        self.best_accuracy, self.best_epoch = -1.0, 0
-        self.signalled = ""
+        self.state = TrainingState()
+        self.signal_request = ""
         self._saved_at = self._logged_at = time.monotonic()
-
-    # -------------------------------------------------------------- the loop
-
-    def run(self) -> str:
-        """Train to the end, or until asked to pause or stop.
-
-        Returns:
-            ``finished``, ``paused`` or ``stopped``.
-        """
-        config, device = self.config, self.engine.device
-        images = load_split(train=True, device=device)
+        images = load_split(train=True, device=self.engine.device)
         self.train_data = images.head(config.train_images)
         if config.validation:
             self.test_data = images.tail(config.validation)
         else:
-            self.test_data = load_split(train=False, device=device).head(config.test_samples)
+            test_images = load_split(train=False, device=self.engine.device)
+            self.test_data = test_images.head(config.test_samples)
+
+    # -------------------------------------------------------------- the loop
+
+    def run(self) -> str:
+        """Train to the end, or until a pause or stop is requested.
+
+        Returns:
+            ``finished``, ``paused`` or ``stopped``.
+        """
         if self.group.is_main:
             sweep(self.files.last.parent)
-        fallback = self._restore_newest()
-        self.watch = (
-            Recorder(self.files, self.engine, self.test_data, self.step)
-            if self.group.is_main
-            else None
-        )
-        self._announce()
-        if fallback:
-            log.warning("%s", fallback)
-            self.events.write("fallback", message=fallback)
-        if self.watch and self.step == 0:
-            self.watch.record(0, 0.0)
+        self.state, warning = TrainingState.load_newest(self.files, self.engine)
+        self.recorder = None
+        if self.group.is_main:
+            self.recorder = Recorder(self.files, self.engine, self.test_data, self.state.step)
+        self._report_start(warning)
+        if self.recorder and self.state.step == 0:
+            self.recorder.record(0, 0.0)
         try:
-            while self.epoch < config.epochs and not self._out_of_patience():
+            while self.state.epoch < self.config.epochs and not self._stops_early():
                 self._train_epoch()
                 self._finish_epoch()
             reason = "finished"
@@ -102,169 +104,138 @@ class Trainer:
             reason = str(interrupted)
             self.save()
         finally:
-            if self.watch:
-                self.watch.close()
-        self.events.write("end", reason=reason, step=self.step)
+            if self.recorder:
+                self.recorder.close()
+        self.events.write("end", reason=reason, step=self.state.step)
         return reason
 
     def _train_epoch(self) -> None:
-        """The rest of the current epoch, from ``self.batch`` on."""
-        config = self.config
-        order = epoch_order(len(self.train_data), config.seed, self.epoch).to(self.engine.device)
-        self.accumulator = MetricAccumulator(
-            self.engine, self.accumulator.total
-        )  # its clock begins here
-        for chosen in order.split(config.batch_size)[self.batch :]:
-            self._widen_when_due()
-            lr = lr_at(config, self.step)
-            watch = self.watch if self.watch and self.watch.due(self.step + 1) else None
-            before = watch.before_step() if watch else {}
-            self.accumulator.add(self.engine.step(self.train_data, chosen, self.step, lr))
-            self.batch += 1
-            self.step += 1
-            if watch:
-                watch.after_step(before)
-                if self.batch < config.steps_per_epoch:  # else once the epoch is tested
-                    watch.record(self.step, self.epoch + self.batch / config.steps_per_epoch)
-            self._save_if_wanted()
-            action = self.group.broadcast(self._next_action())
+        """Train on the current epoch's batches, from ``state.batch`` on."""
+        config, state, engine = self.config, self.state, self.engine
+        order = epoch_order(len(self.train_data), config.seed, state.epoch).to(engine.device)
+        window = MetricAccumulator(engine)
+        for indices in order.split(config.batch_size)[state.batch :]:
+            self._grow_if_due()
+            lr = lr_at(config, state.step)
+            recorder = self.recorder
+            if recorder and not recorder.due(state.step + 1):
+                recorder = None
+            weights = recorder.before_step() if recorder else {}
+            window.add(engine.step(self.train_data, indices, state.step, lr))
+            state.batch += 1
+            state.step += 1
+            if recorder:
+                recorder.after_step(weights)
+                if state.batch < config.steps_per_epoch:  # else after the epoch's test
+                    recorder.record(state.step, self._fractional_epoch)
+            self._answer_weights_request()
+            action = Action(self.group.broadcast(self._next_action(window)))
             # A checkpoint begins a new window, so that a resumed curve has no gap.
-            if action != GO_ON:
-                self._report(lr)
-            if action == SAVE:
+            if action != Action.CONTINUE:
+                self._report_batches(window, lr)
+            if action == Action.SAVE:
                 self.save()
-            if action in INTERRUPTIONS:
+            elif action in INTERRUPTIONS:
                 raise Interrupted(INTERRUPTIONS[action])
 
-    def _next_action(self) -> int:
-        """What is due after a step: for the leading process to decide."""
-        last = self.batch == self.config.steps_per_epoch
-        if request := self._request():
-            return request
-        if not last and self._checkpoint_due():
-            return SAVE
-        due = last or self.step == 1 or self.accumulator.age >= EVENT_SECONDS
-        return REPORT if due else GO_ON
-
-    def _widen_when_due(self) -> None:
-        """Go over to the next width of ``grow``, with what was learned so far."""
-        width = width_at(self.config, self.step)
-        if width <= self.engine.model.width:
-            return
-        self.engine.grow(width, self.step)
-        self.best_accuracy, self.best_epoch = -1.0, self.epoch  # the best is to be a whole one
-        parameters = count_parameters(self.engine.model)
-        epoch = round(self.step / self.config.steps_per_epoch, 5)
-        self.events.write("grow", step=self.step, epoch=epoch, width=width, parameters=parameters)
-        log.info("Widened to %g of the width, %s parameters", width, f"{parameters:,}")
-
-    def _report(self, lr: float) -> None:
-        """Write a ``batch`` event for the batches since the last one."""
-        sums, seconds = self.accumulator.flush()
-        self.epoch_seconds += seconds
-        images_per_s = sums.count / seconds
-        self._demand_finite(sums.loss)
-        if time.monotonic() - self._logged_at >= LOG_SECONDS:
-            self._logged_at = time.monotonic()
-            log.info(
-                "Epoch %d/%d, batch %d of %d: loss %.4f, %.0f images/s",
-                *(self.epoch + 1, self.config.epochs, self.batch, self.config.steps_per_epoch),
-                *(sums.mean_loss, images_per_s),
-            )
-        self.events.write(
-            "batch",
-            step=self.step,
-            epoch=round(self.epoch + self.batch / self.config.steps_per_epoch, 5),
-            loss=sums.mean_loss,
-            accuracy=sums.accuracy,
-            lr=lr,
-            images_per_s=round(images_per_s, 1),
-            peak_memory=devices.peak_memory(self.engine.device),
-        )
-
     def _finish_epoch(self) -> None:
-        """Test, record the epoch, write checkpoints."""
-        begin = time.monotonic()
-        test_loss, test_accuracy, confusion = self.evaluate()
-        total = self.accumulator.total
-        self._demand_finite(total.loss, test_loss)
-        self.epoch += 1
-        self.batch = 0
-        if self.watch:
-            self.watch.record(self.step, self.epoch, test_accuracy, confusion)
-        event = self.events.write(
-            "epoch",
-            step=self.step,
-            epoch=self.epoch,
-            train_loss=total.mean_loss,
-            train_accuracy=total.accuracy,
-            test_loss=test_loss,
-            test_accuracy=test_accuracy,
-            width=self.engine.model.width,
-            seconds=round(self.epoch_seconds, 3),
-            test_seconds=round(time.monotonic() - begin, 3),
-            images_per_s=round(total.count / self.epoch_seconds, 1),
-            peak_memory=devices.peak_memory(self.engine.device),
-            watch_seconds=round(self.watch.seconds, 3) if self.watch else 0.0,
-        )
-        log.info(
-            "Epoch %d/%d: Train => Loss: %.4f, Acc: %.4f | %s => Loss: %.4f, Acc: %.4f",
-            *(self.epoch, self.config.epochs, total.mean_loss, total.accuracy),
-            *(self.config.tested_on.capitalize(), test_loss, test_accuracy),
-        )
-        self.accumulator, self.epoch_seconds = MetricAccumulator(self.engine), 0.0
-        # The best first: killed between the two, the run repeats this epoch and writes both.
-        if test_accuracy > self.best_accuracy:
-            self.best_accuracy, self.best_epoch = test_accuracy, self.epoch
-            self._save_weights(self.files.best, event)
-        if self.config.keeps(self.epoch):
-            self._save_weights(self.files.epoch_weights(self.epoch), event, small=True)
+        """Test, report, and write checkpoints."""
+        state, begin = self.state, time.monotonic()
+        test, confusion = self.evaluate()
+        self._require_finite(state.metrics.loss, test.loss)
+        state.epoch += 1
+        state.batch = 0
+        if self.recorder:
+            self.recorder.record(state.step, state.epoch, test.accuracy, confusion)
+        self._report_epoch(test, test_seconds=time.monotonic() - begin)
+        state.metrics = Metrics()
+        improved = test.accuracy > state.best_accuracy
+        if improved:
+            state.best_accuracy, state.best_epoch = test.accuracy, state.epoch
+        # The best first: if killed between the two, the run repeats this epoch and writes both.
+        if self.group.is_main:
+            result = {"test_accuracy": test.accuracy, "test_loss": test.mean_loss}
+            if improved:
+                with self._checkpoint_event(self.files.best):
+                    self._write_weights(self.files.best, result)
+            if self.config.keeps(state.epoch):
+                path = self.files.epoch_weights(state.epoch)
+                with self._checkpoint_event(path):
+                    self._write_weights(path, result, quantized=True)
         self.save()
 
-    def evaluate(self) -> tuple[float, float, list[list[int]]]:
-        """Mean loss, accuracy and confusion matrix on the test images, without dropout."""
+    def evaluate(self) -> tuple[Metrics, list[list[int]]]:
+        """Metrics and confusion matrix on the test images, without dropout."""
         self.engine.sync_buffers()
-        accumulator, told = MetricAccumulator(self.engine), time.monotonic()
+        accumulator, reported_at = MetricAccumulator(self.engine), time.monotonic()
         confusion = torch.zeros(len(CLASSES), len(CLASSES), device=self.engine.device)
         total, size = len(self.test_data), self.config.batch_size
         for start in range(0, total, size):
             result, counts = self.engine.test(self.test_data, slice(start, start + size))
             accumulator.add(result)
             confusion += counts
-            if time.monotonic() - told >= EVENT_SECONDS:
-                self.events.write("test", epoch=self.epoch + 1, done=accumulator.count, total=total)
-                told = time.monotonic()
-            self._save_if_wanted()
-            if request := self.group.broadcast(self._request()):
-                raise Interrupted(INTERRUPTIONS[request])
-        accumulator.flush()
+            if time.monotonic() - reported_at >= EVENT_SECONDS:
+                epoch, done = self.state.epoch + 1, accumulator.count
+                self.events.write("test", epoch=epoch, done=done, total=total)
+                reported_at = time.monotonic()
+            self._answer_weights_request()
+            if request := self.group.broadcast(self._requested_action()):
+                raise Interrupted(INTERRUPTIONS[Action(request)])
         matrix = self.group.all_reduce(confusion).long().tolist()
-        return accumulator.total.mean_loss, accumulator.total.accuracy, matrix
+        return accumulator.flush(), matrix
 
-    def _out_of_patience(self) -> bool:
-        """Whether the test accuracy has not risen for as many epochs as early stopping allows.
+    # ------------------------------------------------------------- decisions
 
-        A network that is still to be widened goes on.
-        """
-        patience, whole = self.config.patience, self.engine.model.width == self.config.width
-        return whole and 0 < patience <= self.epoch - self.best_epoch and self.best_epoch > 0
+    def _next_action(self, window: MetricAccumulator) -> Action:
+        """What is due after a step; rank 0's decision counts."""
+        if request := self._requested_action():
+            return request
+        last = self.state.batch == self.config.steps_per_epoch
+        interval = 60 * self.config.checkpoint_minutes
+        if not last and 0 < interval <= time.monotonic() - self._saved_at:
+            return Action.SAVE
+        due = last or self.state.step == 1 or window.age >= EVENT_SECONDS
+        return Action.REPORT if due else Action.CONTINUE
 
-    def _request(self) -> int:
-        """`PAUSE` or `STOP` once that was asked for, else `GO_ON`."""
-        request = self.signalled or (self.files.request if self.group.is_main else "")
-        return {"": GO_ON, "pause": PAUSE}.get(request, STOP)
+    def _requested_action(self) -> Action:
+        """`PAUSE` or `STOP` once a signal or the page requests it, else `CONTINUE`."""
+        request = self.signal_request or (self.files.request if self.group.is_main else "")
+        return {"": Action.CONTINUE, "pause": Action.PAUSE}.get(request, Action.STOP)
 
-    def _demand_finite(self, *losses: float) -> None:
-        if not all(math.isfinite(loss) for loss in losses):
-            kept = bool(self.files.checkpoints)
+    def _stops_early(self) -> bool:
+        """Whether test accuracy has not risen for ``patience`` epochs, at the full width."""
+        state, full = self.state, self.engine.model.width == self.config.width
+        return full and 0 < self.config.patience <= state.epoch - state.best_epoch < state.epoch
+
+    def _grow_if_due(self) -> None:
+        """Widen the network where ``grow`` schedules it."""
+        state, width = self.state, width_at(self.config, self.state.step)
+        if width <= self.engine.model.width:
+            return
+        self.engine.grow(width, state.step)
+        # The best weights are to be of the full width.
+        state.best_accuracy, state.best_epoch = -1.0, state.epoch
+        parameters = count_parameters(self.engine.model)
+        epoch = round(self._fractional_epoch, 5)
+        self.events.write("grow", step=state.step, epoch=epoch, width=width, parameters=parameters)
+        log.info("Grew to width %g: %s parameters", width, f"{parameters:,}")
+
+    def _require_finite(self, *losses: float) -> None:
+        if not all(map(math.isfinite, losses)):
+            kept = "The last good checkpoint is kept." if self.files.checkpoints else ""
             raise TrainError(
-                f"The loss became NaN or infinite at step {self.step}: the learning rate is too "
-                "high for these settings. Start again with a lower one; "
-                + ("the last good checkpoint is kept." if kept else "no checkpoint existed yet.")
+                f"The loss became NaN or infinite at step {self.state.step}: the learning rate is "
+                f"too high for these settings. Start a new run with a lower one. {kept}".strip()
             )
 
-    def _announce(self) -> None:
-        engine = self.engine
+    # --------------------------------------------------------------- reports
+
+    @property
+    def _fractional_epoch(self) -> float:
+        return self.state.epoch + self.state.batch / self.config.steps_per_epoch
+
+    def _report_start(self, warning: str) -> None:
+        engine, state = self.engine, self.state
         name, parameters = devices.info(engine.device).name, count_parameters(engine.model)
         self.events.write(
             "start",
@@ -277,142 +248,107 @@ class Trainer:
             width=engine.model.width,
             **provenance(),
             parameters=parameters,
-            step=self.step,
-            epochs_done=self.epoch,
+            step=state.step,
+            epochs_done=state.epoch,
         )
         log.info(
-            "Training on %s in %s, %s, %s parameters, from step %d of %d",
-            *(name, engine.precision, engine.memory_format),
-            *(f"{parameters:,}", self.step, self.config.total_steps),
+            f"Training on {name} in {engine.precision}, {engine.memory_format}: "
+            f"{parameters:,} parameters, from step {state.step} of {self.config.total_steps}"
+        )
+        if warning:
+            log.warning(warning)
+            self.events.write("fallback", message=warning)
+
+    def _report_batches(self, window: MetricAccumulator, lr: float) -> None:
+        """Write a ``batch`` event about the batches since the last one."""
+        state, metrics = self.state, window.flush()
+        state.metrics += metrics
+        self._require_finite(metrics.loss)
+        if time.monotonic() - self._logged_at >= LOG_SECONDS:
+            self._logged_at = time.monotonic()
+            log.info(
+                f"Epoch {state.epoch + 1}/{self.config.epochs}, batch {state.batch} of "
+                f"{self.config.steps_per_epoch}: loss {metrics.mean_loss:.4f}, "
+                f"{metrics.images_per_s:.0f} images/s"
+            )
+        self.events.write(
+            "batch",
+            step=state.step,
+            epoch=round(self._fractional_epoch, 5),
+            loss=metrics.mean_loss,
+            accuracy=metrics.accuracy,
+            lr=lr,
+            images_per_s=round(metrics.images_per_s, 1),
+            peak_memory=devices.peak_memory(self.engine.device),
         )
 
-    # ------------------------------------------------------- the training state
+    def _report_epoch(self, test: Metrics, test_seconds: float) -> None:
+        state, train = self.state, self.state.metrics
+        self.events.write(
+            "epoch",
+            step=state.step,
+            epoch=state.epoch,
+            train_loss=train.mean_loss,
+            train_accuracy=train.accuracy,
+            test_loss=test.mean_loss,
+            test_accuracy=test.accuracy,
+            width=self.engine.model.width,
+            seconds=round(train.seconds, 3),
+            test_seconds=round(test_seconds, 3),
+            images_per_s=round(train.images_per_s, 1),
+            peak_memory=devices.peak_memory(self.engine.device),
+            watch_seconds=round(self.recorder.seconds, 3) if self.recorder else 0.0,
+        )
+        log.info(
+            f"Epoch {state.epoch}/{self.config.epochs}: "
+            f"Train => Loss: {train.mean_loss:.4f}, Acc: {train.accuracy:.4f} | "
+            f"{self.config.tested_on.capitalize()} => "
+            f"Loss: {test.mean_loss:.4f}, Acc: {test.accuracy:.4f}"
+        )
+
+    # ----------------------------------------------------------- checkpoints
 
     def save(self) -> None:
-        """Write the whole state to ``last.safetensors``; the one before stays until it is safe.
+        """Write the training state to ``last.safetensors``.
 
         Raises:
-            TrainError: when the weights are no longer finite, or nothing can be written.
+            TrainError: when a weight is NaN or infinite, or the file cannot be written.
         """
         self._saved_at = time.monotonic()
         self.engine.sync_buffers()
-        if not self.group.is_main:  # all hold the same
+        if not self.group.is_main:  # all processes have the same state
             return
-        engine = self.engine
-        if not all(torch.isfinite(p).all() for p in engine.model.parameters()):
-            self._demand_finite(float("nan"))
-        tensors = {f"model.{name}": t for name, t in engine.model.state_dict().items()}
-        total = self.accumulator.total
-        optimizer, optimizer_tensors = checkpoint.split_state(engine.optimizer.state_dict())
-        tensors |= {f"optimizer.{name}": t for name, t in optimizer_tensors.items()}
-        state = {
-            "config": self.config.to_json(),
-            "run": self.files.id,
-            "epoch": self.epoch,
-            "batch": self.batch,
-            "step": self.step,
-            "tally": {"loss": total.loss, "hits": total.correct, "count": total.count},
-            "precision": engine.precision,
-            "memory_format": engine.memory_format,
-            "epoch_seconds": self.epoch_seconds,
-            "best_accuracy": self.best_accuracy,
-            "best_epoch": self.best_epoch,
-            "optimizer": optimizer,
-            "scaler": engine.scaler.state_dict(),
-        }
-        with self._told_when_full(self.files.last):
-            info = {**state, **checkpoint.describe(engine.model)}
-            checkpoint.save(self.files.last, tensors, info, keep=self.files.previous)
+        if not all(torch.isfinite(p).all() for p in self.engine.model.parameters()):
+            self._require_finite(math.nan)
+        with self._checkpoint_event(self.files.last):
+            self.state.save(self.files, self.engine)
 
-    def _save_weights(self, path: Path, about: Mapping[str, Any], small: bool = False) -> None:
-        """Write the network alone, without normalisations; in 8 bits where ``small``.
+    def _write_weights(self, path: Path, result: dict[str, Any], quantized: bool = False) -> None:
+        """Write the model alone, batch normalization fused; in 8 bits if ``quantized``."""
+        state = self.state
+        info = {"epoch": state.epoch, **result, "run": self.files.id, "step": state.step}
+        write = checkpoint.save_quantized if quantized else checkpoint.save_weights
+        write(path, fuse_batchnorm(self.engine.model), {**info, "config": self.config.to_json()})
 
-        Args:
-            about: an epoch's event.
-        """
-        if self.group.is_main:
-            with self._told_when_full(path):
-                self._write_weights(path, about, small)
-
-    def _write_weights(self, path: Path, about: Mapping[str, Any], small: bool) -> None:
-        info = {key: about[key] for key in ("epoch", "test_accuracy", "test_loss") if key in about}
-        info |= {"run": self.files.id, "step": self.step, "config": self.config.to_json()}
-        save = checkpoint.save_quantized if small else checkpoint.save_weights
-        save(path, fuse_batchnorm(self.engine.model), info)
-
-    def _save_if_wanted(self) -> None:
-        """Write the weights as they are, where somebody waits for them."""
+    def _answer_weights_request(self) -> None:
+        """Write the current weights if a page has requested them."""
         if self.group.is_main and self.files.weights_request.exists():
             try:
                 self.files.weights_request.unlink(missing_ok=True)
-                self._write_weights(self.files.now, {"epoch": self.epoch}, small=True)
-            except OSError as error:  # whoever only looks does not end a training
-                log.warning("The weights of now could not be written: %s", error)
+                self._write_weights(self.files.now, {}, quantized=True)
+            except OSError as error:  # not worth ending a run for
+                log.warning(f"The current weights could not be written: {error}")
 
     @contextmanager
-    def _told_when_full(self, path: Path) -> Iterator[None]:
-        """Record a checkpoint once it is written; say in a sentence why it was not."""
+    def _checkpoint_event(self, path: Path) -> Iterator[None]:
+        """Report a checkpoint once it is written; turn a full disk into a `TrainError`."""
         try:
             yield
         except OSError as error:
             raise TrainError(
                 f"The checkpoint {path.name} could not be written ({error}): free disk space or "
-                "make the folder writable, then resume; the checkpoint before it is kept."
+                "make the folder writable, then resume. The previous checkpoint is kept."
             ) from error
-        self.events.write("checkpoint", step=self.step, epoch=self.epoch, file=path.name)
-
-    def _restore_newest(self) -> str:
-        """Take up the newest state that is whole, where there is any.
-
-        Returns:
-            What to tell where the newest was not; else nothing.
-
-        Raises:
-            CheckpointError: when none is; of the newest.
-        """
-        states = "\n".join(map(str, self.files.checkpoints if self.group.is_main else ()))
-        broken: list[errors.CheckpointError] = []
-        for path in self.group.broadcast_object(states).splitlines():
-            try:
-                self.restore(Path(path))
-            except errors.CheckpointError as error:
-                broken.append(error)
-            else:
-                return f"{broken[0]} The run went on from the one before it." if broken else ""
-        if broken:
-            raise broken[0]
-        return ""
-
-    def restore(self, path: Path) -> None:
-        """Take up the state that `save` wrote, to go on as if nothing had happened.
-
-        Raises:
-            CheckpointError: when the file is damaged or belongs to another network.
-        """
-        tensors, state = checkpoint.load(path)
-        engine, set_model = self.engine, checkpoint.strip_prefix
-        try:
-            if state["config"]["width"] != self.config.width:
-                raise ValueError("another width")
-            # Measured anew they might differ.
-            engine.precision, engine.memory_format = state["precision"], state["memory_format"]
-            model = AlexNet(**state["model"])
-            model.load_state_dict(set_model(tensors, "model."))
-            engine.set_model(model)
-            optimizer = checkpoint.join_state(state["optimizer"], set_model(tensors, "optimizer."))
-            engine.optimizer.load_state_dict(optimizer)
-            engine.scaler.load_state_dict(state["scaler"])
-            self.epoch, self.batch, self.step = state["epoch"], state["batch"], state["step"]
-            tally = state["tally"]  # its keys are those of 0.5
-            total = Metrics(tally["loss"], tally["hits"], tally["count"])
-            self.accumulator = MetricAccumulator(engine, total)
-            self.epoch_seconds = state["epoch_seconds"]
-            self.best_accuracy, self.best_epoch = state["best_accuracy"], state["best_epoch"]
-        except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            raise errors.CheckpointError(
-                f"{path} does not hold the training state of this run: start a new run."
-            ) from error
-
-    def _checkpoint_due(self) -> bool:
-        minutes = self.config.checkpoint_minutes
-        return minutes > 0 and time.monotonic() - self._saved_at >= 60 * minutes
+        self.events.write(
+            "checkpoint", step=self.state.step, epoch=self.state.epoch, file=path.name
+        )

@@ -1,4 +1,4 @@
-"""One training as a process: its device's lock, its priority, its signals, and how it ends."""
+"""A run's process: locks, priority, signals, and errors as one sentence for the user."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import errno
 import logging
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TextIO
 
 import psutil
 import torch
+from filelock import FileLock
 
 from alexnet_demo.common.errors import CheckpointError, ConfigError, DataError, TrainError
 from alexnet_demo.common.signals import signal_handlers
@@ -27,16 +29,18 @@ from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training.distributed import PROCESS_LOST, ProcessGroup
 from alexnet_demo.training.trainer import Trainer
 
+USER_ERRORS = (ConfigError, DataError, CheckpointError, TrainError)
+"""Errors whose message is for the user already."""
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
-"""How CUDA, its libraries, Linux and Windows say it, in small letters."""
+"""How CUDA, its libraries, Linux, and Windows report it, in lower case."""
 DEVICE_LOST = ("cuda error", "cuda driver error", "mps backend error")
-"""How PyTorch begins to tell that a GPU failed, in small letters."""
-LOOK_SECONDS = 1.0
-"""For so long a device may be held by one who only looks whether it is free."""
+"""How PyTorch reports that a GPU failed, in lower case."""
+LOCK_SECONDS = 1.0
+"""Others hold a device's lock for a moment to see whether it is free."""
 CLUSTER_SECONDS = 120.0
-"""For so long a trainer on a node that a cluster gave up may hold its run."""
+"""A trainer on a node that the cluster gave up may hold its run's lock for this long."""
 NICE = 10
-"""The trainer's priority on Unix; 0 is the usual one, 19 the lowest."""
+"""The trainer's priority on Unix: 0 is the default, 19 the lowest."""
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +51,10 @@ def run_training(
     echo: TextIO | None = None,
     group: ProcessGroup | None = None,
 ) -> str:
-    """Train in this process, alone or with a team, in a run directory that `prepare` made.
+    """Train in this process, alone or in a group, in a run directory that `prepare` made.
 
-    Goes on from ``checkpoints/last.safetensors`` where there is one. Whatever ends it, the
-    events tell: an ``end``, or an ``error`` with one sentence and the traceback in the log.
+    Resumes from the newest checkpoint if there is one. The events record how it ends: an ``end``,
+    or an ``error`` with one sentence; its traceback is in the log.
 
     Returns:
         ``finished``, ``paused`` or ``stopped``.
@@ -60,137 +64,108 @@ def run_training(
     """
     group = group or ProcessGroup()
     if not group.is_main:
-        return _run(config, directory, echo, group)
-    with _alone(directory):
-        # Only now: one that came too late must not take the place of the one that trains.
+        return _run(config, directory, EventWriter.silent(), group)
+    seconds = CLUSTER_SECONDS if ray_client.own() else LOCK_SECONDS
+    taken = ConfigError(f"{directory.name} is already training in another process.")
+    with _hold(trainer_lock(directory), seconds, lambda: taken):
+        # Not before: a process that is too late must not replace the one that trains.
         if not is_registered(directory, os.getpid()):
             register(directory, os.getpid())
-        return _run(config, directory, echo, group)
+        return _run(config, directory, EventWriter(directory / "events.jsonl", echo), group)
 
 
-def _run(config: TrainConfig, directory: Path, echo: TextIO | None, group: ProcessGroup) -> str:
-    # Of a team, one process writes.
-    events = (
-        EventWriter(directory / "events.jsonl", echo) if group.is_main else EventWriter.silent()
-    )
+def _run(config: TrainConfig, directory: Path, events: EventWriter, group: ProcessGroup) -> str:
     try:
-        with _translated_errors(config, group):
-            device = str(devices.resolve(config.device, group.local_rank))
-            own = group.is_main or device != "cpu"  # a team shares the CPU
-            with hold_device(device, directory.name) if own else nullcontext():
-                _yield_to_others()
-                devices.keep_freed_memory()
-                trainer = Trainer(config, directory, events, group)
-                with _signals(trainer):
-                    return trainer.run()
-    except (ConfigError, DataError, CheckpointError, TrainError) as error:
-        # What the user can mend needs no traceback; what lies behind another error does.
-        log.error("%s", error, exc_info=error.__cause__ is not None)
+        device = str(devices.resolve(config.device, group.local_rank))
+        shared = device == "cpu" and not group.is_main  # rank 0 holds the CPU for all
+        with nullcontext() if shared else hold_device(device, directory.name):
+            _lower_priority()
+            devices.keep_freed_memory()
+            trainer = Trainer(config, directory, events, group)
+
+            def stop(number: int, _frame: FrameType | None) -> None:
+                trainer.signal_request = "stop"
+                log.info(f"Stopping after this step ({signal.Signals(number).name})")
+
+            with signal_handlers(stop, signal.SIGINT, signal.SIGTERM):
+                return trainer.run()
+    except Exception as error:
+        known = isinstance(error, USER_ERRORS)
+        message = str(error) if known else _explain(error, config, group)
+        # What the user can fix needs no traceback; the cause behind it does.
+        log.error(message, exc_info=not known or error.__cause__ is not None)
         with suppress(OSError):  # the disk may be full
-            events.write("error", message=str(error))
-        raise
+            events.write("error", message=message)
+        if known:
+            raise
+        raise TrainError(message) from error
     finally:
         with suppress(OSError):
             events.close()
 
 
-@contextmanager
-def _translated_errors(config: TrainConfig, group: ProcessGroup) -> Iterator[None]:
-    """Turn running out of memory, and whatever nobody foresaw, into one sentence."""
-    try:
-        yield
-    except (ConfigError, DataError, CheckpointError, TrainError):
-        raise
-    except Exception as error:
-        if _out_of_memory(error):
-            raise TrainError(
-                f"Out of memory with batch size {config.batch_size} at width {config.width:g} "
-                f"({_memory(config.device)}): try a batch size of {max(1, config.batch_size // 2)}."
-            ) from error
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise TrainError(
-                "The disk is full: free some space, then resume; the last checkpoint is kept."
-            ) from error
-        if any(words in str(error).lower() for words in DEVICE_LOST):
-            raise TrainError(
-                f"The GPU stopped answering ({str(error).splitlines()[0]}): resume goes on from "
-                "the last checkpoint once it is back, on this machine or another."
-            ) from error
-        if group.lost(error):
-            raise TrainError(PROCESS_LOST.format(size=group.size)) from error
-        raise TrainError(
-            f"The training broke off ({type(error).__name__}: {error}); the log says more."
-        ) from error
+def _explain(error: Exception, config: TrainConfig, group: ProcessGroup) -> str:
+    """One sentence for the user about an error that was not foreseen: what happened, what to do."""
+    text = str(error)
+
+    def mentions(phrases: tuple[str, ...]) -> bool:
+        return any(phrase in text.lower() for phrase in phrases)
+
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        isinstance(error, RuntimeError) and mentions(OUT_OF_MEMORY)
+    ):
+        device = devices.resolve(config.device)
+        used, total = devices.peak_memory(device), devices.info(device).memory
+        return (
+            f"Out of memory with batch size {config.batch_size} at width {config.width:g} "
+            f"({memory(used)} in use of {memory(total)}): try a batch size of "
+            f"{max(1, config.batch_size // 2)}."
+        )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full: free some space, then resume. The last checkpoint is kept."
+    if mentions(DEVICE_LOST):
+        return (
+            f"The GPU stopped responding ({text.splitlines()[0]}): once it is back, resume from "
+            "the last checkpoint, on this machine or another."
+        )
+    if group.is_peer_failure(error):
+        return PROCESS_LOST.format(size=group.size)
+    return f"Training failed ({type(error).__name__}: {error}). The log has the details."
 
 
-def _out_of_memory(error: Exception) -> bool:
-    text = str(error).lower()
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError) and any(words in text for words in OUT_OF_MEMORY)
-    )
-
-
-def _memory(name: str) -> str:
-    """How much memory a device has and how much this training took, as words."""
-    device = devices.resolve(name)
-    used, total = devices.peak_memory(device), devices.info(device).memory
-    return f"{memory(used)} in use of {memory(total)}"
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Hold the run's lock: on storage that machines share, two might go on with one run."""
-    lock = trainer_lock(directory)
-    try:
-        lock.acquire(timeout=CLUSTER_SECONDS if ray_client.own() else LOOK_SECONDS)
-    except TimeoutError:
-        raise ConfigError(f"{directory.name} is trained by another process already.") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def hold_device(device: str, run_id: str = "") -> Iterator[None]:
-    """Hold a device's lock, so that one training at a time has it.
+def hold_device(device: str, run_id: str = "") -> AbstractContextManager[None]:
+    """Hold a device's lock, so that one run at a time uses it.
 
     Args:
-        run_id: the run that is to have it; empty for what is none.
+        run_id: the run that is to use it; empty for a test without a run.
 
     Raises:
-        ConfigError: when another training has it.
+        ConfigError: when another run holds it.
     """
-    lock = device_lock(device)
+    # On a cluster wait rather than fail: nodes may share a machine.
+    seconds = -1 if ray_client.own() else LOCK_SECONDS
+    return _hold(device_lock(device), seconds, lambda: conflict(device, excluding=run_id))
+
+
+@contextmanager
+def _hold(lock: FileLock, seconds: float, error: Callable[[], ConfigError]) -> Iterator[None]:
+    """Hold a lock, or raise this error when it is still taken after so many seconds."""
     try:
-        # What a cluster places waits rather than fails: nodes may share a machine.
-        lock.acquire(timeout=-1 if ray_client.own() else LOOK_SECONDS)
+        lock.acquire(timeout=seconds)
     except TimeoutError:
-        raise conflict(device, excluding=run_id) from None
+        raise error() from None
     try:
         yield
     finally:
         lock.release()
 
 
-def _yield_to_others() -> None:
-    """Lower this process's priority, so that the web pages stay quick beside it."""
+def _lower_priority() -> None:
+    """Lower this process's priority, so that the pages stay responsive."""
     process = psutil.Process()
-    with suppress(psutil.Error):  # somebody may have given it a lower one already
+    with suppress(psutil.Error):  # it may be lower already, which cannot be undone
         process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else NICE)
-    # Linux may share the processors between sessions first, and only within one by priority.
+    # Linux may divide the CPU between sessions first, and heed priorities only within each.
     if psutil.LINUX and os.getsid(0) == os.getpid():
         with suppress(OSError):
             Path("/proc/self/autogroup").write_text(str(NICE))
-
-
-@contextmanager
-def _signals(trainer: Trainer) -> Iterator[None]:
-    """Ctrl+C and a polite kill stop at the end of the step, with the checkpoint written."""
-
-    def stop(number: int, _frame: object) -> None:
-        trainer.signalled = "stop"
-        log.info("Stopping at the end of this step (%s)", signal.Signals(number).name)
-
-    with signal_handlers(stop, signal.SIGINT, signal.SIGTERM):
-        yield

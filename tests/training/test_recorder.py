@@ -177,7 +177,7 @@ def test_weights_as_they_are_now_are_written_for_who_asks(tmp_path: Path):
     run.weights_request.touch()
     events = EventWriter(run.events)
     trainer = Trainer(TINY, run.directory, events)
-    trainer.signalled = "pause"  # after the first step
+    trainer.signal_request = "pause"  # after the first step
     assert trainer.run() == "paused"
     events.close()
     assert not run.weights_request.exists()

@@ -126,12 +126,12 @@ def test_the_full_network_takes_the_article_step():
 def test_tally_sums_batches_of_different_sizes():
     accumulator = MetricAccumulator(Engine(tiny()))
     accumulator.add(BatchResult(torch.tensor(6.0), torch.tensor(2), 3))
-    first, _ = accumulator.flush()
+    first = accumulator.flush()
     assert (first.mean_loss, first.accuracy) == (2.0, pytest.approx(2 / 3))
     accumulator.add(BatchResult(torch.tensor(5.0), torch.tensor(1), 1))
-    second, _ = accumulator.flush()
-    assert second == Metrics(5.0, 1.0, 1)
-    assert accumulator.total == Metrics(11.0, 3.0, 4)
+    second = accumulator.flush()
+    assert second == Metrics(5.0, 1.0, 1, second.seconds)
+    assert first + second == Metrics(11.0, 3.0, 4, first.seconds + second.seconds)
 
 
 # ------------------------------------------------------------------------- whole runs
@@ -343,7 +343,7 @@ def test_killed_at_any_moment_and_resumed_equals_uninterrupted(
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     curves = [Run(directory).history, uninterrupted.history]
-    for record in ("batches", "epochs", "grown"):
+    for record in ("batches", "epochs", "grow_events"):
         steps = [[event["step"] for event in getattr(curve, record)] for curve in curves]
         assert steps[0] == steps[1]
     assert [b["step"] for b in curves[0].batches] == list(range(1, 11))

@@ -1,0 +1,141 @@
+"""The training state: all that a checkpoint holds for a run to resume exactly where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from alexnet_demo.common.errors import CheckpointError
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.checkpoint import MODEL_PREFIX, strip_prefix
+from alexnet_demo.runs.run import Run
+from alexnet_demo.training.engine import Engine
+from alexnet_demo.training.metrics import Metrics
+
+OPTIMIZER_PREFIX = "optimizer."
+
+
+@dataclass
+class TrainingState:
+    """A run's position and metrics; `save` adds the engine's model, optimizer, and scaler.
+
+    Attributes:
+        epoch: completed epochs.
+        batch: completed batches of the current epoch.
+        step: optimizer steps since the run began.
+        metrics: of the current epoch's batches so far.
+        best_accuracy: highest test accuracy at the current width; -1 before the first test.
+        best_epoch: the epoch that reached it.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    metrics: Metrics = field(default_factory=Metrics)
+    best_accuracy: float = -1.0
+    best_epoch: int = 0
+
+    def save(self, run: Run, engine: Engine) -> None:
+        """Write ``last.safetensors`` atomically; the file it replaces becomes ``previous``.
+
+        Raises:
+            OSError: when it cannot be written; ``last.safetensors`` is then left as it was.
+        """
+        metrics = self.metrics
+        optimizer, optimizer_tensors = _split_tensors(engine.optimizer.state_dict())
+        tensors = {MODEL_PREFIX + name: t for name, t in engine.model.state_dict().items()}
+        tensors |= {OPTIMIZER_PREFIX + name: t for name, t in optimizer_tensors.items()}
+        # The keys are the file format: version 0.5 wrote and read the same.
+        info = {
+            "config": engine.config.to_json(),
+            "run": run.id,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "step": self.step,
+            "tally": {"loss": metrics.loss, "hits": metrics.correct, "count": metrics.count},
+            "precision": engine.precision,
+            "memory_format": engine.memory_format,
+            "epoch_seconds": metrics.seconds,
+            "best_accuracy": self.best_accuracy,
+            "best_epoch": self.best_epoch,
+            "optimizer": optimizer,
+            "scaler": engine.scaler.state_dict(),
+            **checkpoint.describe(engine.model),
+        }
+        checkpoint.save(run.last, tensors, info, keep=run.previous)
+
+    @classmethod
+    def load(cls, path: Path, engine: Engine) -> TrainingState:
+        """Read a state that `save` wrote, and set up the engine as it was.
+
+        Raises:
+            CheckpointError: when the file is damaged or belongs to another network.
+        """
+        tensors, info = checkpoint.load(path)
+        try:
+            if info["config"]["width"] != engine.config.width:
+                raise ValueError("another width")
+            # Not measured again: on a busy machine the choice might differ.
+            engine.precision, engine.memory_format = info["precision"], info["memory_format"]
+            model = AlexNet(**info["model"])
+            model.load_state_dict(strip_prefix(tensors, MODEL_PREFIX))
+            engine.set_model(model)
+            optimizer_tensors = strip_prefix(tensors, OPTIMIZER_PREFIX)
+            engine.optimizer.load_state_dict(_join_tensors(info["optimizer"], optimizer_tensors))
+            engine.scaler.load_state_dict(info["scaler"])
+            loss, correct, count = (info["tally"][key] for key in ("loss", "hits", "count"))
+            metrics = Metrics(loss, correct, count, info["epoch_seconds"])
+            position = {name: info[name] for name in ("epoch", "batch", "step")}
+            best = {name: info[name] for name in ("best_accuracy", "best_epoch")}
+            return cls(metrics=metrics, **position, **best)
+        except (KeyError, RuntimeError, ValueError, TypeError) as error:
+            raise CheckpointError(
+                f"{path} does not hold the training state of this run: start a new run."
+            ) from error
+
+    @classmethod
+    def load_newest(cls, run: Run, engine: Engine) -> tuple[TrainingState, str]:
+        """Load the newest intact state of a run, or begin with a fresh one if it has none.
+
+        Returns:
+            The state, and a warning if the newest checkpoint was damaged, else "".
+
+        Raises:
+            CheckpointError: about the newest checkpoint, when all are damaged.
+        """
+        newest_error = None
+        for path in engine.group.broadcast_object(run.checkpoints):
+            try:
+                state = cls.load(path, engine)
+            except CheckpointError as error:
+                newest_error = newest_error or error
+            else:
+                warning = f"{newest_error} Resumed from the previous checkpoint."
+                return state, warning if newest_error else ""
+        if newest_error:
+            raise newest_error
+        return cls(), ""
+
+
+def _split_tensors(state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """An optimizer's state as JSON, and its tensors as ``<parameter index>.<name>``."""
+    plain: dict[str, dict[str, Any]] = {}
+    tensors: dict[str, Tensor] = {}
+    for index, values in state["state"].items():
+        plain[str(index)] = {k: v for k, v in values.items() if not isinstance(v, Tensor)}
+        tensors |= {f"{index}.{k}": v for k, v in values.items() if isinstance(v, Tensor)}
+    return {"state": plain, "param_groups": state["param_groups"]}, tensors
+
+
+def _join_tensors(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The state that `_split_tensors` took apart."""
+    state = {
+        int(index): values | strip_prefix(tensors, f"{index}.")
+        for index, values in plain["state"].items()
+    }
+    return {"state": state, "param_groups": plain["param_groups"]}

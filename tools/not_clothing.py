@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo.cli.options import add_weights_options, weights_of
+from alexnet_demo.cli.options import add_device_option, add_weights_option, weights_of
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import prepare
@@ -263,7 +263,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=300, help="pictures of each family")
     parser.add_argument("--clothing", type=Path, nargs="*", default=[], help="folders of clothing")
-    add_weights_options(parser)
+    add_weights_option(parser)
+    add_device_option(parser)
     options = parser.parse_args()
     try:
         classifier = Classifier.load(weights_of(options), options.device)

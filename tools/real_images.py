@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from alexnet_demo.cli.options import add_weights_options, weights_of
+from alexnet_demo.cli.options import add_device_option, add_weights_option, weights_of
 from alexnet_demo.inference.image_files import classify_paths
 from alexnet_demo.settings.article import CLASSES
 
@@ -123,7 +123,8 @@ def measure(folder: Path, weights: Path, device: str = "auto") -> Record:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with a manifest.csv")
-    add_weights_options(parser)
+    add_weights_option(parser)
+    add_device_option(parser)
     options = parser.parse_args()
     try:
         found = measure(options.folder, weights_of(options), options.device)

@@ -23,9 +23,9 @@ from alexnet_demo import __version__
 from alexnet_demo.cli import train as train_command
 from alexnet_demo.cli.options import (
     DEVICES,
-    SETTINGS,
+    add_device_option,
     add_training_options,
-    add_weights_options,
+    add_weights_option,
     settings_of,
     weights_of,
 )
@@ -33,7 +33,7 @@ from alexnet_demo.cli.train import DONE, FAILED, INTERRUPTED, LOG_FORMAT
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.runs.store import find_run, list_runs
 from alexnet_demo.settings import article, paths
-from alexnet_demo.settings.config import CHOICES, LIMITS
+from alexnet_demo.settings.config import SETTINGS
 
 UNUSABLE = 2
 
@@ -91,7 +91,8 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders, or - ")
     predict.add_argument("--kind", choices=("auto", "sketch", "photo", "dataset"), default="auto")
     predict.add_argument("--top", type=int, default=len(article.CLASSES), help="classes to print")
-    add_weights_options(predict)
+    add_weights_option(predict)
+    add_device_option(predict)
 
     evaluate = command("evaluate", run_evaluate, "measure accuracy on the test set or a folder")
     evaluate.add_argument("--images", type=Path, help="a folder with one subfolder a class")
@@ -101,7 +102,8 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--flip", action="store_true", help="also average over each picture's mirror image"
     )
-    add_weights_options(evaluate)
+    add_weights_option(evaluate)
+    add_device_option(evaluate)
 
     export = command("export", run_export, "write a network, or a training's code, for others")
     export.add_argument("--out", type=Path, help="safetensors file to write: 8 bits, calibrated")
@@ -135,8 +137,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     bench = command("bench", run_bench, "compare this engine with the article's loop")
     bench.add_argument("--device", default="auto", help=DEVICES)
-    bench.add_argument("--precision", choices=CHOICES["precision"], default="auto")
-    bench.add_argument("--width", type=float, default=1.0, help=LIMITS["width"].range)
+    bench.add_argument("--precision", choices=SETTINGS["precision"].choices, default="auto")
+    bench.add_argument("--width", type=float, default=1.0, help=SETTINGS["width"].range)
     bench.add_argument("--rounds", type=int, default=7, help="turns of each side")
 
     load = command("load", run_load, "send visitors to a running app and check their answers")
@@ -324,7 +326,7 @@ def run_bench(options: argparse.Namespace) -> int:
 
     if options.rounds < 1:
         raise ConfigError("--rounds must be at least 1.")
-    LIMITS["width"].check(options.width)
+    SETTINGS["width"].check(options.width)
     report = bench.bench(options.device, options.precision, options.rounds, options.width)
     print(json.dumps(report) if options.json else bench.format_report(report))
     return DONE

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alexnet_demo.cli.options import SETTINGS, settings_of
+from alexnet_demo.cli.options import settings_of
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.signals import signal_handlers
 from alexnet_demo.jobs import queue
@@ -22,7 +22,7 @@ from alexnet_demo.runs.process_info import is_own_job, is_registered, register
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import get_run, new_run_directory, prepare, update_config
 from alexnet_demo.settings import paths
-from alexnet_demo.settings.config import CHANGEABLE, TrainConfig
+from alexnet_demo.settings.config import CHANGEABLE, SETTINGS, TrainConfig
 
 if TYPE_CHECKING:
     from alexnet_demo.training.distributed import ProcessGroup
@@ -91,7 +91,7 @@ def _tell_end(reason: str, run: Run, json_only: bool) -> int:
     """Print how a training ended, and return the exit status."""
     if not json_only:
         best = run.best_accuracy
-        reached = "" if best is None else f", best {run.config.tested_on} accuracy {best:.2%}"
+        reached = "" if best is None else f", best {run.config.eval_split} accuracy {best:.2%}"
         print(f"{reason.capitalize()}{reached}: {run.directory}")
     return INTERRUPTED if reason == "stopped" else DONE
 

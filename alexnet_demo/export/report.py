@@ -10,7 +10,6 @@ import logging
 import shlex
 import time
 from collections.abc import Iterable
-from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import resolved_config
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS, CLASSES
-from alexnet_demo.settings.config import LIMITS, TrainConfig
+from alexnet_demo.settings.config import SETTINGS
 from alexnet_demo.settings.recipes import RECIPES
 
 log = logging.getLogger(__name__)
@@ -128,7 +127,7 @@ def _style() -> Markup:
 
 def _head(run: Run, history: History) -> dict[str, Any]:
     best, last = history.best, history.epochs[-1] if history.epochs else None
-    tested = run.config.tested_on
+    tested = run.config.eval_split
     figures = []
     if best and last:
         figures = [
@@ -154,11 +153,10 @@ def _head(run: Run, history: History) -> dict[str, Any]:
 
 def _training(run: Run, history: History) -> dict[str, Any]:
     config, start = run.config, history.start or {}
-    usual, recipe = TrainConfig.from_recipe(config.recipe), RECIPES[config.recipe]
+    recipe = RECIPES[config.recipe]
     changed = [
-        (_label(f.name), _value(getattr(config, f.name)), _value(getattr(usual, f.name)))
-        for f in fields(config)
-        if getattr(config, f.name) != getattr(usual, f.name)
+        (SETTINGS[name].label, _value(value), _value(usual))
+        for name, (value, usual) in config.changes().items()
     ]
     command = ["python", "-m", "alexnet_demo", *resolved_config(run).command()]
     return {
@@ -166,16 +164,10 @@ def _training(run: Run, history: History) -> dict[str, Any]:
         "changed": changed,
         "machine": _machine(run, start),
         "command": [shlex.quote(word) for word in command],
-        "tested": config.tested_on.capitalize(),
+        "tested": config.eval_split.capitalize(),
         "curves": _curves(run, history),
         "epochs": [_epoch(epoch, history.best) for epoch in history.epochs],
     }
-
-
-def _label(setting: str) -> str:
-    if setting in LIMITS:
-        return LIMITS[setting].label
-    return setting.replace("_", " ").capitalize()
 
 
 def _value(value: Any) -> str:
@@ -225,7 +217,7 @@ def _curves(run: Run, history: History) -> list[Plot]:
 def _curve(run: Run, history: History, metric: str) -> Plot:
     end = max([run.config.epochs, *(e["epoch"] for e in history.epochs[-1:])])
     published_curve = ARTICLE_TEST_ACCURACY if metric == "accuracy" else ARTICLE_TEST_LOSS
-    tested = run.config.tested_on
+    tested = run.config.eval_split
     epochs = downsample(history.epochs, keep=history.best)
     lines = [
         Line("train, per batch", "batch", _points(downsample(history.batches), metric)),

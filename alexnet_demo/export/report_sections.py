@@ -56,7 +56,7 @@ def answers(
         counts = np.array(moment.confusion)
         asked = (
             f"The weights of this run are not at hand. These counts are of epoch "
-            f"{moment.epoch:g}, on {counts.sum():,} {run.config.tested_on} pictures."
+            f"{moment.epoch:g}, on {counts.sum():,} {run.config.eval_split} pictures."
         )
     else:
         asked = "The weights of this run are not at hand, so that no picture could be shown to it."

@@ -25,7 +25,7 @@ from alexnet_demo.export.source_copy import (
     read,
 )
 from alexnet_demo.settings.article import PARAMETERS, TEST_SAMPLES, TRAIN_SAMPLES
-from alexnet_demo.settings.config import LIMITS, TrainConfig, channels, stages
+from alexnet_demo.settings.config import SETTINGS, TrainConfig, channels, stages
 
 TEMPLATE = Path(__file__).parent / "templates" / "script.txt"
 SIDE = 5  # of pool5's feature map for 224×224 pixels
@@ -108,7 +108,7 @@ def _values(config: TrainConfig) -> dict[str, str]:
         "layers": _layers(config),
         "initialise": _method("initialize_he"),
         "device": DEVICE if config.device == "auto" else json.dumps(config.device),
-        "tested": config.tested_on.capitalize(),
+        "tested": config.eval_split.capitalize(),
     }
 
 
@@ -119,7 +119,7 @@ def _constants(config: TrainConfig, used: set[str]) -> Iterator[str]:
         if name == "lr":
             value *= config.lr_scale
         if name.upper() in used:
-            label = LIMITS[name].label
+            label = SETTINGS[name].label
             known = label.lower() == name.replace("_", " ")
             yield f"{name.upper()} = {value!r}" + ("" if known else f"  # {label.lower()}")
 

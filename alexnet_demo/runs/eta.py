@@ -43,7 +43,7 @@ def seconds_left(run: Run, history: History) -> float | None:
     left = steps_left * config.train_images / config.steps_per_epoch / pace
     # Before the first test is timed: a forward pass is about a third of a training step.
     tests = [e["test_seconds"] for e in history.epochs if "test_seconds" in e]
-    test = tests[-1] if tests else config.tested_images / (3 * pace)
+    test = tests[-1] if tests else config.eval_images / (3 * pace)
     return left + test * (config.epochs - history.epochs_done)
 
 

@@ -126,7 +126,7 @@ def resolved_config(run: Run) -> TrainConfig:
     settled = {
         name: start[name]
         for name in ("precision", "memory_format")
-        if start.get(name) in config.CHOICES[name]
+        if start.get(name) in config.SETTINGS[name].choices
     }
     if "device" in start and run.config.devices == 1:  # several are taken by number
         settled["device"] = start["device"]

@@ -48,7 +48,7 @@ def estimate(settings: TrainConfig, speeds: Sequence[Speed]) -> Estimate:
         speed = at_width[stage.width]
         steps = stage.end - stage.first
         training += steps * (batch * speed.seconds_per_image + speed.seconds_per_update)
-        testing += _tests(settings, stage) * settings.tested_images * speed.test_seconds_per_image
+        testing += _tests(settings, stage) * settings.eval_images * speed.test_seconds_per_image
         memory = max(
             memory,
             speed.base_bytes

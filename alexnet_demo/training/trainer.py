@@ -158,7 +158,7 @@ class Trainer:
             if improved:
                 with self._checkpoint_event(self.files.best):
                     self._write_weights(self.files.best, result)
-            if self.config.keeps(state.epoch):
+            if self.config.keeps_weights(state.epoch):
                 path = self.files.epoch_weights(state.epoch)
                 with self._checkpoint_event(path):
                     self._write_weights(path, result, quantized=True)
@@ -302,7 +302,7 @@ class Trainer:
         log.info(
             f"Epoch {state.epoch}/{self.config.epochs}: "
             f"Train => Loss: {train.mean_loss:.4f}, Acc: {train.accuracy:.4f} | "
-            f"{self.config.tested_on.capitalize()} => "
+            f"{self.config.eval_split.capitalize()} => "
             f"Loss: {test.mean_loss:.4f}, Acc: {test.accuracy:.4f}"
         )
 

@@ -89,7 +89,7 @@ def losses_of(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[float
 
 
 def batches_of_a_test(settings: TrainConfig) -> int:
-    return -(-settings.tested_images // settings.batch_size)
+    return -(-settings.eval_images // settings.batch_size)
 
 
 @pytest.mark.parametrize("settings", CASES.values(), ids=CASES)
@@ -118,7 +118,7 @@ def test_the_script_gives_the_same_losses_step_for_step(
     expected = [
         f"Epoch {e['epoch']}/{settings.epochs}: "
         f"Train => Loss: {e['train_loss']:.4f}, Acc: {e['train_accuracy']:.4f} | "
-        f"{settings.tested_on.capitalize()} => "
+        f"{settings.eval_split.capitalize()} => "
         f"Loss: {e['test_loss']:.4f}, Acc: {e['test_accuracy']:.4f}"
         for e in run.history.epochs
     ]

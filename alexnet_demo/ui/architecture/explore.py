@@ -12,7 +12,7 @@ from alexnet_demo.common.text import dimensions, memory, short_percent
 from alexnet_demo.data.fashion_mnist import first_of_each_class
 from alexnet_demo.figures import architecture, architecture_svg
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
-from alexnet_demo.settings.config import LIMITS
+from alexnet_demo.settings.config import SETTINGS
 from alexnet_demo.ui.architecture import inside, layer_glossary
 from alexnet_demo.ui.components import drawing
 from alexnet_demo.ui.components.component import component_state, register
@@ -90,7 +90,7 @@ def _take_preset() -> None:
 
 def _numbers() -> None:
     channels, classes, width, side = _KEYS
-    limit = LIMITS["width"]
+    limit = SETTINGS["width"]
     st.number_input(
         "Input channels", 1, 64, key=channels, help="1 for grey pictures, 3 for colour."
     )
@@ -230,7 +230,7 @@ def _explain(layer: Layer, summary: Summary) -> None:
     with batch_memory:
         st.markdown(_sight(layer))
         batch = st.number_input(
-            "Batch size", 1, LIMITS["batch_size"].high, 128, key="arch_batch", width=140
+            "Batch size", 1, SETTINGS["batch_size"].high, 128, key="arch_batch", width=140
         )
         st.markdown(
             f"Its output takes {memory(layer.activation_bytes)} for one picture and "

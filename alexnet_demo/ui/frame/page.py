@@ -97,7 +97,7 @@ def progress_line(run: Run) -> str:
         words = ["First epoch not begun yet"]
     if history.best:
         words.append(
-            f"best {run.config.tested_on} accuracy {percent(history.best['test_accuracy'])}"
+            f"best {run.config.eval_split} accuracy {percent(history.best['test_accuracy'])}"
         )
     return " · ".join(words)
 

@@ -12,8 +12,7 @@ from alexnet_demo.jobs import actions
 from alexnet_demo.runs.devices import blocking_run
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import get_run
-from alexnet_demo.settings.config import CHOICES, LIMITS, TrainConfig
-from alexnet_demo.settings.help import HELP
+from alexnet_demo.settings.config import SETTINGS, TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.frame import page
@@ -40,17 +39,6 @@ GROUPS = {
         *("checkpoint_minutes", "keep_epochs"),
     ),
 }
-LABELS = {
-    "nesterov": "Nesterov momentum",
-    "schedule": "Learning-rate schedule",
-    "flip": "Random mirroring",
-    "grow": "Growth",
-    "init": "Initial weights",
-    "norm": "Batch normalization",
-    "device": "Device",
-    "precision": "Precision",
-    "memory_format": "Memory format",
-}
 EXPLAINED = (
     *("Epoch and batch", "Learning rate", "Momentum", "Schedule", "Weight decay", "Dropout"),
     *("Changed pictures", "Batch normalisation", "Growth", "Initial weights"),
@@ -63,18 +51,6 @@ CHOICE_NAMES = {
     "linear": "Warm-up, then linear decay to 0",
     "default": "PyTorch default",
     "kaiming": "He (for ReLU)",
-}
-STEPS = {
-    "lr": 0.01,
-    "width": 0.125,
-    "momentum": 0.1,
-    "weight_decay": 0.0001,
-    "warmup": 0.05,
-    "dropout": 0.1,
-    "label_smoothing": 0.05,
-    "erase": 0.1,
-    "drawings": 0.05,
-    "photos": 0.05,
 }
 
 
@@ -147,36 +123,36 @@ def _more_settings() -> None:
 
 def _field(place: Any, name: str) -> None:
     """A setting's widget. It allows any value, so that `TrainConfig` can explain its limits."""
-    key, default = form_state.key(name), getattr(TrainConfig(), name)
+    key, setting = form_state.key(name), SETTINGS[name]
     if name == "device":
         names = {"auto": "Automatic (a GPU if available)", **cost.devices()}
         place.selectbox(
-            LABELS[name],
+            setting.label,
             list(dict.fromkeys([*names, st.session_state[key]])),
             format_func=lambda device: names.get(device, device),
             key=key,
         )
-    elif name in CHOICES:
+    elif setting.choices:
         place.selectbox(
-            LABELS[name],
-            CHOICES[name],
+            setting.label,
+            setting.choices,
             format_func=lambda choice: CHOICE_NAMES.get(choice, choice),
             key=key,
-            help=HELP[name],
+            help=setting.help,
         )
-    elif name in LIMITS:
-        real = isinstance(default, float)
+    elif setting.range:
+        kind = type(setting.default)
         place.number_input(
-            LIMITS[name].label,
+            setting.label,
             key=key,
-            step=STEPS.get(name, 1.0 if real else 1),
-            format="%g" if real else "%d",
-            help=f"{HELP[name]} {LIMITS[name].range}.",
+            step=kind(setting.step),
+            format="%g" if kind is float else "%d",
+            help=f"{setting.help} {setting.range}.",
         )
-    elif isinstance(default, bool):
-        place.checkbox(LABELS[name], key=key, help=HELP[name])
+    elif isinstance(setting.default, bool):
+        place.checkbox(setting.label, key=key, help=setting.help)
     else:
-        place.text_input(LABELS[name], key=key, help=HELP[name], placeholder="none")
+        place.text_input(setting.label, key=key, help=setting.help, placeholder="none")
 
 
 def _schedule(settings: TrainConfig) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.settings.config import CHOICES, TrainConfig
+from alexnet_demo.settings.config import SETTINGS, TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
 
 DRAFT = "training draft"  # session state: Streamlit drops widgets' own keys on a page switch
@@ -114,9 +114,9 @@ def to_link(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _parse(name: str, text: str) -> Any:
     """A setting's value in a link; None if it is of the wrong type."""
-    kind = type(getattr(TrainConfig(), name))
-    if name in CHOICES:
-        return text if text in CHOICES[name] else None
+    kind = type(SETTINGS[name].default)
+    if choices := SETTINGS[name].choices:
+        return text if text in choices else None
     if kind is bool:
         return _BOOLEANS.get(text.lower())
     if kind is str:

@@ -19,8 +19,7 @@ from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import LIVE, Run, State
 from alexnet_demo.runs.store import get_run, resolved_config
-from alexnet_demo.settings.config import LIMITS
-from alexnet_demo.settings.help import HELP
+from alexnet_demo.settings.config import SETTINGS
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.models import model_picker
@@ -34,7 +33,7 @@ POLL_SECONDS = 1.0
 CHANGES = {
     "epochs": "Set more epochs to continue training; a decaying schedule is re-stretched.",
     "lr_scale": "Multiplies the learning rate from here on.",
-    "patience": HELP["patience"],
+    "patience": SETTINGS["patience"].help,
 }
 RECENT = 10
 """Batch records to average over; a single batch is noisy."""
@@ -155,11 +154,11 @@ def _change(run: Run) -> None:
             value = getattr(run.config, name)
             integer = isinstance(value, int)
             values[name] = st.number_input(
-                LIMITS[name].label,
+                SETTINGS[name].label,
                 value=value,
                 step=1 if integer else 0.1,
                 format="%d" if integer else "%g",
-                help=f"{description} {LIMITS[name].range}.",
+                help=f"{description} {SETTINGS[name].range}.",
                 key=f"change {name} {run.id}",
             )
         saved = st.form_submit_button("Save", icon=":material/save:", key=f"save change {run.id}")
@@ -223,7 +222,9 @@ def _figures(run: Run, history: History) -> None:
     by_epoch = bool(history.epochs) and not run.active
     records, part = (history.epochs[-1:], "train_") if by_epoch else (recent, "")
     figures = {
-        f"Best {run.config.tested_on} accuracy": percent(best["test_accuracy"], 2) if best else "–",
+        f"Best {run.config.eval_split} accuracy": percent(best["test_accuracy"], 2)
+        if best
+        else "–",
         "Train accuracy": _mean(records, f"{part}accuracy", "{:.1%}"),
         "Train loss": _mean(records, f"{part}loss", "{:.3f}"),
         "Images/s": _mean(records, "images_per_s", "{:,.0f}"),
@@ -240,7 +241,7 @@ def _figures(run: Run, history: History) -> None:
             f"{plain(history.start.get('precision', ''))}, "
             f"{width_name(current_width(run, history))}, "
             f"{history.parameters:,} parameters, "
-            f"{config.train_images:,} training and {config.tested_images:,} {config.tested_on} "
+            f"{config.train_images:,} training and {config.eval_images:,} {config.eval_split} "
             f"images, batch size {config.batch_size}, "
             f"learning rate {config.lr * config.lr_scale:g}",
             help=PRECISION_HELP,
@@ -271,7 +272,7 @@ def _curves(run: Run, history: History) -> None:
         figure = _curve(str(run.directory), view, _version(history), run, shown)
         alt = f"{metric.capitalize()} by epoch of {run.name}"
         if best:
-            alt += f"; best {run.config.tested_on} accuracy {percent(best['test_accuracy'])}"
+            alt += f"; best {run.config.eval_split} accuracy {percent(best['test_accuracy'])}"
         with column:
             live_plot(figure, alt, metric)
 

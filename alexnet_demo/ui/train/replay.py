@@ -56,7 +56,7 @@ def _view(run: Run) -> None:
             "key": run.id,
             "step": _requested_step(run),
             "epochs": run.config.epochs,
-            "tested_on": run.config.tested_on,
+            "tested_on": run.config.eval_split,
             "classes": list(CLASSES),
             "colors": list(theme.CLASS_COLORS.values()),
             "pins": [_pin(pin) for pin in pins.read(run.pins)],

@@ -38,7 +38,7 @@ recorded.replay_buttons()
 if run:
     if run.state != "queued" or run.history.batches:
         live_view(run)
-        explain("Reading the curves", "Loss", "Training and test curve")
+        explain("Reading the curves", "Loss", "Training and test curves")
         replay(run)
         st.divider()
     runs_table(list_runs())

@@ -1,4 +1,4 @@
-"""Predict: draw, upload, photograph or pick a picture, and see what the network takes it for."""
+"""Predict: draw, upload, photograph, or pick an image, and see the prediction."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from alexnet_demo.ui.models import model_picker
 from alexnet_demo.ui.predict import sources
 from alexnet_demo.ui.widgets.glossary import explain
 
-page("Predict", "Draw a piece of clothing, or show a picture of one, and see what it is taken for.")
-if chosen := model_picker.show_beside(sources.choose, live=True):
-    classifier, show = chosen
-    show(classifier)
+page("Predict", "Draw or upload clothing and see the prediction.")
+if selection := model_picker.show_beside(sources.choose, live=True):
+    classifier, show_source = selection
+    show_source(classifier)
     explain(
-        "How to read the answer",
-        *("Why the picture is prepared", "What the percentages mean", "When to believe them"),
+        "How to read the prediction",
+        *("Why images are preprocessed", "What the percentages mean", "When to trust them"),
     )

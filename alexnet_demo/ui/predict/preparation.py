@@ -1,91 +1,94 @@
-"""What the network sees: what was decided about a picture, controls over it, and every step."""
+"""What the network sees: how an image was preprocessed, step by step, and controls over it."""
 
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 from PIL import Image, ImageDraw
 
 from alexnet_demo.common.text import percent
+from alexnet_demo.images.boxes import Box
 from alexnet_demo.images.encode import CRISP_UP_TO, data_url
+from alexnet_demo.images.prepared import Choices, Kind, PreparedImage
 from alexnet_demo.ui.components.component import style
 
-if TYPE_CHECKING:  # imports torch
-    from alexnet_demo.images.boxes import Box
-    from alexnet_demo.images.prepared import Choices, Kind, PreparedImage, Step
-
-KINDS = {"auto": "Automatic", "sketch": "Drawing", "photo": "Photo", "dataset": "Data set"}
-POLARITIES = {"auto": "Automatic", "invert": "Dark on light", "keep": "Light on dark"}
-BACKGROUNDS = {"auto": "Automatic", "plain": "Plain", "cluttered": "Cluttered", "keep": "Leave it"}
-CROPS = {"auto": "Automatic", "hand": "By hand"}
-CONTROLS = {  # by key: label, options, help
+KINDS = {"auto": "Automatic", "sketch": "Drawing", "photo": "Photo", "dataset": "Dataset"}
+KIND_PHRASES = {"sketch": "a drawing", "photo": "a photo", "dataset": "a dataset image"}
+CONTROLS: dict[str, tuple[str, dict[str, str], str]] = {  # by key: label, options, help
     "kind": (
-        "Kind of picture",
+        "Image type",
         KINDS,
-        "Drawings are traced with one pen; photos lose their background; pictures of the data set "
-        "stay as they are.",
+        "Drawings are traced with a standard pen. Photos lose their background. Dataset images are "
+        "used unchanged.",
     ),
     "polarity": (
-        "Light and dark",
-        POLARITIES,
-        "The network knows light things on black: what is dark on light is reversed.",
+        "Polarity",
+        {"auto": "Automatic", "invert": "Dark on light", "keep": "Light on dark"},
+        "The network is trained on light objects on black, so dark on light is inverted.",
     ),
     "ground": (
         "Background",
-        BACKGROUNDS,
-        "Of photos. Plain: what differs from it is kept. Cluttered: the thing in the middle is "
-        "cut out.",
+        {"auto": "Automatic", "plain": "Plain", "cluttered": "Cluttered", "keep": "Keep"},
+        "Of photos. Plain: whatever differs from the background is kept. Cluttered: the object in "
+        "the middle is cut out.",
     ),
     "crop": (
-        "Part to look at",
-        CROPS,
-        "By hand, you choose a frame; what lies outside is left out.",
+        "Crop",
+        {"auto": "Automatic", "hand": "Manual"},
+        "Manual: choose the part of the image to use.",
     ),
 }
-KIND_WORDS = {"sketch": "a drawing", "photo": "a photo", "dataset": "a data-set picture"}
-_GROUND_WORDS = {
-    "alpha": "cut out by its transparency",
-    "plain": "plain background taken off",
-    "cluttered": "cut out of its surroundings",
-    "keep": "background left",
+_GROUND_PHRASES = {
+    "alpha": "transparent background removed",
+    "plain": "plain background removed",
+    "cluttered": "cluttered background removed",
+    "keep": "background kept",
 }
-_SLIDERS = {"across": "From left to right", "down": "From top to bottom"}
-_DECIDED_BOX = "decided box"  # session state: where the last picture was cropped
-_THUMBNAIL = 240  # pixels: twice what a card shows, for sharp screens
+_SLIDERS = {"across": "Horizontal range", "down": "Vertical range"}
+_LAST_BOX = "decided box"  # session state: where the last image was cropped
+_THUMBNAIL = 240  # pixels: twice what a card shows, for high-density screens
 _CONTROL_WIDTH = 165  # pixels: two fit side by side on a phone
-_FRAME = "#ff7f0e"
-_ARROW = '<span class="arrow" aria-hidden="true">→</span>'
+_FRAME_COLOR = "#ff7f0e"
 
 
-# ------------------------------------------------------------------ deciding otherwise
+# ------------------------------------------------------------------ controls
 
 
-def choices(usual: Kind = "auto") -> Choices:
-    """What is chosen under `controls`; ``usual`` where the kind is left automatic.
+def choices(kind: Kind = "auto") -> Choices:
+    """What is set under `show_controls`.
 
-    Pictures of the data set are light on dark already.
+    Args:
+        kind: what the image is, unless set otherwise. Dataset images are light on dark.
     """
-    from alexnet_demo.images.prepared import Choices
-
-    kind, polarity, ground, crop = map(_chosen, CONTROLS)
-    box = _chosen_box() if crop == "hand" else None
-    if (usual, kind, polarity) == ("dataset", "auto", "auto"):
+    kind_choice, polarity, ground, crop = map(_choice, CONTROLS)
+    box: Box | None = None
+    if crop == "hand":
+        (left, right), (top, bottom) = map(_range, _SLIDERS)
+        box = left, top, right, bottom
+    if (kind, kind_choice, polarity) == ("dataset", "auto", "auto"):
         polarity = "keep"
-    return Choices(usual if kind == "auto" else kind, polarity, ground, box)
+    return Choices(kind if kind_choice == "auto" else kind_choice, polarity, ground, box)
 
 
-def _chosen(key: str) -> Any:
-    """What a control says; ``auto`` where it is not shown yet."""
+def _choice(key: str) -> Any:
+    """A control's value; ``auto`` if it has not been on the page yet."""
     return st.session_state.get(key) or "auto"
 
 
-def controls(kind: Kind | None = None) -> None:
-    """Override what was decided.
+def _range(key: str) -> tuple[float, float]:
+    """A slider's ends, 0 to 1, at least 0.01 apart: a crop cannot be empty."""
+    low, high = st.session_state.get(key) or (0, 100)
+    low = min(low, 99)
+    return low / 100, max(high, low + 1) / 100
+
+
+def show_controls(kind: Kind | None = None) -> None:
+    """Controls that override automatic decisions.
 
     Args:
-        kind: what the picture was taken for, if one is shown: only photos have a background.
+        kind: of the image, if there is a single one: only photos have a background to remove.
     """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         for key, (label, options, help_text) in CONTROLS.items():
@@ -95,139 +98,117 @@ def controls(kind: Kind | None = None) -> None:
                 format_func=options.__getitem__,
                 key=key,
                 help=help_text,
-                on_change=_frame_from_automatic if key == "crop" else None,
+                on_change=_start_from_last_box if key == "crop" else None,
                 disabled=key == "ground" and kind not in (None, "photo"),
                 width=_CONTROL_WIDTH,
             )
         if any(st.session_state[key] != "auto" for key in CONTROLS):
-            st.button("All automatic", icon=":material/undo:", key="reset", on_click=automatic)
+            st.button("Reset to automatic", icon=":material/undo:", key="reset", on_click=reset)
     if st.session_state["crop"] == "hand":
         for column, (key, label) in zip(st.columns(2), _SLIDERS.items(), strict=True):
             st.session_state.setdefault(key, (0, 100))
-            column.slider(label, 0, 100, key=key, format="%d %%")
+            column.slider(label, 0, 100, key=key, format="%d%%")
 
 
-def automatic() -> None:
-    """Leave everything to the program again, as every new picture begins."""
+def reset() -> None:
+    """Set all controls to automatic, as for every new image."""
     for key in CONTROLS:
         st.session_state[key] = "auto"
 
 
-def _frame_from_automatic() -> None:
-    """Begin the frame by hand where the automatic one lay."""
-    left, top, right, bottom = st.session_state.get(_DECIDED_BOX) or (0.0, 0.0, 1.0, 1.0)
+def _start_from_last_box() -> None:
+    """Let the manual crop begin with the automatic one."""
+    left, top, right, bottom = st.session_state.get(_LAST_BOX) or (0.0, 0.0, 1.0, 1.0)
     st.session_state["across"] = (round(100 * left), round(100 * right))
     st.session_state["down"] = (round(100 * top), round(100 * bottom))
 
 
-def _chosen_box() -> Box:
-    (left, right), (top, bottom) = (_span(key) for key in _SLIDERS)
-    return left, top, right, bottom
+# ------------------------------------------------------------------ decisions and steps
 
 
-def _span(key: str) -> tuple[float, float]:
-    """A slider's two ends as shares, never quite together: there must be something to look at."""
-    low, high = st.session_state.get(key) or (0, 100)
-    low = min(low, 99)
-    return low / 100, max(high, low + 1) / 100
-
-
-# ------------------------------------------------------------------ what was decided
-
-
-def decided(prepared: PreparedImage) -> str:
-    """Every decision in words, such as ``Taken for a drawing · dark ink on light · …``."""
-    found = prepared.choices
-    tones = ["dark", "light"] if found.polarity == "invert" else ["light", "dark"]
-    ink = " ink" if found.kind == "sketch" else ""
-    words = [
-        f"Taken for {KIND_WORDS[found.kind]}" + _by_you("kind"),
-        f"{tones[0]}{ink} on {tones[1]}" + _by_you("polarity"),
-    ]
-    if found.kind == "photo":
-        words.append(_GROUND_WORDS[found.background] + _by_you("ground"))
-    return " · ".join([*words, _cropped(found.box)])
-
-
-def _by_you(key: str) -> str:
-    return "" if _chosen(key) == "auto" else " (your choice)"
-
-
-def is_whole(box: Box) -> bool:
-    """Whether a box holds all of the picture, or nearly so."""
-    left, top, right, bottom = box
-    return min(right - left, bottom - top) > 0.995
-
-
-def _cropped(box: Box | None) -> str:
-    if box is None or is_whole(box):
-        return "not cropped"
-    left, top, right, bottom = box
-    width, height = right - left, bottom - top
-    frame = " within your frame" if _chosen("crop") == "hand" else ""
-    size = f"{percent(width, 0)} × {percent(height, 0)}".replace(" ", "\u00a0")  # stays on one line
-    return f"cropped to {size}{frame}"
-
-
-# ------------------------------------------------------------------ every step
-
-
-def steps(prepared: PreparedImage | None) -> None:
-    """The way from the picture to the network, with controls over it."""
+def show_steps(prepared: PreparedImage | None) -> None:
+    """Every preprocessing step, with controls; only the controls if the image was unusable."""
     if prepared is None:
-        controls()  # another choice may make the picture usable
+        show_controls()
         return
-    st.session_state[_DECIDED_BOX] = prepared.choices.box
+    st.session_state[_LAST_BOX] = prepared.choices.box
     with st.container(key="network-sees"):
         st.subheader("What the network sees", anchor=False)
-        st.markdown(decided(prepared))
-        controls(prepared.kind)
+        st.markdown(_summary(prepared.choices))
+        show_controls(prepared.kind)
         style(__file__)
         st.html(_cards(prepared))
 
 
+def _summary(decisions: Choices) -> str:
+    """Every decision, such as ``Treated as a drawing · dark ink on light · not cropped``."""
+
+    def phrase(text: str, key: str) -> str:
+        return text if _choice(key) == "auto" else f"{text} (your choice)"
+
+    ink = " ink" if decisions.kind == "sketch" else ""
+    tones = f"dark{ink} on light" if decisions.polarity == "invert" else f"light{ink} on dark"
+    phrases = [
+        phrase(f"Treated as {KIND_PHRASES[decisions.kind]}", "kind"),
+        phrase(tones, "polarity"),
+    ]
+    if decisions.kind == "photo":
+        phrases.append(phrase(_GROUND_PHRASES[decisions.ground], "ground"))
+    crop = "not cropped"
+    if (box := decisions.box) and not _is_whole(box):
+        left, top, right, bottom = box
+        size = f"{percent(right - left, 0)}\u00a0×\u00a0{percent(bottom - top, 0)}"
+        crop = f"cropped to {size}" + (" within your frame" if _choice("crop") == "hand" else "")
+    return " · ".join([*phrases, crop])
+
+
+def _is_whole(box: Box) -> bool:
+    left, top, right, bottom = box
+    return min(right - left, bottom - top) > 0.995
+
+
 def _cards(prepared: PreparedImage) -> str:
     first, *others = prepared.steps
-    urls: dict[int, str] = {}  # by picture: one step's after is the next one's before
+    urls: dict[int, str] = {}  # by image: one step's result is the next one's input
 
-    def tile(image: Image.Image, words: str) -> str:
+    def tile(image: Image.Image, alt: str) -> str:
         if id(image) not in urls:
             urls[id(image)] = data_url(image, _THUMBNAIL)
         crisp = ' class="crisp"' if max(image.size) <= CRISP_UP_TO else ""
-        return f'<img{crisp} src="{urls[id(image)]}" alt="{escape(words)}">'
+        return f'<img{crisp} src="{urls[id(image)]}" alt="{escape(alt)}">'
+
+    def card(name: str, explanation: str, *images: Image.Image, alts: list[str]) -> str:
+        arrow = '<span class="arrow" aria-hidden="true">→</span>' if alts[0] == "Before" else ""
+        tiles = arrow.join(map(tile, images, alts))
+        return (
+            f'<div class="step" role="listitem"><div class="pictures">{tiles}</div><div '
+            f'class="words"><b>{escape(name)}</b><span>{escape(explanation)}</span></div></div>'
+        )
 
     box, original, legend = prepared.choices.box, first.image, ""
-    if box and not is_whole(box):
-        original, legend = framed(first.image, box), " The frame is the part that is used."
-    views = [Image.fromarray(view) for view in prepared.views]
-    cards = [_card(first.name, first.explanation + legend, tile(original, _alt(first)))]
-    for step in others:
-        pictures = tile(step.before, "Before"), tile(step.image, _alt(step))
-        cards.append(_card(step.name, step.explanation, _ARROW.join(pictures)))
-    if len(views) > 1:
-        shown = "".join(tile(view, f"View {number}") for number, view in enumerate(views, 1))
-        words = "The network looks at each of these pictures; its answers are averaged."
-        cards.append(_card(f"{len(views)} views", words, shown))
+    if box and not _is_whole(box):
+        original, legend = draw_frame(first.image, box), " The frame marks the crop."
+    alts = [f"{step.name}: {step.explanation}" for step in prepared.steps]
+    cards = [card(first.name, first.explanation + legend, original, alts=alts[:1])]
+    cards += [
+        card(step.name, step.explanation, step.before, step.image, alts=["Before", alt])
+        for step, alt in zip(others, alts[1:], strict=True)
+    ]
+    if (count := len(prepared.views)) > 1:
+        views = [Image.fromarray(view) for view in prepared.views]
+        text = "The network runs on each of these images, and their probabilities are averaged."
+        alts = [f"View {number}" for number in range(1, count + 1)]
+        cards.append(card(f"{count} views", text, *views, alts=alts))
     return f'<div class="steps" role="list">{"".join(cards)}</div>'
 
 
-def _card(name: str, explanation: str, pictures: str) -> str:
-    return (
-        f'<div class="step" role="listitem"><div class="pictures">{pictures}</div>'
-        f'<div class="words"><b>{escape(name)}</b><span>{escape(explanation)}</span></div></div>'
-    )
-
-
-def _alt(step: Step) -> str:
-    return f"{step.name}: {step.explanation}"
-
-
-def framed(image: Image.Image, box: Box) -> Image.Image:
-    """The picture, small, with a frame around the part that is used."""
+def draw_frame(image: Image.Image, box: Box) -> Image.Image:
+    """A thumbnail, RGB, with a frame around the box, at least one pixel wide and high."""
     small = image.convert("RGB")
     small.thumbnail((_THUMBNAIL, _THUMBNAIL))
     left, top = round(box[0] * small.width), round(box[1] * small.height)
     right, bottom = round(box[2] * small.width) - 1, round(box[3] * small.height) - 1
-    corners = (left, top, max(left, right), max(top, bottom))  # a thin thing has a thin frame
-    ImageDraw.Draw(small).rectangle(corners, outline=_FRAME, width=max(1, max(small.size) // 80))
+    corners = (left, top, max(left, right), max(top, bottom))
+    width = max(1, max(small.size) // 80)
+    ImageDraw.Draw(small).rectangle(corners, outline=_FRAME_COLOR, width=width)
     return small

@@ -1,61 +1,66 @@
-"""The test set as a map: each picture a point, placed by what a network makes of it."""
+"""The test set as a map: each image a point, placed by the model's embedding of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
+from alexnet_demo.common.files import write_atomically
 from alexnet_demo.common.text import percent
-from alexnet_demo.figures import theme
-from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.figures.theme import CLASS_COLORS
+from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
+from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.ui.components.component import component_state, register
-from alexnet_demo.ui.models import background, passes
-from alexnet_demo.ui.results import sprite, test_images
-from alexnet_demo.ui.results.evaluation import Surveyed
+from alexnet_demo.ui.components.plot import served_url
+from alexnet_demo.ui.models import background, datasets, passes
+from alexnet_demo.ui.results import test_images
+from alexnet_demo.ui.results.evaluation import Evaluation
 from alexnet_demo.ui.widgets import query_params
 
-PCA, TSNE = "PCA", "t-SNE"
 _LAYOUTS = {
-    PCA: "what looks alike to it lies together. The two widest directions are shown, with {wide} "
-    "of the variance.",
-    TSNE: "its nearest neighbours among 64 directions are kept near it. Who lies beside whom says "
-    "something; how far clumps lie apart, and how wide they are, says little.",
+    "PCA": "The axes are the first two principal components, with {variance} of the variance.",
+    "t-SNE": "t-SNE keeps neighbors among the first 64 principal components together. Distances "
+    "between clusters, and their sizes, mean little.",
 }
-_LAYOUT = "map"  # as the address names it
 _MAP = "results map"
+_SPRITE = ROOT / "static" / "test-pictures.webp"
+_SPRITE_COLUMNS = 100
+_component = register("embedding_map", __file__)
 
-_picture_map = register("embedding_map", __file__)
 
-
-def picture_map(seen: Surveyed) -> None:
-    """The map, and the pictures that were chosen on it."""
-    found, layout = seen.results, _layout()
-    wide = percent(seen.atlas.variance[:2].sum())
+def embedding_map(evaluation: Evaluation) -> None:
+    """The map, and a gallery of the images that were selected on it."""
+    results = evaluation.results
+    layout = query_params.choice("Layout of the map", _LAYOUTS, "map")
+    variance = percent(evaluation.embedding.variance[:2].sum())
     st.caption(
-        "Every point is a test picture, placed by what the network makes of it in fc7: "
-        f"{_LAYOUTS[layout].format(wide=wide)} Point at one to see it, click to open it, draw a "
-        "line around some to list them; the names above hide and show a class."
+        "Each point is a test image, placed by its fc7 features: images that look alike to the "
+        f"model are close together. {_LAYOUTS[layout].format(variance=variance)} Point at an image "
+        "to see it, click to open it, or draw a line around several to list them. The class names "
+        "hide and show classes."
     )
-    points = _places(seen, layout)
+    points = _points(evaluation, layout)
     if points is None:
         return
     low, high = points.min(0), points.max(0)
-    inner = 0.02 + 0.96 * (points - low) / np.maximum(high - low, 1e-9)
-    chosen = _numbers(component_state(_MAP, "chosen"), len(points))
-    result = _picture_map(
+    x, y = (0.02 + 0.96 * (points - low) / np.maximum(high - low, 1e-9)).T
+    selection = _numbers(component_state(_MAP, "chosen"), len(points))
+    result = _component(
         data={
-            "key": seen.classifier.digest,
-            "x": inner[:, 0].round(4).tolist(),
-            "y": (1 - inner[:, 1]).round(4).tolist(),
-            "labels": found.labels.tolist(),
-            "guesses": found.predicted.tolist(),
+            "key": evaluation.classifier.digest,
+            "x": x.round(4).tolist(),
+            "y": (1 - y).round(4).tolist(),
+            "labels": results.labels.tolist(),
+            "guesses": results.predicted.tolist(),
             "classes": list(CLASSES),
-            "colors": list(theme.CLASS_COLORS.values()),
-            "chosen": chosen,
-            "sheet": sprite.of_test_pictures(),
+            "colors": list(CLASS_COLORS.values()),
+            "chosen": selection,
+            "sprite": _sprite(),
         },
         default={"chosen": []},
         key=_MAP,
@@ -64,32 +69,47 @@ def picture_map(seen: Surveyed) -> None:
     )
     numbers = np.array(_numbers(result.chosen, len(points)), np.int64)
     if result.opened is not None or not len(numbers):
-        test_images.open_if_asked(seen, result.opened, numbers)
+        test_images.open_panel(evaluation, result.opened, numbers)
     if len(numbers):
-        wrong = int((~found.correct[numbers]).sum())
-        st.markdown(f"**{len(numbers):,} pictures chosen**, {wrong:,} of them got wrong.")
-        test_images.show(seen, numbers[np.argsort(found.correct[numbers], kind="stable")], "map")
+        correct = results.correct[numbers]
+        wrong = int((~correct).sum())
+        st.markdown(f"**{len(numbers):,} images selected**, {wrong:,} of them misclassified.")
+        numbers = numbers[np.argsort(correct, kind="stable")]
+        test_images.show_gallery(evaluation, numbers, "map")
 
 
-def _layout() -> str:
-    """Let the reader choose which map."""
-    return query_params.choice("Kind of map", _LAYOUTS, _LAYOUT)
+def _points(evaluation: Evaluation, layout: str) -> np.ndarray | None:
+    """The test images' coordinates, float (10000, 2); None while they are being computed."""
+    if layout == "PCA":
+        return evaluation.embedding.points[:, :2]
+    job = passes.tsne_map(evaluation.classifier.digest, evaluation.embedding)
+    if job.result is None:
+        background.show_progress(job, "Computing the map")
+    return job.result
 
 
-def _places(seen: Surveyed, layout: str) -> np.ndarray | None:
-    """The test pictures' places, float (10000, 2); None while they are sought, after saying so."""
-    if layout == PCA:
-        return seen.atlas.points[:, :2]
-    digest = seen.classifier.digest
-    survey = passes.tsne_map(digest, seen.atlas)
-    found = survey.result
-    if found is None:
-        background.show_progress(survey, "Computing the map")
-    return found
-
-
-def _numbers(given: Any, count: int) -> list[int]:
-    """The chosen pictures; a browser can send anything."""
-    if not isinstance(given, Sequence) or isinstance(given, str):
+def _numbers(selection: Any, count: int) -> list[int]:
+    """The valid image numbers in a selection; a browser can send anything."""
+    if not isinstance(selection, Sequence) or isinstance(selection, str):
         return []
-    return sorted({n for n in given if isinstance(n, int) and 0 <= n < count})
+    return sorted({n for n in selection if isinstance(n, int) and 0 <= n < count})
+
+
+@cache
+def _sprite() -> dict[str, Any] | None:
+    """All test images in one file, as its ``url``, ``columns``, and ``rows``.
+
+    None if the file cannot be written: the map then shows names instead of images.
+    """
+    rows = TEST_SAMPLES // _SPRITE_COLUMNS
+    try:
+        if not _SPRITE.is_file():
+            images = datasets.test_set().images.numpy()
+            side = images.shape[-1]
+            grid = images.reshape(rows, _SPRITE_COLUMNS, side, side).swapaxes(1, 2)
+            sprite = Image.fromarray(np.ascontiguousarray(grid.reshape(rows * side, -1)))
+            _SPRITE.parent.mkdir(exist_ok=True)
+            write_atomically(_SPRITE, lambda temporary: sprite.save(temporary, "WEBP", quality=75))
+    except OSError:
+        return None
+    return {"url": served_url(_SPRITE), "columns": _SPRITE_COLUMNS, "rows": rows}

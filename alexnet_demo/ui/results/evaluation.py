@@ -1,4 +1,4 @@
-"""A network that was asked about the whole test set, as the Results page shows it."""
+"""A model's evaluation on the test set, as the views of the Results page take it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import streamlit as st
 
 from alexnet_demo.common.errors import DataError
 from alexnet_demo.inference.predictions import Results
-from alexnet_demo.ui.models import background, datasets, model_loading, passes
+from alexnet_demo.ui.models import background, datasets, passes
+from alexnet_demo.ui.models.model_loading import Option
 from alexnet_demo.ui.widgets.markdown import plain
 
 if TYPE_CHECKING:  # both import torch
@@ -18,34 +19,28 @@ if TYPE_CHECKING:  # both import torch
 
 
 @dataclass(frozen=True)
-class Surveyed:
-    """A network and what it says of the test pictures.
-
-    Attributes:
-        results: its answers.
-        atlas: where the pictures lie for it.
-    """
+class Evaluation:
+    """A model, its predictions for the test set, and its embedding of it."""
 
     classifier: Classifier
     results: Results
-    atlas: Embedding
+    embedding: Embedding
 
 
-def surveyed(option: model_loading.Option, classifier: Classifier) -> Surveyed | None:
-    """What a network says of the test set; None while it is asked, after saying so.
+def evaluate(option: Option, classifier: Classifier) -> Evaluation | None:
+    """Evaluate a model on the test set; None while that runs, after showing the progress.
 
     Args:
-        option: what was chosen, for its name.
-        classifier: the network of that choice.
+        option: the model's entry in the list, for its label.
+        classifier: the model, loaded.
     """
-    survey = passes.evaluate_test_set(classifier)
-    if survey.result:
-        try:
-            datasets.test_set()  # the views show its pictures
-        except DataError as error:
-            st.error(plain(str(error)), icon=":material/error:")
-            return None
-        return Surveyed(classifier, *survey.result)
-    asked = f"Asking “{plain(option.label)}” about every test picture"
-    background.show_progress(survey, asked)
-    return None
+    job = passes.evaluate_test_set(classifier)
+    if job.result is None:
+        background.show_progress(job, f"Running “{plain(option.label)}” on all 10,000 test images")
+        return None
+    try:
+        datasets.test_set()  # the views show its images
+    except DataError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return None
+    return Evaluation(classifier, *job.result)

@@ -13,7 +13,7 @@ export default function ({ parentElement, data, setStateValue }) {
 function table(classes, counts) {
   const element = document.createElement("table");
   const head = element.createTHead().insertRow();
-  head.append(cell("td", "is ↓ said →", "corner"));
+  head.append(cell("td", "true ↓ predicted →", "corner"));
   for (const name of classes) head.append(header(name, "col"));
   const body = element.createTBody();
   counts.forEach((row, true_) => {
@@ -28,7 +28,7 @@ function table(classes, counts) {
       button.className = true_ === guess ? "right" : "wrong";
       // By the root, so that a share of one per cent can still be seen.
       button.style.setProperty("--share", Math.sqrt(count / total).toFixed(3));
-      const said = true_ === guess ? "known" : `taken for ${classes[guess]}`;
+      const said = true_ === guess ? "correct" : `predicted as ${classes[guess]}`;
       button.title = `${count} of ${total}: ${classes[true_]}, ${said}`;
       button.setAttribute("aria-label", button.title);
       line.insertCell().append(button);

@@ -1,236 +1,226 @@
-"""Views of the Results page: figures over the test set, and the pictures behind them."""
+"""The views of the Results page: figures over the test set, and the images behind them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.text import percent
-from alexnet_demo.figures import results
+from alexnet_demo.figures.results import calibration_figure, coverage_figure
 from alexnet_demo.inference.predictions import Results, class_scores
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
 from alexnet_demo.ui.components.component import component_state, register
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.models import model_loading
-from alexnet_demo.ui.results import test_images
-from alexnet_demo.ui.results.embedding_map import picture_map
-from alexnet_demo.ui.results.evaluation import Surveyed, surveyed
+from alexnet_demo.ui.results.embedding_map import embedding_map
+from alexnet_demo.ui.results.evaluation import Evaluation, evaluate
+from alexnet_demo.ui.results.test_images import show_gallery
 from alexnet_demo.ui.widgets import access, query_params
+from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.markdown import plain
 
-LEVELS = np.linspace(0, 0.99, 100)
-_VIEW = "show"  # as the address names it
+View = Callable[[Evaluation], None]
+THRESHOLDS = np.linspace(0, 0.99, 100)
 _CELL = "results cell"
-
 _matrix = register("matrix", __file__)
 
 
-def totals(seen: Surveyed) -> None:
-    """The figures that sum all up."""
-    found = seen.results
-    wrong = int((~found.correct).sum())
-    figures = (
+def choose() -> str:
+    """Let the reader choose a view; only that one is computed and shown."""
+    return query_params.choice("View", VIEWS, "show", FORMER_NAMES)
+
+
+def show(view: str, evaluation: Evaluation) -> None:
+    """The totals, and the chosen view with its explanation."""
+    _totals(evaluation.results)
+    if view in TOPICS:
+        explain(TOPICS[view])
+    VIEWS[view](evaluation)
+
+
+def _totals(results: Results) -> None:
+    totals = (
         (
             "Test accuracy",
-            percent(found.accuracy, 2),
-            "The share of the test pictures that are named rightly. The article reached "
+            percent(results.accuracy, 2),
+            "Share of test images classified correctly. The article reached "
             f"{percent(ARTICLE_TEST_ACCURACY[-1], 2)}.",
         ),
-        ("Mistakes", f"{wrong:,}", f"Of {len(found.labels):,} pictures."),
+        ("Mistakes", f"{int((~results.correct).sum()):,}", f"Of {len(results.labels):,} images."),
         (
             "Mean confidence",
-            percent(float(found.confidence.mean(dtype=np.float64))),
-            "The mean probability of the class that was named. In a well calibrated network it "
-            "equals the accuracy.",
+            percent(float(results.confidence.mean(dtype=np.float64))),
+            "Mean probability of the predicted class. If the model is well calibrated, it equals "
+            "the accuracy.",
         ),
         (
             "Calibration error",
-            percent(found.calibration_error(), 2),
-            "Expected calibration error: how far confidence is from the share of right answers, "
-            "on average.",
+            percent(results.calibration_error(), 2),
+            "Expected calibration error: the average gap between confidence and accuracy.",
         ),
     )
     with st.container(horizontal=True):
-        for label, value, about in figures:
-            st.metric(label, value, help=about, width=165)  # two beside each other on a phone
+        for label, value, help_text in totals:
+            st.metric(label, value, help=help_text, width=165)  # two fit side by side on a phone
 
 
-def choose() -> str:
-    """Let the reader choose what to look at; only that is computed and shown."""
-    return query_params.choice("What to look at", VIEWS, _VIEW)
-
-
-def _confusion(seen: Surveyed) -> None:
-    found = seen.results
+def _confusion(evaluation: Evaluation) -> None:
+    results = evaluation.results
     st.caption(
-        "Rows are what the pictures show, columns what they were taken for. Choose a number, by "
-        "click or arrow keys, to see the pictures behind it."
+        "Rows: true class. Columns: predicted class. Select a cell, by click or arrow keys, to see "
+        "its images."
     )
-    chosen = _cell(component_state(_CELL, "cell"), found)
+    cell = _cell(component_state(_CELL, "cell"), results)
     result = _matrix(
-        data={"classes": list(CLASSES), "counts": found.confusion.tolist(), "cell": chosen},
-        default={"cell": chosen},
+        data={"classes": list(CLASSES), "counts": results.confusion.tolist(), "cell": cell},
+        default={"cell": cell},
         key=_CELL,
         on_cell_change=lambda: None,
     )
-    true, guess = _cell(result.cell, found)
-    numbers = found.cell(true, guess)
-    count = f"{len(numbers):,} test picture{'' if len(numbers) == 1 else 's'}"
-    if true == guess:
-        st.markdown(f"**{count}: {CLASSES[true]}, and known.** The surest answer first.")
-    else:
-        st.markdown(
-            f"**{count}: {CLASSES[true]}, but taken for {CLASSES[guess]}.** The surest answer "
-            "first."
-        )
-    test_images.show(seen, numbers, f"cell {true} {guess}")
+    true, guess = _cell(result.cell, results)
+    numbers = results.cell(true, guess)
+    outcome = "classified correctly" if true == guess else f"predicted as {CLASSES[guess]}"
+    count = f"{len(numbers):,} test image{'s' * (len(numbers) != 1)}"
+    st.markdown(f"**{count}: {CLASSES[true]}, {outcome}.** Most confident first.")
+    show_gallery(evaluation, numbers, f"cell {true} {guess}")
 
 
-def _cell(given: Any, found: Results) -> tuple[int, int]:
-    """The chosen cell; the greatest mistake where none was chosen (a browser can send anything)."""
+def _cell(selection: Any, results: Results) -> tuple[int, int]:
+    """The selected cell; by default, or if a browser sent nonsense, the most frequent mistake."""
     try:
-        true, guess = (int(place) for place in given)
+        true, guess = (int(index) for index in selection)
         if true in range(len(CLASSES)) and guess in range(len(CLASSES)):
             return true, guess
     except (TypeError, ValueError, OverflowError):
         pass
-    wrong = found.confusion - np.diag(np.diag(found.confusion))
-    true, guess = divmod(int(wrong.argmax()), len(CLASSES))
+    mistakes = results.confusion * (1 - np.eye(len(CLASSES), dtype=int))
+    true, guess = divmod(int(mistakes.argmax()), len(CLASSES))
     return true, guess
 
 
-def _mistakes(seen: Surveyed) -> None:
-    found = seen.results
+def _gallery(name: str, caption: str, numbers: Callable[[Results], np.ndarray]) -> View:
+    def view(evaluation: Evaluation) -> None:
+        st.caption(caption)
+        show_gallery(evaluation, numbers(evaluation.results), name)
+
+    return view
+
+
+def _classes(evaluation: Evaluation) -> None:
     st.caption(
-        "The mistakes the network was surest of. Look twice: some are its own, others are labels "
-        "of the data set that one may doubt."
+        "Precision: of the images predicted as this class, the share that belong to it. Recall: of "
+        "the images of this class, the share predicted as it. F1: their harmonic mean."
     )
-    test_images.show(seen, found.mistakes(), "mistakes")
-
-
-def _narrow(seen: Surveyed) -> None:
-    found = seen.results
-    st.caption("Right, but only just: the answers with the least confidence first.")
-    test_images.show(seen, found.barely_correct(), "narrow")
-
-
-def _first(seen: Surveyed) -> None:
-    found = seen.results
-    st.caption("Test pictures in the data set's order, as the article shows its first ones.")
-    test_images.show(seen, np.arange(len(found.labels)), "first")
-
-
-def _classes(seen: Surveyed) -> None:
-    found = seen.results
-    st.caption(
-        "Precision: of the pictures named so, how many are. Recall: of the pictures that are, how "
-        "many are named so. F1: their harmonic mean."
-    )
-    share = partial(st.column_config.ProgressColumn, format="%.1f %%", min_value=0, max_value=100)
     st.dataframe(
         [
             {
-                "Class": line.name,
-                **{
-                    name: None if value is None else 100 * value
-                    for name, value in (
-                        ("Precision", line.precision),
-                        ("Recall", line.recall),
-                        ("F1", line.f1),
-                    )
-                },
-                "Pictures": line.samples,
+                "Class": score.name,
+                "Precision": score.precision and 100 * score.precision,
+                "Recall": score.recall and 100 * score.recall,
+                "F1": score.f1 and 100 * score.f1,
+                "Images": score.samples,
             }
-            for line in class_scores(found.confusion)
+            for score in class_scores(evaluation.results.confusion)
         ],
-        column_config={name: share(name) for name in ("Precision", "Recall", "F1")},
+        column_config=dict.fromkeys(
+            ("Precision", "Recall", "F1"),
+            st.column_config.ProgressColumn(format="%.1f%%", min_value=0, max_value=100),
+        ),
         hide_index=True,
     )
 
 
-def _confidence(seen: Surveyed) -> None:
-    found = seen.results
+def _confidence(evaluation: Evaluation) -> None:
+    results = evaluation.results
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Is its confidence deserved?", anchor=False)
+        st.subheader("Is the confidence calibrated?", anchor=False)
         live_plot(
-            results.calibration_figure(found.calibration()),
-            "The share of right answers against confidence: calibration error "
-            + percent(found.calibration_error(), 2),
+            calibration_figure(results.calibration()),
+            "Accuracy against confidence. Expected calibration error: "
+            + percent(results.calibration_error(), 2),
             "calibration",
         )
         st.caption(
-            "Each bar holds the answers of about that confidence and reaches as high as their "
-            "share of right ones. On the dashed line they are equal; below it the network is too "
-            "sure of itself. Pale bars hold fewer than 20 answers."
+            "Each bar is the accuracy of the predictions in one bin of confidence. On the dashed "
+            "line the two are equal; below it, the model is overconfident. Pale bars hold fewer "
+            "than 20 predictions."
         )
     with right:
-        st.subheader("What if it may decline to answer?", anchor=False)
+        st.subheader("What if the network may abstain?", anchor=False)
         live_plot(
-            results.coverage_figure(LEVELS, found.coverage(LEVELS), found.accuracy),
-            f"Accuracy against the share of pictures answered: {percent(found.accuracy, 2)} "
-            "where all are",
+            coverage_figure(THRESHOLDS, results.coverage(THRESHOLDS), results.accuracy),
+            "Accuracy against the share of images classified: "
+            f"{percent(results.accuracy, 2)} if all are",
             "accuracy against answered",
         )
         st.caption(
-            "Were it to answer only from a certain confidence on, it would answer fewer pictures, "
-            "and a larger share of its answers would be right."
+            "If the model abstains below a confidence threshold, it classifies fewer images, and "
+            "more of its predictions are correct."
         )
 
 
-def _compare(seen: Surveyed) -> None:
-    found = seen.results
-    here = model_loading.selected()
-    others = {option.id: option for option in model_loading.options() if option.id != here.id}
+def _compare(evaluation: Evaluation) -> None:
+    results, selected = evaluation.results, model_loading.selected()
+    others = {o.id: o for o in model_loading.options() if o.id != selected.id}
     if not others:
-        more = (
-            ": train one, or upload a weights file" if access.can_control() else " on this server"
-        )
-        st.info(f"There is no second model to compare with{more}.")
+        hint = " Train or upload one." if access.can_control() else ""
+        st.info(f"There is no second model on this server to compare with.{hint}")
         return
-    chosen = st.selectbox(
+    choice = st.selectbox(
         "Compare with", list(others), format_func=lambda i: others[i].label, key="results other"
     )
     try:
-        other = model_loading.load(others[chosen])
-    except ValueError as error:
+        classifier = model_loading.load(others[choice])
+    except CheckpointError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    others_answers = surveyed(others[chosen], other)
-    if others_answers is None:
+    if not (second := evaluate(others[choice], classifier)):
         return
-    theirs = others_answers.results
-    numbers = found.disagreements(theirs)
-    right = found.correct[numbers], theirs.correct[numbers]
+    other = second.results
+    numbers = results.disagreements(other)
+    this_right, other_right = results.correct[numbers], other.correct[numbers]
     st.markdown(
-        f"The other one reaches {percent(theirs.accuracy, 2)}. They differ on "
-        f"**{len(numbers):,} pictures**: this one is right on {int(right[0].sum()):,} of them, the "
-        f"other on {int(right[1].sum()):,}, and on {int((~right[0] & ~right[1]).sum()):,} both are "
-        "wrong. The widest apart first."
+        f"The other model reaches {percent(other.accuracy, 2)}. The two disagree on "
+        f"**{len(numbers):,} images**: this one is right on {int(this_right.sum()):,} of them, the "
+        f"other on {int(other_right.sum()):,}, and on {int((~this_right & ~other_right).sum()):,} "
+        "both are wrong. Largest disagreement first."
     )
-    test_images.show(seen, numbers, f"compare {chosen}", theirs)
+    show_gallery(evaluation, numbers, f"compare {choice}", other)
 
 
-VIEWS: dict[str, Callable[[Surveyed], None]] = {
+VIEWS: dict[str, View] = {
     "Confusion": _confusion,
-    "Mistakes": _mistakes,
-    "Narrow hits": _narrow,
-    "First pictures": _first,
-    "Map": picture_map,
+    "Mistakes": _gallery(
+        "mistakes",
+        "Most confident mistakes. Some are the network's fault; others are questionable labels.",
+        Results.mistakes,
+    ),
+    "Barely correct": _gallery(
+        "narrow", "Correct predictions. Least confident first.", Results.barely_correct
+    ),
+    "First images": _gallery(
+        "first",
+        "Test images in the dataset's order. The article shows the first ones.",
+        lambda results: np.arange(len(results.labels)),
+    ),
+    "Map": embedding_map,
     "Classes": _classes,
     "Confidence": _confidence,
     "Compare": _compare,
 }
-EXPLAINED = {
+FORMER_NAMES = {"Narrow hits": "Barely correct", "First pictures": "First images"}
+"""Names of views in links of version 0.5."""
+TOPICS = {
     "Confusion": "Confusion matrix",
-    "Mistakes": "Wrong, or wrongly labelled?",
-    "Map": "The map",
-    "Classes": "Precision, recall and F1",
+    "Mistakes": "Wrong prediction or wrong label?",
+    "Map": "How the map is made",
+    "Classes": "Precision, recall, and F1",
     "Confidence": "Calibration error",
-    "Compare": "Two networks",
+    "Compare": "Comparing two models",
 }
-"""The topic that explains a view."""
+"""The glossary topic that explains a view."""

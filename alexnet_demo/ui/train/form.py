@@ -41,7 +41,7 @@ GROUPS = {
 }
 EXPLAINED = (
     *("Epoch and batch", "Learning rate", "Momentum", "Schedule", "Weight decay", "Dropout"),
-    *("Changed pictures", "Batch normalisation", "Growth", "Initial weights"),
+    *("Data augmentation", "Batch normalization", "Growth", "Weight initialization"),
 )
 CHOICE_NAMES = {
     "auto": "Automatic (fastest on this device)",

@@ -27,7 +27,7 @@ def lr_range_test(settings: TrainConfig | None) -> None:
             "Trains a new network for 100 steps at rising learning rates. A good rate is where "
             "the loss falls fastest, well below the rate at which it diverges."
         )
-        explain("About this test", "The learning-rate test")
+        explain("About this test", "Learning-rate range test")
         running = test is not None and test.running
         if running:
             st.button(

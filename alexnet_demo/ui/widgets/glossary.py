@@ -1,7 +1,6 @@
-"""Short explanations beside the thing itself, collapsed until somebody asks.
+"""Short explanations of terms, collapsed until somebody opens them.
 
-The sources are the article and the papers that the topics name; the papers' names stand in the
-text where a reader may want to look further.
+Sources: the article, and the papers that the topics name for further reading.
 """
 
 from __future__ import annotations
@@ -9,101 +8,96 @@ from __future__ import annotations
 import streamlit as st
 
 TOPICS = {
-    # ---------------------------------------------------------------- settings of a training
-    "Epoch and batch": "An epoch shows the network every training picture once, in a new order. "
-    "They come in batches: for each batch the network answers, the loss is measured, and all "
-    "weights take one small step. With 60,000 pictures in batches of 128 that makes 469 steps an "
-    "epoch.",
-    "Learning rate": "The gradient says in which direction the loss falls fastest; the learning "
-    "rate says how far to go that way. Too low, and nothing is learned in the time there is. Too "
-    "high, and each step overshoots, until the loss jumps or becomes no number at all. It is the "
-    "setting that matters most.",
-    "Momentum": "Each batch gives a slightly different direction. Momentum keeps a share of the "
-    "last step's direction, as a rolling ball does, so that what the batches agree on adds up and "
-    "their noise cancels. At 0.9 a steady direction is followed up to ten times as fast, which is "
-    "why the learning rate is chosen lower with it. The article does without.",
-    "Schedule": "Far from the goal, large steps are good; close to it they jump over it. So the "
-    "rate rises for a moment, while the first weights are still random and gradients wild, and "
-    "then falls to 0. Much of the last few percent of accuracy is won while it falls.",
-    "Weight decay": "Every step also pulls each weight a little towards 0. What the pictures do "
-    "not speak for again and again fades away, which works against learning single pictures by "
-    "heart.",
-    "Dropout": "During training a random half of the units in fc6 and fc7 (or the share that is "
-    "set) is left out of each step, so that no unit can rely on another one being there. It is "
-    "used where most of the parameters sit and overfitting is nearest; filters are shared by all "
-    "places of a picture and need it less. When the network is used, all units take part.",
-    "Changed pictures": "A mirrored, shifted or partly hidden shirt is still a shirt. Shown "
-    "changed each time, the pictures cannot be learned by heart, and the network learns to pass "
-    "over what was changed. Drawings and photos made of them serve the same end: a network knows "
-    "only what it was shown.",
-    "Batch normalisation": "In training, every channel is shifted and scaled so that its values "
-    "over the batch have mean 0 and standard deviation 1, and two learned numbers then stretch "
-    "and move it. Layers learn faster where their input stays in one range (Ioffe and Szegedy, "
-    "2015). Afterwards it is a fixed factor and sum for each channel, so it is worked into the "
-    "convolutions, and the network is the article's again.",
+    # ---------------------------------------------------------------- settings of a run
+    "Epoch and batch": "An epoch is one pass over the training set, in a new random order. The "
+    "images come in batches: for each batch the network computes predictions and the loss, and "
+    "every weight takes one small step. 60,000 images in batches of 128 make 469 steps an epoch.",
+    "Learning rate": "The gradient gives the direction in which the loss increases fastest; the "
+    "learning rate sets how far each step goes the opposite way. Too low, and training takes "
+    "forever. Too high, and steps overshoot until the loss jumps or becomes NaN. It is the setting "
+    "that matters most.",
+    "Momentum": "The gradient differs from batch to batch. Momentum adds a fraction of the previous "
+    "step to each step, so that the direction batches agree on accumulates and their noise cancels "
+    "out. At 0.9, steps in a steady direction become up to ten times as long, so the learning rate "
+    "is set lower. The article uses none.",
+    "Schedule": "Large steps help far from the minimum and overshoot close to it. During warmup the "
+    "learning rate rises, because the first gradients of random weights are erratic; then it decays "
+    "to 0. Much of the last few percent of accuracy is gained during the decay.",
+    "Weight decay": "Every step also shrinks each weight slightly toward 0. Weights that the data "
+    "does not keep reinforcing fade away, which reduces overfitting.",
+    "Dropout": "During training, each step leaves out a random half of the units in fc6 and fc7 (or "
+    "the fraction you set), so that no unit can rely on another. Most parameters are in these "
+    "layers, so they overfit most easily; convolutions share their weights across the image and "
+    "need dropout less. For predictions, all units are used.",
+    "Data augmentation": "A mirrored, shifted, or partly covered shirt is still a shirt. Images "
+    "that change randomly in every epoch cannot be memorized, so the network learns to ignore such "
+    "changes. Synthetic drawings and photos serve the same purpose: a network generalizes only to "
+    "images like those it was trained on.",
+    "Batch normalization": "During training, each channel is normalized to mean 0 and standard "
+    "deviation 1 over the batch, then scaled and shifted by two learned parameters. Layers learn "
+    "faster if the range of their input is stable (Ioffe and Szegedy, 2015). After training, it is "
+    "a fixed scale and shift per channel, which is folded into the convolutions: the layers are "
+    "the article's again.",
     "Growth": "A network of a quarter of the width trains about ten times as fast and learns the "
-    "coarse things as well. When it is widened every unit is copied, and what the next layer "
-    "takes from it is divided among the copies: the wider network gives the same answers and goes "
-    "on learning from there (Net2Net; Chen, Goodfellow and Shlens, 2016).",
-    "Initial weights": "If the first weights are too small, signals fade from layer to layer; if "
-    "too large, they grow. Kaiming's choice keeps their size through layers with ReLU, so that "
-    "all eight learn from the first step (He and others, 2015).",
-    "The learning-rate test": "The rate rises step by step, and the loss answers: flat where the "
-    "rate is too low to matter, falling where it works, jumping where it is too high. The rate "
-    "to take lies where it falls steepest, well before the jump (Smith, 2017). The test uses a "
-    "network of its own, so nothing of it stays.",
+    "coarse features just as well. To widen it, every unit is copied, and its outgoing weights are "
+    "divided among the copies. The wider network computes the same function and continues training "
+    "from there (Net2Net; Chen, Goodfellow, and Shlens, 2016).",
+    "Weight initialization": "If the initial weights are too small, activations vanish from layer "
+    "to layer; if they are too large, activations explode. He initialization preserves their "
+    "variance through ReLU layers, so that all eight layers learn from the first step (He et al., "
+    "2015).",
+    "Learning-rate range test": "The learning rate rises step by step while the loss is recorded. "
+    "The loss is flat where the rate is too low, falls where it works, and jumps where it is too "
+    "high. Choose a rate where the loss falls most steeply, well before the jump (Smith, 2017). "
+    "The test trains a network of its own and discards it.",
     # ---------------------------------------------------------------- curves
-    "Loss": "The loss is −ln of the probability that the network gave to the right class, on "
-    "average. For a network that guesses among ten it is ln 10 ≈ 2.30; for one that is sure and "
-    "right it is close to 0; a single answer that is sure and wrong costs a great deal. Training "
-    "lowers the loss, since accuracy moves in jumps and has no gradient.",
-    "Training and test curve": "The test pictures are never trained on. As long as both curves "
-    "get better, what is learned holds for new pictures. Where the training curve goes on while "
-    "the test loss turns up again, pictures are being learned by heart: overfitting. With dropout "
-    "and changed pictures the test curve can even be the better one, since the test has neither.",
-    # ---------------------------------------------------------------- an answer
-    "Why the picture is prepared": "The network has learned from pictures that were all made "
-    "alike: one garment, light on black, centred, 28×28 pixels enlarged to 224×224. Anything else "
-    "is foreign to it, however clear it is to you. So a drawing is traced with one pen and shaded, "
-    "a photo loses its background, and both are brought to that form.",
-    "What the percentages mean": "The last layer gives a number for each class, a logit. Softmax "
-    "makes probabilities of them: each logit goes into the exponential function, and each result "
-    "is divided by their sum. So they always add up to 100 %, even for a picture that is none of "
-    "the ten.",
-    "When to believe them": "A network that was only trained tends to be too sure. For the one "
-    "that ships, all logits are divided by one number, the temperature, which was fitted on "
-    "pictures it had not been trained on, so that of the answers with 90 % nine in ten are right "
-    "(Guo and others, 2017). This holds for pictures like those; for drawings and photos take it "
-    "as a hint.",
+    "Loss": "The loss is the mean of −ln p, where p is the probability of the true class. For "
+    "uniform guesses among ten classes it is ln 10 ≈ 2.30; for confident correct predictions it is "
+    "close to 0; a confident mistake costs a lot. Training minimizes the loss rather than the "
+    "error rate, which changes in jumps and has no useful gradient.",
+    "Training and test curves": "The test images are never trained on. While both curves improve, "
+    "the network generalizes. If the training loss keeps falling while the test loss rises, the "
+    "network memorizes training images: overfitting. Dropout and augmentation make training "
+    "harder, not testing, so the test curve can even be the better one.",
+    # ---------------------------------------------------------------- a prediction
+    "Why images are preprocessed": "All training images look alike: one garment, light on black, "
+    "centered, 28×28 pixels enlarged to 224×224. Anything else is out of distribution, however "
+    "clear it is to you. So drawings are traced with a standard pen and shaded, photos lose their "
+    "background, and both are brought to that format.",
+    "What the percentages mean": "The last layer computes a number for each class, its logit. "
+    "Softmax turns logits into probabilities: it exponentiates them and divides by the sum. So "
+    "they always add up to 100%, even for an image of none of the ten classes.",
+    "When to trust them": "Neural networks tend to be overconfident. For the included model, all "
+    "logits are divided by a temperature, fitted on images it was not trained on, so that about "
+    "nine in ten predictions with 90% confidence are correct (Guo et al., 2017). This holds for "
+    "images like those; for drawings and photos it is only a rough guide.",
     # ---------------------------------------------------------------- the test set
-    "Confusion matrix": "A row holds all pictures of one class, a column all that were taken for "
-    "one. Right answers lie on the diagonal. What stands beside it shows what is mixed up with "
-    "what, and whether both ways: it says more than the one number of the accuracy.",
-    "Wrong, or wrongly labelled?": "A confident mistake has two common causes: the network fell "
-    "for something, or the label is not what most people would say. Open a picture and look at "
-    "the training pictures most like it. If those carry the network's answer as their label, the "
-    "data set contradicts itself there.",
-    "Precision, recall and F1": "Precision is about the answers: of the pictures named Shirt, how "
-    "many are? Recall is about the pictures: of the shirts, how many are named so? One is easily "
-    "had at the other's cost, by naming everything or hardly anything Shirt. F1, their harmonic "
-    "mean, is high only where both are.",
-    "Calibration error": "Answers are sorted by confidence into bins. In each the mean "
-    "confidence is compared with the share of right answers; the expected calibration error is "
-    "the mean of these gaps, weighted by the bins' sizes. 0 would be perfect. It says nothing of "
-    "accuracy: one that always says 10 % and is right once in ten is perfectly calibrated.",
-    "Grad-CAM": "Grad-CAM asks how much the score of a class would grow if each of conv5's 256 "
-    "feature maps were a little stronger, and adds the maps up with these weights. Warm colours "
-    "are places that speak for the class. The maps are only 12×12, so that the picture is "
-    "coarse: it says which part of a garment counts, not which pixel (Selvaraju and others, 2017).",
-    "The map": "In fc7 a picture becomes 4,096 numbers, or fewer in a narrower network. Principal "
-    "component analysis looks for the directions in which these differ most from picture to "
-    "picture; the map by PCA shows the first two. What lies far apart there differs; what lies "
-    "close together may still differ in a direction that is not shown. The map by t-SNE keeps "
-    "neighbours together instead (van der Maaten and Hinton, 2008): who lies beside whom says "
-    "something, how far clumps lie apart says little.",
-    "Two networks": "Two networks of equal accuracy can make different mistakes. Where they "
-    "agree, they are usually right more often than either is by itself; where they differ, at "
-    "least one is wrong, and a look at the picture often says why.",
+    "Confusion matrix": "Each row holds the images of one class, each column those predicted as one "
+    "class. Correct predictions are on the diagonal. The other cells show which classes are "
+    "confused, and whether in both directions, which a single accuracy cannot.",
+    "Wrong prediction or wrong label?": "A confident mistake has two common causes: the network is "
+    "wrong, or the label is. Open an image and look at the most similar training images. If their "
+    "labels agree with the prediction, the dataset is inconsistent.",
+    "Precision, recall, and F1": "Precision is about predictions: of the images predicted as Shirt, "
+    "how many are shirts? Recall is about images: of the shirts, how many are predicted as Shirt? "
+    "Either is easy to raise at the other's expense. F1, their harmonic mean, is high only if both "
+    "are.",
+    "Calibration error": "Predictions are binned by confidence. The expected calibration error is "
+    "the mean gap between confidence and accuracy in a bin, weighted by the size of the bin; 0 is "
+    "perfect. It is not a measure of accuracy: a model that always predicts with 10% confidence "
+    "and is right one time in ten is perfectly calibrated.",
+    "Grad-CAM": "Grad-CAM weights each of conv5's 256 feature maps by how much the score of a class "
+    "would rise if that map were stronger, and adds them up. Warm colors mark evidence for the "
+    "class. The maps are only 12×12, so they show which part of a garment matters, not which pixel "
+    "(Selvaraju et al., 2017).",
+    "How the map is made": "In fc7 an image becomes 4,096 features, or fewer in a narrower network. "
+    "Principal component analysis finds the directions in which they vary most, and PCA shows the "
+    "first two: images far apart differ, but images close together may differ in a direction that "
+    "is not shown. t-SNE keeps neighbors together instead (van der Maaten and Hinton, 2008): "
+    "neighbors are meaningful, distances between clusters are not.",
+    "Comparing two models": "Two models of equal accuracy can make different mistakes. Where they "
+    "agree, they are usually right more often than either alone. Where they disagree, at least one "
+    "is wrong, and the image often shows why.",
 }
 
 
@@ -111,8 +105,8 @@ def explain(title: str, *topics: str) -> None:
     """A line that opens an explanation.
 
     Args:
-        title: what the line says.
-        topics: which of the `TOPICS` stand behind it; the one called as the line if none are given.
+        title: the line's text.
+        topics: keys of `TOPICS` to show; the title itself if none are given.
     """
     with (
         st.expander(title, icon=":material/school:"),

@@ -1,10 +1,9 @@
-"""TODO docstring."""
+"""A prediction in words, with a bar for each of the most likely classes."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from html import escape
 
 import numpy as np
 import streamlit as st
@@ -14,49 +13,47 @@ from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.component import style
 
-if TYPE_CHECKING:  # both import torch
-    pass
-
-TOP = 5
+TOP = 5  # classes that have a bar
 
 
-def verdict(probabilities: np.ndarray, truth: str) -> None:
-    """What was said of a picture whose class is known, and a bar for the likeliest classes.
+def show_labeled(probabilities: np.ndarray, truth: str) -> None:
+    """A prediction for an image whose class is known.
 
     Args:
         probabilities: (10,), in the order of the classes.
+        truth: the image's class.
     """
     order = np.argsort(-probabilities, kind="stable")[:TOP]
     rows = [(CLASSES[i], float(probabilities[i])) for i in order]
     name, probability = rows[0]
-    note = "Right" if name == truth else f"Wrong: it is labelled {a(truth)}"
-    _answer("It says", f"{a(name)} ({about(probability)})", note, rows)
+    note = "Correct" if name == truth else f"Incorrect: labeled {with_article(truth)}"
+    label = f"{with_article(name)} ({rounded_percent(probability)})"
+    show_prediction("Predicted as", label, note, rows)
 
 
-def _answer(says: str, label: str, note: str, rows: Sequence[tuple[str, float]]) -> None:
-    """Words, and a bar for each class with its probability."""
+def show_prediction(intro: str, label: str, note: str, rows: Sequence[tuple[str, float]]) -> None:
+    """Three lines of text, and a bar for each class with its probability."""
     style(__file__)
     st.html(
-        f'<div class="answer" role="status"><div class="says">{says}</div>'
-        f'<div class="label">{html.escape(label)}</div>'
-        f'<div class="note">{html.escape(note)}</div></div>'
+        f'<div class="answer" role="status"><div class="says">{intro}</div>'
+        f'<div class="label">{escape(label)}</div><div class="note">{escape(note)}</div></div>'
         f'<div class="bars" role="list">{"".join(_bar(*row) for row in rows)}</div>'
     )
 
 
-def a(name: str) -> str:
+def with_article(name: str) -> str:
     """A class with its article, such as ``an Ankle boot``."""
     return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
-def about(probability: float) -> str:
-    """A probability in whole percent, but never 100%."""
+def rounded_percent(probability: float) -> str:
+    """A whole number of percent, but never 100%."""
     return whole_percent(min(probability, 0.999))
 
 
 def _bar(name: str, probability: float) -> str:
     return (
-        f'<span class="name">{html.escape(name)}</span><div class="track"><div class="bar" '
+        f'<span class="name">{escape(name)}</span><div class="track"><div class="bar" '
         f'style="width:{probability * 100:.2f}%;background:{CLASS_COLORS[name]}"></div></div>'
         f'<span class="percent">{percent(probability)}</span>'
     )

@@ -16,9 +16,10 @@ from alexnet_demo.benchmarks.visitors.client import Session
 from alexnet_demo.benchmarks.visitors.expected import read_prediction
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.paths import ROOT
+from tests.support.runs import canned_run
 from tests.support.server import Server
 from tests.support.waiting import wait_for
-from tests.ui.test_page_predict import make_run, picture
+from tests.ui.test_page_predict import image_file
 
 NGINX = shutil.which("nginx") or next(iter(map(str, Path("/usr/sbin").glob("nginx"))), None)
 CONFIG = ROOT / "deploy" / "nginx.conf"
@@ -31,7 +32,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory, tiny_weights: Path) -> Ite
     first, second = (Server(tmp_path_factory.mktemp("server")) for _ in range(2))
     second.runs, second.weights = first.runs, first.weights
     (first.weights / paths.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
-    make_run(first.runs, tiny_weights, accuracies=(0.5,))
+    canned_run(first.runs, "20260101-120000-article", (0.5,), None, weights=tiny_weights)
     for server in (first, second):
         server.start()
     yield [first, second]
@@ -100,7 +101,7 @@ def test_sessions_and_uploads_go_through(proxy: str) -> None:
         session = Session(proxy)
         await session.open("Predict")
         await session.choose("source", "Upload")
-        await session.upload("pictures", "a.png", picture())
+        await session.upload("pictures", "a.png", image_file())
         await session.close()
         return read_prediction(session.html())
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from alexnet_demo.settings import paths
 from alexnet_demo.ui.frame.tour import STOPS
 from tests.support.server import Server, settle
-from tests.ui.test_page_results import keep, made_up
+from tests.ui.test_page_results import cache_results, random_results
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 def answered(server: Server, app_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The app's address, as if its network had been asked about the test set before."""
     monkeypatch.setattr(paths, "RUNS_DIR", server.runs)
-    keep(server.weights / paths.SHIPPED_WEIGHTS, made_up(1))
+    cache_results(server.weights / paths.SHIPPED_WEIGHTS, random_results(1))
     return app_url
 
 

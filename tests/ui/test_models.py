@@ -1,11 +1,11 @@
-"""Which network answers: loaded once, whoever asks, and let go when nobody does."""
+"""Loading models: once for all sessions, and exempt from later garbage collections."""
 
 from __future__ import annotations
 
 import gc
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -14,29 +14,29 @@ from alexnet_demo.ui.models import model_loading
 from alexnet_demo.ui.models.model_loading import Option
 
 
-def test_sessions_that_come_at_once_share_one_network(
+def test_simultaneous_sessions_share_one_model(
     tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loads, load = [], Classifier.load
+    loads, load, waiting = [], Classifier.load, Event()
 
-    def slowly(path: Path, *device: str) -> Classifier:
+    def slow_load(path: Path, *device: str) -> Classifier:
         loads.append(path)
-        time.sleep(0.3)
+        waiting.wait(0.3)  # for the other sessions to ask, too
         return load(path, *device)
 
-    monkeypatch.setattr(Classifier, "load", slowly)
+    monkeypatch.setattr(Classifier, "load", slow_load)
     model_loading._from_file.clear()
-    option = Option("shipped", "Shipped", tiny_weights)
+    option = Option("shipped", "Included model", tiny_weights)
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(model_loading.load, [option] * 8))
-    assert len(loads) == 1 and len(set(map(id, found))) == 1
+        models = list(pool.map(model_loading.load, [option] * 8))
+    assert len(loads) == 1 and len(set(map(id, models))) == 1
 
 
-def test_what_is_loaded_is_not_gone_through_at_every_collection(tiny_weights: Path) -> None:
+def test_what_is_loaded_is_exempt_from_garbage_collection(tiny_weights: Path) -> None:
     model_loading._freeze_garbage_collector.cache_clear()
     model_loading._from_file.clear()
     try:
-        model_loading.load(Option("shipped", "Shipped", tiny_weights))
+        model_loading.load(Option("shipped", "Included model", tiny_weights))
         assert gc.get_freeze_count() > 10_000
     finally:
         gc.unfreeze()

@@ -1,4 +1,4 @@
-"""A closed server's pages: nothing to start or change, and the way to the controls."""
+"""A read-only server's pages: nothing to start or change, and the lock that opens the controls."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from alexnet_demo.settings import paths
 from alexnet_demo.ui.train import cost
 from alexnet_demo.ui.widgets import access as ui_access
 from tests.support.pages import load_page, open_page, page_text
-from tests.ui.test_page_predict import make_run
+from tests.support.runs import canned_run
 
-SCRIPTS = ["app.py", "pages/1_Train.py", "pages/3_Predict.py"]
-CONTROLS = ("start", "delete run", "control Resume", "resume waiting", "find lr")
+TRAIN = "pages/1_Train.py"
+CONTROLS = {"start", "delete run", "control Resume", "resume waiting", "find lr"}
 
 
 @pytest.fixture(autouse=True)
-def closed(
+def run_id(
     runs_dir: Path, tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    """A public server with a password, a shipped network and a run; returns the run's id."""
+    """A public server with a password, an included model, and a run; returns the run's id."""
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "sesame")
     monkeypatch.setattr(ui_access, "_LIMITER", access.PasswordLimiter())
@@ -30,85 +30,89 @@ def closed(
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / paths.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
     monkeypatch.setattr(cost, "probe", lambda _: None)
-    return make_run(runs_dir, tiny_weights, accuracies=(0.5,))
+    return canned_run(runs_dir, "20260101-120000-article", (0.5,), None, weights=tiny_weights).id
 
 
-def page(script: str) -> AppTest:
-    return open_page(script)
+def keys(at: AppTest) -> set[str]:
+    return {str(button.key) for button in at.button}
 
 
-def unlock(at: AppTest, password: str) -> AppTest:
-    at.text_input(key="password").set_value(password)
-    next(b for b in at.button if b.label == "Unlock").click().run()
+def labels(at: AppTest) -> list[str]:
+    return [button.label for button in at.button]
+
+
+def click(at: AppTest, label: str) -> None:
+    at.button[labels(at).index(label)].click().run()
     assert not at.exception
-    return at
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+def unlock(at: AppTest, password: str) -> None:
+    at.text_input(key="password").set_value(password)
+    click(at, "Unlock")
+
+
+@pytest.mark.parametrize("script", ["app.py", TRAIN, "pages/3_Predict.py"])
 def test_visitors_see_no_controls(script: str) -> None:
-    at = page(script)
-    shown = {button.key for button in at.button} | {button.label for button in at.button}
-    assert not shown & {*CONTROLS, "Start a quick run"}
+    at = open_page(script)
+    assert not keys(at) & CONTROLS and "Start a quick run" not in labels(at)
     assert not [f for f in at.get("file_uploader") if f.proto.label.startswith("Or upload")]
     if script != "app.py":
         assert access.RESTRICTED in page_text(at)
 
 
-def test_visitors_watch_a_run_and_take_its_figures(closed: str) -> None:
-    at = page("pages/1_Train.py")
+def test_visitors_can_view_a_run_and_download_its_metrics(run_id: str) -> None:
+    at = open_page(TRAIN)
     assert "Best test accuracy" in [metric.label for metric in at.metric]
-    key = f"runs {hash((closed,))}"
-    at.session_state[key] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    selection = {"rows": [0], "columns": [], "cells": []}
+    at.session_state[f"runs {hash((run_id,))}"] = {"selection": selection}
     at.run()
     assert not at.exception
-    keys = {b.key for b in at.button}
-    assert "show run" in keys and not keys & set(CONTROLS)
+    assert "show run" in keys(at) and not keys(at) & CONTROLS
     downloads = {e.proto.label for e in at.get("download_button")}
     assert {"Metrics (CSV)", "Metrics (JSON)"} <= downloads and "Weights" not in downloads
-    assert "Select one run to download or use it" in page_text(at)
 
 
 def test_the_password_opens_the_controls_and_the_lock_closes_them() -> None:
-    at = page("pages/1_Train.py")
+    at = open_page(TRAIN)
     unlock(at, "wrong")
     assert "Incorrect password." in [error.value for error in at.error]
-    assert "resume waiting" not in {b.key for b in at.button}
+    assert not keys(at) & CONTROLS
     unlock(at, "sesame")
-    assert {"resume waiting", "start"} <= {b.key for b in at.button}
+    assert {"resume waiting", "start"} <= keys(at)
     assert access.RESTRICTED not in page_text(at)
     assert "sesame" not in str([at.session_state[key] for key in ("password", "permit")])
-    next(b for b in at.button if b.label == "Lock the controls").click().run()
-    assert "start" not in {b.key for b in at.button}
+    click(at, "Lock the controls")
+    assert "start" not in keys(at)
 
 
-def test_a_permit_cannot_be_forged_with_plain_values() -> None:
+def test_a_role_cannot_be_forged_with_plain_values() -> None:
     for forged in (True, 1, "controls", {"controls": True}):
-        at = load_page("pages/1_Train.py")
+        at = load_page(TRAIN)
         at.session_state["permit"] = forged
-        assert "start" not in {b.key for b in at.run().button}
+        assert "start" not in keys(at.run())
 
 
-def test_without_a_key_there_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_password_there_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALEXNET_DEMO_PASSWORD")
-    at = page("pages/1_Train.py")
+    at = open_page(TRAIN)
     assert not at.text_input and access.RESTRICTED in page_text(at)
 
 
-def test_an_open_server_says_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_open_server_shows_no_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALEXNET_DEMO_PASSWORD")
     monkeypatch.delenv("ALEXNET_DEMO_PUBLIC")
-    at = page("pages/1_Train.py")
-    assert access.RESTRICTED not in page_text(at) and "start" in {b.key for b in at.button}
+    at = open_page(TRAIN)
+    assert access.RESTRICTED not in page_text(at) and "start" in keys(at)
 
 
-def test_who_logs_in_controls_if_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    person = {"is_logged_in": True, "email": "ada@school.example", "email_verified": True}
-    monkeypatch.setattr(ui_access, "_user", lambda: person)
-    at = page("pages/1_Train.py")
-    assert "start" not in {b.key for b in at.button}, "anybody can log in somewhere"
-    assert "Log out" in [b.label for b in at.button]
+def test_a_logged_in_user_controls_only_if_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = {"is_logged_in": True, "email": "ada@school.example", "email_verified": True}
+    monkeypatch.setattr(ui_access, "_user", lambda: user)
+    at = open_page(TRAIN)
+    assert "start" not in keys(at), "anybody can log in somewhere"
+    assert "Log out" in labels(at)
     monkeypatch.setenv("ALEXNET_DEMO_CONTROLLERS", "ada@school.example")
-    assert "start" in {b.key for b in at.run().button}
-    person["is_logged_in"] = False
-    assert "start" not in {b.key for b in at.run().button}
-    assert "Log in" in [b.label for b in at.button]
+    assert "start" in keys(at.run())
+    user["is_logged_in"] = False
+    assert "start" not in keys(at.run())
+    assert "Log in" in labels(at)

@@ -1,4 +1,4 @@
-"""A page's address: read on opening, written as its reader goes on."""
+"""A page's address: read on opening, written from then on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def page() -> None:
     st.write(query_params.get("picture"))
 
 
-def test_what_a_link_says_is_kept_and_written() -> None:
+def test_the_values_of_a_link_are_kept_and_updated() -> None:
     at = AppTest.from_function(page, default_timeout=30)
     at.query_params["layer"] = "conv3"
     at.query_params["picture"] = "17"
@@ -46,5 +46,5 @@ def test_what_a_link_says_is_kept_and_written() -> None:
         *((text, None) for text in ("", "18", "-1", "1.5", "٣", "²", "1e1", " 1", "9" * 5000)),
     ],
 )
-def test_a_number_in_an_address_is_a_number_or_none(text: str, number: int | None) -> None:
+def test_an_index_is_a_number_in_range_or_none(text: str, number: int | None) -> None:
     assert query_params.parse_index(text, 18) == number

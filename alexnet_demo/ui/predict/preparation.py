@@ -153,7 +153,7 @@ def _summary(decisions: Choices) -> str:
         phrase(tones, "polarity"),
     ]
     if decisions.kind == "photo":
-        phrases.append(phrase(_GROUND_PHRASES[decisions.ground], "ground"))
+        phrases.append(phrase(_GROUND_PHRASES[decisions.background], "ground"))
     crop = "not cropped"
     if (box := decisions.box) and not _is_whole(box):
         left, top, right, bottom = box

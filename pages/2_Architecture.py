@@ -1,31 +1,38 @@
-"""The network, layer by layer: to scale, in numbers, and with other settings."""
+"""Architecture: the network layer by layer, to scale, in numbers, and inside a trained model."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo.ui.architecture import alexnet_variants, explore, layer_table, onnx_button
+from alexnet_demo.ui.architecture import (
+    alexnet_variants,
+    diagram,
+    layer_table,
+    network_config,
+    onnx_button,
+)
 from alexnet_demo.ui.frame.page import page
 
 page(
     "Architecture",
-    "Five convolutions turn a picture into ever smaller, ever deeper feature maps; three fully "
-    "connected layers turn those into a decision.",
+    "Five convolutional layers shrink the image to 12×12 maps with hundreds of channels; three "
+    "fully connected layers classify them.",
 )
-choice, beside_numbers = explore.choose()
+config, messages = network_config.choose()
 try:
-    with st.spinner("Measuring the network… The first time this loads PyTorch."):
-        summary = explore.measure(choice)
+    with st.spinner("Measuring the layers… (The first time, this loads PyTorch.)"):
+        summary = network_config.measure(config)
 except ValueError as error:
-    beside_numbers.error(str(error))
+    messages.error(str(error))
     st.error(str(error), icon=":material/error:")
     st.stop()
 
-layer_table.totals(summary)
-explore.explore(summary, trained=choice == explore.DEMO)
-explore.shares(summary)
-layer_table.table(summary)
-if choice == explore.DEMO:
-    onnx_button.network_as_onnx()
-    layer_table.slip(summary)
+is_demo = config == network_config.DEMO
+layer_table.show_totals(summary)
+diagram.show(summary, trained=is_demo)
+layer_table.show_shares(summary)
+layer_table.show_table(summary)
+if is_demo:
+    onnx_button.show()
+    layer_table.show_article_error(summary)
 alexnet_variants.show()

@@ -24,7 +24,7 @@ def test_from_a_block_to_one_of_its_channels(page: Page, app_url: str):
     block.wait_for(timeout=60_000)
     settle(page)
     block.click()
-    expect(page.get_by_text("filters of 5×5, moved by 1")).to_be_visible()
+    expect(page.get_by_text("filters of 5×5, stride 1")).to_be_visible()
     page.get_by_test_id("stButtonGroup").get_by_text("Output", exact=True).click()
     tiles = page.locator(".gallery button")
     expect(tiles.first).to_be_visible(timeout=30_000)
@@ -55,14 +55,14 @@ def test_a_unit_is_chosen_by_click_and_by_arrow_key(page: Page, app_url: str):
     page.keyboard.press("ArrowLeft")
     expect(row).to_have_value("5")
     expect(column).to_have_value("6")
-    expect(page.locator(".says")).to_contain_text("Row 5, column 6: ")
+    expect(page.locator(".readout")).to_contain_text("Row 5, column 6: ")
     # The map's own value is the greatest of the window that is listed.
-    value = float(page.locator(".says").inner_text().split(": ")[1])
-    expect(page.get_by_text(f"values goes on: {value:.3f}")).to_be_visible()
+    value = float(page.locator(".readout").inner_text().split(": ")[1])
+    expect(page.get_by_text(f"values is the output: {value:.3f}")).to_be_visible()
     page.wait_for_url("**unit=*.5.6")
     row.fill("25")
     row.press("Enter")
-    expect(page.locator(".says")).to_contain_text("Row 25, column 6: ")
+    expect(page.locator(".readout")).to_contain_text("Row 25, column 6: ")
 
 
 def saved(page: Page, button: Locator) -> bytes:
@@ -102,7 +102,7 @@ def test_the_network_is_downloaded_as_an_onnx_file(page: Page, app_url: str, tmp
     for name in onnx.PACKAGES:
         pytest.importorskip(name)
     page.goto(f"{app_url}/Architecture")
-    page.get_by_role("button", name="Network as ONNX").click(timeout=60_000)
+    page.get_by_role("button", name="Model as ONNX").click(timeout=60_000)
     save = page.get_by_role("button", name=re.compile(r"^Save [\d.]+ MB"))
     save.wait_for(timeout=60_000)
     with page.expect_download() as download:

@@ -20,7 +20,7 @@ from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.settings.recipes import RECIPES
-from alexnet_demo.ui.architecture import explore
+from alexnet_demo.ui.architecture.network_config import DEMO, measure
 from alexnet_demo.ui.frame import tour
 from alexnet_demo.ui.predict import sources
 from alexnet_demo.ui.results import views
@@ -29,7 +29,7 @@ from alexnet_demo.ui.widgets import glossary
 from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, PREDICT, RESULTS, TRAIN
 from tests.support.pages import open_page, page_text
 
-LAYERS = [layer.name for layer in explore.measure(explore.DEMO).layers]
+LAYERS = [layer.name for layer in measure(DEMO).layers]
 KNOWN: dict[str, dict[str, Collection[str]]] = {
     TRAIN: {"recipe": RECIPES},
     ARCHITECTURE: {"layer": LAYERS, "view": ("In numbers", "Weights", "Output", "One unit")},
@@ -144,7 +144,7 @@ def test_shirts_and_t_shirts_are_the_pair_most_mixed_up():
 
 
 def test_the_numbers_of_layers_are_the_measured_ones():
-    summary = explore.measure(explore.DEMO)
+    summary = measure(DEMO)
     conv1, conv3, conv5 = (summary[name] for name in ("conv1", "conv3", "conv5"))
     answers = {stop.title: stop.answer for stop in tour.STOPS}
     unit, maps = answers["One unit's sum"], answers["A feature map"]

@@ -1,62 +1,56 @@
-// A feature map: one of its cells is chosen, by click, tap or arrow key; pointing tells its value.
-// By element: the values that it shows now, as text, and the cells sent but not yet answered.
-const shown = new WeakMap();
-
+// A feature map with one cell selected, by click, tap, or arrow key; hovering shows a cell's value.
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".cells");
-  const says = parentElement.querySelector(".says");
+  const readout = parentElement.querySelector(".readout");
   const { rows, columns, values } = data;
-  const state = shown.get(root) ?? { text: "", waiting: [] };
-  shown.set(root, state);
-  const text = JSON.stringify([rows, columns, values]);
-  if (state.text !== text) paint(root.querySelector("canvas"), data);
-  state.text = text;
-  // An answer to an earlier key must not take back what later ones chose.
-  const answered = state.waiting.findIndex((cell) => String(cell) === String(data.chosen));
-  state.waiting = answered < 0 ? [] : state.waiting.slice(answered + 1);
-  let [row, column] = state.waiting.at(-1) ?? data.chosen;
+  if (changed(root, [rows, columns, values])) paint(root.querySelector("canvas"), data);
+  // Cells sent to Python but not confirmed yet: a late confirmation must not undo newer selections.
+  const pending = instance(root, () => []);
+  const confirmed = pending.findIndex((cell) => String(cell) === String(data.selected));
+  pending.splice(0, confirmed < 0 ? pending.length : confirmed + 1);
+  let [row, column] = pending.at(-1) ?? data.selected;
 
-  const tell = (y, x) => {
-    says.textContent = `Row ${y}, column ${x}: ${values[y * columns + x]}`;
+  const showValue = (y, x) => {
+    readout.textContent = `Row ${y}, column ${x}: ${values[y * columns + x]}`;
   };
   const mark = () => {
-    Object.assign(root.querySelector(".chosen").style, {
+    Object.assign(root.querySelector(".selected").style, {
       left: `${(100 * column) / columns}%`,
       top: `${(100 * row) / rows}%`,
       width: `${100 / columns}%`,
       height: `${100 / rows}%`,
     });
-    root.setAttribute("aria-label", `${data.name}, arrow keys choose a cell`);
-    tell(row, column);
+    root.setAttribute("aria-label", `${data.name}. Arrow keys select a cell.`);
+    showValue(row, column);
   };
-  const choose = (y, x) => {
-    const there = y >= 0 && y < rows && x >= 0 && x < columns;
-    if (!there || (y === row && x === column)) return;
+  const select = (y, x) => {
+    const inside = y >= 0 && y < rows && x >= 0 && x < columns;
+    if (!inside || (y === row && x === column)) return;
     [row, column] = [y, x];
-    state.waiting.push([y, x]);
+    pending.push([y, x]);
     mark();
     setTriggerValue("cell", [row, column]);
   };
-  const under = (event) => {
+  const cellAt = (event) => {
     const box = root.getBoundingClientRect();
-    const share = (at, length, count) =>
-      Math.min(count - 1, Math.max(0, Math.floor((at / length) * count)));
+    const index = (offset, length, count) =>
+      Math.min(count - 1, Math.max(0, Math.floor((offset / length) * count)));
     return [
-      share(event.clientY - box.top, box.height, rows),
-      share(event.clientX - box.left, box.width, columns),
+      index(event.clientY - box.top, box.height, rows),
+      index(event.clientX - box.left, box.width, columns),
     ];
   };
   mark();
 
-  root.onclick = (event) => choose(...under(event));
-  root.onpointermove = (event) => tell(...under(event));
-  root.onpointerleave = () => tell(row, column);
+  root.onclick = (event) => select(...cellAt(event));
+  root.onpointermove = (event) => showValue(...cellAt(event));
+  root.onpointerleave = () => showValue(row, column);
   root.onkeydown = (event) => {
     const steps = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
     const step = steps[event.key];
     if (!step) return;
     event.preventDefault();
-    choose(row + step[0], column + step[1]);
+    select(row + step[0], column + step[1]);
   };
 }
 
@@ -64,10 +58,10 @@ function paint(canvas, { rows, columns, values }) {
   [canvas.width, canvas.height] = [columns, rows];
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, rows);
-  const greatest = Math.max(...values, 1e-12);
-  values.forEach((value, place) => {
-    const grey = 255 * Math.max(0, value / greatest);
-    image.data.set([grey, grey, grey, 255], 4 * place);
+  const maximum = Math.max(...values, 1e-12);
+  values.forEach((value, index) => {
+    const gray = 255 * Math.max(0, value / maximum);
+    image.data.set([gray, gray, gray, 255], 4 * index);
   });
   context.putImageData(image, 0, 0);
 }

@@ -1,4 +1,4 @@
-"""Every layer with its numbers, as a table to look at and to take away, and its sums."""
+"""All layers and their numbers: totals, shares, a table to download, and its check."""
 
 from __future__ import annotations
 
@@ -10,71 +10,101 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from alexnet_demo.common.text import dimensions
+from alexnet_demo.figures import architecture
 from alexnet_demo.settings.article import ARTICLE_PRINTED_PARAMETERS
+from alexnet_demo.ui.components.plot import live_plot
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.network.summary import Summary
 
-# What the article's text prints for its first fully connected layer, FC#1.
+# What the article prints for its first fully connected layer, FC#1.
 ARTICLE_PRINTED_FC1 = 27_140_096
 
 
-def totals(summary: Summary) -> None:
-    """The two numbers that the whole network comes to."""
+def show_totals(summary: Summary) -> None:
+    """The parameters and MACs of the whole network."""
     st.markdown(
         f"**{summary.total_params:,}** parameters · **{summary.total_macs:,}** "
-        "multiply-accumulates (MACs) a picture",
+        "multiply-accumulates (MACs) per image",
         help="Parameters are the numbers that training changes. A multiply-accumulate multiplies "
-        "two numbers and adds the product to a sum: nearly all of a network's work is of that "
-        "kind.",
+        "two numbers and adds the product to a sum: nearly all of a network's work.",
     )
 
 
-def table(summary: Summary) -> None:
-    """Every layer with its numbers, the totals and how they were checked."""
-    st.subheader("Every layer", anchor=False)
+def show_shares(summary: Summary) -> None:
+    """Each layer's share of the parameters and of the MACs."""
+    st.subheader("Where the parameters are, and where the work is done", anchor=False)
+    parameters, work = summary.share("fc", "params"), summary.share("conv", "macs")
+    st.markdown(
+        f"The fully connected layers hold **{parameters:.0%}** of the parameters; the convolutions "
+        f"do **{work:.0%}** of the work. A filter is small, but it is applied at every position."
+    )
+    live_plot(
+        architecture.params_and_macs(summary),
+        "Each layer's share of the parameters and of the multiply-accumulates",
+        "shares",
+        zoom=False,
+    )
+
+
+def show_table(summary: Summary) -> None:
+    """Every layer in a table, downloads of it, and how the totals were checked."""
+    st.subheader("All layers", anchor=False)
     records = rows(summary)
+    number = st.column_config.NumberColumn
     st.dataframe(
-        {column: [row[column] for row in records] for column in records[0]},
+        records,
         hide_index=True,
         height="content",
         column_config={
-            "Parameters": st.column_config.NumberColumn(format="localized"),
-            "Parameters %": st.column_config.NumberColumn(format="%.2f"),
-            "MACs": st.column_config.NumberColumn(
-                format="localized", help="Multiply-accumulates for one picture"
-            ),
-            "MACs %": st.column_config.NumberColumn(format="%.2f"),
+            "Parameters": number(format="localized"),
+            "Parameters %": number(format="%.2f"),
+            "MACs": number(format="localized", help="Multiply-accumulates per image"),
+            "MACs %": number(format="%.2f"),
             "Parameter formula": st.column_config.TextColumn(width=290),
         },
     )
     with st.container(horizontal=True):
-        for kind, text, mime in (
-            ("CSV", to_csv(records), "text/csv"),
-            ("JSON", json.dumps(summary.to_json(), indent=1), "application/json"),
-            ("Markdown", to_markdown(records), "text/markdown"),
+        for name, suffix, text, mime in (
+            ("CSV", "csv", to_csv(records), "text/csv"),
+            ("JSON", "json", json.dumps(summary.to_json(), indent=1), "application/json"),
+            ("Markdown", "md", to_markdown(records), "text/markdown"),
         ):
-            ending = "md" if kind == "Markdown" else kind.lower()
             st.download_button(
-                f"Table as {kind}",
+                f"Table as {name}",
                 text,
-                file_name=f"alexnet-layers.{ending}",
+                file_name=f"alexnet-layers.{suffix}",
                 mime=mime,
                 icon=":material/download:",
                 on_click="ignore",
             )
-    _sums(summary)
+    terms = " + ".join(f"{layer.params:,}" for layer in summary.layers if layer.params)
+    st.markdown(f"Parameters: {terms} = **{summary.total_params:,}**.")
+    if summary.consistent:
+        st.markdown(
+            ":material/check_circle: Checked: these totals equal the number of values in the "
+            "model's parameters and the count of PyTorch's FLOP counter."
+        )
+    else:
+        st.warning(
+            f"The totals differ from PyTorch's own counts: {summary.counted_params:,} parameters "
+            f"and {summary.counted_macs:,} multiply-accumulates."
+        )
 
 
 def rows(summary: Summary) -> list[dict[str, Any]]:
-    """One record a layer, its keys the column heads; shares in percent."""
+    """One record per layer, by column head; shares in percent."""
+
+    def text(value: object) -> str:  # Streamlit would show None as a word
+        return "" if value is None else str(value)
+
     return [
         {
             "Layer": layer.name,
             "Type": layer.type,
-            "Kernel": _text(f"{layer.kernel}×{layer.kernel}" if layer.kernel else None),
-            "Stride": _text(layer.stride),
-            "Padding": _text(layer.padding),
+            "Kernel": text(layer.kernel and f"{layer.kernel}×{layer.kernel}"),
+            "Stride": text(layer.stride),
+            "Padding": text(layer.padding),
             "Input": dimensions(layer.input_shape),
             "Output": dimensions(layer.output_shape),
             "Parameters": layer.params,
@@ -87,11 +117,6 @@ def rows(summary: Summary) -> list[dict[str, Any]]:
     ]
 
 
-def _text(value: object) -> str:
-    """An empty cell where a layer has no window; Streamlit would write None."""
-    return "" if value is None else str(value)
-
-
 def to_csv(records: list[dict[str, Any]]) -> bytes:
     """UTF-8 with a byte order mark, without which Excel misreads ``×``."""
     text = io.StringIO()
@@ -102,35 +127,20 @@ def to_csv(records: list[dict[str, Any]]) -> bytes:
 
 
 def to_markdown(records: list[dict[str, Any]]) -> str:
-    """The table for a README or a notebook; shares with two digits."""
+    """The table in Markdown, shares with two decimals."""
     lines = [list(records[0]), ["---"] * len(records[0])]
     for row in records:
         lines.append([f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines).replace("*", "\\*")
 
 
-def _sums(summary: Summary) -> None:
-    terms = " + ".join(f"{layer.params:,}" for layer in summary.layers if layer.params)
-    st.markdown(f"Parameters: {terms} = **{summary.total_params:,}**.")
-    if summary.consistent:
-        st.markdown(
-            ":material/check_circle: Checked: the network's own list of parameters holds as many "
-            "values, and PyTorch's operation counter found as many multiply-accumulates."
-        )
-    else:
-        st.warning(
-            f"The sums disagree with what PyTorch counts: {summary.counted_params:,} parameters "
-            f"and {summary.counted_macs:,} multiply-accumulates."
-        )
-
-
-def slip(summary: Summary) -> None:
+def show_article_error(summary: Summary) -> None:
     """Why the article's printed total is not this network's."""
     fc1 = summary["fc6"]
     st.info(
-        f"**The article prints {ARTICLE_PRINTED_PARAMETERS:,}; the network it lists has "
-        f"{summary.total_params:,}.** Its line for the first fully connected layer, FC#1, says "
+        f"**The article prints {ARTICLE_PRINTED_PARAMETERS:,} parameters; the network it lists has "
+        f"{summary.total_params:,}.** For the first fully connected layer, FC#1, it prints "
         f"{ARTICLE_PRINTED_FC1:,}, but {fc1.params_formula.replace('*', '·')}. That is "
-        f"{ARTICLE_PRINTED_FC1 - fc1.params:,} too many, and explains the whole difference.",
+        f"{ARTICLE_PRINTED_FC1 - fc1.params:,} too many, which is the whole difference.",
         icon=":material/edit_note:",
     )

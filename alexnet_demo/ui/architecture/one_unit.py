@@ -1,8 +1,8 @@
-"""The numbers that make one unit of a feature map."""
+"""One unit of a feature map: select it, and see how its value is computed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +11,8 @@ from PIL import Image, ImageDraw
 
 from alexnet_demo.images.encode import enlarge, png
 from alexnet_demo.settings.article import IMAGE_SIZE
-from alexnet_demo.ui.architecture.activations import Network, outputs
-from alexnet_demo.ui.architecture.feature_map import cells
-from alexnet_demo.ui.architecture.layer_views import signed
+from alexnet_demo.ui.architecture.layer_views import ViewedModel, activations_of, signed_url
+from alexnet_demo.ui.components.component import register
 from alexnet_demo.ui.components.gallery import Tile, gallery
 from alexnet_demo.ui.widgets import query_params
 
@@ -23,69 +22,79 @@ if TYPE_CHECKING:  # all import torch
     from alexnet_demo.network.activations import ConvUnit
     from alexnet_demo.network.summary import Layer
 
-_PLACE = ("Channel", "Row", "Column")
-MOST_INPUTS = 3  # channels of a convolution's input whose products are shown
+Position = tuple[int, int, int]
+"""Channel, row, and column of a unit."""
+_INPUTS = ("Channel", "Row", "Column")
+MAX_CHANNELS = 3  # input channels of a convolution whose products are shown
+_feature_map = register("feature_map", __file__)
 
 
-def one_unit(layer: Layer, network: Network, picture: np.ndarray, key: str) -> None:
-    """Choose a unit, by click or number, and see how it comes about."""
+def show_unit(layer: Layer, model: ViewedModel, image: np.ndarray, key: str) -> None:
+    """Let the reader select a unit of a convolution or pooling layer, and show its computation."""
     from alexnet_demo.network.activations import conv_unit
 
-    seen = outputs(network, picture)
-    names = list(seen)
-    before, output = seen[names[names.index(layer.name) - 1]], seen[layer.name]
-    _begin(output, (network.id, picture.tobytes()), key)
+    outputs = activations_of(model, image)
+    names = list(outputs)
+    inputs, output = outputs[names[names.index(layer.name) - 1]], outputs[layer.name]
+    _select_first(output, (model.id, image.tobytes()), key)
     with st.container(horizontal=True):
-        for name, most in zip(_PLACE, output.shape, strict=True):
-            st.number_input(name, 0, most - 1, key=f"{name} {key}", width=122)
-    channel, row, column = _place(key)
-    if _leads(key):
+        channel, row, column = (
+            int(st.number_input(name, 0, size - 1, key=f"{name} {key}", width=122))
+            for name, size in zip(_INPUTS, output.shape, strict=True)
+        )
+    if _is_linked(key):
         query_params.put("unit", f"{channel}.{row}.{column}")
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=IMAGE_SIZE, gap="xsmall"):
-            cells(
+            feature_map(
                 output[channel].numpy(),
                 (row, column),
                 f"Channel {channel} of {layer.name}",
                 f"cells {key}",
-                lambda y, x: _choose(key, channel, y, x),
+                lambda y, x: _select(key, (channel, y, x)),
             )
-        (y0, y1), (x0, x1) = layer.spans[row], layer.spans[column]
+        (top, bottom), (left, right) = layer.spans[row], layer.spans[column]
+        framed = enlarge(Image.fromarray(image), IMAGE_SIZE).convert("RGB")
+        ImageDraw.Draw(framed).rectangle((left, top, right, bottom), outline="#ffa90e", width=2)
         st.image(
-            _framed(picture, (x0, y0, x1, y1)),
+            png(framed),
             width=IMAGE_SIZE,
-            caption=f"It can see {y1 - y0 + 1}×{x1 - x0 + 1} pixels of the picture",
+            caption=f"Receptive field: {bottom - top + 1}×{right - left + 1} pixels of the image",
         )
-    st.caption("Choose a cell of the map by click or arrow key, or by its numbers.")
-    module: Any = network.model.net.get_submodule(layer.name)
+    st.caption("Select a cell of the map by click or arrow key, or enter its position.")
+    module: Any = model.model.net.get_submodule(layer.name)
     if layer.kind == "pool":
-        _window(module, before, (channel, row, column))
+        _show_window(module, inputs, (channel, row, column))
     else:
-        _products(conv_unit(module, before, channel, row, column), key)
+        _show_products(conv_unit(module, inputs, channel, row, column), key)
 
 
-def _begin(output: Tensor, about: tuple[str, bytes], key: str) -> None:
-    """Another picture or network begins at its own strongest place, a link at the one it names."""
+def _select_first(output: Tensor, source: tuple[str, bytes], key: str) -> None:
+    """For a new model or image, select its strongest unit, or the one that the address names.
+
+    Args:
+        source: the model's id and the image.
+    """
     from alexnet_demo.network.activations import strongest
 
-    state = f"about {key}"  # session state: network and picture that were shown last
-    known = st.session_state.get(state)
-    if known == about and f"Channel {key}" in st.session_state:
+    state = f"about {key}"  # session state: the previous source
+    previous = st.session_state.get(state)
+    if previous == source and f"Channel {key}" in st.session_state:
         return
-    st.session_state[state] = about
-    linked = _linked(output.shape) if known in (None, about) and _leads(key) else None
+    st.session_state[state] = source
+    linked = _linked(output.shape) if previous in (None, source) and _is_linked(key) else None
     channel = int(strongest(output)[0])
     row, column = divmod(int(output[channel].argmax()), output.shape[2])
-    _choose(key, *(linked or (channel, row, column)))
+    _select(key, linked or (channel, row, column))
 
 
-def _leads(key: str) -> bool:
-    """Whether the view is the first network's, which the address tells of."""
+def _is_linked(key: str) -> bool:
+    """Whether the address names this view's unit: that of the first model."""
     return key.endswith(" 0")
 
 
-def _linked(shape: Sequence[int]) -> tuple[int, int, int] | None:
-    """The unit that the address names, such as ``12.3.4``, where this feature map has it."""
+def _linked(shape: Sequence[int]) -> Position | None:
+    """The unit in the address, such as ``12.3.4``, if the feature map has it."""
     parts = query_params.get("unit").split(".")
     if len(parts) != len(shape):
         return None
@@ -95,58 +104,95 @@ def _linked(shape: Sequence[int]) -> tuple[int, int, int] | None:
     return channel, row, column
 
 
-def _choose(key: str, *place: int) -> None:
-    for name, value in zip(_PLACE, place, strict=True):
+def _select(key: str, position: Position) -> None:
+    for name, value in zip(_INPUTS, position, strict=True):
         st.session_state[f"{name} {key}"] = value
 
 
-def _place(key: str) -> tuple[int, int, int]:
-    channel, row, column = (int(st.session_state[f"{name} {key}"]) for name in _PLACE)
-    return channel, row, column
-
-
-def _framed(picture: np.ndarray, box: tuple[int, int, int, int]) -> bytes:
-    large = enlarge(Image.fromarray(picture), IMAGE_SIZE).convert("RGB")
-    ImageDraw.Draw(large).rectangle(box, outline="#ffa90e", width=2)
-    return png(large)
-
-
-def _window(module: Any, before: Tensor, place: tuple[int, int, int]) -> None:
+def _show_window(module: Any, inputs: Tensor, position: Position) -> None:
     from alexnet_demo.network.activations import pool_window
 
-    window = pool_window(module, before, *place)
-    columns = [f"column {x}" for x in range(window.shape[1])]
+    window = pool_window(module, inputs, *position)
     st.dataframe(
-        {name: window[:, x].tolist() for x, name in enumerate(columns)},
-        column_config={name: st.column_config.NumberColumn(format="%.3f") for name in columns},
+        {f"column {x}": window[:, x].tolist() for x in range(window.shape[1])},
+        column_config={
+            f"column {x}": st.column_config.NumberColumn(format="%.3f")
+            for x in range(window.shape[1])
+        },
         hide_index=True,
         width="content",
     )
     st.markdown(
-        f"The greatest of these {window.numel()} values goes on: **{float(window.max()):.3f}**."
+        f"The maximum of these {window.numel()} values is the output: "
+        f"**{float(window.max()):.3f}**."
     )
 
 
-def _products(unit: ConvUnit, key: str) -> None:
-    order = unit.channel_sums.abs().argsort(descending=True)[:MOST_INPUTS].tolist()
-    shares = [float(unit.channel_sums[number]) for number in order]
-    for place, (number, share) in enumerate(zip(order, shares, strict=True)):
-        parts = (
-            (unit.patch, "what it sees", "sees"),
-            (unit.kernel, "its weights", "× weights"),
-            (unit.products, "the products", "= products"),
-        )
+def _show_products(unit: ConvUnit, key: str) -> None:
+    """The input channels that contribute most, and the sum over all of them."""
+    sums = unit.channel_sums
+    order = sums.abs().argsort(descending=True)[:MAX_CHANNELS].tolist()
+    terms: list[str] = []
+    for channel in order:
+        factors = (unit.patch, "input"), (unit.kernel, "× weights"), (unit.products, "= products")
         tiles = []
-        for tile, (part, alt, says) in enumerate(parts):
-            values = part[number].numpy()
-            tiles.append(Tile(tile, signed(values, float(np.abs(values).max())), alt, says))
-        gallery(tiles, f"unit {key} {place}", clickable=False)
-        name = f"input channel {number}" if len(unit.channel_sums) > 1 else "the picture"
-        st.caption(f"From {name}: the products add up to {share:.3f}.")
-    terms = [f"{share:.3f}" for share in shares]
-    if len(unit.channel_sums) > len(order):
-        rest = float(unit.channel_sums.sum()) - sum(shares)
-        terms.append(f"{rest:.3f} (the other {len(unit.channel_sums) - len(order)} channels)")
-    terms.append(f"{unit.bias:.3f} (bias)")
-    added = " + ".join(terms).replace("+ -", "− ")
-    st.markdown(f"{added} = **{unit.total:.3f}**; behind the ReLU **{max(0, unit.total):.3f}**.")
+        for number, (factor, caption) in enumerate(factors):
+            values = factor[channel].numpy()
+            url = signed_url(values, float(np.abs(values).max()))
+            tiles.append(Tile(number, url, caption.strip("×= ").capitalize(), caption))
+        gallery(tiles, f"unit {key} {len(terms)}", clickable=False)
+        name = f"Input channel {channel}" if len(sums) > 1 else "The image"
+        terms.append(f"{float(sums[channel]):.3f}")
+        st.caption(f"{name}: the products add up to {terms[-1]}.")
+    if len(sums) > len(order):
+        rest = float(sums.sum() - sums[order].sum())
+        terms.append(f"{rest:.3f} (the other {len(sums) - len(order)} channels)")
+    equation = " + ".join([*terms, f"{unit.bias:.3f} (bias)"]).replace("+ -", "− ")
+    relu = max(0, unit.total)
+    st.markdown(f"{equation} = **{unit.total:.3f}**; after the ReLU **{relu:.3f}**.")
+
+
+# ------------------------------------------------------------------ the component
+
+
+def feature_map(
+    values: np.ndarray,
+    selected: tuple[int, int],
+    name: str,
+    key: str,
+    on_select: Callable[[int, int], None],
+) -> None:
+    """Show a feature map, from black for 0 and less to white for its maximum.
+
+    Args:
+        values: float (height, width).
+        selected: row and column of the marked cell.
+        name: description for screen readers.
+        key: unique on the page.
+        on_select: called with the row and column of another cell before the page reruns.
+    """
+
+    def select() -> None:
+        if cell := _cell(st.session_state[key].get("cell"), values.shape):
+            on_select(*cell)
+
+    _feature_map(
+        data={
+            "rows": values.shape[0],
+            "columns": values.shape[1],
+            "values": [float(f"{v:.4g}") for v in values.ravel().tolist()],
+            "selected": list(selected),
+            "name": name,
+        },
+        key=key,
+        on_cell_change=select,
+    )
+
+
+def _cell(value: Any, shape: Sequence[int]) -> tuple[int, int] | None:
+    """Row and column within the map; None for anything else that a browser may send."""
+    try:
+        row, column = (int(index) for index in value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return (row, column) if row in range(shape[0]) and column in range(shape[1]) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,58 +10,56 @@ import streamlit as st
 from alexnet_demo.common.text import percent
 from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.ui.architecture.activations import Network, outputs
+from alexnet_demo.ui.architecture.layer_views import ViewedModel, activations_of
 from alexnet_demo.ui.components.component import style
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.network.summary import Layer
 
 
-def decision(layer: Layer, network: Network, picture: np.ndarray, key: str) -> None:
-    """Each class's logit, what the exponential makes of it, and its probability."""
-    logits = outputs(network, picture)["fc8"]
-    heat = _temperature(network, key)
-    powers = (logits / heat - (logits / heat).max()).exp()
-    shares = (logits / heat).softmax(0)
-    style(__file__)
-    st.html(_table(zip(CLASSES, logits.tolist(), powers.tolist(), shares.tolist(), strict=True)))
-    st.caption(
-        "Softmax: each logit is divided by the temperature T and put into the exponential; each "
-        f"result divided by their sum, here {float(powers.sum()):.4f}, is a probability. A high "
-        "temperature makes them alike, a low one lets the greatest take all. Which is greatest "
-        "never changes."
+def show_softmax(layer: Layer, model: ViewedModel, image: np.ndarray, key: str) -> None:
+    """Each class's logit, its exponential at the reader's temperature, and its probability."""
+    logits = activations_of(model, image)["fc8"]
+    temperature = _choose_temperature(model, key)
+    exponentials = ((logits - logits.max()) / temperature).exp()
+    total = float(exponentials.sum())
+    rows = "".join(
+        f'<tr><th scope="row">{name}</th><td>{z:.2f}</td><td>{e:.4f}</td>'
+        f'<td>{percent(e / total)}</td><td class="share"><div class="track"><div class="bar" '
+        f'style="width:{100 * e / total:.2f}%;background:{CLASS_COLORS[name]}"></div></div></td>'
+        "</tr>"
+        for name, z, e in zip(CLASSES, logits.tolist(), exponentials.tolist(), strict=True)
     )
-
-
-def _table(rows: Iterable[tuple[str, float, float, float]]) -> str:
-    """A row for each class: its name, logit, exponential and probability."""
     heads = ("Class", "Logit z", "exp((z\u00a0−\u00a0max)/T)", "Probability")
-    head = "".join(f'<th scope="col">{words}</th>' for words in heads) + '<td class="share"></td>'
-    body = "".join(
-        f'<tr><th scope="row">{name}</th><td>{z:.2f}</td><td>{power:.4f}</td>'
-        f'<td>{percent(share)}</td><td class="share"><div class="track"><div class="bar" '
-        f'style="width:{100 * share:.2f}%;background:{CLASS_COLORS[name]}"></div></div></td></tr>'
-        for name, z, power, share in rows
+    head = "".join(f'<th scope="col">{text}</th>' for text in heads) + '<td class="share"></td>'
+    style(__file__)
+    st.html(
+        f'<div class="softmax"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        "</div>"
     )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="decision">{table}</div>'
+    st.caption(
+        "Softmax: each logit is divided by the temperature T and exponentiated; dividing by the "
+        f"sum, here {total:.4f}, gives the probabilities. (Subtracting the maximum changes nothing "
+        "but avoids overflow.) A high temperature evens the probabilities out, a low one favors "
+        "the largest. Their order never changes."
+    )
 
 
-def _temperature(network: Network, key: str) -> float:
-    """Let the reader choose one; at first the very one that Predict uses."""
-    fitted = network.temperature
-    first = round(fitted, 2)
-    heat = st.slider(
+def _choose_temperature(model: ViewedModel, key: str) -> float:
+    """Let the reader choose a temperature; initially the one that Predict uses."""
+    fitted = model.temperature
+    initial = round(fitted, 2)
+    temperature = st.slider(
         "Temperature",
-        *(min(0.1, first), max(5.0, first), first, 0.01),
-        key=f"temperature {key} {network.id}",
+        *(min(0.1, initial), max(5.0, initial), initial, 0.01),
+        key=f"temperature {key} {model.id}",
     )
     if fitted == 1:
-        words = "It begins at 1, which changes nothing: none was fitted to this network."
+        text = "Starts at 1 (no change): no temperature was fitted for this model."
     else:
-        words = (
-            f"It begins at {first:.2f}, which was fitted to this network's answers, so that a "
-            "confidence of 90 % is right nine times in ten. Predict and Results use it."
+        text = (
+            f"Starts at {initial:.2f}, which was fitted on validation images so that a confidence "
+            "of 90% is correct nine times out of ten. Predict and Results use it."
         )
-    st.caption(words)
-    return fitted if heat == first else float(heat)
+    st.caption(text)
+    return fitted if temperature == initial else float(temperature)

@@ -9,7 +9,7 @@ from alexnet_demo.images import strokes as drawing
 from alexnet_demo.images.strokes import Stroke
 from alexnet_demo.ui.components.component import register
 
-STASH = "drawing"  # session state; not a widget's key, so it outlives a switch of pages
+DRAWING = "drawing"  # session state; not a widget's key, so it outlives a switch of pages
 
 _mount = register("canvas", __file__)
 
@@ -20,7 +20,7 @@ def canvas(key: str = "canvas") -> tuple[Stroke, ...]:
     The drawing survives reruns and page switches. What is no drawing (the browser can send
     anything) shows one sentence and counts as blank.
     """
-    kept = st.session_state.get(STASH, [])
+    kept = st.session_state.get(DRAWING, [])
     result = _mount(
         key=key,
         data={"side": drawing.SIDE, "strokes": kept},
@@ -33,5 +33,5 @@ def canvas(key: str = "canvas") -> tuple[Stroke, ...]:
         st.error(str(error))
         return ()
     if sent is not None:
-        st.session_state[STASH] = sent
+        st.session_state[DRAWING] = sent
     return strokes

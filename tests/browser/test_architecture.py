@@ -103,7 +103,7 @@ def test_the_network_is_downloaded_as_an_onnx_file(page: Page, app_url: str, tmp
         pytest.importorskip(name)
     page.goto(f"{app_url}/Architecture")
     page.get_by_role("button", name="Model as ONNX").click(timeout=60_000)
-    save = page.get_by_role("button", name=re.compile(r"^Save [\d.]+ MB"))
+    save = page.get_by_role("button", name=re.compile(r"^Save [\d.]+ [kM]B"))
     save.wait_for(timeout=60_000)
     with page.expect_download() as download:
         save.click()

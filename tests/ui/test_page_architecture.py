@@ -318,7 +318,7 @@ def test_a_click_exports_the_model_as_onnx(trained: AppTest):
     assert not [label for label in labels(trained) if label.startswith("Save")]
     rerun(trained.button(key="make onnx").click())
     assert not trained.error
-    assert any(re.fullmatch(r"Save [\d.]+ MB", label) for label in labels(trained))
+    assert any(re.fullmatch(r"Save [\d.]+ [kM]B", label) for label in labels(trained))
     assert re.search(r"same prediction for 100% of 64 test images", page_text(trained))
 
 

@@ -1,3 +1,4 @@
-"""Any image file, drawing, or photo → the 28×28 and 224×224 pixels that the network sees.
+"""Any image file, drawing, or photo → the 28×28 or 56×56 grayscale views that are classified.
 
-Imports no torch, and knows nothing of networks or runs."""
+Must not import torch or know about networks, data sets, or runs.
+"""

@@ -1,50 +1,48 @@
-"""TODO docstring."""
+"""Bounding boxes, relative to the image or in pixels, and the parts of images inside them."""
 
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
 
 Box = tuple[float, float, float, float]
+"""Left, top, right, bottom as fractions of the image's width and height."""
+Slices = tuple[slice, slice]
+"""Rows and columns of an image, in pixels."""
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
-def to_gray(picture: np.ndarray) -> np.ndarray:
-    """Luminance of uint8 (H, W, 3), uint8 (H, W)."""
-    return np.asarray(Image.fromarray(picture).convert("L"))
+def pixel_slices(box: Box, shape: tuple[int, ...]) -> Slices:
+    """The rows and columns of a relative box in an image of this shape, at least one of each."""
 
+    def span(low: float, high: float, length: int) -> slice:
+        first = min(round(low * length), length - 1)
+        return slice(first, max(first + 1, round(high * length)))
 
-def pixel_box(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """A box in shares of the sides as rows and columns, at least one pixel each."""
     left, top, right, bottom = box
-    rows, columns = _span(top, bottom, shape[0]), _span(left, right, shape[1])
-    return rows, columns
+    return span(top, bottom, shape[0]), span(left, right, shape[1])
 
 
-def _span(low: float, high: float, length: int) -> slice:
-    first = min(round(low * length), length - 1)
-    return slice(first, max(first + 1, round(high * length)))
-
-
-def share_box(box: tuple[slice, slice], shape: tuple[int, ...]) -> Box:
-    """Rows and columns as shares of the sides: left, top, right, bottom."""
-    rows, columns = box
+def relative_box(slices: Slices, shape: tuple[int, ...]) -> Box:
+    """The inverse of `pixel_slices`."""
+    rows, columns = slices
     height, width = shape[:2]
     return columns.start / width, rows.start / height, columns.stop / width, rows.stop / height
 
 
-def mask_box(mask: np.ndarray) -> tuple[slice, slice]:
+def bounding_box(mask: np.ndarray) -> Slices:
     """Rows and columns of the smallest box around a mask, bool (H, W), that is not empty."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def inside_only(mask: np.ndarray, window: tuple[slice, slice]) -> np.ndarray:
-    """A mask without what lies outside of some rows and columns, bool (H, W)."""
-    kept = np.zeros_like(mask)
-    kept[window] = mask[window]
-    return kept
+def clip_mask(mask: np.ndarray, box: Box) -> np.ndarray:
+    """A copy of a mask, bool (H, W), that is False outside the box."""
+    slices = pixel_slices(box, mask.shape)
+    clipped = np.zeros_like(mask)
+    clipped[slices] = mask[slices]
+    return clipped
 
 
-def cut(picture: np.ndarray, box: Box) -> np.ndarray:
-    """The part of a picture (H, W, …) in a box of shares."""
-    return picture[pixel_box(box, picture.shape)]
+def crop(image: np.ndarray, box: Box) -> np.ndarray:
+    """The part of an image (H, W, …) inside the box."""
+    return image[pixel_slices(box, image.shape)]

@@ -1,10 +1,10 @@
-"""From the bytes of an image file to an upright picture in colour, whatever came."""
+"""From the bytes of an image file to an upright RGB image of bounded size."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from threading import Lock
 
 import numpy as np
@@ -12,18 +12,17 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.images import decode_limits
+from alexnet_demo.images.raster import fitted_size
 
-WORKING_SIDE = 512  # longest side that the steps work on, pixels: all that they can use
+WORKING_SIDE = 512  # longest side that the preparation works on, pixels
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-_ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
-_UNREADABLE = "This is not a picture that can be read: use PNG, JPEG, WebP, GIF, BMP or TIFF."
-_LARGE = 4_000_000  # pixels; of larger pictures only one is decoded at a time
-_large_ones = Lock()
+_LARGE = 4_000_000  # pixels; of images larger than this only one is decoded at a time
+_large_lock = Lock()
 _STRIP = 1_000_000  # pixels that are converted at a time
-# One picture could fill the log: Pillow warns of every entry of damaged metadata.
+# One image could fill the log: Pillow warns about every entry of damaged metadata.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-_TURNS = {
+_TRANSPOSE = {  # by EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -32,95 +31,93 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What an EXIF orientation asks for."""
 
 
 def open_image(data: bytes) -> Image.Image:
-    """Decode an image file, upright, RGB or RGBA; of several frames the first.
+    """Decode an image file to upright RGB or RGBA; only the first of several frames.
 
-    What it may ask for is checked before anything is decoded, see `guard`. The result's longest
-    side is at most 512 pixels, and exactly the file's where that is smaller.
+    Size and structure are checked before anything is decoded, see `decode_limits`. The longest
+    side of the result is at most `WORKING_SIDE` pixels; smaller images keep their size.
 
     Raises:
-        PictureError: when it is empty, no picture, damaged, too large, or made to do harm.
+        ImageError: when the file is empty, no image, damaged, too large, or malicious.
     """
     if not data:
         raise ImageError("The file is empty.")
     exif = b""
     if data.startswith(b"\xff\xd8"):
-        data, exif = decode_limits.bare_jpeg(data)
+        data, exif = decode_limits.strip_jpeg_metadata(data)
     elif data.startswith((b"II", b"MM")):
         decode_limits.check_tiff(data)
     image = _identify(data)
     decode_limits.check_size(image)
-    image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode no more than is needed
-    if image.width * image.height <= _LARGE:
-        return _decode(image, exif)
-    with _large_ones:
+    image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode no more than needed
+    with _large_lock if image.width * image.height > _LARGE else nullcontext():
         return _decode(image, exif)
 
 
 def _identify(data: bytes) -> Image.Image:
     try:
-        return Image.open(decode_limits.Counted(data), formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        most = decode_limits.MAX_PIXELS // 10**6
-        raise ImageError(f"The picture is too large: at most {most} million pixels.") from error
+        return Image.open(decode_limits.LimitedReader(data), formats=FORMATS)
     except ImageError:
         raise
+    except Image.DecompressionBombError as error:
+        limit = decode_limits.MAX_PIXELS // 10**6
+        raise ImageError(f"The image is too large: at most {limit} million pixels.") from error
     except (UnidentifiedImageError, OSError, ValueError) as error:
-        raise ImageError(_UNREADABLE) from error
+        raise ImageError(
+            "This is not a readable image: use PNG, JPEG, WebP, GIF, BMP, or TIFF."
+        ) from error
 
 
 def _decode(image: Image.Image, exif: bytes) -> Image.Image:
-    """Pixels, upright, with as few copies of the whole as can be."""
+    """The upright pixels, with as few copies of the full size as possible."""
     try:
         image.load()
-        turn = _TURNS.get(_orientation(image, exif))
+        transpose = _TRANSPOSE.get(_orientation(image, exif))
         small = to_rgb(image)
-        return small.transpose(turn) if turn is not None else small
+        return small if transpose is None else small.transpose(transpose)
     except ImageError:
         raise
     except Exception as error:  # Pillow's decoders raise errors of many types on damaged files
-        raise ImageError("The picture is damaged or cut short.") from error
+        raise ImageError("The image is damaged or incomplete.") from error
 
 
 def _orientation(image: Image.Image, exif: bytes) -> int:
-    """EXIF's number for how the picture is to be turned; 1, upright, where that is unreadable."""
-    with suppress(Exception):  # damaged metadata is no reason to refuse a whole picture
+    """EXIF's orientation, 1 to 8; 1, upright, where that is missing or unreadable."""
+    with suppress(Exception):  # damaged metadata is no reason to refuse the image
         if exif:
-            found = Image.Exif()
-            found.load(exif)
+            tags = Image.Exif()
+            tags.load(exif)
         else:
-            found = image.getexif()
-        return int(found.get(ExifTags.Base.Orientation, 1))
+            tags = image.getexif()
+        return int(tags.get(ExifTags.Base.Orientation, 1))
     return 1
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """RGB, or RGBA where there is transparency, from any PIL mode; longest side at most 512.
+    """Any PIL mode → RGB, or RGBA where there is transparency, at most `WORKING_SIDE` pixels.
 
-    More than 8 bits a pixel are scaled, not clipped. Large pictures are converted and reduced in
+    More than 8 bits per channel are scaled, not clipped. Large images are converted and reduced in
     strips, so that no second one of their size is made.
     """
-    transparent = image.mode in _ALPHA_MODES or "transparency" in image.info
+    transparent = image.has_transparency_data
     mode = "RGBA" if transparent else "RGB"
     deep = image.mode.startswith("I") or image.mode == "F"  # more than 8 bits
     levels = _levels(image) if image.mode in ("I", "F") else None
-    width, height = image.size
 
     def convert(part: Image.Image) -> Image.Image:
         if deep:
             part = Image.fromarray(scale_levels(np.asarray(part), image.mode, levels))
         return part.convert(mode)
 
-    scale = WORKING_SIDE / max(width, height)
-    if scale >= 1:
+    width, height = image.size
+    if max(image.size) <= WORKING_SIDE:
         return convert(image)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    # Averaged over whole pixels first, as far as twice the size, then resampled.
+    size = fitted_size(width, height, WORKING_SIDE)
+    # Averaged over whole pixels to about twice the size first, then resampled.
     across, down = max(1, width // size[0] // 2), max(1, height // size[1] // 2)
-    # Colours count by their opacity, lest hidden ones shine through.
+    # Premultiplied alpha ("RGBa"), so that the color of transparent pixels does not bleed.
     small = Image.new("RGBa" if transparent else "RGB", (-(-width // across), -(-height // down)))
     for top, part in _strips(image, down):
         small.paste(convert(part).convert(small.mode).reduce((across, down)), (0, top // down))
@@ -129,19 +126,15 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _strips(image: Image.Image, step: int = 1) -> Iterator[tuple[int, Image.Image]]:
-    """A picture in strips of about a million pixels, each with the row where it begins.
-
-    Args:
-        step: their heights are multiples of this, but for the last.
-    """
+    """Strips of about `_STRIP` pixels, each with its first row; heights are multiples of step."""
     rows = step * max(1, _STRIP // (step * image.width))
     for top in range(0, image.height, rows):
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _levels(image: Image.Image) -> tuple[float, float]:
-    """The least and the greatest pixel of one of PIL's integer and float modes."""
-    ends = [(found.min(), found.max()) for _, part in _strips(image) for found in [_finite(part)]]
+    """The least and the greatest finite value of an integer or float image."""
+    ends = [(part.min(), part.max()) for part in (_finite(strip) for _, strip in _strips(image))]
     return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
 
 
@@ -150,18 +143,20 @@ def scale_levels(
 ) -> np.ndarray:
     """Pixels of PIL's integer and float modes as uint8 of the same shape.
 
-    16 bits become 8 by dividing; 32 bits and floats have no fixed range, so those that fit 8 or
-    16 bits (or [0, 1]) are taken for that, and others are scaled from their least to their most.
+    16 bits are divided down to 8. 32 bits and floats have no fixed range: values that fit 8 or 16
+    bits (or [0, 1]) are scaled as such, others from their least to their greatest.
 
     Args:
-        levels: the least and the most, where ``values`` are only a part of the picture.
+        values: (H, W).
+        mode: PIL's, such as ``I;16`` or ``F``.
+        levels: least and greatest value of the image, where ``values`` are only a part of it.
     """
     if mode.startswith("I;16"):
         return np.rint(values / np.float32(257)).astype(np.uint8)
     values = _finite(values)
     low, high = levels or (float(values.min()), float(values.max()))
     if low < 0 or high > 65_535:
-        # Halved first: the distance between the ends may be more than a float can hold.
+        # Halved first: the difference may be more than a float can hold.
         scaled = (values / 2 - low / 2) * (255 / ((high / 2 - low / 2) or 1))
     elif mode == "F" and high <= 1:
         scaled = values * 255
@@ -171,7 +166,7 @@ def scale_levels(
 
 
 def _finite(pixels: Image.Image | np.ndarray) -> np.ndarray:
-    """As float64, with 0 for what is NaN or infinite."""
+    """As float64, with 0 for NaN and infinity."""
     return np.nan_to_num(np.asarray(pixels, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
@@ -181,13 +176,13 @@ def flatten(image: Image.Image) -> Image.Image:
         return image
     alpha = np.asarray(image.getchannel("A"))
     visible = np.asarray(image.convert("L"))[alpha > 127]
-    dark_ground = visible.size > 0 and np.percentile(visible, 5) > 200
-    ground = Image.new("RGBA", image.size, "black" if dark_ground else "white")
-    return Image.alpha_composite(ground, image).convert("RGB")
+    bright = visible.size > 0 and np.percentile(visible, 5) > 200
+    background = Image.new("RGBA", image.size, "black" if bright else "white")
+    return Image.alpha_composite(background, image).convert("RGB")
 
 
 def alpha_mask(image: Image.Image) -> np.ndarray | None:
-    """What is opaque, bool (H, W); None where no real part of the picture is transparent."""
+    """The opaque pixels, bool (H, W); None where hardly any or nearly all are transparent."""
     if image.mode != "RGBA":
         return None
     mask = np.asarray(image.getchannel("A")) > 127

@@ -1,9 +1,9 @@
-"""What a picture file may ask of its decoder: how large, how often, in how many parts.
+"""What an image file may demand of its decoder: pixels, reads, scans, and parts.
 
-A small file can ask for gigabytes or for minutes: by its size in pixels, by a million empty parts
-that are walked through one by one, or by refining a picture ten thousand times. Each is counted
-here before or while a file is read, so that no picture takes more than 300 MB or 2 seconds
-(``docs/reliability.md`` has the figures).
+A small file can demand gigabytes or minutes: by its size in pixels, by a million empty parts that
+are walked one by one, or by refining an image ten thousand times. Each is counted here before or
+while a file is read, so that no image takes more than 300 MB or 2 seconds (measured in
+``docs/reliability.md``).
 """
 
 from __future__ import annotations
@@ -17,103 +17,99 @@ from PIL import Image
 from alexnet_demo.common.errors import ImageError
 
 MAX_PIXELS = 50_000_000
-# Their decoders hold the whole picture more than once.
+# Their decoders hold the whole image more than once.
 MAX_PIXELS_OF = {"TIFF": 20_000_000, "WebP": 16_000_000, "progressive JPEG": 30_000_000}
 MAX_SIDE = 65_535
 MAX_READS = 300_000  # of a file's parts, most of them of a few bytes
 MAX_SEGMENTS, MAX_SCANS = 2_000, 50  # of a JPEG
 MAX_STRIPS = 20_000  # of a TIFF, or tiles
 
-# A JPEG's markers, without those that have no content: stuffed zeros, restarts, fill bytes.
+# A JPEG's markers, except those without content: stuffed zeros, restarts, fill bytes.
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 _SCAN, _END, _COMMENT, _EXIF = 0xDA, 0xD9, 0xFE, b"Exif\0\0"
-_OFFSETS = (273, 324)  # TIFF's entries that say where its strips or tiles lie
+_OFFSETS = (273, 324)  # TIFF's tags for the positions of its strips or tiles
 
 
-def odd() -> ImageError:
-    """The refusal of a file that only somebody who means harm would build."""
-    return ImageError(
-        "The file is built as no camera and no program builds one: open it in a picture program "
-        "and save it anew."
-    )
+class UnusualFileError(ImageError):
+    """A file whose structure no camera and no image editor produces: it is likely malicious."""
+
+    def __init__(self) -> None:
+        super().__init__("This file has an unusual structure. Re-save it in an image editor.")
 
 
-class Counted(io.BytesIO):
-    """A file's bytes that can be read only so often: Pillow reads each part on its own."""
+class LimitedReader(io.BytesIO):
+    """A file's bytes, to be read at most `MAX_READS` times: Pillow reads each part on its own."""
 
     reads = 0
 
     def read(self, size: int | None = -1) -> bytes:
         self.reads += 1
         if self.reads > MAX_READS:
-            raise odd()
+            raise UnusualFileError
         return super().read(size)
 
 
 def check_size(image: Image.Image) -> None:
-    """Refuse a picture, opened but not decoded, that would need too much memory.
+    """Check the size of an image that is opened but not decoded.
 
     Raises:
-        PictureError: when it has too many pixels for its format, or is too long.
+        ImageError: when it has too many pixels for its format, or is too long.
     """
     kind = (image.format or "").replace("WEBP", "WebP")
     if kind == "JPEG" and "progressive" in image.info:
-        kind = f"progressive {kind}"
-    most = MAX_PIXELS_OF.get(kind, MAX_PIXELS)
-    if image.width * image.height > most:
-        words = f" in a {kind}" if kind in MAX_PIXELS_OF else ""
-        raise ImageError(
-            f"The picture is too large ({image.width:,} × {image.height:,}): at most "
-            f"{most // 10**6} million pixels{words}."
-        )
+        kind = "progressive JPEG"
+    limit = MAX_PIXELS_OF.get(kind, MAX_PIXELS)
+    size = f"{image.width:,} × {image.height:,}"
+    if image.width * image.height > limit:
+        detail = f" in a {kind}" if kind in MAX_PIXELS_OF else ""
+        most = f"{limit // 10**6} million pixels{detail}"
+        raise ImageError(f"The image is too large ({size}): at most {most}.")
     if max(image.size) > MAX_SIDE:
-        raise ImageError(
-            f"The picture is too long ({image.width:,} × {image.height:,}): at most {MAX_SIDE:,} "
-            "pixels a side."
-        )
+        raise ImageError(f"The image is too long ({size}): at most {MAX_SIDE:,} pixels per side.")
 
 
-def bare_jpeg(data: bytes) -> tuple[bytes, bytes]:
-    """A JPEG file with nothing but what its pixels need, and its EXIF (empty without).
+def strip_jpeg_metadata(data: bytes) -> tuple[bytes, bytes]:
+    """A JPEG file with only what its pixels need, and its EXIF segment (empty if it has none).
 
     Raises:
-        PictureError: when it has too many segments, or scans: each goes over the whole picture.
+        UnusualFileError: when it has too many segments, or scans: each covers the whole image.
     """
-    kept, exif, scans, place = [data[:2]], b"", 0, 2
+    parts, exif, scans, position = [data[:2]], b"", 0, 2
     for _ in range(MAX_SEGMENTS):
-        found = _MARKER.search(data, place)
-        if found is None or found[1][0] == _END:
-            return b"".join([*kept, data[place : found.end() if found else None]]), exif
-        code, begin = found[1][0], found.end()
+        marker = _MARKER.search(data, position)
+        if marker is None or marker[1][0] == _END:
+            return b"".join([*parts, data[position : marker.end() if marker else None]]), exif
+        code, begin = marker[1][0], marker.end()
         end = begin + int.from_bytes(data[begin : begin + 2], "big")
         content = data[begin + 2 : end]
-        kept.append(data[place : found.start()])  # a scan's pixels
+        parts.append(data[position : marker.start()])  # a scan's pixels
         if code == 0xE1 and content.startswith(_EXIF):
             exif = exif or content
-        if not (0xE1 <= code <= 0xED or code in (0xEF, _COMMENT)):  # 0xE0 and 0xEE tell colours
-            kept.append(data[found.start() : end])
+        # The application segments 0xE0 (JFIF) and 0xEE (Adobe) define the color space.
+        if not (0xE1 <= code <= 0xED or code in (0xEF, _COMMENT)):
+            parts.append(data[marker.start() : end])
         scans += code == _SCAN
         if scans > MAX_SCANS:
             break
-        place = end
-    raise odd()
+        position = end
+    raise UnusualFileError
 
 
 def check_tiff(data: bytes) -> None:
-    """Refuse a TIFF in a million strips; one that cannot be read is left to the decoder.
+    """Check how many parts a TIFF has; one that cannot be read is left to the decoder.
 
     Raises:
-        PictureError: for more than 20,000 strips or tiles, or the variant above 4 GB.
+        UnusualFileError: for more than `MAX_STRIPS` strips or tiles, or the variant above 4 GB.
     """
     order = "<" if data.startswith(b"II") else ">"
     try:
-        version, place = struct.unpack_from(f"{order}HI", data, 2)
+        version, position = struct.unpack_from(f"{order}HI", data, 2)
         if version != 42:
-            raise odd()
-        for _ in range(struct.unpack_from(f"{order}H", data, place)[0]):
-            tag, _, count = struct.unpack_from(f"{order}HHI", data, place + 2)
+            raise UnusualFileError
+        for _ in range(struct.unpack_from(f"{order}H", data, position)[0]):
+            tag, _, count = struct.unpack_from(f"{order}HHI", data, position + 2)
             if tag in _OFFSETS and count > MAX_STRIPS:
-                raise odd()
-            place += 12
+                raise UnusualFileError
+            position += 12
     except struct.error:
         return

@@ -1,337 +1,308 @@
-"""From any picture to what the network sees, for training and for prediction alike.
+"""Any image → the views that the network classifies, in training and in prediction alike.
 
-Fashion-MNIST was made from product photos on white: trimmed, longest side scaled to 28 pixels
-with the aspect kept, sharpened, centred on 28×28, negated, grey. `prepare` brings any picture as
-near to that as it can by named steps, each a pure function, and keeps what every step gave:
-photos by way of `segment`, line drawings by way of `paper` and `linework`. `to_input` is the last
-step, and training's only one.
+Fashion-MNIST was made from product photos on white: trimmed, the longest side scaled to 28 pixels,
+sharpened, centered on 28×28, negated, in grayscale. `prepare` brings an image as close to that as
+it can. Each kind of image has a pipeline: photos go by way of `segmentation`, line drawings by way
+of `ink` and `redraw`. A pipeline keeps what each of its steps results in; `captions` explains them.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from alexnet_demo.common.errors import ImageError
-from alexnet_demo.images import ink as paper
-from alexnet_demo.images import redraw, segmentation
-from alexnet_demo.images.boxes import Box, cut, inside_only, mask_box, pixel_box, share_box, to_gray
-from alexnet_demo.images.decode import alpha_mask, flatten, open_image, to_rgb
-from alexnet_demo.images.prepared import (
-    AUTOMATIC,
-    SIDE,
-    Album,
-    Background,
-    Choices,
-    Kind,
-    Polarity,
-    PreparedImage,
+from alexnet_demo.images import ink, redraw, segmentation
+from alexnet_demo.images.boxes import (
+    WHOLE,
+    Box,
+    bounding_box,
+    clip_mask,
+    crop,
+    pixel_slices,
+    relative_box,
 )
-from alexnet_demo.images.raster import highest, lowest, shrink
+from alexnet_demo.images.captions import caption_steps
+from alexnet_demo.images.decode import alpha_mask, flatten, open_image, to_rgb
+from alexnet_demo.images.prepared import SIDE, Background, Choices, Kind, Polarity, PreparedImage
+from alexnet_demo.images.raster import (
+    center,
+    channel_max,
+    channel_min,
+    resize_to_fit,
+    shrink,
+    to_gray,
+    to_uint8,
+)
+from alexnet_demo.settings.article import IMAGE_SIZE
 
-DIMMEST = 70  # what white cloth becomes, 0 to 255: it must stand out from the black ground
-_NOTHING = "The picture shows nothing but one plain colour."
-_NO_INK = "The picture shows no drawing: nothing stands out from the paper."
-FRAME = 1.1  # side of the second look at a cluttered photo, in sides of the object found
+DARKEST = 70  # gray level of black cloth's negative, of 255: it must stand out from the background
+FRAME = 1.1  # side of the second view of a cluttered photo, relative to the object's longest side
 
 
-def prepare(picture: Image.Image | bytes, choices: Choices = AUTOMATIC) -> PreparedImage:
-    """Bring a picture as near as possible to how the network's training pictures look.
+class Result(NamedTuple):
+    """What a pipeline results in.
+
+    Attributes:
+        views: as in `PreparedImage`.
+        images: what each step results in, uint8, by its key in `captions.CAPTIONS`, in order.
+        choices: what was decided.
+    """
+
+    views: list[np.ndarray]
+    images: dict[str, np.ndarray]
+    choices: Choices
+
+
+def prepare(image: Image.Image | bytes, choices: Choices | None = None) -> PreparedImage:
+    """Bring an image as close as possible to the images that the network was trained on.
 
     Args:
-        picture: the bytes of an image file, or a PIL image of any mode.
-        choices: what is decided by hand.
+        image: the bytes of an image file, or a PIL image of any mode.
+        choices: what is decided by hand; nothing if None.
 
     Raises:
-        PictureError: when it cannot be read, is too large, or shows nothing.
+        ImageError: when it cannot be read, is too large, or shows nothing.
     """
-    image = open_image(picture) if isinstance(picture, bytes) else to_rgb(picture)
-    flat = flatten(image)
-    pixels = np.asarray(flat)
-    album = Album(flat)
-    kind, page = read_kind(pixels, choices.kind)
-    known = replace(choices, kind=kind)
+    choices = choices or Choices()
+    opened = open_image(image) if isinstance(image, bytes) else to_rgb(image)
+    original = np.asarray(flatten(opened))
+    kind, pixels = detect_kind(original, choices.kind)
+    resolved = replace(choices, kind=kind)
+    images = {"original": original}
     if kind == "dataset":
-        return _dataset(album, pixels, known)
-    if kind == "sketch":
-        if page is not pixels:
-            album.add("Sheet", "Only the sheet of paper counts, not what it lies on.", page)
-        return _sketch(album, page, known)
-    return _photo(album, pixels, alpha_mask(image), known)
+        result = dataset_pipeline(pixels, resolved)
+    elif kind == "sketch":
+        if pixels is not original:
+            images["sheet"] = pixels
+        result = sketch_pipeline(pixels, resolved)
+    else:
+        result = photo_pipeline(pixels, alpha_mask(opened), resolved)
+    images |= {**result.images, "input": input_pixels(result.views[0])}
+    steps = caption_steps(images, choices, result.choices)
+    return PreparedImage(steps, tuple(result.views), result.choices)
 
 
-# ------------------------------------------------------------------ pictures of the data set
+def input_pixels(view: np.ndarray) -> np.ndarray:
+    """The network's input for one view, for display: uint8 (224, 224).
+
+    Within one gray level of `network.input.to_input`, without torch, which would start threads of
+    its own in the thread of each session.
+    """
+    size = (IMAGE_SIZE, IMAGE_SIZE)
+    return to_uint8(cv2.resize(view.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
 
 
-def _dataset(album: Album, picture: np.ndarray, choices: Choices) -> PreparedImage:
-    box = choices.box or (0.0, 0.0, 1.0, 1.0)
-    grey = to_gray(cut(picture, box))
-    polarity = detect_polarity(grey) if choices.polarity == "auto" else choices.polarity
-    light = 255 - grey if polarity == "invert" else grey
-    pixels = resize_whole(light)
-    album.add("Light on dark", _polarity_words(choices, polarity), light)
-    album.add("28 × 28", "Taken for a picture of the data set: not changed further.", pixels)
-    return album.close([pixels], replace(choices, polarity=polarity, background="keep", box=box))
+# ------------------------------------------------------------------ pipelines
 
 
-def resize_whole(light: np.ndarray) -> np.ndarray:
-    """The whole picture at 28×28, uint8; itself where it is that size already."""
-    if light.shape == (SIDE, SIDE):
-        return light
-    resized = Image.fromarray(light).resize((SIDE, SIDE), Image.Resampling.BOX)
-    return np.asarray(resized)
+def dataset_pipeline(image: np.ndarray, choices: Choices) -> Result:
+    """Make the image light on dark, and 28×28 if it is not."""
+    box = choices.box or WHOLE
+    gray = to_gray(crop(image, box))
+    polarity = detect_polarity(gray) if choices.polarity == "auto" else choices.polarity
+    light = view = 255 - gray if polarity == "invert" else gray
+    if light.shape != (SIDE, SIDE):
+        view = np.asarray(Image.fromarray(light).resize((SIDE, SIDE), Image.Resampling.BOX))
+    decided = replace(choices, polarity=polarity, background="keep", box=box)
+    return Result([view], {"light": light, "dataset": view}, decided)
 
 
-# ------------------------------------------------------------------ drawings
+def sketch_pipeline(image: np.ndarray, choices: Choices) -> Result:
+    """Find the ink, crop to it, redraw it with the standard pen, and shade what it encloses.
 
-
-def _sketch(album: Album, picture: np.ndarray, choices: Choices) -> PreparedImage:
-    """Ink found, cropped to, thinned, drawn with the standard pen, its inside shaded."""
-    polarity = choices.polarity
-    if polarity == "auto":
-        polarity = detect_ink(picture)
-    dark = paper.dark_ink(picture, polarity == "invert")
-    strength = paper.contrast(dark, paper.paper(dark))
-    shown = np.rint(strength.clip(0, 1) * 255).astype(np.uint8)
-    album.add("Paper off", "Every pixel against the paper around it: light and shadow go.", shown)
-    window = pixel_box(choices.box or (0.0, 0.0, 1.0, 1.0), strength.shape)
-    ink = inside_only(paper.drop_specks(paper.find_ink(strength)), window)
-    if not ink.any():
-        raise ImageError(_NO_INK)
-    box = share_box(mask_box(ink), ink.shape)
-    album.add("Ink", _polarity_words(choices, polarity), ink * np.uint8(255))
-    placed = redraw.place(cut(ink, box))
+    Raises:
+        ImageError: when there is no ink.
+    """
+    polarity = detect_ink_polarity(image) if choices.polarity == "auto" else choices.polarity
+    contrast = ink.contrast(image if polarity == "invert" else 255 - image)
+    mask = clip_mask(ink.drop_specks(ink.find_ink(contrast)), choices.box or WHOLE)
+    box = relative_box(bounding_box(mask), mask.shape) if mask.any() else WHOLE
+    placed = redraw.place(crop(mask, box))
     if not placed.any():
-        raise ImageError(_NO_INK)
-    album.add("Cropped", "Only the drawing is left, its proportions kept.", placed * np.uint8(255))
-    strokes, middle = redraw.redraw(placed)
-    album.add("One pen", "Drawn again with a pen of the usual width.", strokes * np.uint8(255))
-    nothing = np.zeros_like(strokes)
-    inside = redraw.interior(strokes, middle) if redraw.SHADE else nothing
-    views = [redraw.render(strokes, inside)]
-    words = "Taken for a drawing: its outline encloses nothing to shade."
-    if inside.any():
-        words = "Taken for a drawing: what the outline encloses is shaded."
-        views.append(redraw.render(strokes, nothing))
-        album.add("Second look", "The same without shading: both looks count.", views[1])
-    side = len(views[0])
-    shown = Image.fromarray(strokes * np.uint8(255))
-    album.add(f"{side} × {side}", words, views[0], before=shown)
-    return album.close(views, replace(choices, polarity=polarity, background="plain", box=box))
+        raise ImageError("The image shows no drawing: nothing stands out from the paper.")
+    strokes, skeleton = redraw.redraw(placed)
+    empty = np.zeros_like(strokes)
+    interior = redraw.interior(strokes, skeleton) if redraw.SHADE else empty
+    views = [redraw.render(strokes, interior)]
+    images = {
+        "paper": to_uint8(contrast * 255),
+        "ink": mask * np.uint8(255),
+        "ink crop": placed * np.uint8(255),
+        "strokes": strokes * np.uint8(255),
+    }
+    if interior.any():
+        views.append(redraw.render(strokes, empty))
+        images |= {"unshaded": views[1], "shaded": views[0]}
+    else:
+        images["open"] = views[0]
+    return Result(views, images, replace(choices, polarity=polarity, background="plain", box=box))
 
 
-def detect_ink(picture: np.ndarray) -> Polarity:
-    """``invert`` where a drawing's ink is darker than its paper, else ``keep``."""
-    grey = to_gray(picture)
-    if clear := polarity_of_ground(ground_level(grey)):
-        return clear
-    dark = paper.lines_and_rest(shrink(grey, paper.LOOK_SIDE))[2]
-    return "invert" if dark else "keep"
+def photo_pipeline(image: np.ndarray, alpha: np.ndarray | None, choices: Choices) -> Result:
+    """Find the object, remove its background, make it light on dark, crop, and fit it to 28×28.
 
+    Args:
+        image: uint8 (H, W, 3).
+        alpha: the opaque pixels, bool (H, W); None without transparency.
+        choices: what was chosen by hand.
 
-# ------------------------------------------------------------------ photos
-
-
-def _photo(
-    album: Album, picture: np.ndarray, alpha: np.ndarray | None, choices: Choices
-) -> PreparedImage:
-    """Object found, cut out, toned as the data set's, cropped, scaled, sharpened, centred."""
-    ground, mask = separate(picture, alpha, choices)
-    grey = to_gray(picture)
+    Raises:
+        ImageError: when there is nothing but the background.
+    """
+    background, mask = separate(image, alpha, choices)
+    gray = to_gray(image)
     polarity = choices.polarity
     if polarity == "auto":
-        polarity = detect_polarity(grey, None if ground == "keep" else mask)
-    light = 255 - grey if polarity == "invert" else grey
-    album.add("Background off", _GROUND_WORDS[ground], picture * mask[..., None])
-    toned = light if ground == "keep" else tone(light, mask)
-    album.add("Light on dark", _polarity_words(choices, polarity), toned)
-    box = share_box(mask_box(mask), mask.shape)
-    trimmed = cut(toned, box)
-    album.add("Cropped", "Only the object is left, its proportions kept.", trimmed)
-    views = [fit(trimmed)]
-    if ground == "cluttered":
-        views.append(around(light, box))
-        words = "The object with what is around it, should it be cut out badly: both looks count."
-        album.add("Second look", words, views[1], before=album.first)
-    garment = worn(picture, mask) if ground in ("alpha", "plain") else None
-    if garment is not None:
-        toned = tone(light, garment)
-        views.append(fit(toned[mask_box(garment)]))
-        words = "The garment without the one who wears it: both looks count."
-        album.add("Second look", words, views[1], before=album.first)
-    words = "Taken for a photo: scaled down to the data set's size, sharpened, centred."
-    album.add("28 × 28", words, views[0], before=Image.fromarray(trimmed))
-    return album.close(views, replace(choices, polarity=polarity, background=ground, box=box))
+        polarity = detect_polarity(gray, None if background == "keep" else mask)
+    light = 255 - gray if polarity == "invert" else gray
+    toned = light if background == "keep" else tone(light, mask)
+    box = relative_box(bounding_box(mask), mask.shape)
+    cropped = crop(toned, box)
+    views = [fit(cropped)]
+    images = {"object": image * mask[..., None], "light": toned, "crop": cropped}
+    if background == "cluttered":
+        views.append(with_surroundings(light, box))
+        images["surroundings"] = views[1]
+    elif background != "keep" and (garment := segmentation.remove_skin(image, mask)) is not None:
+        views.append(fit(tone(light, garment)[bounding_box(garment)]))
+        images["garment"] = views[1]
+    images["photo"] = views[0]
+    decided = replace(choices, polarity=polarity, background=background, box=box)
+    return Result(views, images, decided)
 
 
-def worn(picture: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
-    """`segment.without_skin` at the size that masks are found at, bool (H, W) or None."""
-    small = shrink(picture, segmentation.PLAIN_SIDE)
-    garment = segmentation.without_skin(small, segmentation.resize_mask(mask, small.shape))
-    return None if garment is None else segmentation.resize_mask(garment, mask.shape) & mask
-
-
-_GROUND_WORDS = {
-    "alpha": "The picture's own transparency tells object and background apart.",
-    "plain": "The background is plain: what differs from it is the object.",
-    "cluttered": "The object is cut out of what is around it.",
-    "keep": "The background stays.",
-}
+# ------------------------------------------------------------------ steps of photos
 
 
 def separate(
-    picture: np.ndarray, alpha: np.ndarray | None, choices: Choices
+    image: np.ndarray, alpha: np.ndarray | None, choices: Choices
 ) -> tuple[Background, np.ndarray]:
-    """How the background is taken away, and the object's mask, bool (H, W), never empty.
+    """How the background is removed, and the object's mask, bool (H, W), never empty.
 
-    Args:
-        picture: uint8 (H, W, 3).
-        alpha: what is opaque, bool (H, W); None without transparency.
-        choices: ground and box are heeded; a way that finds nothing becomes ``keep``.
-
-    Raises:
-        PictureError: when there is nothing but the ground.
+    Takes the first method that finds an object, or ``keep``, with the whole box as the object.
     """
-    ways: tuple[Background, ...] = (choices.background,)
-    if choices.background == "auto":
-        ways = ("alpha", "plain", "cluttered")
-    window = pixel_box(choices.box or (0.0, 0.0, 1.0, 1.0), picture.shape)
-    for way in ways:
-        mask = find_object(picture, alpha, way, choices)
-        if mask is not None:
-            mask = inside_only(mask, window)
-            if mask.any():
-                return way, mask
-    return "keep", inside_only(np.ones(picture.shape[:2], bool), window)
+    automatic = choices.background == "auto"
+    methods: tuple[Background, ...] = ("alpha", "plain", "cluttered")
+    box = choices.box or WHOLE
+    for method in methods if automatic else (choices.background,):
+        mask = find_object(image, alpha, method, choices)
+        if mask is not None and (mask := clip_mask(mask, box)).any():
+            return method, mask
+    return "keep", clip_mask(np.ones(image.shape[:2], bool), box)
 
 
 def find_object(
-    picture: np.ndarray, alpha: np.ndarray | None, way: Background, choices: Choices
+    image: np.ndarray, alpha: np.ndarray | None, method: Background, choices: Choices
 ) -> np.ndarray | None:
-    """The object's mask by one way, bool (H, W); None where the way does not suit the picture."""
-    by_hand = choices.background == way
-    if way == "alpha":
+    """The object's mask by one method, bool (H, W); None where that does not suit the image."""
+    by_hand = choices.background == method
+    if method == "alpha":
         return alpha
-    if way == "plain":
-        small = shrink(picture, segmentation.PLAIN_SIDE)
-        ground = segmentation.find_ground(small)
-        if not (ground.plain or by_hand):
+    if method == "plain":
+        small = shrink(image, segmentation.PLAIN_SIDE)
+        surface = segmentation.fit_background(small)
+        if not (surface.plain or by_hand):
             return None
-        mask = segmentation.plain_mask(small, ground)
+        mask = segmentation.plain_mask(small, surface)
         if not (mask.any() or by_hand):
-            raise ImageError(_NOTHING)
-        suits = mask.mean() < 0.95
-    elif way == "cluttered":
-        mask = segmentation.cut_out(shrink(picture, segmentation.CUT_SIDE), choices.box)
-        suits = not segmentation.absurd(mask)
+            raise ImageError("The image shows nothing but one plain color.")
+        plausible = mask.mean() < 0.95
+    elif method == "cluttered":
+        small = shrink(image, segmentation.CLUTTERED_SIDE)
+        mask = segmentation.cluttered_mask(small, choices.box)
+        plausible = segmentation.is_plausible(mask)
     else:
         return None
-    return segmentation.resize_mask(mask, picture.shape) if suits or by_hand else None
+    return segmentation.resize_mask(mask, image.shape) if plausible or by_hand else None
 
 
 def tone(light: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The object's greys from 0…255 to `DIMMEST`…255, the ground black; uint8 (H, W)."""
-    lifted = DIMMEST + light.astype(np.float32) * ((255 - DIMMEST) / 255)
-    return np.where(mask, np.rint(lifted), 0).astype(np.uint8)
+    """The object's gray levels mapped to `DARKEST`…255, on black; uint8 (H, W)."""
+    lifted = DARKEST + light.astype(np.float32) * ((255 - DARKEST) / 255)
+    return to_uint8(lifted) * mask
 
 
-def fit(trimmed: np.ndarray) -> np.ndarray:
-    """Scale so that the longest side is 28, sharpen, centre on 28×28 zeros, uint8."""
-    height, width = trimmed.shape
-    scale = SIDE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    scaled = cv2.resize(trimmed, size, interpolation=how).astype(np.float32)
+def fit(cropped: np.ndarray) -> np.ndarray:
+    """Scale until the longest side is 28, sharpen, and center on black, uint8 (28, 28)."""
+    scaled = resize_to_fit(cropped, SIDE).astype(np.float32)
     blurred = cv2.GaussianBlur(scaled, (0, 0), 1)
-    sharp = np.rint((scaled + 0.5 * (scaled - blurred)).clip(0, 255)).astype(np.uint8)
-    pixels = np.zeros((SIDE, SIDE), np.uint8)
-    top, left = (SIDE - size[1]) // 2, (SIDE - size[0]) // 2
-    pixels[top : top + size[1], left : left + size[0]] = sharp
-    return pixels
+    return center(to_uint8(scaled + 0.5 * (scaled - blurred)), SIDE)
 
 
-def around(light: np.ndarray, box: Box) -> np.ndarray:
-    """The object with the ground around it, uint8 (28, 28): a square about a box of shares.
-
-    Beyond the picture its edge goes on.
-    """
-    rows, columns = pixel_box(box, light.shape)
+def with_surroundings(light: np.ndarray, box: Box) -> np.ndarray:
+    """A square around the object with what is near it, uint8 (28, 28); edge pixels are repeated."""
+    rows, columns = pixel_slices(box, light.shape)
     side = FRAME * max(rows.stop - rows.start, columns.stop - columns.start)
     scale = SIDE / side
     y, x = (rows.start + rows.stop) / 2, (columns.start + columns.stop) / 2
     move = np.array([[scale, 0, SIDE / 2 - x * scale], [0, scale, SIDE / 2 - y * scale]])
-    move[:, 2] += (scale - 1) / 2  # pixels are counted from their centres
+    move[:, 2] += (scale - 1) / 2  # coordinates are those of pixel centers
     soft = cv2.GaussianBlur(light, (0, 0), max(0.4 / scale, 0.1))  # no moiré when scaled down
     return cv2.warpAffine(soft, move, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
 
 
-# ------------------------------------------------------------------ what is decided
+# ------------------------------------------------------------------ automatic decisions
 
 
-def read_kind(picture: np.ndarray, wanted: Kind = "auto") -> tuple[Kind, np.ndarray]:
-    """``dataset``, ``sketch`` or ``photo``, and the picture, for a sketch without its table.
+def detect_kind(image: np.ndarray, chosen: Kind = "auto") -> tuple[Kind, np.ndarray]:
+    """``dataset``, ``sketch`` or ``photo``, and the image, for a sketch without the table.
 
-    A grey 28×28 picture is one of the data set's kind; for drawings see `paper.is_drawing`.
+    A gray 28×28 image counts as one of the data set; for drawings see `ink.is_drawing`.
 
     Args:
-        picture: uint8 (H, W, 3), as it came.
-        wanted: what was chosen by hand; ``auto`` decides.
+        image: uint8 (H, W, 3).
+        chosen: the kind chosen by hand, or ``auto``.
     """
-    if wanted in ("dataset", "photo"):
-        return wanted, picture
-    small = picture.shape[:2] == (SIDE, SIDE)
-    if wanted == "auto" and small and (highest(picture) - lowest(picture)).max() <= 8:
-        return "dataset", picture
-    if paper.is_drawing(to_gray(picture)):
-        return "sketch", picture
-    sheet = paper.only_sheet(picture)
-    if sheet is not None and paper.is_drawing(paper.lit_evenly(sheet), tolerance=1):
+    if chosen in ("dataset", "photo"):
+        return chosen, image
+    small = image.shape[:2] == (SIDE, SIDE)
+    if chosen == "auto" and small and (channel_max(image) - channel_min(image)).max() <= 8:
+        return "dataset", image
+    if ink.is_drawing(to_gray(image)):
+        return "sketch", image
+    sheet = ink.isolate_sheet(image)
+    if sheet is not None and ink.is_drawing(to_uint8((1 - ink.contrast(sheet)) * 255), tolerance=1):
         return "sketch", sheet
-    return ("photo" if wanted == "auto" else wanted), picture
+    return ("photo" if chosen == "auto" else chosen), image
 
 
-def detect_polarity(grey: np.ndarray, mask: np.ndarray | None = None) -> Polarity:
-    """``invert`` where the object is darker than the ground, else ``keep``.
+def detect_ink_polarity(image: np.ndarray) -> Polarity:
+    """``invert`` where a drawing's ink is darker than its paper, else ``keep``."""
+    gray = to_gray(image)
+    if clear := _clear_polarity(_border_level(gray)):
+        return clear
+    return "invert" if ink.split_lines(shrink(gray, ink.DETECTION_SIDE))[2] else "keep"
 
-    A clearly light or dark border decides alone. On a middle grey the object's mask tells, and
-    without one the object is taken to lie where most of the difference from the ground is.
+
+def detect_polarity(gray: np.ndarray, mask: np.ndarray | None = None) -> Polarity:
+    """``invert`` where the object is darker than the background, else ``keep``.
+
+    A clearly light or dark border decides alone. Otherwise the object's mask is compared with the
+    rest. Without a mask, the object is assumed to be where most of the difference is.
 
     Args:
-        grey: uint8 (H, W).
+        gray: uint8 (H, W).
         mask: bool (H, W), True on the object, if known.
     """
-    ground = ground_level(grey)
-    if clear := polarity_of_ground(ground):
+    level = _border_level(gray)
+    if clear := _clear_polarity(level):
         return clear
     if mask is not None and mask.any() and not mask.all():
-        return "invert" if grey[mask].mean() < grey[~mask].mean() else "keep"
-    difference = grey.astype(np.int64) - ground
+        return "invert" if gray[mask].mean() < gray[~mask].mean() else "keep"
+    difference = gray.astype(np.int64) - level
     return "invert" if -difference[difference < 0].sum() > difference.clip(0).sum() else "keep"
 
 
-def polarity_of_ground(ground: int) -> Polarity | None:
-    """What a clearly light or dark ground (0 to 255) alone decides; None on a middle grey."""
-    if 85 <= ground <= 170:
-        return None
-    return "invert" if ground > 127 else "keep"
+def _clear_polarity(level: int) -> Polarity | None:
+    """The polarity for a clearly light or dark background (0 to 255); None for a middle gray."""
+    return None if 85 <= level <= 170 else "invert" if level > 127 else "keep"
 
 
-def ground_level(grey: np.ndarray) -> int:
-    """Grey level of the ground, 0 to 255: the median along the border."""
-    return int(np.median(grey[segmentation.rim(grey.shape, 0.02)]))
-
-
-def _polarity_words(choices: Choices, polarity: Polarity) -> str:
-    if choices.polarity == "keep":
-        return "Left as it is: light on dark."
-    if choices.polarity == "invert":
-        return "Light and dark are swapped, as you chose."
-    if polarity == "invert":
-        return "The ground is lighter, so light and dark are swapped."
-    return "The ground is darker already, so it stays as it is."
-
-
-# ------------------------------------------------------------------ boxes and small things
+def _border_level(gray: np.ndarray) -> int:
+    """Gray level of the background, 0 to 255: the median along the border."""
+    return int(np.median(gray[segmentation.border_mask(gray.shape, 0.02)]))

@@ -1,44 +1,36 @@
-"""TODO docstring."""
+"""What `prepare` takes and returns: choices made by hand, and an image with its views and steps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from alexnet_demo.images.boxes import Box
-from alexnet_demo.settings.article import IMAGE_SIZE
 
 Kind = Literal["auto", "sketch", "photo", "dataset"]
-
-
 Polarity = Literal["auto", "keep", "invert"]
-
-
 Background = Literal["auto", "alpha", "plain", "cluttered", "keep"]
-
-
-KINDS, POLARITIES, BACKGROUNDS = get_args(Kind), get_args(Polarity), get_args(Background)
-
-
-SIDE = 28  # of a Fashion-MNIST picture, pixels
+SIDE = 28  # of a Fashion-MNIST image, pixels
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What may be decided by hand; ``auto`` and None leave it to the program.
+    """What may be decided by hand; ``auto`` and None leave the decision to the program.
 
     Attributes:
-        kind: ``sketch`` for line drawings; ``photo`` for anything with surfaces; ``dataset`` is
-            taken as it is but for polarity.
-        polarity: ``keep`` where the object is lighter than its ground; ``invert`` swaps light
+        kind: ``sketch`` for line drawings; ``photo`` for anything with surfaces; ``dataset`` for
+            images like Fashion-MNIST's, of which only the polarity is changed.
+        polarity: ``keep`` where the object is lighter than its background; ``invert`` swaps light
             and dark.
-        background: how the background is taken away: by the picture's transparency (``alpha``), as
-            one ``plain`` surface, cut out of a ``cluttered`` one, or not at all (``keep``).
-        box: the part to look at: left, top, right, bottom as shares of the upright picture.
+        background: how it is removed: by the image's own transparency (``alpha``), as one
+            ``plain`` surface, by segmenting a ``cluttered`` scene, or not at all (``keep``).
+        box: the crop, relative to the upright image.
+
+    Raises:
+        ValueError: for a value that is not among these, or a box that is empty or sticks out.
     """
 
     kind: Kind = "auto"
@@ -47,28 +39,19 @@ class Choices:
     box: Box | None = None
 
     def __post_init__(self) -> None:
-        if (
-            self.kind not in KINDS
-            or self.polarity not in POLARITIES
-            or self.background not in BACKGROUNDS
-        ):
-            raise ValueError(
-                f"Unknown kind {self.kind!r}, polarity {self.polarity!r}, or background "
-                f"{self.background!r}."
-            )
+        options = {"kind": Kind, "polarity": Polarity, "background": Background}
+        for name, values in options.items():
+            if getattr(self, name) not in get_args(values):
+                raise ValueError(f"Unknown {name} {getattr(self, name)!r}.")
         if self.box is not None:
             left, top, right, bottom = self.box
             if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
                 raise ValueError(f"The box {self.box} is not left < right, top < bottom in 0 to 1.")
 
 
-AUTOMATIC = Choices()
-"""Nothing is decided by hand."""
-
-
 @dataclass(frozen=True)
 class Step:
-    """One thing that was done to a picture, and the picture before and after it (RGB or L)."""
+    """One step of the preparation, with the image before and after it (RGB or L)."""
 
     name: str
     explanation: str
@@ -78,13 +61,14 @@ class Step:
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """A picture made ready, and how.
+    """An image ready for the network, and how it got there.
 
     Attributes:
-        steps: from the picture as it came to the network's input, in order.
-        views: uint8 squares, 0 background to 255: (28, 28) of photos and the data set,
-            square of `linework.SKETCH_SIDE` of drawings. The answer is their mean probability.
-        choices: what was decided: no ``auto`` left, the box filled in.
+        steps: from the original to the network's input, in order.
+        views: uint8 squares, 0 background to 255: (28, 28) for photos and data-set images,
+            (`redraw.SKETCH_SIDE`, `redraw.SKETCH_SIDE`) for drawings. The prediction is the mean
+            of their class probabilities.
+        choices: every decision: no ``auto`` left, and the box filled in.
     """
 
     steps: tuple[Step, ...]
@@ -105,33 +89,3 @@ class PreparedImage:
     def pixels(self) -> np.ndarray:
         """The first view."""
         return self.views[0]
-
-
-class Album:
-    """The steps taken so far; each begins with the picture that the one before ended with."""
-
-    def __init__(self, first: Image.Image) -> None:
-        self.first = first
-        self.steps = [
-            Step("Original", "The picture as it came, upright, transparency filled.", first, first)
-        ]
-
-    def add(
-        self, name: str, explanation: str, after: np.ndarray, before: Image.Image | None = None
-    ) -> None:
-        """Note a step and its result, uint8 (H, W) or (H, W, 3)."""
-        last = self.steps[-1].image if before is None else before
-        self.steps.append(Step(name, explanation, last, Image.fromarray(after)))
-
-    def close(self, views: list[np.ndarray], choices: Choices) -> PreparedImage:
-        """Note the network's input, and hand everything over."""
-        self.add("224 × 224", "Enlarged smoothly: the network's input.", input_pixels(views[0]))
-        return PreparedImage(tuple(self.steps), tuple(views), choices)
-
-
-def input_pixels(view: np.ndarray) -> np.ndarray:
-    """What `to_input` makes of one view, to look at: uint8 (224, 224), within a grey level."""
-    # Not by torch, which would begin threads of its own in every session's thread.
-    size = (IMAGE_SIZE, IMAGE_SIZE)
-    smooth = cv2.resize(view.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    return np.rint(smooth).astype(np.uint8)

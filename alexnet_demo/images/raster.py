@@ -1,85 +1,108 @@
-"""Small tools for pictures as arrays, which the ways of finding objects and ink share."""
+"""Operations on images as arrays, shared by the modules that find objects and ink."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+from PIL import Image
 
 
-def disc(diameter: int) -> np.ndarray:
+def to_gray(image: np.ndarray) -> np.ndarray:
+    """Luminance of an RGB image, uint8 (H, W, 3) → uint8 (H, W)."""
+    return np.asarray(Image.fromarray(image).convert("L"))
+
+
+def to_uint8(image: np.ndarray) -> np.ndarray:
+    """Rounded and clipped to 0…255."""
+    return np.rint(image).clip(0, 255).astype(np.uint8)
+
+
+def disk(diameter: int) -> np.ndarray:
     """A round structuring element, uint8 (diameter, diameter)."""
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter))
 
 
-def shrink(picture: np.ndarray, side: int) -> np.ndarray:
+def fitted_size(width: int, height: int, side: int) -> tuple[int, int]:
+    """Width and height scaled so that the longer one is ``side``; at least one pixel each."""
+    scale = side / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def resize_to_fit(image: np.ndarray, side: int) -> np.ndarray:
+    """Scaled so that the longest side is ``side`` pixels: averaged down, or enlarged bilinearly."""
+    height, width = image.shape[:2]
+    how = cv2.INTER_AREA if side < max(height, width) else cv2.INTER_LINEAR
+    return cv2.resize(image, fitted_size(width, height, side), interpolation=how)
+
+
+def shrink(image: np.ndarray, side: int) -> np.ndarray:
     """Averaged down until the longest side is at most ``side`` pixels; never enlarged."""
-    scale = side / max(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    height, width = picture.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return image if side >= max(image.shape[:2]) else resize_to_fit(image, side)
 
 
-def padded(mask: np.ndarray, by: int) -> np.ndarray:
-    """With ``by`` empty pixels on each side."""
-    return cv2.copyMakeBorder(mask, by, by, by, by, cv2.BORDER_CONSTANT, value=0)
+def center(image: np.ndarray, side: int) -> np.ndarray:
+    """An image (H, W), no larger than ``side``, in the center of a black square of that side."""
+    height, width = image.shape
+    square = np.zeros((side, side), image.dtype)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = image
+    return square
 
 
-def slopes(grey: np.ndarray, blur: float = 2.0) -> np.ndarray:
-    """How steep a picture (H, W) is at each pixel after some blur, levels a pixel, float32."""
-    soft = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), blur)
+def gradient_magnitude(gray: np.ndarray, blur: float = 2.0) -> np.ndarray:
+    """Gray levels per pixel after a Gaussian blur of this sigma, (H, W) → float32 (H, W)."""
+    soft = cv2.GaussianBlur(gray.astype(np.float32), (0, 0), blur)
     return np.hypot(cv2.Sobel(soft, -1, 1, 0), cv2.Sobel(soft, -1, 0, 1)) / 8
 
 
-def lowest(channels: np.ndarray) -> np.ndarray:
-    """The least of a picture's three channels, (H, W, 3) to (H, W).
+def channel_min(image: np.ndarray) -> np.ndarray:
+    """The least of the three channels, (H, W, 3) → (H, W).
 
     Channel by channel: NumPy's own reductions take ten times as long over so short an axis.
     """
-    return np.minimum(np.minimum(channels[..., 0], channels[..., 1]), channels[..., 2])
+    return np.minimum(np.minimum(image[..., 0], image[..., 1]), image[..., 2])
 
 
-def highest(channels: np.ndarray) -> np.ndarray:
-    """The greatest of a picture's three channels, as `lowest`."""
-    return np.maximum(np.maximum(channels[..., 0], channels[..., 1]), channels[..., 2])
+def channel_max(image: np.ndarray) -> np.ndarray:
+    """The greatest of the three channels, computed as in `channel_min`."""
+    return np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
 
 
-def smooth_surface(picture: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
-    """A quadratic surface through most of a picture's pixels; what deviates is passed over.
+def smooth_surface(image: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+    """A quadratic surface fitted to an image, robust to outliers.
 
     Args:
-        picture: float32 (H, W, 3).
-        where: pixels to fit to, bool (H, W); all without it.
+        image: float32 (H, W, 3).
+        where: pixels to fit to, bool (H, W); all of them if None.
 
     Returns:
         float32 (H, W, 3).
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1).reshape(-1, 6)
-    pixels = picture.reshape(-1, 3)
+    pixels = image.reshape(-1, 3)
     inside = np.ones(len(pixels), bool) if where is None else where.ravel()
-    step = max(1, int(inside.sum()) // 4000)  # a few thousand pixels tell six numbers well
+    step = max(1, int(inside.sum()) // 4000)  # a few thousand pixels determine six numbers well
     rows = np.flatnonzero(inside)[::step]
     sample, values = terms[rows], pixels[rows]
-    good = np.abs(values - np.median(values, 0)).max(1) <= 64
+    inliers = np.abs(values - np.median(values, 0)).max(1) <= 64
     for _ in range(5):
-        if good.sum() < 24:
+        if inliers.sum() < 24:
             break
-        factors = least_squares(sample[good], values[good])
-        off = np.abs(values - sample @ factors).max(1)
-        good = off <= 3 + 2.5 * np.median(off[good])
+        factors = least_squares(sample[inliers], values[inliers])
+        residual = np.abs(values - sample @ factors).max(1)
+        inliers = residual <= 3 + 2.5 * np.median(residual[inliers])
     else:
-        return (terms @ factors.astype(np.float32)).reshape(picture.shape)
-    return np.broadcast_to(np.median(values, 0), picture.shape).astype(np.float32)
+        return (terms @ factors.astype(np.float32)).reshape(image.shape)
+    return np.broadcast_to(np.median(values, 0), image.shape).astype(np.float32)
 
 
 def least_squares(terms: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The factors (k, m) with which terms (n, k) come nearest to values (n, m), float64.
+    """The factors (k, m), float64, that bring terms (n, k) closest to values (n, m).
 
-    By the normal equations: for a few terms of like size they are exact enough and take a
-    hundredth of the time of a decomposition of all rows.
+    Solves the normal equations: accurate enough for a few terms of similar size, and a hundred
+    times as fast as a decomposition of all rows.
     """
     exact = terms.astype(np.float64)
     return np.linalg.lstsq(exact.T @ exact, exact.T @ values, rcond=None)[0]

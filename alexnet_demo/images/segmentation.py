@@ -1,6 +1,6 @@
-"""The object apart from its background: off a plain ground, or out of a cluttered room.
+"""Objects segmented from a plain background or from a cluttered scene.
 
-Pictures are uint8 (H, W, 3) RGB, masks bool (H, W), True on the object.
+Images are uint8 (H, W, 3) RGB, masks bool (H, W), True on the object.
 """
 
 from __future__ import annotations
@@ -11,183 +11,190 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from alexnet_demo.images.raster import disc, highest, lowest, slopes, smooth_surface
+from alexnet_demo.images.boxes import Box
+from alexnet_demo.images.raster import (
+    channel_max,
+    channel_min,
+    disk,
+    gradient_magnitude,
+    shrink,
+    smooth_surface,
+)
 
-PLAIN_SIDE, CUT_SIDE = 256, 144  # longest side that masks are found at, pixels
-MARGIN = 0.04  # of the centred rectangle that a cluttered photo's object is looked for in
-_turn = threading.Lock()
+PLAIN_SIDE, CLUTTERED_SIDE = 256, 144  # longest side at which masks are computed, pixels
+MARGIN = 0.04  # around the rectangle in which a cluttered photo's object is searched
+_rng_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Ground:
-    """A plain background.
+class BackgroundSurface:
+    """A smooth surface fitted to an image's background.
 
     Attributes:
-        surface: its colour everywhere, with its gradient, float32 (H, W, 3).
-        share: how much of the picture's border it fills, 0 to 1.
-        noise: how far its pixels usually lie from it, levels.
+        color: everywhere, with its gradient, float32 (H, W, 3).
+        coverage: the share of the image's border that it explains, 0 to 1.
+        noise: third quartile of its pixels' distance from it, gray levels.
     """
 
-    surface: np.ndarray
-    share: float
+    color: np.ndarray
+    coverage: float
     noise: float
 
     @property
     def plain(self) -> bool:
-        """Whether it can be taken off as one surface."""
-        return self.share > 0.5 and self.noise < 7
+        """Whether the background can be removed as one surface."""
+        return self.coverage > 0.5 and self.noise < 7
 
 
-def rim(shape: tuple[int, ...], share: float = 0.03) -> np.ndarray:
-    """The frame along a picture's edges, ``share`` of its shorter side wide, bool (H, W)."""
+def border_mask(shape: tuple[int, ...], share: float = 0.03) -> np.ndarray:
+    """The pixels along an image's edges, bool (H, W), ``share`` of its shorter side wide."""
     width = max(1, round(min(shape[:2]) * share))
-    frame = np.ones(shape[:2], bool)
-    frame[width:-width, width:-width] = False
-    return frame
+    border = np.ones(shape[:2], bool)
+    border[width:-width, width:-width] = False
+    return border
 
 
-def find_ground(picture: np.ndarray) -> Ground:
-    """A smooth surface through the picture's border; an object that reaches it is passed over."""
-    frame = rim(picture.shape)
-    surface = smooth_surface(picture.astype(np.float32), frame)
-    off = np.abs(picture[frame] - surface[frame]).max(1)
-    near = off < 16
-    noise = float(np.percentile(off[near], 75)) if near.any() else 255.0
-    return Ground(surface, float(near.mean()), noise)
+def fit_background(image: np.ndarray) -> BackgroundSurface:
+    """Fit a surface to the image's border; an object that reaches the border is ignored."""
+    border = border_mask(image.shape)
+    color = smooth_surface(image.astype(np.float32), border)
+    distance = np.abs(image[border] - color[border]).max(1)
+    near = distance < 16
+    noise = float(np.percentile(distance[near], 75)) if near.any() else 255.0
+    return BackgroundSurface(color, float(near.mean()), noise)
 
 
-# ------------------------------------------------------------------ plain ground
+# ------------------------------------------------------------------ plain background
 
 
-def plain_mask(picture: np.ndarray, ground: Ground) -> np.ndarray:
-    """What differs from a plain ground, without its soft shadow.
+def plain_mask(image: np.ndarray, background: BackgroundSurface) -> np.ndarray:
+    """Whatever differs from a plain background, without its soft shadow.
 
     Args:
-        picture: its longest side about `PLAIN_SIDE` pixels.
-        ground: what `find_ground` gives for it.
+        image: its longest side about `PLAIN_SIDE` pixels.
+        background: from `fit_background`.
     """
-    difference = picture - ground.surface
-    off = highest(np.abs(difference))
-    least = max(7.0, 4 * ground.noise)
-    marked = off > least
+    distance = channel_max(np.abs(image - background.color))
+    marked = distance > max(7.0, 4 * background.noise)
     if not marked.any():
         return marked
-    marked &= ~soft_shadow(picture, ground, off, least)
-    return tidy(fill_holes(marked, picture.shape), keep=0.04)
+    marked &= ~_soft_shadow(image, background, ~marked)
+    return _drop_small_parts(fill_holes(marked), share=0.04)
 
 
-def soft_shadow(picture: np.ndarray, ground: Ground, off: np.ndarray, least: float) -> np.ndarray:
-    """What a shadow on the ground is: darker without another colour, and fading into the ground.
+def _soft_shadow(image: np.ndarray, background: BackgroundSurface, bare: np.ndarray) -> np.ndarray:
+    """The object's shadow: darker without another hue, and fading into the background.
 
-    Found by walking in from the ground over gentle slopes only. Where most of what stands out
-    would go that way it is no shadow but a pale object, and nothing is taken.
+    It is reached from the background over gentle slopes only. Where that would take away most of
+    the object, it is no shadow but a pale object, and the shadow is empty.
     """
-    ratio = picture / np.maximum(ground.surface, 1)
-    grey = ratio.mean(2)
-    spread = highest(ratio) - lowest(ratio)
-    gentle = slopes(picture.mean(2), blur=1) < 3.5
-    passable = (spread < 0.06) & (grey > 0.55) & (grey < 1.02) & gentle
-    bare = off <= least
+    ratio = image / np.maximum(background.color, 1)
+    gray = ratio.mean(2)
+    tint = channel_max(ratio) - channel_min(ratio)
+    gentle = gradient_magnitude(image.mean(2), blur=1) < 3.5
+    passable = (tint < 0.06) & (gray > 0.55) & (gray < 1.02) & gentle
     labels = cv2.connectedComponents((passable | bare).astype(np.uint8), connectivity=4)[1]
-    joined = np.isin(labels, np.unique(labels[bare & rim(bare.shape)])) & (labels > 0)
+    joined = np.isin(labels, np.unique(labels[bare & border_mask(bare.shape)])) & (labels > 0)
     shadow = joined & ~bare
     return shadow if shadow.sum() < 0.5 * (~bare).sum() else np.zeros_like(bare)
 
 
-def fill_holes(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Holes filled but for few wide ones, such as the one under a bag's handle.
+def fill_holes(mask: np.ndarray) -> np.ndarray:
+    """Fill holes except a few wide ones, such as the one under a bag's handle.
 
-    An object as pale as its ground shows little but its outline: then every hole is filled.
+    An object as pale as its background shows little but its outline: then every hole is filled.
     """
-    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disc(3))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - closed, connectivity=4)
-    outer = np.unique(labels[rim(shape, 0)])
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disk(3))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - closed, connectivity=4)
     areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
-    areas[outer] = areas[0] = 0  # the ground, and the object itself
-    holes = [i for i in range(1, count) if areas[i] > 0]
-    whole = closed.sum() + areas.sum()
-    kept_open = [i for i in holes if areas[i] > 0.06 * whole]
-    if sum(areas[i] for i in kept_open) > 0.6 * whole:
-        kept_open = []
-    fill = np.isin(labels, [i for i in holes if i not in kept_open])
-    return (closed > 0) | fill
+    areas[np.unique(labels[border_mask(mask.shape, 0)])] = areas[0] = 0  # background, object
+    total = closed.sum() + areas.sum()
+    wide = areas > 0.06 * total
+    if areas[wide].sum() > 0.6 * total:
+        wide[:] = False
+    return (closed > 0) | ((areas > 0) & ~wide)[labels]
 
 
-def tidy(mask: np.ndarray, keep: float) -> np.ndarray:
-    """Without hairs and crumbs: opened, then parts of at least ``keep`` of the largest's area."""
-    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc(3))
+def _drop_small_parts(mask: np.ndarray, share: float) -> np.ndarray:
+    """Opened, then without parts smaller than ``share`` of the largest one's area."""
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disk(3))
     if not opened.any():
         opened = mask.astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
-    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas = stats[:, cv2.CC_STAT_AREA]
     areas[0] = 0
-    return (areas >= max(1, keep * areas.max()))[labels] & (labels > 0)
+    return (areas >= max(1, share * areas.max()))[labels]
 
 
-# ------------------------------------------------------------------ cluttered
+# ------------------------------------------------------------------ cluttered scene
 
 
-def cut_out(picture: np.ndarray, box: tuple[float, float, float, float] | None) -> np.ndarray:
-    """The object in a cluttered picture, by GrabCut from a rectangle.
+def cluttered_mask(image: np.ndarray, box: Box | None) -> np.ndarray:
+    """The object in a cluttered image, by GrabCut from a rectangle.
 
     Args:
-        picture: its longest side about `CUT_SIDE` pixels.
-        box: where the object is, shares of the sides; nearly the whole picture without it.
+        image: its longest side about `CLUTTERED_SIDE` pixels.
+        box: where the object is; nearly the whole image if None.
 
     Returns:
-        The mask; empty where no object was told apart.
+        The mask; empty where no object was found.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     left, top, right, bottom = box or (MARGIN, MARGIN, 1 - MARGIN, 1 - MARGIN)
     x0, y0 = max(1, round(left * width)), max(1, round(top * height))
     x1, y1 = min(width - 1, round(right * width)), min(height - 1, round(bottom * height))
     if x1 - x0 < 4 or y1 - y0 < 4:
         return np.zeros((height, width), bool)
-    found = np.zeros((height, width), np.uint8)
+    labels = np.zeros((height, width), np.uint8)
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    smooth = cv2.medianBlur(picture, 3)
-    with _turn:  # the random numbers are OpenCV's own: the same picture gives the same mask
+    smooth = cv2.medianBlur(image, 3)
+    with _rng_lock:  # OpenCV's random numbers are global: the same image gives the same mask
         cv2.setRNGSeed(0)
-        cv2.grabCut(smooth, found, (x0, y0, x1 - x0, y1 - y0), *models, 3, cv2.GC_INIT_WITH_RECT)
-    mask = (found == cv2.GC_FGD) | (found == cv2.GC_PR_FGD)
-    return tidy(fill_holes(mask, mask.shape), keep=0.2) if mask.any() else mask
+        cv2.grabCut(smooth, labels, (x0, y0, x1 - x0, y1 - y0), *models, 3, cv2.GC_INIT_WITH_RECT)
+    mask = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    return _drop_small_parts(fill_holes(mask), share=0.2) if mask.any() else mask
 
 
-def without_skin(picture: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
-    """The garment without its wearer, where one is to be seen.
+def is_plausible(mask: np.ndarray) -> bool:
+    """Whether a mask can be the object: neither hardly anything nor nearly everything."""
+    return 0.03 < float(mask.mean()) < 0.93
 
-    Catalogues show clothes worn. Skin has a narrow range of hues whatever its tone; a wearer shows
-    it at the top (face, neck) or at the bottom (legs), and less of it than cloth.
+
+# ------------------------------------------------------------------ worn garments
+
+
+def remove_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+    """The garment without the person wearing it, as catalogs show it.
+
+    Skin has a narrow range of hues whatever its tone. A person shows it at the top (face, neck) or
+    at the bottom (legs), and less of it than cloth.
 
     Args:
-        picture: uint8 (H, W, 3).
-        mask: wearer and garment together, bool (H, W).
+        image: uint8 (H, W, 3).
+        mask: person and garment together, bool (H, W).
 
     Returns:
-        The garment's mask, or None where there is no sign of a wearer.
+        The garment's mask, or None where there is no sign of a person.
     """
-    _, red, blue = cv2.split(cv2.cvtColor(cv2.medianBlur(picture, 3), cv2.COLOR_RGB2YCrCb))
-    skin = (red > 138) & (red < 175) & (blue > 85) & (blue < 125) & mask
-    skin = cv2.morphologyEx(skin.astype(np.uint8), cv2.MORPH_OPEN, disc(3)) > 0
-    whole = max(1, int(mask.sum()))
-    if not 0.03 < skin.sum() / whole < 0.45:
+    small = shrink(image, PLAIN_SIDE)
+    person = resize_mask(mask, small.shape)
+    _, red, blue = cv2.split(cv2.cvtColor(cv2.medianBlur(small, 3), cv2.COLOR_RGB2YCrCb))
+    skin = (red > 138) & (red < 175) & (blue > 85) & (blue < 125) & person
+    skin = cv2.morphologyEx(skin.astype(np.uint8), cv2.MORPH_OPEN, disk(3)) > 0
+    area = max(1, int(person.sum()))
+    if not 0.03 < skin.sum() / area < 0.45:
         return None
-    rows = np.flatnonzero(mask.any(1))
+    rows = np.flatnonzero(person.any(1))
     top, height = rows[0], rows[-1] + 1 - rows[0]
     ends = (slice(top, top + max(1, height // 4)), slice(top + height - height // 4, None))
-    if max(skin[end].sum() / max(1, mask[end].sum()) for end in ends) < 0.25:
+    if max(skin[end].sum() / max(1, person[end].sum()) for end in ends) < 0.25:
         return None
-    skin = cv2.dilate(skin.astype(np.uint8), disc(3)) > 0
-    garment = tidy(mask & ~skin, keep=0.25)
-    return garment if garment.sum() > 0.3 * whole else None
-
-
-def absurd(mask: np.ndarray) -> bool:
-    """Whether a mask cannot be the object: hardly anything, or nearly everything."""
-    return not 0.03 < float(mask.mean()) < 0.93
+    skin = cv2.dilate(skin.astype(np.uint8), disk(3)) > 0
+    garment = _drop_small_parts(person & ~skin, share=0.25)
+    return resize_mask(garment, mask.shape) & mask if garment.sum() > 0.3 * area else None
 
 
 def resize_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A mask at another size, its edge kept smooth, bool of that shape (H, W)."""
+    """A mask at another size, with smooth edges, bool of that shape (H, W)."""
     size = (shape[1], shape[0])
     return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5

@@ -1,4 +1,4 @@
-"""Strokes drawn by hand → a picture. Imports no torch and no Streamlit."""
+"""Strokes drawn by hand → an image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from alexnet_demo.common.errors import ImageError
 
-SIDE = 256  # side of the canvas in its own units; strokes and pen widths are measured in them
+SIDE = 256  # of the canvas in its own units; points and pen widths are measured in them
 MAX_STROKES, MAX_POINTS = 2_000, 50_000  # so many take a second to draw
 MAX_WIDTH = 64.0
 _OVERSAMPLING = 4  # drawn so many times larger, then averaged: smooth edges
@@ -26,7 +26,7 @@ class Stroke:
 
 
 def parse(record: Any) -> tuple[Stroke, ...]:
-    """Read the canvas's strokes, trusting nothing: they come from a browser.
+    """Validate the canvas's strokes, which come from a browser and may be anything.
 
     Args:
         record: ``[{"tool": "pen"|"eraser", "width": w, "points": [[x, y], …]}, …]``; None is an
@@ -37,9 +37,9 @@ def parse(record: Any) -> tuple[Stroke, ...]:
     """
     if record is None:
         return ()
-    if not isinstance(record, list) or len(record) > MAX_STROKES:
-        raise ImageError("The drawing could not be read: clear it and draw again.")
     try:
+        if not isinstance(record, list) or len(record) > MAX_STROKES:
+            raise ValueError("no list, or too long")
         if sum(len(item["points"]) for item in record) > MAX_POINTS:
             raise ImageError("The drawing has too many points: clear it and draw again.")
         return tuple(_parse_stroke(item) for item in record)
@@ -55,7 +55,7 @@ def _parse_stroke(item: Any) -> Stroke:
     points = tuple((_number(x), _number(y)) for x, y in item["points"])
     width = _number(item["width"])
     if not points or not 0 < width <= MAX_WIDTH:
-        raise ValueError("no points or an impossible width")
+        raise ValueError("no points, or width out of range")
     return Stroke(item["tool"], width, points)
 
 
@@ -72,16 +72,16 @@ def render(strokes: tuple[Stroke, ...]) -> Image.Image:
     image = Image.new("L", (SIDE * scale, SIDE * scale), 255)
     draw = ImageDraw.Draw(image)
     for stroke in strokes:
-        ink = 0 if stroke.tool == "pen" else 255
+        color = 0 if stroke.tool == "pen" else 255
         points = [(x * scale, y * scale) for x, y in stroke.points]
         radius = stroke.width * scale / 2
         if len(points) > 1:
-            draw.line(points, fill=ink, width=max(1, round(2 * radius)))
+            draw.line(points, fill=color, width=max(1, round(2 * radius)))
         for x, y in points:
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
     return image.resize((SIDE, SIDE), Image.Resampling.BOX)
 
 
-def is_blank(picture: Image.Image) -> bool:
-    """Whether no ink is left on what `render` gave."""
-    return picture.getextrema() == (255, 255)
+def is_blank(image: Image.Image) -> bool:
+    """Whether an image from `render` has no ink."""
+    return image.getextrema() == (255, 255)

@@ -164,7 +164,7 @@ def test_good_and_broken_files(page: Page, app_url: str) -> None:
     )
     expect(page.get_by_test_id("stDataFrame")).to_be_visible(timeout=10_000)
     alert = page.get_by_test_id("stAlert")
-    expect(alert).to_contain_text("broken.png: The picture is damaged or cut short.")
+    expect(alert).to_contain_text("broken.png: The image is damaged or incomplete.")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download predictions").click()
     lines = download.value.path().read_text().splitlines()

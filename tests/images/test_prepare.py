@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import time
 from dataclasses import replace
 
@@ -12,17 +11,12 @@ from PIL import Image, ImageDraw
 
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.data import splits
-from alexnet_demo.images.boxes import Box
-from alexnet_demo.images.prepare import prepare
-from alexnet_demo.images.prepared import Choices, PreparedImage, input_pixels
+from alexnet_demo.images.boxes import Box, bounding_box
+from alexnet_demo.images.prepare import input_pixels, prepare
+from alexnet_demo.images.prepared import Choices
 from alexnet_demo.images.redraw import SKETCH_SIDE
 from alexnet_demo.network.input import to_input
-
-
-def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
+from tests.support.hostile import encode
 
 
 def bag(mode: str = "RGB", size: int = 200) -> Image.Image:
@@ -33,22 +27,20 @@ def bag(mode: str = "RGB", size: int = 200) -> Image.Image:
     return image.convert(mode)
 
 
-def sketch(width: int = 7, ink: int = 0, ground: int = 255) -> Image.Image:
+def sketch(width: int = 7, ink: int = 0, paper: int = 255) -> Image.Image:
     """The outline of a box that is higher than wide."""
-    image = Image.new("L", (256, 256), ground)
+    image = Image.new("L", (256, 256), paper)
     outline = [(60, 40), (196, 40), (196, 216), (60, 216), (60, 40)]
     ImageDraw.Draw(image).line(outline, fill=ink, width=width, joint="curve")
     return image
 
 
 def snapshot(size: tuple[int, int] = (400, 300)) -> Image.Image:
-    """A dark cloth with a pale band, left of the middle, on boards of many browns."""
-    chance = np.random.default_rng(1)
+    """A dark cloth with a pale band, left of the center, on boards of many browns."""
+    rng = np.random.default_rng(1)
     width, height = size
-    boards = np.repeat(chance.uniform(0.8, 1.6, 20), -(-width // 20))[:width]
-    floor = np.array([120, 90, 60]) * boards[None, :, None] + chance.normal(
-        0, 5, (height, width, 3)
-    )
+    boards = np.repeat(rng.uniform(0.8, 1.6, 20), -(-width // 20))[:width]
+    floor = np.array([120, 90, 60]) * boards[None, :, None] + rng.normal(0, 5, (height, width, 3))
     image = Image.fromarray(floor.clip(0, 255).astype(np.uint8))
     pencil = ImageDraw.Draw(image)
     pencil.rectangle((0.2 * width, 0.2 * height, 0.6 * width, 0.85 * height), fill=(30, 40, 110))
@@ -57,12 +49,15 @@ def snapshot(size: tuple[int, int] = (400, 300)) -> Image.Image:
 
 
 def extent(pixels: np.ndarray) -> tuple[int, int]:
-    """Height and width of the box of what is not background."""
-    rows, columns = np.nonzero(pixels > 32)
-    return int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
+    """Height and width of the foreground's bounding box."""
+    rows, columns = bounding_box(pixels > 32)
+    return rows.stop - rows.start, columns.stop - columns.start
 
 
-# ------------------------------------------------------------------ what may come
+KINDS = (bag(), sketch(), snapshot(), Image.new("L", (28, 28), 7))
+
+
+# ------------------------------------------------------------------ input formats
 
 
 @pytest.mark.parametrize(
@@ -82,19 +77,19 @@ def test_every_format_and_mode_gives_the_same_28_pixels(kind: str, mode: str) ->
         neutral = Image.new("L", image.size, 128)
         image = Image.merge("LAB", (image, neutral, neutral))
     prepared = prepare(encode(image, kind))
-    assert prepared.kind == "photo" and prepared.polarity == "invert"
+    assert prepared.kind == "photo" and prepared.choices.polarity == "invert"
     assert extent(prepared.pixels) == pytest.approx((14, 28), abs=1)
     assert prepared.pixels[14, 14] > 150 and prepared.pixels[2, 14] == 0
 
 
-def test_the_first_frame_of_a_gif_counts() -> None:
+def test_only_the_first_frame_of_a_gif_counts() -> None:
     frames = [bag("L"), Image.new("L", (200, 200), 255)]
     moving = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert np.array_equal(prepare(moving).pixels, prepare(encode(frames[0], "GIF")).pixels)
 
 
 @pytest.mark.parametrize("ink", ["black", "white"])
-def test_ink_on_transparency_is_seen_whatever_its_colour(ink: str) -> None:
+def test_ink_on_transparency_is_found_whatever_its_color(ink: str) -> None:
     image = Image.new("RGBA", (256, 256), (0, 0, 0, 0))
     ImageDraw.Draw(image).rectangle((60, 40, 196, 216), outline=ink, width=7)
     prepared = prepare(encode(image, "PNG"))
@@ -104,31 +99,31 @@ def test_ink_on_transparency_is_seen_whatever_its_colour(ink: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "fact"),
     [
         (b"", "empty"),
-        (b"this is no picture at all", "not a picture"),
-        (b"%PDF-1.4", "not a picture"),
-        (encode(bag(), "PNG")[:200], "damaged or cut short"),
-        (encode(bag(), "JPEG")[:700], "damaged or cut short"),
-        (encode(bag(), "WEBP")[:60], "damaged or cut short|not a picture"),
-        (encode(Image.new("RGB", (50, 50), "red"), "PNG"), "one plain colour"),
+        (b"this is no image at all", "not a readable image"),
+        (b"%PDF-1.4", "not a readable image"),
+        (encode(bag(), "PNG")[:200], "damaged"),
+        (encode(bag(), "JPEG")[:700], "damaged"),
+        (encode(bag(), "WEBP")[:60], "damaged|not a readable image"),
+        (encode(Image.new("RGB", (50, 50), "red"), "PNG"), "one plain color"),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_one_sentence(content: bytes, says: str) -> None:
-    with pytest.raises(ImageError, match=says) as refused:
+def test_unusable_files_are_refused_in_one_line(content: bytes, fact: str) -> None:
+    with pytest.raises(ImageError, match=fact) as refused:
         prepare(content)
     assert str(refused.value).count("\n") == 0
 
 
-def test_random_damage_never_raises_anything_else() -> None:
-    chance = np.random.default_rng(0)
+def test_random_damage_raises_nothing_but_image_errors() -> None:
+    rng = np.random.default_rng(0)
     for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"):
         whole = encode(bag(size=64), kind)
         for _ in range(15):
             broken = bytearray(whole)
-            for place in chance.integers(0, len(broken), 8):
-                broken[place] = chance.integers(256)
+            for position in rng.integers(0, len(broken), 8):
+                broken[position] = rng.integers(256)
             try:
                 prepared = prepare(bytes(broken))
             except ImageError:
@@ -138,32 +133,30 @@ def test_random_damage_never_raises_anything_else() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 90), (3, 2), (28, 5), (400, 2)])
 @pytest.mark.parametrize("kind", ["auto", "sketch", "photo", "dataset"])
-def test_tiny_and_narrow_pictures_give_something_or_one_sentence(
-    size: tuple[int, int], kind: str
-) -> None:
+def test_tiny_and_narrow_images_are_prepared_or_refused(size: tuple[int, int], kind: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-    for ground in ("auto", "plain", "cluttered", "keep", "alpha"):
+    for background in ("auto", "plain", "cluttered", "keep", "alpha"):
         try:
-            views = prepare(Image.fromarray(noise), Choices(kind, background=ground)).views  # type: ignore[arg-type]
+            views = prepare(Image.fromarray(noise), Choices(kind, background=background)).views  # type: ignore[arg-type]
         except ImageError:
             continue
         assert all(view.dtype == np.uint8 and view.shape[0] == view.shape[1] for view in views)
 
 
-# ------------------------------------------------------------------ the data set's own pictures
+# ------------------------------------------------------------------ images like the data set's
 
 
-def test_test_set_pictures_pass_through_unchanged_whichever_way_round() -> None:
+def test_test_images_pass_through_unchanged_in_either_polarity() -> None:
     for image in splits.load_split(train=False).head(200).images.numpy():
         as_it_is = prepare(Image.fromarray(image))
         negative = prepare(encode(Image.fromarray(255 - image), "PNG"))
-        assert (as_it_is.kind, as_it_is.polarity) == ("dataset", "keep")
-        assert (negative.kind, negative.polarity) == ("dataset", "invert")
+        assert (as_it_is.kind, as_it_is.choices.polarity) == ("dataset", "keep")
+        assert (negative.kind, negative.choices.polarity) == ("dataset", "invert")
         assert np.array_equal(as_it_is.pixels, image) and len(as_it_is.views) == 1
         assert np.array_equal(negative.pixels, image)
 
 
-def test_a_coloured_picture_of_that_size_is_none_of_them() -> None:
+def test_a_color_image_of_that_size_is_not_of_the_data_set() -> None:
     assert prepare(bag(size=28)).kind != "dataset"
 
 
@@ -171,21 +164,21 @@ def test_a_coloured_picture_of_that_size_is_none_of_them() -> None:
 
 
 @pytest.mark.parametrize("width", [2, 7, 15])
-@pytest.mark.parametrize(("ink", "ground"), [(0, 255), (255, 0), (200, 250)])
-def test_drawings_come_out_alike_whatever_the_pen(width: int, ink: int, ground: int) -> None:
-    usual, other = prepare(sketch()), prepare(sketch(width, ink, ground))
+@pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (200, 250)])
+def test_drawings_come_out_alike_whatever_the_pen(width: int, ink: int, paper: int) -> None:
+    usual, other = prepare(sketch()), prepare(sketch(width, ink, paper))
     assert usual.kind == other.kind == "sketch"
-    assert other.polarity == ("invert" if ink < ground else "keep")
+    assert other.choices.polarity == ("invert" if ink < paper else "keep")
     difference = np.abs(usual.pixels.astype(int) - other.pixels)
     assert (difference > 64).mean() < 0.2, "but for a pixel's shift"
 
 
 @pytest.mark.parametrize("offset", [(0, 0), (420, 180)])
-def test_where_on_the_page_it_is_drawn_does_not_matter(offset: tuple[int, int]) -> None:
+def test_the_position_on_the_page_does_not_matter(offset: tuple[int, int]) -> None:
     page = Image.new("L", (700, 450), 255)
     page.paste(sketch(), offset)
-    found, whole = (prepare(image).pixels.astype(int) for image in (page, sketch()))
-    assert np.abs(found - whole).mean() < 12
+    placed, whole = (prepare(image).pixels.astype(int) for image in (page, sketch()))
+    assert np.abs(placed - whole).mean() < 12
 
 
 def test_a_solid_glyph_becomes_a_light_silhouette() -> None:
@@ -196,7 +189,7 @@ def test_a_solid_glyph_becomes_a_light_silhouette() -> None:
     assert prepared.pixels[14, 14] > 150 and prepared.pixels[0, 0] == 0
 
 
-def test_a_box_picks_one_of_two_drawings() -> None:
+def test_a_box_selects_one_of_two_drawings() -> None:
     page = Image.new("L", (512, 256), 255)
     page.paste(sketch(), (0, 0))
     ImageDraw.Draw(page).ellipse((300, 100, 500, 160), outline=0, width=7)
@@ -206,9 +199,9 @@ def test_a_box_picks_one_of_two_drawings() -> None:
     assert right.choices.box is not None and right.choices.box[0] > 0.5
 
 
-def test_the_wrong_way_round_shows_a_drawing_or_says_so() -> None:
+def test_a_wrong_polarity_gives_a_drawing_or_an_error() -> None:
     try:
-        assert prepare(sketch(), Choices(polarity="keep")).polarity == "keep"
+        assert prepare(sketch(), Choices(polarity="keep")).choices.polarity == "keep"
     except ImageError as error:
         assert "no drawing" in str(error)
 
@@ -216,7 +209,7 @@ def test_the_wrong_way_round_shows_a_drawing_or_says_so() -> None:
 # ------------------------------------------------------------------ photos
 
 
-def test_aspect_is_kept_and_the_object_fills_the_picture() -> None:
+def test_the_object_fills_the_view_and_keeps_its_aspect_ratio() -> None:
     prepared = prepare(bag())
     assert prepared.choices.background == "plain" and len(prepared.views) == 1
     assert extent(prepared.pixels) == (14, 28)
@@ -232,7 +225,7 @@ def test_dark_cloth_becomes_brighter_than_pale_cloth_and_both_stand_out() -> Non
     assert dark > pale + 50 and pale > 60
 
 
-def test_a_cluttered_photo_is_looked_at_twice() -> None:
+def test_a_cluttered_photo_has_two_views() -> None:
     prepared = prepare(snapshot())
     assert prepared.choices.background == "cluttered" and len(prepared.views) == 2
     cut, around = prepared.views
@@ -241,13 +234,13 @@ def test_a_cluttered_photo_is_looked_at_twice() -> None:
 
 
 @pytest.mark.parametrize("level", [30, 230])
-def test_polarity_on_middle_grey_follows_the_object(level: int) -> None:
+def test_polarity_on_middle_gray_follows_the_object(level: int) -> None:
     image = Image.new("L", (100, 100), 128)
     image.paste(level, (30, 30, 70, 70))
-    assert prepare(image).polarity == ("invert" if level < 128 else "keep")
+    assert prepare(image).choices.polarity == ("invert" if level < 128 else "keep")
 
 
-def test_transparency_cuts_out() -> None:
+def test_transparency_separates_the_object() -> None:
     image = snapshot().convert("RGBA")
     alpha = Image.new("L", image.size, 0)
     ImageDraw.Draw(alpha).ellipse((100, 80, 220, 240), fill=255)
@@ -257,7 +250,7 @@ def test_transparency_cuts_out() -> None:
     assert prepared.choices.box == pytest.approx((0.25, 0.267, 0.552, 0.803), abs=0.01)
 
 
-def test_a_wearer_gives_a_second_look_without_them() -> None:
+def test_a_person_gives_a_second_view_without_them() -> None:
     image = Image.new("RGB", (240, 320), "white")
     pencil = ImageDraw.Draw(image)
     pencil.ellipse((92, 10, 148, 90), fill=(224, 172, 140))
@@ -269,17 +262,17 @@ def test_a_wearer_gives_a_second_look_without_them() -> None:
 # ------------------------------------------------------------------ choices
 
 
-def test_nothing_stays_undecided() -> None:
-    for picture in (bag(), sketch(), snapshot(), Image.new("L", (28, 28), 7)):
-        choices = prepare(picture).choices
+def test_every_choice_is_resolved() -> None:
+    for image in KINDS:
+        choices = prepare(image).choices
         assert "auto" not in (choices.kind, choices.polarity, choices.background)
         assert choices.box is not None
 
 
-@pytest.mark.parametrize("picture", [bag(), sketch()])
-def test_what_was_decided_gives_the_same_again(picture: Image.Image) -> None:
-    first = prepare(picture)
-    again = prepare(picture, first.choices)
+@pytest.mark.parametrize("image", [bag(), sketch()])
+def test_resolved_choices_give_the_same_result(image: Image.Image) -> None:
+    first = prepare(image)
+    again = prepare(image, first.choices)
     assert again.choices == first.choices
     for one, other in zip(first.views, again.views, strict=True):
         assert np.array_equal(one, other)
@@ -298,20 +291,20 @@ def test_what_was_decided_gives_the_same_again(picture: Image.Image) -> None:
         Choices(kind="photo", box=(0.1, 0.1, 0.9, 0.9)),
     ],
 )
-@pytest.mark.parametrize("picture", [bag(), sketch(), snapshot()])
-def test_choices_are_heeded(picture: Image.Image, chosen: Choices) -> None:
+@pytest.mark.parametrize("image", KINDS[:3])
+def test_choices_are_followed(image: Image.Image, chosen: Choices) -> None:
     try:
-        decided = prepare(picture, chosen).choices
+        used = prepare(image, chosen).choices
     except ImageError as error:  # a photo has no ink
         assert chosen.kind == "sketch" and "no drawing" in str(error)
         return
     for name in ("kind", "polarity", "background"):
-        wanted = getattr(chosen, name)
-        if wanted != "auto" and not (name == "background" and decided.kind != "photo"):
-            assert getattr(decided, name) == wanted
+        value = getattr(chosen, name)
+        if value != "auto" and not (name == "background" and used.kind != "photo"):
+            assert getattr(used, name) == value
     if chosen.box is not None:
-        assert decided.box is not None
-        assert decided.box[0] >= 0.09 and decided.box[2] <= 0.91
+        assert used.box is not None
+        assert used.box[0] >= 0.09 and used.box[2] <= 0.91
 
 
 @pytest.mark.parametrize(
@@ -325,7 +318,7 @@ def test_choices_are_heeded(picture: Image.Image, chosen: Choices) -> None:
         {"box": (0, float("nan"), 1, 1)},
     ],
 )
-def test_choices_that_make_no_sense_are_refused(wrong: dict[str, str | Box]) -> None:
+def test_invalid_choices_are_refused(wrong: dict[str, str | Box]) -> None:
     with pytest.raises(ValueError, match=r"Unknown|box"):
         replace(Choices(), **wrong)  # type: ignore[arg-type]
 
@@ -333,7 +326,9 @@ def test_choices_that_make_no_sense_are_refused(wrong: dict[str, str | Box]) -> 
 # ------------------------------------------------------------------ steps
 
 
-def check_steps(prepared: PreparedImage) -> None:
+@pytest.mark.parametrize("image", KINDS)
+def test_steps_lead_from_the_original_to_the_input(image: Image.Image) -> None:
+    prepared = prepare(image)
     names = [step.name for step in prepared.steps]
     assert names[0] == "Original" and names[-1] == "224 × 224"
     assert len(set(names)) == len(names)
@@ -343,27 +338,15 @@ def check_steps(prepared: PreparedImage) -> None:
         assert step.before.mode in ("RGB", "L") and step.image.mode in ("RGB", "L")
 
 
-@pytest.mark.parametrize("picture", [bag(), sketch(), snapshot(), Image.new("L", (28, 28), 7)])
-def test_steps_tell_the_way(picture: Image.Image) -> None:
-    check_steps(prepare(picture))
-
-
-def test_the_last_step_is_the_networks_input() -> None:
-    prepared = prepare(bag())
-    shown = np.asarray(prepared.steps[-1].image)
-    x = to_input(torch.from_numpy(prepared.pixels)[None])
+@pytest.mark.parametrize("side", [28, 56, 112])
+def test_the_last_step_equals_the_networks_input(side: int) -> None:
+    view = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
+    x = to_input(torch.from_numpy(view)[None])
     assert x.shape == (1, 1, 224, 224)
-    assert np.abs(shown - 255 * x[0, 0].numpy()).max() <= 0.5001
+    assert np.abs(input_pixels(view) - 255 * x[0, 0].numpy()).max() <= 0.5001
 
 
 # ------------------------------------------------------------------ time
-
-
-@pytest.mark.parametrize("side", [28, 112])
-def test_the_last_step_shows_what_the_network_gets(side: int) -> None:
-    view = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
-    truth = to_input(torch.from_numpy(view)[None])[0, 0] * 255
-    assert np.abs(truth.numpy() - input_pixels(view)).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -373,16 +356,16 @@ def test_the_last_step_shows_what_the_network_gets(side: int) -> None:
         (encode(snapshot((4000, 3000)), "JPEG", quality=85), 0.25),
     ],
 )
-def test_it_is_fast(content: bytes, limit: float) -> None:
-    """In processor time of one core, doubled for machines slower than most."""
+def test_preparation_is_fast(content: bytes, limit: float) -> None:
+    """In processor time of one core, doubled for slow machines."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        took = []
+        seconds = []
         for _ in range(3):
             begin = time.process_time()
             prepare(content)
-            took.append(time.process_time() - begin)
+            seconds.append(time.process_time() - begin)
     finally:
         cv2.setNumThreads(threads)
-    assert min(took) < 2 * limit
+    assert min(seconds) < 2 * limit

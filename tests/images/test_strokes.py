@@ -20,9 +20,9 @@ def test_a_line_has_its_width_and_round_ends() -> None:
     assert ink[128, 17] and not ink[124, 17]
 
 
-def test_the_eraser_takes_ink_away() -> None:
-    rubbed = render(parse([line(), line(tool="eraser", width=30)]))
-    assert is_blank(rubbed)
+def test_the_eraser_removes_ink() -> None:
+    erased = render(parse([line(), line(tool="eraser", width=30)]))
+    assert is_blank(erased)
     assert not is_blank(render(parse([line()])))
     assert is_blank(render(parse(None)))
 
@@ -56,12 +56,12 @@ def test_a_tap_leaves_a_dot() -> None:
         [line(points=[[1, 1]] * 60_000)] * 2,
     ],
 )
-def test_forged_drawings_are_refused_in_one_sentence(forged: object) -> None:
-    with pytest.raises(ImageError, match="draw again"):
+def test_forged_drawings_are_refused(forged: object) -> None:
+    with pytest.raises(ImageError):
         parse(forged)
 
 
-def test_a_drawing_of_as_many_points_as_may_be_takes_a_second_or_two() -> None:
+def test_the_largest_drawing_takes_seconds() -> None:
     ends = [[0, 0], [SIDE, SIDE], [SIDE, 0], [0, SIDE]]
     strokes = parse([line(width=64, points=ends * 2_500) for _ in range(5)])
     begin = time.process_time()

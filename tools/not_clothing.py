@@ -200,7 +200,7 @@ def score(classifier: Classifier, pictures: list[PreparedImage]) -> Scored:
         name: torch.from_numpy(average_views(certainty, pictures, *seen)[1])
         for name, certainty in readings.items()
     }
-    thresholds = torch.tensor([own.threshold(picture.kind) for picture in pictures])
+    thresholds = torch.tensor([own.ood_threshold(picture.kind) for picture in pictures])
     return Scored(by_name, by_name["shipped"] >= thresholds)
 
 

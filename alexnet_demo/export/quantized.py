@@ -1,8 +1,4 @@
-"""A trained network as a file to hand on: in 8 bits, with what it takes to believe it.
-
-`export` quantises the weights and then fits the certainty (see `certainty`) of the network as it
-is after that, on pictures that its training held back.
-"""
+"""Export a trained model: weights in 8 bits, with the confidence model fitted to them."""
 
 from __future__ import annotations
 
@@ -22,21 +18,21 @@ from alexnet_demo.data.splits import Split, derive_seed, load_split
 from alexnet_demo.data.synthetic import as_drawings, as_photos
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.inference.confidence import (
-    KEPT,
+    PASS_RATE,
     ConfidenceModel,
     Outputs,
     ScoreKind,
-    calibration_error,
     fit,
 )
+from alexnet_demo.inference.predictions import Results
 from alexnet_demo.network import checkpoint, device
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.quantization import dequantize, quantize
 from alexnet_demo.settings.article import TRAIN_SAMPLES
 from alexnet_demo.settings.config import TrainConfig
 
-SAMPLES = 5_000  # as many pictures as are usually held back
-FEWEST = 1_000  # held-back pictures that are enough
+SAMPLES = 5_000  # images of each kind, as many as a usual validation set
+MIN_SAMPLES = 1_000  # unused training images that suffice
 KEPT_INFO = ("run", "epoch", "test_accuracy", "test_loss", "config")
 BATCH = 500
 Change = Callable[[Tensor, Tensor, torch.Generator], Tensor]
@@ -51,76 +47,81 @@ def export(
     score: ScoreKind = "combined",
     samples: int = SAMPLES,
 ) -> dict[str, Any]:
-    """Write a network in 8 bits with its certainty.
+    """Write a model in 8 bits with its confidence model.
 
     Args:
         weights: a checkpoint.
         out: the safetensors file to write.
         device_name: for `device.resolve`.
-        score: which one tells clothing from other pictures.
-        samples: pictures of each kind to fit the certainty on.
+        score: which score separates clothing from other images.
+        samples: images of each kind to fit the confidence model on.
 
     Returns:
-        One JSON-able object: ``weights``, ``out``, ``bytes``, ``seconds``, and ``certainty`` as in
-        the file.
+        One JSON-able object: ``weights``, ``out``, ``bytes``, ``seconds``, and ``certainty``, the
+        confidence model as stored in the file.
 
     Raises:
-        ValueError: for weights or a device that cannot be used.
+        ValueError: for unusable weights or a device that is not available.
         OSError: when the file cannot be written.
     """
-    begin = time.perf_counter()
+    start = time.perf_counter()
     target = device.resolve(device_name)
     model, info = checkpoint.load_weights(weights)
+    # Fitted to the rounded weights, which are those that will run.
     model.load_state_dict(dequantize(quantize(model.state_dict())))
-    certainty = fit_certainty(model, info, target, score, samples)
+    confidence = fit_confidence(model, info, target, score, samples)
+    record = confidence.to_json()
     about = {name: info[name] for name in KEPT_INFO if name in info}
     out.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.save_quantized(
-        out, model, {**about, "certainty": certainty.to_json()}, certainty.tensors()
-    )
+    checkpoint.save_quantized(out, model, {**about, "certainty": record}, confidence.tensors())
     return {
         "weights": str(weights),
         "out": str(out),
         "bytes": out.stat().st_size,
-        "seconds": round(time.perf_counter() - begin, 2),
-        "certainty": certainty.to_json(),
+        "seconds": round(time.perf_counter() - start, 2),
+        "certainty": record,
     }
 
 
-def fit_certainty(
+def fit_confidence(
     model: AlexNet,
     info: Mapping[str, Any],
     target: torch.device,
     score: ScoreKind = "combined",
     samples: int = SAMPLES,
 ) -> ConfidenceModel:
-    """The certainty of a network, from held-back pictures as all the kinds that it was trained on.
+    """Fit a confidence model on every kind of image that the model was trained on.
 
     Args:
         model: on any device; moved to ``target``.
-        info: of its checkpoint; without the training's settings there, it is taken to have seen
-            all pictures but drawings and photos.
+        info: the metadata of its checkpoint; without settings there, the model is assumed to be
+            trained on all images, but no drawings and photos.
     """
     settings = settings_of(info)
-    split, held_back = fitting_set(settings, samples)
+    split, unseen = fitting_set(settings, samples)
     classifier = Classifier(model, dict(info), target)
     outputs = {}
     for kind, change in kinds_of(settings).items():
-        log.info("Asking the network about %d pictures of the kind %s", len(split), kind)
-        outputs[kind] = ask(classifier, split, change)
-    certainty, plain = fit(outputs, score), outputs["dataset"]
+        log.info("Running the model on %d images of kind %s", len(split), kind)
+        outputs[kind] = outputs_for(classifier, split, change)
+    confidence = fit(outputs, score)
+
+    def ece(calibration: ConfidenceModel) -> float:
+        probabilities = calibration.probabilities(outputs["dataset"].logits)
+        return Results(probabilities.numpy(), split.labels.numpy()).calibration_error()
+
     notes = {
         "images": len(split),
-        "held_back": held_back,
-        "kept": KEPT,
-        "ece_before": calibration_error(plain.logits.softmax(1), plain.labels),
-        "ece_after": calibration_error(certainty.probabilities(plain.logits), plain.labels),
+        "held_back": unseen,
+        "kept": PASS_RATE,
+        "ece_before": ece(ConfidenceModel()),
+        "ece_after": ece(confidence),
     }
-    return replace(certainty, notes=notes)
+    return replace(confidence, notes=notes)
 
 
 def settings_of(info: Mapping[str, Any]) -> TrainConfig:
-    """The settings of the training that a checkpoint tells of, else the usual ones."""
+    """The run's settings from a checkpoint's metadata, by default the usual ones."""
     try:
         return TrainConfig.from_json(info["config"])
     except (KeyError, TypeError, AttributeError, ConfigError):
@@ -128,18 +129,18 @@ def settings_of(info: Mapping[str, Any]) -> TrainConfig:
 
 
 def fitting_set(settings: TrainConfig, samples: int) -> tuple[Split, bool]:
-    """The last training pictures, and whether the training held them all back.
+    """The last training images, and whether the run used none of them.
 
-    Where it held back fewer than `FEWEST`, pictures that it was trained on have to do: on these a
-    network is right more often, so the certainty becomes somewhat too great.
+    Where fewer than `MIN_SAMPLES` are unused, images that the run trained on must do. A model is
+    more accurate on these, so its calibrated confidence will be somewhat too high.
     """
-    held_back = TRAIN_SAMPLES - settings.train_images
-    count = min(samples, held_back) if held_back >= FEWEST else samples
-    return load_split(train=True).tail(count), count <= held_back
+    unused = TRAIN_SAMPLES - settings.train_images
+    count = min(samples, unused) if unused >= MIN_SAMPLES else samples
+    return load_split(train=True).tail(count), count <= unused
 
 
 def kinds_of(settings: TrainConfig) -> dict[str, Change]:
-    """How the data set's pictures become each kind that the training showed."""
+    """How the data set's images become each kind of image that the run trained on."""
     kinds: dict[str, Change] = {"dataset": lambda images, _labels, _generator: images}
     if settings.drawings:
         kinds["sketch"] = as_drawings
@@ -148,8 +149,8 @@ def kinds_of(settings: TrainConfig) -> dict[str, Change]:
     return kinds
 
 
-def ask(classifier: Classifier, split: Split, change: Change) -> Outputs:
-    """What the network says of pictures, changed by random numbers that are always the same."""
+def outputs_for(classifier: Classifier, split: Split, change: Change) -> Outputs:
+    """The model's outputs for changed images, with a fixed random seed."""
     generator = torch.Generator().manual_seed(derive_seed("certainty", 0))
     parts = [
         classifier.outputs(np.asarray(change(images, labels, generator)))

@@ -1,3 +1,4 @@
-"""Trained networks applied: classification, evaluation, confidence, embeddings.
+"""Apply trained models: classification, evaluation, confidence, embeddings.
 
-Knows nothing of training or pages."""
+Knows nothing of training, jobs, or pages.
+"""

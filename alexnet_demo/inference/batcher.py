@@ -1,20 +1,19 @@
-"""One thread in which the networks answer, for all who ask. Imports no torch.
+"""Runs models for all sessions of the server on one thread, in small batches. Imports no torch.
 
-Sessions that each ran the network themselves would share the cores badly: every call takes all of
-them. Here requests wait in one line; what waits for the same network when the thread is free goes
-through it as one batch, which costs less than one by one. Nobody is made to wait for a batch to
-fill. Answers equal those of the network asked alone, but for the last bits of rounding.
+Sessions that each ran a model would compete for the same cores. Here requests queue up, and those
+for the same model are batched as soon as the thread is free: no request waits for a batch to fill.
+Predictions equal those of the model alone, up to rounding.
 
-The line is short, so that who would wait long is told at once to try again. Work without hurry,
-such as asking about a whole test set, is done while nobody else waits.
+The queue is short, so that under heavy load a request fails at once instead of after a long wait.
+Low-priority work, such as a pass over the whole test set, runs only while the queue is empty.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as Late  # the built-in one from Python 3.11 on
+from concurrent.futures import TimeoutError as FutureTimeout  # the built-in one from Python 3.11 on
 from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,150 +25,148 @@ if TYPE_CHECKING:  # both import torch
     from alexnet_demo.inference.classifier import Classifier, Prediction
 
 T = TypeVar("T")
-WAITING = 64  # requests in the line
-PATIENCE = 10.0  # seconds until an answer must have come
-BATCH = 32  # pictures that go through a network together
-PIECE = 8  # pictures of one request in a batch: others get in between
-LINGER = 5.0  # seconds that the thread stays without work; the next request starts another
-BUSY = "Many people are asking at this moment: try again in a few seconds."
+MAX_QUEUED = 64  # requests
+TIMEOUT = 10.0  # seconds from request to result
+MAX_BATCH = 32  # images
+MAX_REQUEST = 8  # images; larger requests are split, so that others get a turn in between
+IDLE_SECONDS = 5.0  # after which the thread ends; the next request starts another
+BUSY = "The server is busy. Try again in a few seconds."
 
 
-@dataclass(eq=False)  # two requests for the same picture are two
-class _Request:
-    """Pictures for a network, and where the answers go."""
+@dataclass(eq=False)  # two requests for the same image are two
+class _Task:
+    """A function to run, and the future of its result."""
 
-    classifier: Classifier
-    pictures: Sequence[PreparedImage]
-    answers: Future[list[Prediction]] = field(default_factory=Future)
+    function: Callable[[], Any]
+    future: Future[Any] = field(default_factory=Future)
+
+    def run(self) -> None:
+        if self.future.set_running_or_notify_cancel():
+            try:
+                self.future.set_result(self.function())
+            except BaseException as error:  # raised again in the thread that waits
+                self.future.set_exception(error)
 
 
 @dataclass(eq=False)
-class _Task:
-    """Something else to ask a network, and where the answer goes."""
+class _Request:
+    """Images to classify, and the future of their predictions."""
 
-    work: Callable[[], Any]
-    answers: Future[Any] = field(default_factory=Future)
+    classifier: Classifier
+    images: Sequence[PreparedImage]
+    future: Future[list[Prediction]] = field(default_factory=Future)
 
 
 class MicroBatcher:
-    """Answers for all threads of a process, one batch after the other.
+    """Runs models for all threads of a process, one batch after another.
 
     Args:
-        waiting: requests that may wait; a further one is refused.
-        patience: seconds until a request that waits is given up.
+        max_queued: requests that may wait; further ones are rejected.
+        timeout: seconds after which a waiting request is abandoned.
     """
 
-    def __init__(self, waiting: int = WAITING, patience: float = PATIENCE) -> None:
-        self._waiting, self._patience = waiting, patience
+    def __init__(self, max_queued: int = MAX_QUEUED, timeout: float = TIMEOUT) -> None:
+        self._max_queued, self._timeout = max_queued, timeout
         self._changed = Condition()
-        self._line = deque[_Request | _Task]()
-        self._patient = deque[_Task]()
+        self._queue = deque[_Request | _Task]()
+        self._low_priority = deque[_Task]()
         self._thread: Thread | None = None
 
-    def predict(
-        self, classifier: Classifier, pictures: Sequence[PreparedImage]
-    ) -> list[Prediction]:
-        """`Classifier.predict`, together with whatever else is asked of that network.
+    def predict(self, classifier: Classifier, images: Sequence[PreparedImage]) -> list[Prediction]:
+        """`Classifier.predict`, batched with other requests for the same model.
 
         Raises:
-            BusyError: when too many wait already, or the answer did not come in time.
+            BusyError: when the queue is full, or the timeout passes.
         """
-        found: list[Prediction] = []
-        for first in range(0, len(pictures), PIECE):
-            found += self._in_turn(_Request(classifier, pictures[first : first + PIECE]))
-        return found
+        predictions: list[Prediction] = []
+        for first in range(0, len(images), MAX_REQUEST):
+            part = images[first : first + MAX_REQUEST]
+            predictions += self._enqueue(_Request(classifier, part))
+        return predictions
 
-    def submit(self, work: Callable[[], T]) -> T:
-        """What ``work`` returns, called in the thread in its turn; it should be brief.
+    def submit(self, function: Callable[[], T]) -> T:
+        """Run a short function on the thread in its turn and return its result.
 
         Raises:
             BusyError: as `predict`.
         """
-        answer: T = self._in_turn(_Task(work))
-        return answer
+        result: T = self._enqueue(_Task(function))
+        return result
 
-    def submit_low_priority(self, work: Callable[[], T]) -> T:
-        """What ``work`` returns, called in the thread once nobody waits; it should be brief."""
-        task = _Task(work)
+    def submit_low_priority(self, function: Callable[[], T]) -> T:
+        """Run a short function on the thread once the queue is empty and return its result."""
+        task = _Task(function)
         with self._changed:
-            self._patient.append(task)
+            self._low_priority.append(task)
             self._wake()
-        answer: T = task.answers.result()
-        return answer
+        result: T = task.future.result()
+        return result
 
-    def _in_turn(self, request: _Request | _Task) -> Any:
-        """Wait in the line for an answer."""
+    def _enqueue(self, request: _Request | _Task) -> Any:
+        """Queue a request and wait for its result."""
         with self._changed:
-            if len(self._line) >= self._waiting:
+            if len(self._queue) >= self._max_queued:
                 raise BusyError(BUSY)
-            self._line.append(request)
+            self._queue.append(request)
             self._wake()
         try:
-            return request.answers.result(self._patience)
-        except Late:
+            return request.future.result(self._timeout)
+        except FutureTimeout:
             with self._changed:
-                if request.answers.cancel() and request in self._line:
-                    self._line.remove(request)
+                if request.future.cancel() and request in self._queue:
+                    self._queue.remove(request)
             raise BusyError(BUSY) from None
 
     def _wake(self) -> None:
         if self._thread is None:
-            self._thread = Thread(target=self._work, name="broker", daemon=True)
+            self._thread = Thread(target=self._work, name="batcher", daemon=True)
             self._thread.start()
         self._changed.notify()
 
-    # -------------------------------------------------------------- in the thread
+    # -------------------------------------------------------------- on the thread
 
     def _work(self) -> None:
         while step := self._next():
             step()
-            del step  # which holds on to a network
+            del step  # it references a model
 
     def _next(self) -> Callable[[], None] | None:
-        """What to do now; None after a while without work, which ends the thread."""
+        """The next step; None after `IDLE_SECONDS` without work, which ends the thread."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._line or self._patient, LINGER):
+            if not self._changed.wait_for(lambda: self._queue or self._low_priority, IDLE_SECONDS):
                 self._thread = None
                 return None
-            if self._line and isinstance(self._line[0], _Request):
-                batch = list(self._batch(self._line[0].classifier))
-                return lambda: _answer(batch)
-            task: Any = (self._line or self._patient).popleft()
-            return lambda: _settle(task)
+            first = (self._queue or self._low_priority).popleft()
+            if isinstance(first, _Task):
+                return first.run
+            batch = [first, *self._matching(first)]
+        return lambda: _predict(batch)
 
-    def _batch(self, classifier: Classifier) -> Iterator[_Request]:
-        """The requests in the line for a network, as many as fit."""
-        room = BATCH
-        for request in [each for each in self._line if isinstance(each, _Request)]:
-            if request.classifier is classifier and len(request.pictures) <= room:
-                room -= len(request.pictures)
-                self._line.remove(request)
-                if request.answers.set_running_or_notify_cancel():
-                    yield request
+    def _matching(self, first: _Request) -> list[_Request]:
+        """Dequeue requests for the same model, up to `MAX_BATCH` images with the first."""
+        room, requests = MAX_BATCH - len(first.images), []
+        for request in [each for each in self._queue if isinstance(each, _Request)]:
+            if request.classifier is first.classifier and len(request.images) <= room:
+                room -= len(request.images)
+                self._queue.remove(request)
+                requests.append(request)
+        return requests
 
 
-def _answer(batch: list[_Request]) -> None:
-    if not batch:  # all were given up
+def _predict(batch: list[_Request]) -> None:
+    batch = [request for request in batch if request.future.set_running_or_notify_cancel()]
+    if not batch:  # all timed out
         return
-    pictures = [picture for request in batch for picture in request.pictures]
+    images = [image for request in batch for image in request.images]
     try:
-        found = iter(batch[0].classifier.predict(pictures))
-    except BaseException as error:  # told to those who asked
+        predictions = iter(batch[0].classifier.predict(images))
+    except BaseException as error:  # raised again in the threads that wait
         for request in batch:
-            request.answers.set_exception(error)
+            request.future.set_exception(error)
         return
     for request in batch:
-        request.answers.set_result([next(found) for _ in request.pictures])
-
-
-def _settle(task: _Task) -> None:
-    if not task.answers.set_running_or_notify_cancel():  # given up
-        return
-    try:
-        task.answers.set_result(task.work())
-    except BaseException as error:
-        task.answers.set_exception(error)
+        request.future.set_result([next(predictions) for _ in request.images])
 
 
 BATCHER = MicroBatcher()
-"""This process's; it starts no thread before it is asked."""
+"""The one of this process; it starts its thread on the first request."""

@@ -1,4 +1,4 @@
-"""Prepared pictures → ranked probabilities, and whether to believe them."""
+"""Prepared images → ranked class probabilities, and whether to trust them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alexnet_demo.common import errors as errors_
 from alexnet_demo.common.access import READ_ONLY, Role, require_admin
+from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.files import sha256
 from alexnet_demo.images.prepared import SIDE, Kind, PreparedImage
 from alexnet_demo.inference.confidence import CONFIDENCE_THRESHOLD, ConfidenceModel
@@ -29,68 +29,68 @@ from alexnet_demo.network.timing import choose_precision
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import channels
 
-BATCH = 64
+BATCH = 64  # images
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one picture.
+    """The prediction for one image.
 
     Attributes:
-        ranked: every class with its probability (0 to 1, summing to 1), the likeliest first.
-        kind: what the picture was taken for: ``sketch``, ``photo`` or ``dataset``.
-        ms: milliseconds of the network for this picture (its share of the batch).
-        score: how like clothing the picture is, see `Certainty.likeness`.
-        threshold: the score that 95 % of true clothing of this kind reach; any score passes where
-            none was fitted.
-        level: the top probability from which an answer is called sure.
+        ranked: every class with its probability (0 to 1, summing to 1), most probable first.
+        kind: what the image was treated as: ``sketch``, ``photo`` or ``dataset``.
+        ms: milliseconds of the forward pass (this image's share of the batch).
+        ood_score: see `ConfidenceModel.ood_score`; higher means more like clothing.
+        ood_threshold: 95% of true clothing of this kind scores at least this; −∞ where no
+            threshold was fitted.
+        confidence_threshold: the probability from which a prediction counts as sure.
     """
 
     ranked: tuple[tuple[str, float], ...]
     kind: Kind
     ms: float
-    score: float = 0.0
-    threshold: float = -math.inf
-    level: float = CONFIDENCE_THRESHOLD
+    ood_score: float = 0.0
+    ood_threshold: float = -math.inf
+    confidence_threshold: float = CONFIDENCE_THRESHOLD
 
     @property
     def label(self) -> str:
-        """The likeliest class."""
+        """The most probable class."""
         return self.ranked[0][0]
 
     @property
     def probability(self) -> float:
-        """That of `label`, 0 to 1."""
+        """The probability of `label`, 0 to 1."""
         return self.ranked[0][1]
 
     @property
     def clothing(self) -> bool:
-        """Whether the picture passes for clothing at all; the classes know nothing else."""
-        return self.score >= self.threshold
+        """Whether the image passes as clothing at all; the classes cover nothing else."""
+        return self.ood_score >= self.ood_threshold
 
     @property
     def sure(self) -> bool:
-        """Whether the picture passes for clothing and `label` has a probability of ``level``.
+        """Whether the image passes as clothing and the confidence reaches its threshold.
 
-        Only of a shipped network are the probabilities calibrated, see `certainty`; others are
-        sure and wrong at times, above all about pictures unlike those that they were trained on.
+        Only exported models have calibrated probabilities, see `confidence`; others are often
+        overconfident, above all on images unlike their training images.
         """
-        return self.clothing and self.probability >= self.level
+        return self.clothing and self.probability >= self.confidence_threshold
 
 
 class Classifier:
-    """A trained network on its device, ready to classify.
+    """A trained model on its device, ready to classify.
 
-    Where bfloat16 is faster (see `timing.choose_precision`) a copy of the network in it answers:
-    its probabilities are within about 0.01 of float32's, at half the time.
+    Where bfloat16 is faster (see `timing.choose_precision`) the forward pass uses a copy of the
+    model in it: probabilities within about 0.01 of float32's, in half the time.
 
     Args:
-        model: in evaluation mode; moved to ``device``.
-        info: what the checkpoint says of itself.
-        certainty: how to read the network's outputs.
+        model: moved to ``device`` and set to evaluation mode.
+        info: the metadata of its checkpoint.
+        confidence: calibration and out-of-distribution detection; by default none.
 
     Attributes:
-        digest: SHA-256 of the file that it was read from, where somebody has noted it.
+        digest: SHA-256 of the weights file, see `load_with_digest`; otherwise empty.
     """
 
     digest = ""
@@ -102,14 +102,14 @@ class Classifier:
         device: torch.device,
         confidence: ConfidenceModel | None = None,
     ) -> None:
-        self.model = model.to(device).eval()
+        self.model = model.to(device).to(memory_format=torch.channels_last).eval()
         self.info, self.device, self.confidence = info, device, confidence or ConfidenceModel()
         self.precision = choose_precision("auto", device)
-        self.model.to(memory_format=torch.channels_last)
+        self._dtype = DTYPES[self.precision]
         fast = self.model
         if self.precision != "fp32":
-            fast = copy.deepcopy(self.model).to(DTYPES[self.precision])
-        # Up to fc7 and its ReLU (dropout does nothing here), and fc8 alone.
+            fast = copy.deepcopy(self.model).to(self._dtype)
+        # Up to fc7 and its ReLU (dropout is inactive), and fc8.
         self._body, self._head = fast.net[:-1], fast.net[-1]
 
     @classmethod
@@ -117,148 +117,148 @@ class Classifier:
         """Read a checkpoint.
 
         Raises:
-            CheckpointError: when the file is missing or does not hold this network.
-            ConfigError: when the device is not there.
+            CheckpointError: when the file is missing or does not hold a usable AlexNet.
+            ConfigError: when the device is not available.
         """
         target = device.resolve(device_name)
         model, info = checkpoint.load_weights(weights)
-        found = cls(model, info, target, confidence_of(weights, model, info))
-        grounds = np.stack([np.full((SIDE, SIDE), level, np.uint8) for level in (0, 255)])
-        if not np.isfinite(found.probabilities(grounds)).all():
-            raise errors_.CheckpointError(
-                f"{Path(weights).name} cannot be used: its weights are so large that its answers "
-                "are no numbers."
+        classifier = cls(model, info, target, confidence_of(weights, model, info))
+        blank = np.stack([np.full((SIDE, SIDE), gray, np.uint8) for gray in (0, 255)])
+        if not np.isfinite(classifier.probabilities(blank)).all():
+            raise CheckpointError(
+                f"{Path(weights).name} cannot be used: its weights are so large that its outputs "
+                "overflow."
             )
-        return found
+        return classifier
 
     @classmethod
     def load_with_digest(cls, weights: Path, device_name: str = "cpu") -> Classifier:
-        """Read a checkpoint and note its file's digest.
+        """Read a checkpoint and set `digest`.
 
         Raises:
-            CheckpointError: as `load` does, and when a training writes the file meanwhile.
-            ConfigError: when the device is not there.
+            CheckpointError: as `load`, and when a run overwrites the file meanwhile.
+            ConfigError: when the device is not available.
         """
         digest = sha256(weights)
         classifier = cls.load(weights, device_name)
         if sha256(weights) != digest:
-            raise errors_.CheckpointError("The weights changed while they were read: try it again.")
+            raise CheckpointError("The weights changed while they were being read. Try again.")
         classifier.digest = digest
         return classifier
 
     @classmethod
     def from_upload(cls, name: str, data: bytes, role: Role = READ_ONLY) -> Classifier:
-        """Read a checkpoint that somebody handed in; nothing of it stays on the disk.
+        """Read an uploaded checkpoint; nothing of it stays on the disk.
 
         Args:
-            name: the file's, for messages.
+            name: of the upload, for error messages.
             data: its bytes.
-            permit: of who handed it in.
+            role: of the user.
 
         Raises:
-            AccessError: when they may not, see `access`.
+            AccessError: when the role does not permit uploads.
             CheckpointError: as `load`.
         """
         require_admin(role)
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "weights.safetensors"  # its own name may be none for a disk
+            # The upload's own name may not be a valid file name.
+            path = Path(folder) / "weights.safetensors"
             path.write_bytes(data)
             try:
                 return cls.load(path)
-            except errors_.CheckpointError as error:
-                raise errors_.CheckpointError(str(error).replace(path.name, name)) from error
+            except CheckpointError as error:
+                raise CheckpointError(str(error).replace(path.name, name)) from error
 
     def outputs(self, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Logits and what they were made from.
+        """Logits and features of images of one size.
 
         Args:
-            pixels: uint8 (N, side, side), 0 background to 255.
+            pixels: uint8 (N, side, side), 0 (background) to 255.
 
         Returns:
             Logits (N, 10) and the features of fc7 after its ReLU (N, D): float32, on the CPU.
         """
+        logits = torch.empty(len(pixels), len(CLASSES))
+        features = torch.empty(len(pixels), feature_count(self.model))
         images = torch.from_numpy(np.array(pixels, dtype=np.uint8))
-        if not len(images):
-            return torch.empty(0, len(CLASSES)), torch.empty(0, units_of(self.model))
-        logits, features = [], []
         with torch.inference_mode():
-            for part in images.split(BATCH):
-                x = to_input(part.to(self.device)).to(DTYPES[self.precision])
-                features.append(self._body(x))
-                logits.append(self._head(features[-1]))
-        return torch.cat(logits).float().cpu(), torch.cat(features).float().cpu()
-
-    def logits(self, pixels: np.ndarray) -> Tensor:
-        """uint8 (N, side, side), 0 background → float32 logits (N, 10) on the CPU."""
-        return self.outputs(pixels)[0]
+            for first in range(0, len(images), BATCH):
+                part = slice(first, first + BATCH)
+                x = self._body(to_input(images[part].to(self.device)).to(self._dtype))
+                logits[part], features[part] = self._head(x), x
+        return logits, features
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """uint8 (N, side, side), 0 background → calibrated float32 (N, 10), rows summing to 1."""
-        return self.confidence.probabilities(self.logits(pixels)).numpy()
+        """uint8 (N, side, side), see `outputs` → calibrated float32 (N, 10), rows summing to 1."""
+        return self.confidence.probabilities(self.outputs(pixels)[0]).numpy()
 
-    def predict(self, pictures: Sequence[PreparedImage]) -> list[Prediction]:
-        """One answer for each picture, in their order: the mean over its views."""
-        if not pictures:
+    def predict(self, images: Sequence[PreparedImage]) -> list[Prediction]:
+        """One prediction for each image, in order: the mean over its views."""
+        if not images:
             return []
-        begin = time.perf_counter()
-        rows, scores = average_views(self.confidence, pictures, *self.forward_views(pictures))
-        ms = (time.perf_counter() - begin) * 1000 / len(pictures)
-        threshold, level = self.confidence.threshold, self.confidence.level
+        start = time.perf_counter()
+        confidence = self.confidence
+        rows, scores = average_views(confidence, images, *self.forward_views(images))
+        ms = (time.perf_counter() - start) * 1000 / len(images)
         return [
-            Prediction(rank(row), p.kind, ms, float(score), threshold(p.kind), level)
-            for row, score, p in zip(rows, scores, pictures, strict=True)
+            Prediction(
+                rank(row),
+                image.kind,
+                ms,
+                float(score),
+                confidence.ood_threshold(image.kind),
+                confidence.confidence_threshold,
+            )
+            for row, score, image in zip(rows, scores, images, strict=True)
         ]
 
-    def forward_views(self, pictures: Sequence[PreparedImage]) -> tuple[Tensor, Tensor]:
-        """`outputs` for every view of every picture, in order; those of one side go together."""
-        views = [view for picture in pictures for view in picture.views]
-        by_side = defaultdict(list)
-        for number, view in enumerate(views):
-            by_side[view.shape].append(number)
+    def forward_views(self, images: Sequence[PreparedImage]) -> tuple[Tensor, Tensor]:
+        """`outputs` for all views of all images, in order; views of one size share batches."""
+        views = [view for image in images for view in image.views]
+        by_shape = defaultdict(list)
+        for index, view in enumerate(views):
+            by_shape[view.shape].append(index)
         logits = torch.empty(len(views), len(CLASSES))
-        features = torch.empty(len(views), units_of(self.model))
-        for numbers in by_side.values():
-            pixels = np.stack([views[number] for number in numbers])
-            logits[numbers], features[numbers] = self.outputs(pixels)
+        features = torch.empty(len(views), feature_count(self.model))
+        for indices in by_shape.values():
+            pixels = np.stack([views[index] for index in indices])
+            logits[indices], features[indices] = self.outputs(pixels)
         return logits, features
 
 
 def average_views(
-    certainty: ConfidenceModel, pictures: Sequence[PreparedImage], logits: Tensor, features: Tensor
+    confidence: ConfidenceModel, images: Sequence[PreparedImage], logits: Tensor, features: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What `Classifier.look` gave, averaged over each picture's views.
+    """Average what `Classifier.forward_views` returned over each image's views.
 
     Returns:
-        Calibrated probabilities, float32 (N, 10), and scores, float32 (N,), see `Prediction`.
+        Calibrated probabilities, float32 (N, 10), and out-of-distribution scores, float32 (N,).
     """
-    ends = np.cumsum([len(picture.views) for picture in pictures])[:-1]
-    rows = np.split(certainty.probabilities(logits).numpy(), ends)
-    scores = np.split(certainty.ood_score(logits, features).numpy(), ends)
+    ends = np.cumsum([len(image.views) for image in images])[:-1]
+    rows = np.split(confidence.probabilities(logits).numpy(), ends)
+    scores = np.split(confidence.ood_score(logits, features).numpy(), ends)
     return np.stack([own.mean(0) for own in rows]), np.stack([own.mean() for own in scores])
 
 
 def confidence_of(weights: Path, model: AlexNet, info: Mapping[str, Any]) -> ConfidenceModel:
-    """How to read the outputs of a checkpoint's network, as it says itself.
+    """The confidence model stored in a checkpoint.
 
     Raises:
-        CheckpointError: when what it says does not fit the network.
+        CheckpointError: when it is damaged or does not fit the network.
     """
     tensors = checkpoint.load_part(weights, checkpoint.CONFIDENCE_PREFIX)
     try:
-        return ConfidenceModel.from_file(info.get("certainty"), tensors, units_of(model))
+        return ConfidenceModel.from_file(info.get("certainty"), tensors, feature_count(model))
     except ValueError as error:
-        raise errors_.CheckpointError(f"{Path(weights).name} cannot be used: {error}.") from error
+        raise CheckpointError(f"{Path(weights).name} cannot be used: {error}.") from error
 
 
-def units_of(model: AlexNet) -> int:
-    """Number of features that fc7 gives."""
+def feature_count(model: AlexNet) -> int:
+    """Number of units of fc7."""
     return channels(model.width)[-1]
 
 
 def rank(probabilities: np.ndarray) -> tuple[tuple[str, float], ...]:
-    """(10,) in the order of the classes → pairs of class and probability, the likeliest first."""
+    """(10,) in class order → pairs of class and probability, most probable first."""
     order = np.argsort(-probabilities, kind="stable")
     return tuple((CLASSES[i], float(probabilities[i])) for i in order)
-
-
-# ------------------------------------------------------------------ files

@@ -1,18 +1,17 @@
-"""When to believe the network: calibrated probabilities, and whether a picture shows clothing.
+"""When to trust a prediction: calibrated probabilities and out-of-distribution detection.
 
-A softmax always names a class, and rather loudly, whatever it is shown. Two things mend that, both
-fitted on pictures that the training held back:
+A softmax always names a class, often with high confidence. Two things, both fitted on images not
+used for training, correct that:
 
-- a temperature that divides the logits, so that answers given with 80 % are right in 80 % of the
-  cases (Guo et al., "On Calibration of Modern Neural Networks", 2017);
-- a score of how much a picture is like clothing, with a threshold that keeps 95 % of true clothing.
-  It is the mean of two: the energy of the logits (Liu et al., "Energy-based Out-of-distribution
-  Detection", 2020), and the angle between the features of fc7 and the few directions in which
-  those of clothing lie (as in Ammar et al., "NECO", 2024). Mahalanobis distances to the classes
-  (Lee et al., 2018) were tried and left out: what is no clothing gives small features, and these
-  lie near the middle of all.
+- Temperature scaling divides the logits, so that of the predictions with 80% confidence, 80% are
+  correct (Guo et al., "On Calibration of Modern Neural Networks", 2017).
+- A score of how much an image resembles clothing, with a threshold that 95% of true clothing
+  passes. By default it is the mean of two: the energy of the logits (Liu et al., "Energy-based
+  Out-of-distribution Detection", 2020), and the angle between the features of fc7 and the subspace
+  of clothing's features (as in Ammar et al., "NECO", 2024). Mahalanobis distances (Lee et al.,
+  2018) worked less well: other images have small features, close to the mean of all classes.
 
-Works on tensors alone: it knows neither the network nor its pictures.
+Works on tensors alone and knows neither the network nor its images.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from alexnet_demo.inference.predictions import Results
-from alexnet_demo.settings.article import CALIBRATION_BINS
+# SciPy and scikit-learn take a second to import, so the functions that fit import them.
 
 ScoreKind = Literal["energy", "angle", "combined"]
 SCORES = get_args(ScoreKind)
-DIMENSIONS = 32  # of the features of clothing, out of 4,096
-KEPT = 0.95
+DIMENSIONS = 32  # of the subspace of clothing, out of 4,096
+PASS_RATE = 0.95  # of true clothing
 CONFIDENCE_THRESHOLD = 0.6
+TEMPERATURES = (0.05, 20.0)
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the network said of N pictures whose classes are known.
+    """A network's outputs for N images of known classes.
 
     Attributes:
         logits: float32 (N, 10).
@@ -53,122 +52,106 @@ class Outputs:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, chosen: slice) -> Outputs:
-        return Outputs(self.logits[chosen], self.features[chosen], self.labels[chosen])
+    def __getitem__(self, part: slice) -> Outputs:
+        return Outputs(self.logits[part], self.features[part], self.labels[part])
 
 
 # ------------------------------------------------------------------ calibration
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The temperature whose division gives these labels the least cross-entropy, 0.05 to 20.
+    """The temperature in `TEMPERATURES` that minimizes the cross-entropy.
 
-    The cross-entropy is convex in 1/T and so has one valley in log T, which a golden-section
-    search finds to a thousandth.
+    The cross-entropy is convex in 1/T and thus has a single minimum in log T, which is found to
+    within 0.001.
     """
-    exact, ratio = logits.double(), (math.sqrt(5) - 1) / 2
+    from scipy.optimize import minimize_scalar
 
-    def loss(log_t: float) -> float:
-        return float(cross_entropy(exact / math.exp(log_t), labels))
-
-    low, high = math.log(0.05), math.log(20.0)
-    while high - low > 1e-3:
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        if loss(left) < loss(right):
-            high = right
-        else:
-            low = left
-    return math.exp((low + high) / 2)
-
-
-def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = CALIBRATION_BINS) -> float:
-    """Expected calibration error, 0 to 1: how far top probabilities are from the share of hits.
-
-    See `Results.calibration_error`, which this is for tensors.
-
-    Args:
-        probabilities: (N, classes), rows summing to 1; N at least 1.
-        labels: int64 (N,).
-    """
-    return Results(probabilities.numpy(), labels.numpy()).calibration_error(bins)
+    exact = logits.double()
+    found = minimize_scalar(
+        lambda log_t: float(cross_entropy(exact / math.exp(log_t), labels)),
+        bounds=[math.log(t) for t in TEMPERATURES],
+        method="bounded",
+        options={"xatol": 1e-3},
+    )
+    return math.exp(found.x)
 
 
 def auroc(clothing: Tensor, other: Tensor) -> float:
     """Area under the ROC curve of a score, 0 to 1.
 
-    The probability that a random piece of clothing scores higher than a random other picture,
-    ties counted half: the Mann-Whitney statistic, from ranks.
+    The probability that a random image of clothing scores higher than a random other image, with
+    ties counted half.
 
     Args:
         clothing: scores (N,), N at least 1.
         other: scores (M,), M at least 1.
     """
-    scores, order = torch.cat([clothing, other]).double().sort()
-    _, inverse, counts = scores.unique_consecutive(return_inverse=True, return_counts=True)
-    last = counts.cumsum(0).double()
-    ranks = torch.empty_like(scores)
-    ranks[order] = (last - (counts.double() - 1) / 2)[inverse]  # ties share their mean rank
-    n, m = len(clothing), len(other)
-    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
+    from sklearn.metrics import roc_auc_score
+
+    truth = [1] * len(clothing) + [0] * len(other)
+    return float(roc_auc_score(truth, torch.cat([clothing, other]).double().numpy()))
 
 
-# ------------------------------------------------------------------ like clothing or not
+# ------------------------------------------------------------------ out-of-distribution scores
 
 
 def energy(logits: Tensor) -> Tensor:
-    """Negative free energy (N,) of logits (N, 10): higher for what the network knows well.
+    """Negative free energy (N,) of logits (N, 10): higher for familiar images.
 
-    logsumexp of the logits, Liu et al. 2020 with temperature 1.
+    The logsumexp of the logits: Liu et al. 2020, at temperature 1.
     """
     return logits.float().logsumexp(1)
 
 
 def subspace(features: Tensor) -> Tensor:
-    """The directions in which features (N, D) lie mostly: (D, k), orthonormal columns.
+    """The main directions of features (N, D): (D, k), orthonormal columns.
 
-    The first `DIMENSIONS` singular vectors, rounded to float16, as they are stored.
+    The first `DIMENSIONS` singular vectors, rounded to float16 as they are stored.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        count = min(DIMENSIONS, *features.shape)
-        _, _, basis = torch.pca_lowrank(features, q=count, center=False, niter=4)
-    return basis.half().float()
+    from sklearn.decomposition import TruncatedSVD
+
+    count = min(DIMENSIONS, *features.shape)
+    svd = TruncatedSVD(count, n_iter=4, random_state=0).fit(features.numpy())
+    return torch.from_numpy(svd.components_.T).half().float()
 
 
 def alignment(features: Tensor, basis: Tensor) -> Tensor:
-    """How well features (N, D) lie in a subspace (D, k): −1, at right angles, to 0, inside; (N,).
+    """How closely features (N, D) align with a subspace (D, k): −1, orthogonal, to 0, inside; (N,).
 
-    The negative sine of the angle between the two, whatever the features' length.
+    The negative sine of the angle between the two, whatever the length of the features.
     """
     length = features.square().sum(1).clamp(min=1e-12)
     inside = (features @ basis).square().sum(1)
     return -(1 - inside / length).clamp(min=0).sqrt()
 
 
-# ------------------------------------------------------------------ the record
+# ------------------------------------------------------------------ the fitted model
 
 
 @dataclass(frozen=True)
 class ConfidenceModel:
-    """How to read a network's outputs. Made by `fit`; without arguments it changes nothing.
+    """Calibration and out-of-distribution detection for one network, see `fit`.
+
+    The default changes no probabilities and lets every image pass as clothing.
 
     Attributes:
         temperature: divides the logits before the softmax.
-        level: top probability from which an answer is called sure.
-        score: which score tells clothing from other pictures.
+        confidence_threshold: the top probability from which a prediction counts as sure.
+        score: which score separates clothing from other images.
         basis: the subspace of clothing's features, for the scores that need it.
-        scales: mean and standard deviation of energy and angle over clothing.
-        thresholds: by kind of picture (``sketch``, ``photo``, ``dataset``), the score below which
-            a picture may not be clothing; without any, everything is taken for clothing.
-        notes: how it was fitted, for the reader.
+        scales: mean and standard deviation over clothing, of ``energy`` and ``angle``.
+        ood_thresholds: by kind of image (``sketch``, ``photo``, ``dataset``), the least score
+            that passes as clothing.
+        notes: how the model was fitted, for readers of the file.
     """
 
     temperature: float = 1.0
-    level: float = CONFIDENCE_THRESHOLD
+    confidence_threshold: float = CONFIDENCE_THRESHOLD
     score: ScoreKind = "energy"
     basis: Tensor | None = None
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    thresholds: Mapping[str, float] = field(default_factory=dict)
+    ood_thresholds: Mapping[str, float] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -176,7 +159,7 @@ class ConfidenceModel:
         return (logits.float() / self.temperature).softmax(1)
 
     def ood_score(self, logits: Tensor, features: Tensor) -> Tensor:
-        """How like clothing pictures are, (N,), in standard deviations of true clothing from 0.
+        """How much images resemble clothing, (N,), in standard deviations from its mean.
 
         The combined score is the mean of the two others.
 
@@ -186,44 +169,50 @@ class ConfidenceModel:
         """
         parts = []
         if self.score != "angle":
-            parts.append(self._standard("energy", energy(logits)))
+            parts.append(self._standardize("energy", energy(logits)))
         if self.score != "energy" and self.basis is not None:
-            parts.append(self._standard("angle", alignment(features.float(), self.basis)))
+            parts.append(self._standardize("angle", alignment(features.float(), self.basis)))
         return torch.stack(parts).mean(0)
 
-    def threshold(self, kind: str) -> float:
-        """The likeness from which a picture of that kind passes for clothing."""
-        return self.thresholds.get(kind, min(self.thresholds.values(), default=-math.inf))
+    def ood_threshold(self, kind: str) -> float:
+        """The least score with which an image of that kind passes as clothing.
 
-    def _standard(self, name: str, values: Tensor) -> Tensor:
-        mean, spread = self.scales.get(name, (0.0, 1.0))
-        return (values - mean) / spread
+        The lowest of all for a kind without a threshold, −∞ where none was fitted.
+        """
+        lowest = min(self.ood_thresholds.values(), default=-math.inf)
+        return self.ood_thresholds.get(kind, lowest)
+
+    def _standardize(self, name: str, values: Tensor) -> Tensor:
+        mean, std = self.scales.get(name, (0.0, 1.0))
+        return (values - mean) / std
 
     # -------------------------------------------------------------- to and from a file
 
     def to_json(self) -> dict[str, Any]:
-        """All but the tensors, see `tensors`."""
+        """Everything but `tensors`."""
         return {
             "temperature": self.temperature,
-            "level": self.level,
+            "level": self.confidence_threshold,
             "score": self.score,
             "scales": {name: list(pair) for name, pair in self.scales.items()},
-            "thresholds": dict(self.thresholds),
+            "thresholds": dict(self.ood_thresholds),
             "notes": dict(self.notes),
         }
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors to store beside `to_json`: 262 kB for 4,096 features, none for the energy."""
+        """The tensors to store: 262 kB for 4,096 features, none for the energy score."""
         return {} if self.basis is None else {"basis": self.basis.half()}
 
     @classmethod
-    def from_file(cls, record: Any, tensors: Mapping[str, Tensor], units: int) -> ConfidenceModel:
-        """What `to_json` and `tensors` gave; the plain one where there is no record.
+    def from_file(
+        cls, record: Any, tensors: Mapping[str, Tensor], features: int
+    ) -> ConfidenceModel:
+        """Restore a model from its `to_json` and `tensors`; the default one without a record.
 
         Args:
-            record: the JSON value that was stored; None in a file without one.
+            record: the stored JSON value; None in a file without one.
             tensors: stored with it.
-            units: of the network's fc7.
+            features: number of units of the network's fc7.
 
         Raises:
             ValueError: when they are damaged or belong to another network.
@@ -231,65 +220,65 @@ class ConfidenceModel:
         if record is None:
             return cls()
         try:
-            basis = tensors["basis"].float() if tensors else None
-            found = cls(
+            model = cls(
                 temperature=float(record["temperature"]),
-                level=float(record["level"]),
+                confidence_threshold=float(record["level"]),
                 score=record["score"],
-                basis=basis,
+                basis=tensors["basis"].float() if tensors else None,
                 scales={str(k): (float(m), float(s)) for k, (m, s) in record["scales"].items()},
-                thresholds={str(k): float(v) for k, v in record["thresholds"].items()},
+                ood_thresholds={str(k): float(v) for k, v in record["thresholds"].items()},
                 notes=dict(record["notes"]),
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-            raise ValueError("its record of certainty is damaged") from error
-        if not found._sound(units):
-            raise ValueError("its record of certainty does not fit the network")
-        return found
+            raise ValueError("its confidence record is damaged") from error
+        if not model._fits(features):
+            raise ValueError("its confidence record does not fit the network")
+        return model
 
-    def _sound(self, units: int) -> bool:
-        """Whether all numbers can be used, and the tensors are those of a network's fc7."""
-        spreads = [spread for _, spread in self.scales.values()]
-        numbers = [*self.thresholds.values(), *(mean for mean, _ in self.scales.values())]
+    def _fits(self, features: int) -> bool:
+        """Whether all numbers are usable and the basis has as many rows as fc7 has units."""
+        numbers = [number for pair in self.scales.values() for number in pair]
+        numbers += [self.confidence_threshold, *self.ood_thresholds.values()]
+        basis = self.basis
         return (
             self.score in SCORES
             and 1e-3 < self.temperature < 1e3
-            and all(spread > 0 for spread in spreads)
-            and all(map(math.isfinite, [self.temperature, self.level, *spreads, *numbers]))
-            and (self.score == "energy" if self.basis is None else _fits(self.basis, units))
+            and all(std > 0 for _, std in self.scales.values())
+            and all(map(math.isfinite, numbers))
+            and (
+                self.score == "energy"
+                if basis is None
+                else basis.ndim == 2 and len(basis) == features and bool(basis.isfinite().all())
+            )
         )
 
 
-def _fits(basis: Tensor, units: int) -> bool:
-    return basis.ndim == 2 and len(basis) == units and bool(basis.isfinite().all())
-
-
 def fit(outputs: Mapping[str, Outputs], score: ScoreKind = "combined") -> ConfidenceModel:
-    """Temperature, feature space and thresholds from what a network said of clothing.
+    """Fit temperature, subspace, and thresholds to a network's outputs for clothing.
 
-    The temperature is that of the data set's own pictures. Every second picture tells where the
-    features of clothing lie and the others set the thresholds, so that these are not too high.
+    The temperature is fitted on the data set's own images. Half of all images determine the
+    subspace, and the other half the thresholds, which would otherwise be too high.
 
     Args:
-        outputs: by kind of picture, ``dataset`` among them; best of pictures held back, in an
-            order that has nothing to do with their classes.
+        outputs: by kind of image, ``dataset`` among them; preferably of images not used for
+            training, in an order unrelated to their classes.
         score: which one the thresholds are for.
     """
-    known, fresh = ({kind: found[first::2] for kind, found in outputs.items()} for first in (0, 1))
-    basis = subspace(torch.cat([found.features for found in known.values()]))
-    parts = {
-        "energy": torch.cat([energy(found.logits) for found in fresh.values()]),
-        "angle": torch.cat([alignment(found.features, basis) for found in fresh.values()]),
+    first, second = ({kind: o[start::2] for kind, o in outputs.items()} for start in (0, 1))
+    basis = subspace(torch.cat([o.features for o in first.values()]))
+    scores = {
+        "energy": torch.cat([energy(o.logits) for o in second.values()]),
+        "angle": torch.cat([alignment(o.features, basis) for o in second.values()]),
     }
-    plain = outputs["dataset"]
-    certainty = ConfidenceModel(
-        temperature=fit_temperature(plain.logits, plain.labels),
+    dataset = outputs["dataset"]
+    model = ConfidenceModel(
+        temperature=fit_temperature(dataset.logits, dataset.labels),
         score=score,
         basis=None if score == "energy" else basis,
-        scales={name: (float(v.mean()), float(v.std()) or 1.0) for name, v in parts.items()},
+        scales={name: (float(v.mean()), float(v.std()) or 1.0) for name, v in scores.items()},
     )
     thresholds = {
-        kind: float(certainty.ood_score(found.logits, found.features).quantile(1 - KEPT))
-        for kind, found in fresh.items()
+        kind: float(model.ood_score(o.logits, o.features).quantile(1 - PASS_RATE))
+        for kind, o in second.items()
     }
-    return replace(certainty, thresholds=thresholds)
+    return replace(model, ood_thresholds=thresholds)

@@ -1,52 +1,49 @@
-"""How good a network is: on the test set, or on a folder with one subfolder a class."""
+"""Metrics of a model: on the test set, or on a folder with one subfolder per class."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from torch import Tensor
-from torch.nn.functional import cross_entropy, nll_loss
 
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, PreparedImage
 from alexnet_demo.inference.classifier import Classifier, average_views
-from alexnet_demo.inference.confidence import ConfidenceModel, calibration_error
+from alexnet_demo.inference.confidence import ConfidenceModel
 from alexnet_demo.inference.image_files import images_in, read_file
 from alexnet_demo.inference.predictions import Results, class_scores, share
 from alexnet_demo.settings.article import CLASSES
 
-LEAST = 1e-12  # a probability is taken for no less, so that its logarithm is finite
+MIN_PROBABILITY = 1e-12  # keeps the logarithm finite
 
 
-@dataclass
-class Labelled:
-    """Pictures made ready with their labels, int64 (N,), and the files that could not be read."""
+@dataclass(frozen=True)
+class LabeledImages:
+    """Prepared images, their labels, int64 (N,), and the files that could not be read."""
 
-    pictures: list[PreparedImage]
-    labels: Tensor
+    images: list[PreparedImage]
+    labels: np.ndarray
     unreadable: list[dict[str, str]] = field(default_factory=list)
 
 
-@dataclass
-class Answers:
-    """What a network said of N pictures.
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's predictions for N labeled images.
 
     Attributes:
-        probabilities: float32 (N, 10), calibrated, averaged over a picture's views.
+        results: calibrated, and averaged over an image's views.
         clothing: bool (N,), see `Prediction`.
-        labels: int64 (N,), the truth.
-        logits: float32 (N, 10), where every picture has one view.
+        logits: float32 (N, 10); None if any image has several views.
     """
 
-    probabilities: Tensor
-    clothing: Tensor
-    labels: Tensor
+    results: Results
+    clothing: np.ndarray
     logits: Tensor | None = None
 
 
@@ -57,185 +54,173 @@ def evaluate(
     samples: int = 10_000,
     flip: bool = False,
 ) -> dict[str, Any]:
-    """Measure a checkpoint.
+    """Evaluate a checkpoint.
 
     Args:
         weights: a safetensors file.
         device: name for `device.resolve`.
-        images: a folder with one subfolder a class, named as the class with ``_`` for spaces and
-            slashes (``T-shirt_top``); without it, the first ``samples`` of the test set.
-        samples: 1 to 10,000, used without ``images``.
-        flip: also say what the average over each picture and its mirror image would reach.
+        images: a folder with one subfolder per class, named as the class with ``_`` for spaces
+            and slashes (``T-shirt_top``); by default, the test set.
+        samples: how many of the test set's first images to use, 1 to 10,000.
+        flip: also evaluate the mean over each image and its mirror image.
 
     Returns:
-        One JSON-able object: see `score` and `trust`, with ``weights``, ``images``, ``seconds``,
-        ``unreadable`` (``[{"path", "error"}]``), and with ``flip`` also ``flip_averaged``
-        (``{"accuracy", "loss"}``) beside it.
+        One JSON-able object: see `metrics` and `confidence_metrics`, with ``weights``, ``images``,
+        ``seconds``, ``unreadable`` (``[{"path", "error"}]``), and with ``flip`` also
+        ``flip_averaged`` (``{"accuracy", "loss"}``).
 
     Raises:
-        ValueError: for weights or a device that cannot be used, or no pictures in the folder.
+        ValueError: for unusable weights, a device that is not available, or a folder without
+            images.
     """
     classifier = Classifier.load(weights, device)
-    begin = time.perf_counter()
-    labelled = read_folder(images) if images else read_test_set(samples)
-    answers = ask(classifier, labelled)
+    start = time.perf_counter()
+    labeled = read_folder(images) if images else read_test_set(samples)
+    evaluation = predict_labeled(classifier, labeled)
     report = {
         "weights": str(weights),
         "images": str(images) if images else "Fashion-MNIST test set",
-        **score(answers.probabilities, answers.labels),
-        **trust(answers, classifier.confidence),
-        "seconds": round(time.perf_counter() - begin, 2),
-        "unreadable": labelled.unreadable,
+        **metrics(evaluation.results),
+        **confidence_metrics(evaluation, classifier.confidence),
+        "seconds": round(time.perf_counter() - start, 2),
+        "unreadable": labeled.unreadable,
     }
     if flip:
-        mirrored = ask(classifier, mirror(labelled))
-        both = (answers.probabilities + mirrored.probabilities) / 2
-        averaged = score(both, answers.labels)
+        mirrored = predict_labeled(classifier, mirror(labeled)).results
+        both = (evaluation.results.probabilities + mirrored.probabilities) / 2
+        averaged = metrics(Results(both, labeled.labels))
         report["flip_averaged"] = {name: averaged[name] for name in ("accuracy", "loss")}
     return report
 
 
-def ask(classifier: Classifier, labelled: Labelled) -> Answers:
-    """The answers for pictures made ready, as `Classifier.predict` gives them."""
-    logits, features = classifier.forward_views(labelled.pictures)
-    rows, scores = average_views(classifier.confidence, labelled.pictures, logits, features)
-    thresholds = [classifier.confidence.threshold(picture.kind) for picture in labelled.pictures]
-    one_view = len(logits) == len(labelled.pictures)
-    return Answers(
-        torch.from_numpy(rows),
-        torch.from_numpy(scores) >= torch.tensor(thresholds),
-        labelled.labels,
-        logits if one_view else None,
+def predict_labeled(classifier: Classifier, labeled: LabeledImages) -> Evaluation:
+    """Predictions for labeled images, the same as `Classifier.predict` returns."""
+    confidence, images = classifier.confidence, labeled.images
+    logits, features = classifier.forward_views(images)
+    probabilities, scores = average_views(confidence, images, logits, features)
+    return Evaluation(
+        Results(probabilities, labeled.labels),
+        scores >= np.array([confidence.ood_threshold(image.kind) for image in images]),
+        logits if len(logits) == len(images) else None,
     )
 
 
-def read_test_set(samples: int) -> Labelled:
-    """The first so many pictures of the test set, which are the network's input as they are."""
+def read_test_set(samples: int) -> LabeledImages:
+    """The first images of the test set, which need no preparation."""
     split = load_split(train=False).head(samples)
-    known = Choices("dataset", "keep", "keep")
-    return Labelled(
-        [PreparedImage((), (image,), known) for image in split.images.numpy()], split.labels
-    )
+    choices = Choices("dataset", "keep", "keep")
+    images = [PreparedImage((), (image,), choices) for image in split.images.numpy()]
+    return LabeledImages(images, split.labels.numpy())
 
 
-def mirror(labelled: Labelled) -> Labelled:
-    """The same pictures with left and right swapped."""
-    turned = [
-        replace(picture, views=tuple(view[:, ::-1] for view in picture.views))
-        for picture in labelled.pictures
+def mirror(labeled: LabeledImages) -> LabeledImages:
+    """The same images, flipped horizontally."""
+    mirrored = [
+        replace(image, views=tuple(view[:, ::-1] for view in image.views))
+        for image in labeled.images
     ]
-    return replace(labelled, pictures=turned)
+    return replace(labeled, images=mirrored)
 
 
-def read_folder(folder: Path) -> Labelled:
-    """Every picture below the subfolders that are named as classes, prepared as for `predict`.
+def read_folder(folder: Path) -> LabeledImages:
+    """Every image in the subfolders named as classes, prepared as for `predict`.
 
     Raises:
-        ValueError: when there is no such folder or picture in it.
+        ValueError: when there are no readable images.
     """
-    known = {spelling(name): label for label, name in enumerate(CLASSES)}
-    pictures, labels, unreadable = [], [], []
+    label_of = {normalize(name): label for label, name in enumerate(CLASSES)}
+    images, labels, unreadable = [], [], []
     for sub in sorted(folder.iterdir()) if folder.is_dir() else []:
-        label = known.get(spelling(sub.name))
+        label = label_of.get(normalize(sub.name))
         if label is None or not sub.is_dir():
             continue
         for path in images_in(sub):
             try:
-                picture = prepare(read_file(path))
-                pictures.append(replace(picture, steps=()))  # which hold large pictures
+                images.append(replace(prepare(read_file(path)), steps=()))  # steps take memory
                 labels.append(label)
             except ImageError as error:
                 unreadable.append({"path": str(path), "error": str(error)})
-    if not pictures:
+    if not images:
         raise ValueError(
-            f"{folder} holds no readable pictures in subfolders named as the classes, such as "
+            f"{folder} has no readable images in subfolders named as the classes, such as "
             "T-shirt_top or Ankle_boot."
         )
-    return Labelled(pictures, torch.tensor(labels), unreadable)
+    return LabeledImages(images, np.array(labels), unreadable)
 
 
-def spelling(name: str) -> str:
-    """A class name's letters alone: ``T-shirt_top`` and ``T-shirt/top`` are one."""
+def normalize(name: str) -> str:
+    """A class name's letters alone: ``T-shirt_top`` and ``T-shirt/top`` are the same."""
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
-def score(probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
-    """Probabilities float32 (N, 10) and labels int64 (N,) → figures, all JSON-able.
+def metrics(results: Results) -> dict[str, Any]:
+    """The classification metrics, JSON-able.
 
     Returns:
         ``samples``; ``accuracy`` and ``loss`` (mean cross-entropy, nats); ``classes``: by name
         ``precision``, ``recall``, ``f1`` (None where undefined) and ``samples``; ``confusion``:
-        rows are true classes, columns predicted ones, counts.
+        counts, rows are true classes, columns predicted ones.
     """
-    found = Results(probabilities.numpy(), labels.numpy())
+    true = np.take_along_axis(results.probabilities, results.labels[:, None], 1)
+    classes = [asdict(scores) for scores in class_scores(results.confusion)]
     return {
-        "samples": len(labels),
-        "accuracy": found.accuracy,
-        "loss": float(nll_loss(probabilities.clamp(min=LEAST).log(), labels)),
-        "classes": {
-            line.name: {
-                "precision": line.precision,
-                "recall": line.recall,
-                "f1": line.f1,
-                "samples": line.samples,
-            }
-            for line in class_scores(found.confusion)
-        },
-        "confusion": found.confusion.tolist(),
+        "samples": len(results.labels),
+        "accuracy": results.accuracy,
+        "loss": float(-np.log(true.clip(min=MIN_PROBABILITY)).mean(dtype=np.float64)),
+        "classes": {scores.pop("name"): scores for scores in classes},
+        "confusion": results.confusion.tolist(),
     }
 
 
-def trust(answers: Answers, certainty: ConfidenceModel) -> dict[str, Any]:
-    """How far the answers can be believed, all JSON-able.
+def confidence_metrics(evaluation: Evaluation, confidence: ConfidenceModel) -> dict[str, Any]:
+    """How far the predictions can be trusted, JSON-able.
 
     Returns:
-        ``temperature`` and ``ece``, the expected calibration error, see `certainty`; where every
-        picture has one view ``uncalibrated`` (``{"loss", "ece"}``), as with a temperature of 1;
-        ``clothing`` and ``sure``: the shares of the pictures that are taken for clothing, and of
-        the answers that are called sure (see `Prediction`); ``sure_accuracy``: the share of these
-        that are right, None where there are none.
+        ``temperature`` and ``ece``, the expected calibration error; where every image has one view
+        ``uncalibrated`` (``{"loss", "ece"}``), at a temperature of 1; ``clothing`` and ``sure``:
+        the shares of images that pass as clothing and of predictions that are sure (see
+        `Prediction`); ``sure_accuracy``: the accuracy of these, None where there are none.
     """
-    top, guesses = answers.probabilities.max(1)
-    sure = answers.clothing & (top >= certainty.level)
-    hits = guesses == answers.labels
+    results = evaluation.results
+    sure = evaluation.clothing & (results.confidence >= confidence.confidence_threshold)
     report: dict[str, Any] = {
-        "temperature": certainty.temperature,
-        "ece": calibration_error(answers.probabilities, answers.labels),
-        "clothing": float(answers.clothing.float().mean()),
-        "sure": float(sure.float().mean()),
-        "sure_accuracy": share(int((hits & sure).sum()), int(sure.sum())),
+        "temperature": confidence.temperature,
+        "ece": results.calibration_error(),
+        "clothing": float(evaluation.clothing.mean()),
+        "sure": float(sure.mean()),
+        "sure_accuracy": share(int((results.correct & sure).sum()), int(sure.sum())),
     }
-    if answers.logits is not None:
+    if evaluation.logits is not None:
+        plain = Results(evaluation.logits.softmax(1).numpy(), results.labels)
         report["uncalibrated"] = {
-            "loss": float(cross_entropy(answers.logits, answers.labels)),
-            "ece": calibration_error(answers.logits.softmax(1), answers.labels),
+            "loss": metrics(plain)["loss"],
+            "ece": plain.calibration_error(),
         }
     return report
 
 
 def format_report(report: dict[str, Any]) -> str:
-    """The figures as a plain-text table."""
+    """The metrics as a plain-text table."""
     lines = [
-        f"{report['images']}: {report['samples']:,} pictures, accuracy {report['accuracy']:.2%}, "
+        f"{report['images']}: {report['samples']:,} images, accuracy {report['accuracy']:.2%}, "
         f"loss {report['loss']:.4f}, {report['seconds']:.1f} s",
         "",
-        f"{'class':<12} {'precision':>9} {'recall':>8} {'pictures':>9}",
+        f"{'class':<12} {'precision':>9} {'recall':>8} {'images':>9}",
     ]
-    for name, figures in report["classes"].items():
+    for name, scores in report["classes"].items():
         precision, recall = (
-            "–" if figures[key] is None else f"{figures[key]:.1%}"
-            for key in ("precision", "recall")
+            "–" if scores[key] is None else f"{scores[key]:.1%}" for key in ("precision", "recall")
         )
-        lines.append(f"{name:<12} {precision:>9} {recall:>8} {figures['samples']:>9,}")
+        lines.append(f"{name:<12} {precision:>9} {recall:>8} {scores['samples']:>9,}")
     lines += [
         "",
         f"calibration error {report['ece']:.2%} at temperature {report['temperature']:.3f}; "
-        f"taken for clothing {report['clothing']:.1%}, sure {report['sure']:.1%}",
+        f"passes as clothing {report['clothing']:.1%}, sure {report['sure']:.1%}",
     ]
     if flipped := report.get("flip_averaged"):
         lines.append(
-            f"averaged over each picture and its mirror image: accuracy {flipped['accuracy']:.2%}, "
+            f"mean over each image and its mirror image: accuracy {flipped['accuracy']:.2%}, "
             f"loss {flipped['loss']:.4f}"
         )
-    lines += [f"not readable: {bad['path']}: {bad['error']}" for bad in report["unreadable"]]
+    lines += [f"unreadable: {file['path']}: {file['error']}" for file in report["unreadable"]]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""Image files and folders → predictions as JSON records."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ MAX_FILE_BYTES = 200_000_000
 def classify_paths(
     paths: Iterable[str], weights: Path, device: str = "auto", kind: str = "auto", top: int = 10
 ) -> Iterator[dict[str, Any]]:
-    """Classify picture files, one JSON-able record a file, in order.
+    """Classify image files, one JSON-able record a file, in order.
 
-    A folder stands for every picture in it and below, sorted; ``-`` for paths read from standard
-    input, one a line. A file that cannot be used gives ``{"path", "error"}`` and the rest go on.
+    A folder is searched recursively, in sorted order; ``-`` reads paths from standard input, one a
+    line. An unreadable file yields ``{"path", "error"}`` and does not stop the others.
 
     Yields:
         ``{"path", "label", "probabilities": {class: p}, "kind", "sure", "clothing", "score",
-        "ms"}`` with the ``top`` likeliest classes in ranked order; ``ms`` counts reading,
-        preparing and the network; for the rest see `Prediction`.
+        "ms"}`` with the ``top`` most probable classes in order; ``ms`` covers reading,
+        preparation, and the forward pass; for the rest see `Prediction`.
 
     Raises:
-        ValueError: for an unknown ``kind``, ``top`` below 1, weights that cannot be loaded or a
-            device that is not there.
+        ValueError: for an unknown ``kind``, ``top`` below 1, unusable weights, or a device that is
+            not available.
     """
     if top < 1:
-        raise ValueError("At least one class must be asked for (--top 1).")
+        raise ValueError("--top must be at least 1.")
     choices = Choices(kind)  # type: ignore[arg-type]
     classifier = Classifier.load(weights, device)
     files = expand(paths)
@@ -47,42 +47,40 @@ def classify_paths(
 def _classify_chunk(
     classifier: Classifier, chunk: list[Path], choices: Choices, top: int
 ) -> Iterator[dict[str, Any]]:
-    """One record for each file; those that can be read go through the network together."""
-    ready: dict[int, tuple[PreparedImage, float]] = {}
-    errors: dict[int, str] = {}
-    for index, path in enumerate(chunk):
-        begin = time.perf_counter()
+    """One record a file; the readable ones share batches."""
+    images: list[PreparedImage | ImageError] = []
+    prepare_ms = []
+    for path in chunk:
+        start = time.perf_counter()
         try:
-            picture = prepare(read_file(path), choices)
-            ready[index] = picture, (time.perf_counter() - begin) * 1000
+            images.append(prepare(read_file(path), choices))
         except ImageError as error:
-            errors[index] = str(error)
-    answers = dict(
-        zip(ready, classifier.predict([picture for picture, _ in ready.values()]), strict=True)
-    )
-    for index, path in enumerate(chunk):
-        if index in errors:
-            yield {"path": str(path), "error": errors[index]}
+            images.append(error)
+        prepare_ms.append((time.perf_counter() - start) * 1000)
+    predictions = iter(classifier.predict([i for i in images if isinstance(i, PreparedImage)]))
+    for path, image, ms in zip(chunk, images, prepare_ms, strict=True):
+        if isinstance(image, ImageError):
+            yield {"path": str(path), "error": str(image)}
         else:
-            yield to_record(path, answers[index], ready[index][1], top)
+            yield to_record(path, next(predictions), ms, top)
 
 
-def to_record(path: Path, answer: Prediction, prepare_ms: float, top: int) -> dict[str, Any]:
-    """The JSON-able form of an answer."""
+def to_record(path: Path, prediction: Prediction, prepare_ms: float, top: int) -> dict[str, Any]:
+    """The JSON-able form of a prediction."""
     return {
         "path": str(path),
-        "label": answer.label,
-        "probabilities": {name: round(p, 6) for name, p in answer.ranked[:top]},
-        "kind": answer.kind,
-        "sure": answer.sure,
-        "clothing": answer.clothing,
-        "score": round(answer.score, 3),
-        "ms": round(prepare_ms + answer.ms, 2),
+        "label": prediction.label,
+        "probabilities": {name: round(p, 6) for name, p in prediction.ranked[:top]},
+        "kind": prediction.kind,
+        "sure": prediction.sure,
+        "clothing": prediction.clothing,
+        "score": round(prediction.ood_score, 3),
+        "ms": round(prepare_ms + prediction.ms, 2),
     }
 
 
 def expand(paths: Iterable[str]) -> Iterator[Path]:
-    """The files that paths, folders and ``-`` (standard input, once) stand for."""
+    """Replace folders by their images and ``-`` by the paths on standard input (once)."""
     for name in paths:
         if name == "-":
             yield from expand(line for raw in sys.stdin if (line := raw.strip()) and line != "-")
@@ -95,12 +93,12 @@ def expand(paths: Iterable[str]) -> Iterator[Path]:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a name too long, or a place that may not be looked at
+    except OSError:  # the name is too long, or permission is denied
         return False
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Every file below a folder whose name ends as a picture's, sorted, hidden ones left out."""
+    """Every file below a folder with the suffix of an image, sorted, without hidden files."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -109,18 +107,18 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a picture file.
+    """The bytes of an image file.
 
     Raises:
-        PictureError: when it is missing, not readable, or above 200 MB.
+        ImageError: when it is missing, unreadable, or larger than 200 MB.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ImageError(f"The file is too large: at most {MAX_FILE_BYTES // 10**6} MB.")
-        return path.read_bytes()
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= MAX_FILE_BYTES else b""
     except FileNotFoundError as error:
-        raise ImageError("There is no such file.") from error
+        raise ImageError("No such file.") from error
     except (OSError, ValueError) as error:
-        if isinstance(error, ImageError):
-            raise
         raise ImageError(f"The file cannot be read: {error}.") from error
+    if size > MAX_FILE_BYTES:
+        raise ImageError(f"The file is too large (the limit is {MAX_FILE_BYTES // 10**6} MB).")
+    return data

@@ -1,6 +1,6 @@
-"""What a network says of every test picture, kept as one record; tables and figures come from it.
+"""A model's predictions for a labeled data set, and the metrics that follow from them.
 
-Imports no torch, so that what was computed once is shown at once.
+Imports no torch, so that cached predictions are on the page at once.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from alexnet_demo.settings.article import CALIBRATION_BINS, CLASSES
 
 @dataclass(frozen=True)
 class Bin:
-    """The answers whose top probability lies in (low, high].
+    """The predictions whose confidence is in (low, high].
 
     Attributes:
-        count: how many they are; `confidence` and `accuracy` are 0 where there are none.
-        confidence: their mean top probability.
-        accuracy: the share of them that is right.
+        count: number of predictions; with none, `confidence` and `accuracy` are 0.
+        confidence: their mean confidence.
+        accuracy: the share of them that is correct.
     """
 
     low: float
@@ -33,7 +33,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How well one class is known, shares from 0 to 1; None where nothing can be divided."""
+    """The metrics of one class, from 0 to 1; None where the denominator is 0."""
 
     name: str
     precision: float | None
@@ -44,11 +44,11 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Results:
-    """Answers for N test pictures, in the test set's order.
+    """Predictions for N labeled images, in the data set's order.
 
     Attributes:
         probabilities: float32 (N, 10), rows summing to 1.
-        labels: int64 (N,), the truth.
+        labels: int64 (N,), the true classes.
     """
 
     probabilities: np.ndarray
@@ -56,119 +56,111 @@ class Results:
 
     @cached_property
     def predicted(self) -> np.ndarray:
-        """The likeliest class of each picture, int64 (N,)."""
+        """The most probable class of each image, int64 (N,)."""
         return self.probabilities.argmax(1)
 
     @cached_property
     def confidence(self) -> np.ndarray:
-        """The probability of the likeliest class, float32 (N,)."""
+        """The probability of the most probable class, float32 (N,)."""
         return self.probabilities.max(1)
 
     @cached_property
     def correct(self) -> np.ndarray:
-        """Whether each answer is right, bool (N,)."""
+        """Whether each prediction is correct, bool (N,)."""
         return self.predicted == self.labels
 
     @property
     def accuracy(self) -> float:
-        """The share of right answers."""
+        """The share of correct predictions."""
         return float(self.correct.mean())
 
     @cached_property
     def confusion(self) -> np.ndarray:
         """Counts, int64 (10, 10): rows are true classes, columns predicted ones."""
-        return confusion(self.predicted, self.labels)
+        count = len(CLASSES)
+        cells = np.bincount(self.labels * count + self.predicted, minlength=count**2)
+        return cells.reshape(count, count)
 
-    def cell(self, true: int, guess: int) -> np.ndarray:
-        """The pictures of a true class that were taken for another, the surest answer first."""
-        return self._ranked((self.labels == true) & (self.predicted == guess))
+    def cell(self, true: int, predicted: int) -> np.ndarray:
+        """Indices of the images in a cell of the confusion matrix, most confident first."""
+        return self._by_confidence((self.labels == true) & (self.predicted == predicted))
 
     def mistakes(self) -> np.ndarray:
-        """The pictures that were got wrong, the surest answer first."""
-        return self._ranked(~self.correct)
+        """Indices of the misclassified images, most confident first."""
+        return self._by_confidence(~self.correct)
 
     def barely_correct(self) -> np.ndarray:
-        """The pictures that were got right, the least sure answer first."""
-        return self._ranked(self.correct)[::-1]
+        """Indices of the correctly classified images, least confident first."""
+        return self._by_confidence(self.correct)[::-1]
 
     def disagreements(self, other: Results) -> np.ndarray:
-        """The pictures that two networks answer differently, the widest apart first.
+        """Indices of the images that two models classify differently, largest disagreement first.
 
-        How far apart is the total variation distance of their probabilities.
+        Measured by the total variation distance of their probabilities.
 
         Raises:
-            ValueError: when the other's results are of other pictures.
+            ValueError: when the labels differ.
         """
         if not np.array_equal(self.labels, other.labels):
-            raise ValueError("The two results are of different pictures.")
-        apart = np.abs(self.probabilities - other.probabilities).sum(1) / 2
+            raise ValueError("The two results are for different images.")
+        distance = np.abs(self.probabilities - other.probabilities).sum(1) / 2
         differ = np.flatnonzero(self.predicted != other.predicted)
-        return differ[np.argsort(-apart[differ], kind="stable")]
+        return differ[np.argsort(-distance[differ], kind="stable")]
 
     def calibration(self, bins: int = CALIBRATION_BINS) -> list[Bin]:
-        """Top probability against accuracy, in bins of equal width (Guo et al. 2017)."""
-        place = np.clip(np.ceil(self.confidence.astype(np.float64) * bins).astype(int), 1, bins)
-        found = []
-        for number in range(1, bins + 1):
-            inside = place == number
-            count = int(inside.sum())
-            found.append(
-                Bin(
-                    (number - 1) / bins,
-                    number / bins,
-                    count,
-                    float(self.confidence[inside].mean(dtype=np.float64)) if count else 0.0,
-                    float(self.correct[inside].mean()) if count else 0.0,
-                )
-            )
-        return found
+        """Confidence against accuracy, in bins of equal width (Guo et al. 2017)."""
+        exact = self.confidence.astype(np.float64)
+        bin_of = np.clip(np.ceil(exact * bins).astype(int), 1, bins) - 1
+        counts, confidences, hits = (
+            np.bincount(bin_of, weights, bins) for weights in (None, exact, self.correct)
+        )
+        filled = np.maximum(counts, 1)
+        columns = (counts, confidences / filled, hits / filled)
+        return [
+            Bin(i / bins, (i + 1) / bins, *row)
+            for i, row in enumerate(zip(*(column.tolist() for column in columns), strict=True))
+        ]
 
     def calibration_error(self, bins: int = CALIBRATION_BINS) -> float:
-        """Expected calibration error, 0 to 1: how far confidence is from the share of hits.
+        """Expected calibration error, 0 to 1 (Guo et al. 2017, equation 3).
 
-        The differences between mean top probability and accuracy of the bins are averaged, weighted
-        by their answers (Guo et al. 2017, equation 3).
+        The mean difference between confidence and accuracy in the bins, weighted by their counts.
         """
         gaps = [b.count * abs(b.confidence - b.accuracy) for b in self.calibration(bins)]
         return sum(gaps) / len(self.labels)
 
-    def coverage(self, levels: np.ndarray) -> list[tuple[float, float | None]]:
-        """Were only answers of at least these probabilities given: (share given, accuracy)."""
-        given = [self.confidence >= level for level in levels]
+    def coverage(self, thresholds: np.ndarray) -> list[tuple[float, float | None]]:
+        """When the model abstains below each confidence: (share of images left, accuracy)."""
+        left = [self.confidence >= threshold for threshold in thresholds]
         return [
-            (float(g.mean()), float(self.correct[g].mean()) if g.any() else None) for g in given
+            (float(mask.mean()), float(self.correct[mask].mean()) if mask.any() else None)
+            for mask in left
         ]
 
-    def _ranked(self, chosen: np.ndarray) -> np.ndarray:
-        numbers = np.flatnonzero(chosen)
-        return numbers[np.argsort(-self.confidence[numbers], kind="stable")]
+    def _by_confidence(self, mask: np.ndarray) -> np.ndarray:
+        indices = np.flatnonzero(mask)
+        return indices[np.argsort(-self.confidence[indices], kind="stable")]
 
 
-def confusion(guesses: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """int64 (N,) twice → counts, int64 (10, 10): rows are true classes, columns predicted ones."""
-    count = len(CLASSES)
-    return np.bincount(labels * count + guesses, minlength=count**2).reshape(count, count)
-
-
-def class_scores(counts: np.ndarray) -> list[ClassScore]:
-    """A confusion matrix → a line for each class."""
-    scores = []
-    for i, name in enumerate(CLASSES):
-        hits, guessed, true = int(counts[i, i]), int(counts[:, i].sum()), int(counts[i].sum())
-        scores.append(
-            ClassScore(
-                name,
-                share(hits, guessed),
-                share(hits, true),
-                share(2 * hits, guessed + true),
-                true,
-            )
+def class_scores(confusion: np.ndarray) -> list[ClassScore]:
+    """A confusion matrix, see `Results.confusion` → the metrics of each class."""
+    columns = (confusion.diagonal(), confusion.sum(0), confusion.sum(1))
+    return [
+        ClassScore(
+            name,
+            share(correct, predicted),
+            share(correct, true),
+            share(2 * correct, predicted + true),
+            true,
         )
-    return scores
+        for name, correct, predicted, true in zip(
+            CLASSES, *(column.tolist() for column in columns), strict=True
+        )
+    ]
 
 
 def share(part: int, whole: int) -> float | None:
-    """part / whole; None where nothing can be divided."""
+    """part / whole; None when the whole is 0."""
     return part / whole if whole else None
 
 

@@ -1,10 +1,9 @@
-"""Requests of many threads, answered in one: together, in turn, and never left waiting."""
+"""The batcher: requests of many threads run in batches, in turn, and never wait forever."""
 
 from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,166 +16,167 @@ import pytest
 from alexnet_demo.common.errors import BusyError
 from alexnet_demo.images.prepared import Choices, PreparedImage
 from alexnet_demo.inference import batcher
-from alexnet_demo.inference.batcher import BATCH, PIECE, MicroBatcher
+from alexnet_demo.inference.batcher import MAX_BATCH, MAX_REQUEST, MicroBatcher
 from alexnet_demo.inference.classifier import Classifier, Prediction
 from tests.support.waiting import wait_for
 
 
-def picture(number: int) -> PreparedImage:
-    pixels = np.random.default_rng(number).integers(0, 256, (28, 28), np.uint8)
+def image(seed: int) -> PreparedImage:
+    pixels = np.random.default_rng(seed).integers(0, 256, (28, 28), np.uint8)
     return PreparedImage((), (pixels,), Choices("dataset", "keep", "keep", (0, 0, 1, 1)))
 
 
-class Slow:
-    """Stands where a network stands, to be held up; its answers are the pictures themselves."""
+class Blocking:
+    """A model that waits until `free` is set; its predictions are the images themselves."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
         self.began, self.free = threading.Event(), threading.Event()
 
-    def predict(self, pictures: Sequence[Any]) -> list[Any]:
+    def predict(self, images: Sequence[Any]) -> list[Any]:
         self.began.set()
         assert self.free.wait(10)
-        self.batches.append(len(pictures))
-        return list(pictures)
+        self.batches.append(len(images))
+        return list(images)
 
 
-def ask(desk: MicroBatcher, network: Slow, pictures: Sequence[object]) -> list[object]:
-    found = desk.predict(cast(Classifier, network), cast("list[PreparedImage]", pictures))
-    return cast("list[object]", found)
+def predict(desk: MicroBatcher, model: Blocking, images: Sequence[object]) -> list[object]:
+    return cast(
+        "list[object]",
+        desk.predict(cast(Classifier, model), cast("list[PreparedImage]", images)),
+    )
 
 
 @pytest.fixture
-def slow() -> Slow:
-    return Slow()
+def blocking() -> Blocking:
+    return Blocking()
 
 
-def waiting(desk: MicroBatcher) -> int:
-    return len(desk._line)
+def wait_until_queued(desk: MicroBatcher, count: int) -> None:
+    wait_for(lambda: len(desk._queue) == count, 5, f"{len(desk._queue)} queued, not {count}")
 
 
-def test_answers_are_those_of_the_network_alone(tiny_weights: Path) -> None:
-    network, pictures = Classifier.load(tiny_weights), [picture(n) for n in range(40)]
-    alone = [network.predict([p])[0] for p in pictures]
+def test_predictions_equal_those_of_the_model_alone(tiny_weights: Path) -> None:
+    model, images = Classifier.load(tiny_weights), [image(n) for n in range(40)]
+    alone = [model.predict([i])[0] for i in images]
     desk = MicroBatcher()
     with ThreadPoolExecutor(20) as pool:
-        together = list(pool.map(lambda p: desk.predict(network, [p])[0], pictures))
-    many = desk.predict(network, pictures)
+        together = list(pool.map(lambda i: desk.predict(model, [i])[0], images))
+    many = desk.predict(model, images)
 
-    def numbers(answer: Prediction) -> list[float]:
-        return [p for _, p in sorted(answer.ranked)]
+    def probabilities(prediction: Prediction) -> list[float]:
+        return [p for _, p in sorted(prediction.ranked)]
 
     for one, other, third in zip(alone, together, many, strict=True):
-        assert numbers(one) == pytest.approx(numbers(other), abs=0.01)
-        assert numbers(one) == pytest.approx(numbers(third), abs=0.01)
+        assert probabilities(one) == pytest.approx(probabilities(other), abs=0.01)
+        assert probabilities(one) == pytest.approx(probabilities(third), abs=0.01)
 
 
-def test_what_waits_goes_through_together(slow: Slow) -> None:
+def test_queued_requests_share_a_batch(blocking: Blocking) -> None:
     desk = MicroBatcher()
     with ThreadPoolExecutor(60) as pool:
-        first = pool.submit(ask, desk, slow, ["first"])
-        assert slow.began.wait(5)
-        others = [pool.submit(ask, desk, slow, [n]) for n in range(50)]
-        wait_for(lambda: waiting(desk) == 50, 5, "they do not wait")
-        slow.free.set()
+        first = pool.submit(predict, desk, blocking, ["first"])
+        assert blocking.began.wait(5)
+        others = [pool.submit(predict, desk, blocking, [n]) for n in range(50)]
+        wait_until_queued(desk, 50)
+        blocking.free.set()
         assert first.result() == ["first"]
         assert [other.result() for other in others] == [[n] for n in range(50)]
-    assert slow.batches == [1, BATCH, 50 - BATCH]
+    assert blocking.batches == [1, MAX_BATCH, 50 - MAX_BATCH]
 
 
-def test_networks_do_not_mix(slow: Slow) -> None:
-    desk, other = MicroBatcher(), Slow()
+def test_a_batch_holds_requests_for_one_model(blocking: Blocking) -> None:
+    desk, other = MicroBatcher(), Blocking()
     other.free.set()
     with ThreadPoolExecutor(9) as pool:
-        futures = [pool.submit(ask, desk, slow, ["first"])]
-        assert slow.began.wait(5)
-        futures += [pool.submit(ask, desk, (slow, other)[n % 2], [n]) for n in range(8)]
-        wait_for(lambda: waiting(desk) == 8, 5, "they do not wait")
-        slow.free.set()
+        futures = [pool.submit(predict, desk, blocking, ["first"])]
+        assert blocking.began.wait(5)
+        futures += [pool.submit(predict, desk, (blocking, other)[n % 2], [n]) for n in range(8)]
+        wait_until_queued(desk, 8)
+        blocking.free.set()
         assert [f.result()[0] for f in futures] == ["first", *range(8)]
-    assert sorted(slow.batches) == [1, 4] and other.batches == [4]
+    assert sorted(blocking.batches) == [1, 4] and other.batches == [4]
 
 
-def test_a_full_line_is_refused_at_once_and_later_ones_are_taken(slow: Slow) -> None:
-    desk = MicroBatcher(waiting=2)
+def test_a_full_queue_rejects_requests_while_it_is_full(blocking: Blocking) -> None:
+    desk = MicroBatcher(max_queued=2)
     with ThreadPoolExecutor(3) as pool:
-        futures = [pool.submit(ask, desk, slow, ["first"])]
-        assert slow.began.wait(5)
-        futures += [pool.submit(ask, desk, slow, [n]) for n in range(2)]
-        wait_for(lambda: waiting(desk) == 2, 5, "they do not wait")
-        begin = time.monotonic()
-        with pytest.raises(BusyError, match="try again"):
-            ask(desk, slow, ["too many"])
-        assert time.monotonic() - begin < 1
-        slow.free.set()
+        futures = [pool.submit(predict, desk, blocking, ["first"])]
+        assert blocking.began.wait(5)
+        futures += [pool.submit(predict, desk, blocking, [n]) for n in range(2)]
+        wait_until_queued(desk, 2)
+        with pytest.raises(BusyError):  # at once: the model is still blocked
+            predict(desk, blocking, ["too many"])
+        blocking.free.set()
         assert [f.result()[0] for f in futures] == ["first", 0, 1]
-    assert ask(desk, slow, ["later"]) == ["later"]
+    assert predict(desk, blocking, ["later"]) == ["later"]
 
 
-def test_what_does_not_come_in_time_is_given_up(slow: Slow) -> None:
-    desk = MicroBatcher(patience=0.2)
+def test_requests_time_out_and_leave_the_queue(blocking: Blocking) -> None:
+    desk = MicroBatcher(timeout=0.2)
     with ThreadPoolExecutor(1) as pool:
-        late = pool.submit(ask, desk, slow, ["late"])
-        assert slow.began.wait(5)
+        late = pool.submit(predict, desk, blocking, ["late"])
+        assert blocking.began.wait(5)
         with pytest.raises(BusyError):
-            ask(desk, slow, ["never asked"])
-        assert waiting(desk) == 0, "nobody waits for it any more"
+            predict(desk, blocking, ["never run"])
+        assert not desk._queue
         with pytest.raises(BusyError):
             late.result()
-        slow.free.set()
-    assert ask(desk, slow, ["again"]) == ["again"]
-    assert slow.batches == [1, 1]
+        blocking.free.set()
+    assert predict(desk, blocking, ["again"]) == ["again"]
+    assert blocking.batches == [1, 1]
 
 
-def test_many_pictures_let_others_in_between(slow: Slow) -> None:
+def test_a_large_request_lets_others_in_between(blocking: Blocking) -> None:
     desk = MicroBatcher()
     with ThreadPoolExecutor(2) as pool:
-        bulk = pool.submit(ask, desk, slow, range(5 * PIECE))
-        assert slow.began.wait(5)
-        single = pool.submit(ask, desk, slow, ["one"])
-        wait_for(lambda: waiting(desk) == 1, 5, "it does not wait")
-        slow.free.set()
-        assert single.result() == ["one"] and bulk.result() == list(range(5 * PIECE))
-    assert slow.batches[0] == PIECE and len(slow.batches) >= 5
-    assert 1 in slow.batches[1:3] or PIECE + 1 in slow.batches[1:3], "it waited for all of them"
+        bulk = pool.submit(predict, desk, blocking, range(5 * MAX_REQUEST))
+        assert blocking.began.wait(5)
+        single = pool.submit(predict, desk, blocking, ["one"])
+        wait_until_queued(desk, 1)
+        blocking.free.set()
+        assert single.result() == ["one"] and bulk.result() == list(range(5 * MAX_REQUEST))
+    assert blocking.batches[0] == MAX_REQUEST and len(blocking.batches) >= 5
+    assert 1 in blocking.batches[1:3] or MAX_REQUEST + 1 in blocking.batches[1:3]
 
 
-def test_work_without_hurry_comes_last(slow: Slow) -> None:
+def test_low_priority_work_runs_last(blocking: Blocking) -> None:
     desk = MicroBatcher()
     with ThreadPoolExecutor(4) as pool:
-        first = pool.submit(ask, desk, slow, ["first"])
-        assert slow.began.wait(5)
-        survey = pool.submit(desk.submit_low_priority, lambda: [len(slow.batches)])
-        wait_for(lambda: desk._patient, 5, "it does not wait")
-        others = [pool.submit(ask, desk, slow, [n]) for n in range(2)]
-        wait_for(lambda: waiting(desk) == 2, 5, "they do not wait")
-        slow.free.set()
-        assert survey.result() == [2], "after both batches"
+        first = pool.submit(predict, desk, blocking, ["first"])
+        assert blocking.began.wait(5)
+        full_pass = pool.submit(desk.submit_low_priority, lambda: [len(blocking.batches)])
+        wait_for(lambda: desk._low_priority, 5, "not queued")
+        others = [pool.submit(predict, desk, blocking, [n]) for n in range(2)]
+        wait_until_queued(desk, 2)
+        blocking.free.set()
+        assert full_pass.result() == [2], "after both batches"
         assert first.result() and all(other.result() for other in others)
 
 
-def test_errors_reach_those_who_asked_and_nobody_else(slow: Slow) -> None:
+def test_errors_reach_their_own_request_only(blocking: Blocking) -> None:
     class Broken:
         def predict(self, _: object) -> list[object]:
-            raise MemoryError("no memory")
+            raise MemoryError
 
     desk = MicroBatcher()
-    with pytest.raises(MemoryError, match="no memory"):
-        ask(desk, cast(Slow, Broken()), ["x"])
+    with pytest.raises(MemoryError):
+        predict(desk, cast(Blocking, Broken()), ["x"])
     with pytest.raises(ZeroDivisionError):
         desk.submit_low_priority(lambda: 1 / 0)
-    slow.free.set()
-    assert ask(desk, slow, ["fine"]) == ["fine"]
+    with pytest.raises(ZeroDivisionError):
+        desk.submit(lambda: 1 / 0)
+    blocking.free.set()
+    assert predict(desk, blocking, ["fine"]) == ["fine"]
 
 
-def test_nothing_stays_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No thread, and no network that was asked: it may have been let go by those who loaded it."""
-    monkeypatch.setattr(batcher, "LINGER", 0.05)
-    desk, network = MicroBatcher(), Slow()
-    network.free.set()
-    assert ask(desk, network, ["x"]) == ["x"]
+def test_an_idle_batcher_keeps_no_thread_and_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batcher, "IDLE_SECONDS", 0.05)
+    desk, model = MicroBatcher(), Blocking()
+    model.free.set()
+    assert predict(desk, model, ["x"]) == ["x"]
     wait_for(lambda: desk._thread is None, 5, "the thread stays")
-    gone = weakref.ref(network)
-    del network
+    reference = weakref.ref(model)
+    del model
     gc.collect()
-    assert gone() is None
+    assert reference() is None

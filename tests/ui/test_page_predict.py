@@ -110,7 +110,7 @@ def test_a_busy_server_offers_to_try_again(
     app: AppTest, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(classify, "BATCHER", MicroBatcher(waiting=0))
+        patched.setattr(classify, "BATCHER", MicroBatcher(max_queued=0))
         upload(app, *[image_file(), image_file("black")][:count])
         assert BUSY in warnings(app)
         assert PERCENT not in page_text(app) and not app.dataframe

@@ -1,3 +1,3 @@
-"""One run on disk: events, history, snapshots, pins, locks, and the process that trains it.
+"""One run on disk: files, events, history, snapshots, pins, locks, state, and who uses a device.
 
-Imports no torch, and never starts a process."""
+Imports no torch, never starts a process, and knows nothing of pages."""

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""Estimate of the time that a run still takes, from its recent speed and the work ahead."""
 
 from __future__ import annotations
 
@@ -10,45 +10,41 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.config import stages
 
 WORK_BY_WIDTH = 1.66
-"""Power of the width with which the time of a step goes: four times as wide, ten times as long."""
-
-
-PACE = 120
-"""Batch records that the time left is estimated from; at two a second, a minute's."""
+"""Exponent of a step's duration by width: a network four times as wide takes ten times as long."""
+RECENT_BATCHES = 120
+"""Batch events that the speed is averaged over; at two per second, those of a minute."""
 
 
 def seconds_left(run: Run, history: History) -> float | None:
-    """Steps and tests still to come, at the pace of the last minute; None until there is one.
+    """Estimated seconds of training and evaluation left; None before the speed is known.
 
-    The first record is left out: its batch also plans and allocates, which takes far longer. A
-    network that will be widened gets slower, and what it did while narrower tells little.
+    The first interval is left out of the speed, since its batch also plans and allocates. So is
+    everything before the network last grew, which makes it slower.
     """
     config, step = run.config, history.step
-    grown = history.grow_events[-1]["step"] if history.grow_events else 0
-    recent = [batch for batch in history.batches[-PACE - 1 :] if batch["step"] >= grown]
-    pairs = pairwise(recent)
-    timed = [(b["images_per_s"], b["step"] - a["step"]) for a, b in pairs]
-    timed = [(speed, steps) for speed, steps in timed if speed > 0 and steps > 0]
-    if not timed:
+    grown_at = history.grow_events[-1]["step"] if history.grow_events else 0
+    recent = [b for b in history.batches[-RECENT_BATCHES - 1 :] if b["step"] >= grown_at]
+    intervals = [(b["images_per_s"], b["step"] - a["step"]) for a, b in pairwise(recent)]
+    intervals = [(speed, steps) for speed, steps in intervals if speed > 0 and steps > 0]
+    if not intervals:
         return None
-    speeds, weights = zip(*timed, strict=True)
-    pace = harmonic_mean(speeds, weights)
+    speed = harmonic_mean(*zip(*intervals, strict=True))
     width = current_width(run, history)
-    # Once widened a network stays so, though more epochs may have been planned since.
+    # A network that has grown keeps its width, even if more epochs were planned since.
     steps_left = sum(
         max(0, stage.end - max(stage.first, step))
         * (max(stage.width, width) / width) ** WORK_BY_WIDTH
         for stage in stages(config)
     )
-    left = steps_left * config.train_images / config.steps_per_epoch / pace
-    # Before the first test is timed: a forward pass is about a third of a training step.
-    tests = [e["test_seconds"] for e in history.epochs if "test_seconds" in e]
-    test = tests[-1] if tests else config.eval_images / (3 * pace)
-    return left + test * (config.epochs - history.epochs_done)
+    training = steps_left * config.train_images / config.steps_per_epoch / speed
+    # Before the first evaluation is timed: a forward pass takes about a third of a training step.
+    timed = [e["test_seconds"] for e in history.epochs if "test_seconds" in e]
+    evaluation = timed[-1] if timed else config.eval_images / (3 * speed)
+    return training + evaluation * (config.epochs - history.epochs_done)
 
 
 def current_width(run: Run, history: History) -> float:
-    """The network's width now."""
+    """The network's width now, as a fraction of the article's."""
     if history.grow_events:
         return history.grow_events[-1]["width"]
     return (history.start or {}).get("width") or stages(run.config)[0].width

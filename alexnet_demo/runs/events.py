@@ -1,18 +1,18 @@
-"""A run's event records: one JSON object a line, appended by the trainer, read as they come.
+"""A run's events: one JSON object per line, appended by the trainer and read while it grows.
 
-Imports no torch. The kinds, besides ``event`` and ``time`` (seconds since 1970) in each:
+Each has ``event``, its kind, and ``time``, seconds since 1970. By kind, also:
 
 ``start``       config, device, device_name, precision, memory_format, processes, width, versions,
-                commit, parameters, step (0, or where a resumed run goes on)
-``batch``       step, epoch (fractional, 1.0 when the first is over), loss and accuracy over the
+                commit, parameters, step (0, or the one that a resumed run continues from)
+``batch``       step, epoch (fractional, 1.0 at the end of the first), loss and accuracy over the
                 batches since the last such event, lr, images_per_s, peak_memory (bytes)
 ``grow``        step, epoch (fractional), width, parameters: the network was widened
-``test``        epoch, done, total: how far the evaluation after an epoch has come
+``test``        epoch, done, total: progress of the evaluation after an epoch
 ``epoch``       step, epoch (whole, from 1), train_loss, train_accuracy, test_loss, test_accuracy,
                 width, seconds (training), test_seconds, images_per_s, peak_memory (bytes)
 ``checkpoint``  step, epoch, file
-``fallback``    message: the newest checkpoint was damaged, and the run went on from the one before
-``end``         reason: finished, paused or stopped; step
+``fallback``    message: the newest checkpoint was damaged, and the run resumed from the previous
+``end``         reason: finished, paused, or stopped; step
 ``error``       message: one sentence; the traceback is in the log
 """
 
@@ -20,24 +20,28 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Generic, Protocol, TextIO, TypeVar
 
 from alexnet_demo.common.files import parse_json
 
 Event = dict[str, Any]
 
-LASTING = ("start", "epoch", "end", "error")
-"""What is on the disk once it is written, as checkpoints are: a resumed run does not repeat it."""
+DURABLE = ("start", "epoch", "end", "error")
+"""Kinds flushed to disk at once, as checkpoints are: a resumed run does not repeat these."""
 
 
 class EventWriter:
-    """Appends events to a file, each line flushed at once, and echoes them where asked."""
+    """Appends events to a file, flushes each line, and echoes it if ``echo`` is given."""
 
     def __init__(self, path: Path, echo: TextIO | None = None) -> None:
         self._echo = echo
-        # A killed writer may have left half a line: begin on a new one.
+        # A killed writer may have left half a line: begin a new one.
         torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
         self._file = path.open("a", encoding="utf-8")
         if torn:
@@ -46,29 +50,30 @@ class EventWriter:
 
     @classmethod
     def silent(cls) -> EventWriter:
-        """A writer whose events go nowhere."""
+        """A writer that discards its events."""
         return cls(Path(os.devnull))
 
     def write(self, kind: str, **fields: Any) -> Event:
         """Append one event.
 
         Raises:
-            ValueError: when a number is NaN or infinite, which JSON cannot hold.
+            ValueError: for a NaN or infinite number, which JSON cannot hold.
         """
         event: Event = {"event": kind, "time": round(time.time(), 3), **fields}
         line = json.dumps(event, allow_nan=False)
         for file in filter(None, (self._file, self._echo)):
             print(line, file=file, flush=True)
-        if kind in LASTING and self._on_disk:
+        if kind in DURABLE and self._on_disk:
             os.fsync(self._file.fileno())
         return event
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
 class EventReader:
-    """Reads what was appended since the last call; half-written and broken lines do no harm."""
+    """Reads the events appended since the last call; skips incomplete and damaged lines."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -84,12 +89,65 @@ class EventReader:
             return []
         complete = block[: block.rfind(b"\n") + 1]
         self.offset += len(complete)
-        return [event for line in complete.splitlines() if (event := _parse(line))]
+        return [event for event in parse_lines(complete) if isinstance(event.get("event"), str)]
 
 
-def _parse(line: bytes) -> Event | None:
-    try:
-        event = parse_json(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+def parse_lines(block: bytes) -> list[dict[str, Any]]:
+    """The JSON objects in the complete lines of a text; skips damaged ones."""
+    records = []
+    for line in block[: block.rfind(b"\n") + 1].splitlines():
+        with suppress(ValueError):
+            records.append(parse_json(line))
+    return [record for record in records if isinstance(record, dict)]
+
+
+class Accumulator(Protocol):
+    """What events are added to, one after the other."""
+
+    def add(self, event: Event, /) -> None: ...
+
+
+A = TypeVar("A", bound=Accumulator)
+
+
+class _Tail(Generic[A]):
+    """A reader and the accumulator that it fills, shared by the threads of this process."""
+
+    def __init__(self, path: Path, accumulator: A) -> None:
+        self.reader, self._accumulator = EventReader(path), accumulator
+        self._lock = threading.Lock()
+
+    def update(self) -> A:
+        with self._lock:
+            for event in self.reader.read():
+                self._accumulator.add(event)
+            return self._accumulator
+
+
+class TailCache(Generic[A]):
+    """Accumulated events of growing files; drops the least recently used.
+
+    Args:
+        make: an empty accumulator.
+        size: how many files to remember.
+    """
+
+    def __init__(self, make: Callable[[], A], size: int = 64) -> None:
+        self._make, self._size, self._lock = make, size, threading.Lock()
+        self._tails: OrderedDict[tuple[Path, int], _Tail[A]] = OrderedDict()
+
+    def follow(self, path: Path) -> A:
+        """The accumulated events of a file; reads only what is new since the last call."""
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            return self._make()
+        key = (path, stat.st_ino)
+        with self._lock:
+            tail = self._tails.pop(key, None)
+            if tail is None or tail.reader.offset > stat.st_size:  # truncated since
+                tail = _Tail(path, self._make())
+            self._tails[key] = tail
+            while len(self._tails) > self._size:
+                self._tails.popitem(last=False)
+        return tail.update()

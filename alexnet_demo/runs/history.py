@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""A run's history: its events accumulated into a curve without gaps or duplicates."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alexnet_demo.runs.events import Event, EventReader
-from alexnet_demo.runs.tail import Followers
+from alexnet_demo.runs.events import Event, EventReader, TailCache
 
-# What an event must hold, as finite numbers, for pages to use it.
 NUMBERS = {
     "start": ("step",),
     "batch": ("step", "epoch", "loss", "accuracy", "images_per_s", "peak_memory"),
@@ -25,50 +23,44 @@ NUMBERS = {
     "end": (),
     "error": (),
 }
-
-
+"""The finite numbers that an event of each kind must have for pages to use it."""
+OPTIONAL_NUMBERS = ("width", "lr", "parameters", "processes", "epochs_done")
+OPTIONAL_TEXTS = (
+    *("device", "device_name", "precision", "memory_format", "commit", "message", "reason"),
+)
 MAX_NUMBER = 1e15
-"""Beyond it lies no number that an event can mean; sums and dates of them would overflow."""
+"""No event means a larger number, and sums and dates of larger ones would overflow."""
+MAX_BATCHES, NEWEST = 1_000, 200
+"""A history is thinned to this many batch events at twice as many; the newest are not thinned."""
 
 
-KEPT, NEWEST = 1_000, 200
-"""Batch records that a history keeps, at most twice as many, and those of them that stay whole."""
-
-
-# What else an event may hold, and must hold as such.
-MORE_NUMBERS = ("width", "lr", "parameters", "processes", "epochs_done")
-
-
-MORE_TEXTS = ("device", "device_name", "precision", "memory_format", "commit", "message", "reason")
-
-
-def _complete(event: Event) -> bool:
-    """Whether an event is of a known kind and holds what belongs to it, as it should be."""
+def _is_valid(event: Event) -> bool:
+    """Whether an event is of a known kind, and its fields are of the right types."""
     names = NUMBERS.get(event["event"])
     return (
         names is not None
         and all(_is_number(event.get(name)) for name in (*names, "time"))
-        and all(_is_number(event.get(name, 0)) for name in MORE_NUMBERS)
-        and all(isinstance(event.get(name, ""), str) for name in MORE_TEXTS)
+        and all(_is_number(event.get(name, 0)) for name in OPTIONAL_NUMBERS)
+        and all(isinstance(event.get(name, ""), str) for name in OPTIONAL_TEXTS)
         and isinstance(event.get("config", {}), dict)
     )
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a number that can be worked with; NaN is none."""
+    """Whether a value is a number within bounds; NaN is not."""
     return isinstance(value, int | float) and abs(value) <= MAX_NUMBER
 
 
 @dataclass
 class History:
-    """What a run's events say, folded: the curve without gaps or doubled points.
+    """A run's accumulated events.
 
-    A run that was killed repeats the steps after its last checkpoint when it resumes; its new
-    ``start`` event tells from which step, and what was recorded beyond it is dropped here.
-    Each event kept here carries ``elapsed``, the `seconds` at which it was recorded.
+    A killed run repeats the steps after its last checkpoint when it resumes. Its new ``start``
+    event has the step that it resumes from, and all later events before that are dropped here.
+    Each event has ``elapsed`` added, the `seconds` at which it was recorded.
 
-    Of a long training only some batches are kept, since a server holds the histories of all its
-    runs: the records of two hours take 20 MB, and a curve has 300 points. `read_full` has them all.
+    A long run's batch events are thinned, since a server holds the histories of all its runs: two
+    hours of events take 20 MB, and a curve has 300 points. `read_full` keeps them all.
     """
 
     start: Event | None = None
@@ -80,16 +72,16 @@ class History:
     fallback: Event | None = None
     end: Event | None = None
     seconds: float = 0.0
-    """Wall-clock seconds that the trainer was at work, without pauses."""
+    """Wall-clock seconds of training and evaluation, without pauses."""
     started_at: float | None = None
-    """When the first event was written, in seconds since 1970."""
+    """Time of the first event, in seconds since 1970."""
     marks: int = 0
-    """Number of start, end and error events; it tells whether a launch has spoken yet."""
-    kept: int = KEPT
+    """Number of start, end, and error events, which tells whether a launch has reported yet."""
+    max_batches: int = MAX_BATCHES
 
     def add(self, event: Event) -> None:
-        """Fold in the next event; one of an unknown kind or without its numbers is passed over."""
-        if not _complete(event):
+        """Add the next event; skip an invalid one."""
+        if not _is_valid(event):
             return
         kind = event["event"]
         if self.started_at is None:
@@ -101,8 +93,9 @@ class History:
             self._resume(event)
         elif kind == "batch":
             self.batches.append(event)
-            if len(self.batches) > 2 * self.kept:
-                self.batches = _spread(self.batches[:-NEWEST], self.kept) + self.batches[-NEWEST:]
+            if len(self.batches) > 2 * self.max_batches:
+                thinned = _thin(self.batches[:-NEWEST], self.max_batches)
+                self.batches = thinned + self.batches[-NEWEST:]
         elif kind == "epoch":
             self.epochs.append(event)
             self.test = None
@@ -117,12 +110,15 @@ class History:
             self.marks += 1
         self.last = event
 
-    def _resume(self, event: Event) -> None:
-        step = event["step"]
+    def _resume(self, start: Event) -> None:
+        """Drop what a run that resumes repeats: later steps, and an evaluation after this step."""
+        step, done = start["step"], start.get("epochs_done", 0)
         self.batches = [b for b in self.batches if b["step"] <= step]
         self.grow_events = [g for g in self.grow_events if g["step"] < step]
-        self.epochs = [e for e in self.epochs if e["step"] <= step and not _redone(e, event)]
-        self.start, self.end, self.test = event, None, None
+        self.epochs = [
+            e for e in self.epochs if e["step"] < step or (e["step"] == step and e["epoch"] <= done)
+        ]
+        self.start, self.end, self.test = start, None, None
         self.marks += 1
 
     @property
@@ -139,44 +135,35 @@ class History:
 
     @property
     def epochs_done(self) -> int:
-        """Epochs trained and tested, also where the record of one was lost."""
+        """Epochs trained and evaluated, even where the event of an earlier one was lost."""
         return int(self.epochs[-1]["epoch"]) if self.epochs else 0
 
     @property
     def best(self) -> Event | None:
-        """The epoch with the highest test accuracy, the first of equals.
-
-        Of a network that grew, only its whole width counts.
-        """
+        """The first epoch with the highest test accuracy, at the greatest width of the network."""
         return max(self.epochs, key=lambda e: (e.get("width", 0), e["test_accuracy"]), default=None)
 
 
-def _spread(batches: list[Event], count: int) -> list[Event]:
-    """About so many of the records, evenly spread over the steps, the first among them."""
-    least = (batches[-1]["step"] - batches[0]["step"]) / count
-    found = batches[:1]
-    for record in batches:
-        if record["step"] - found[-1]["step"] >= least:
-            found.append(record)
-    return found if least > 0 else batches[-count:]
+def _thin(batches: list[Event], count: int) -> list[Event]:
+    """About ``count`` of the events, evenly spread over the steps, the first among them."""
+    distance = (batches[-1]["step"] - batches[0]["step"]) / count
+    if distance <= 0:
+        return batches[-count:]
+    thinned = batches[:1]
+    for event in batches:
+        if event["step"] - thinned[-1]["step"] >= distance:
+            thinned.append(event)
+    return thinned
 
 
-def _redone(epoch: Event, start: Event) -> bool:
-    """Whether a run resumes just before the evaluation that gave this epoch's event."""
-    return epoch["step"] == start.get("step") and epoch["epoch"] > start.get("epochs_done", 0)
-
-
-_histories = Followers(History, most=2_000)
-
-
-def follow(path: Path) -> History:
-    """The history that a file holds by now; see `Followers.follow`."""
-    return _histories.follow(path)
+_histories = TailCache(History, size=2_000)
+follow = _histories.follow
+"""The history of an events file by now, see `TailCache.follow`."""
 
 
 def read_full(path: Path) -> History:
-    """The history that a file holds, read anew, with every batch record."""
-    history = History(kept=sys.maxsize // 2)
+    """The history of an events file, read from its beginning, with every batch event."""
+    history = History(max_batches=sys.maxsize // 2)
     for event in EventReader(path).read():
         history.add(event)
     return history

@@ -1,4 +1,4 @@
-"""Locks under ``runs/``, which the system frees when their holder dies. Imports no torch."""
+"""Locks on ``runs/`` and on single runs, which the system frees when their holder dies."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from alexnet_demo.settings import paths
 
 
 def launch_lock() -> FileLock:
-    """Held while a run is started, changed or deleted, so that two cannot both do it."""
+    """Held while a run is started, changed, or deleted; a thread may acquire it twice."""
     paths.RUNS_DIR.mkdir(parents=True, exist_ok=True)
-    return FileLock(paths.RUNS_DIR / ".launch.lock", timeout=10)
+    return FileLock(paths.RUNS_DIR / ".launch.lock", timeout=10, is_singleton=True)
 
 
 def trainer_lock(directory: Path) -> FileLock:
@@ -21,7 +21,7 @@ def trainer_lock(directory: Path) -> FileLock:
 
 
 def is_held(lock: FileLock, seconds: float = 0.0) -> bool:
-    """Whether somebody holds a lock, and still does after so many seconds."""
+    """Whether somebody holds a lock, and still does after ``seconds``."""
     try:
         with lock.acquire(timeout=seconds):
             return False
@@ -30,12 +30,12 @@ def is_held(lock: FileLock, seconds: float = 0.0) -> bool:
 
 
 def has_trainer(directory: Path, seconds: float = 0.0) -> bool:
-    """Whether a trainer of any machine holds a run, and still does after so many seconds.
+    """Whether a trainer of any machine holds a run, and still does after ``seconds``.
 
-    Machines that share a folder see each other's locks, unless its file system has none.
+    Machines that share a folder see each other's locks, unless its file system lacks them.
     """
     lock = trainer_lock(directory)
     try:
         return Path(lock.lock_file).exists() and is_held(lock, seconds)
-    except OSError:  # a folder that cannot be written
+    except OSError:  # the folder is not writable
         return False

@@ -1,7 +1,6 @@
-"""Pictures pinned to a run: what the network says of them is recorded as it learns.
+"""Pinned images: each run records its predictions for them during training.
 
-A run's pins lie in its ``pins.json``; those that the next run begins with on the board,
-``.pins.json`` beside the runs. Imports no torch.
+A run's pins are in its ``pins.json``, and those of the next run in ``runs/.pins.json``.
 """
 
 from __future__ import annotations
@@ -25,22 +24,22 @@ from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 
 MAX_PINS = 16
-MAX_NAME = 40
-UNREADABLE = (
+MAX_NAME = 40  # characters
+_UNREADABLE = (
     *(KeyError, TypeError, AttributeError, ValueError, OSError, SyntaxError),
     Image.DecompressionBombError,
 )
-"""What Pillow and the standard library raise where something is no picture."""
+"""What Pillow and the standard library raise for a record that is not a pin."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pin:
-    """A picture as the network sees it, before it is enlarged.
+    """An image as the network's input, before it is enlarged.
 
     Attributes:
-        name: what the reader calls it.
-        pixels: uint8 (side, side), 0 background to 255.
-        label: its class where that is known, 0 to 9.
+        name: shown to the user.
+        pixels: uint8 (side, side), 0 is background.
+        label: its class, 0 to 9, where that is known.
     """
 
     name: str
@@ -49,17 +48,18 @@ class Pin:
 
     @cached_property
     def id(self) -> str:
-        """From the pixels alone, so that no picture is pinned twice."""
+        """A digest of the pixels, so that no image is pinned twice."""
         return hashlib.blake2b(self.pixels.tobytes(), digest_size=6).hexdigest()
 
     @cached_property
     def png(self) -> str:
-        """The picture as a PNG file, in base64."""
+        """The image as a PNG file, in base64."""
         file = io.BytesIO()
         Image.fromarray(self.pixels).save(file, "PNG")
         return base64.b64encode(file.getvalue()).decode()
 
     def to_json(self) -> dict[str, Any]:
+        """The record of ``pins.json``."""
         return {"name": self.name, "label": self.label, "png": self.png}
 
     @classmethod
@@ -67,59 +67,59 @@ class Pin:
         """Read what `to_json` wrote.
 
         Raises:
-            ImageError: when it is anything else.
+            ImageError: when the record is not a pin, or its image not a small square.
         """
         try:
             with Image.open(io.BytesIO(base64.b64decode(record["png"])), formats=["PNG"]) as image:
                 width, height = image.size
                 if width != height or width > IMAGE_SIZE:
-                    raise ImageError(f"Pinned images are squares of at most {IMAGE_SIZE} pixels.")
+                    raise ImageError(f"A pin is a square of at most {IMAGE_SIZE} pixels.")
                 pixels = np.asarray(image.convert("L"))
             label = record.get("label")
             known = isinstance(label, int) and 0 <= label < len(CLASSES)
             return cls(str(record["name"])[:MAX_NAME], pixels, label if known else None)
         except ImageError:
             raise
-        except UNREADABLE as error:
-            raise ImageError("A pinned picture cannot be read.") from error
+        except _UNREADABLE as error:
+            raise ImageError("This pin cannot be read.") from error
 
 
 def board_path() -> Path:
-    """Where the pins of the next run lie."""
+    """The file with the pins of the next run."""
     return paths.RUNS_DIR / ".pins.json"
 
 
 def read(path: Path) -> tuple[Pin, ...]:
-    """The pins of a file; one that cannot be read is passed over."""
+    """The pins of a file; skips those that cannot be read."""
     records = read_json(path).get("pins")
-    found: dict[str, Pin] = {}
+    pins: dict[str, Pin] = {}
     for record in records if isinstance(records, list) else []:
         try:
             pin = Pin.from_json(record)
         except ImageError:
             continue
-        found.setdefault(pin.id, pin)
-    return tuple(found.values())[:MAX_PINS]
+        pins.setdefault(pin.id, pin)
+    return tuple(pins.values())[:MAX_PINS]
 
 
 def write(path: Path, pins: Sequence[Pin]) -> None:
-    """Write pins as a file.
+    """Write pins to a file.
 
     Raises:
-        OSError: when the disk does not take it.
+        OSError: when it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"pins": [pin.to_json() for pin in pins]})
 
 
 def for_next_run() -> tuple[Pin, ...]:
-    """What lies on the board; before anything was put there, `defaults` pins."""
+    """The pins of the next run; the `defaults` before any change."""
     return read(board_path()) if board_path().is_file() else defaults()
 
 
 def defaults() -> tuple[Pin, ...]:
-    """One test picture of each class."""
+    """One test image of each class."""
     return tuple(
-        Pin(f"Test picture {sample.number}", sample.pixels, sample.label)
+        Pin(f"Test image {sample.number}", sample.pixels, sample.label)
         for sample in first_of_each_class()
     )

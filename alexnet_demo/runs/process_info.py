@@ -1,6 +1,6 @@
-"""Which process or job trains a run, and whether it lives. Imports no torch.
+"""Which process or cluster job trains a run, and whether it is alive.
 
-``job.json`` in a run's directory names it: pid and start time, on a cluster its job.
+``job.json`` in a run's directory has the pid, start time, and host, or a cluster's job.
 """
 
 from __future__ import annotations
@@ -17,71 +17,68 @@ from alexnet_demo.runs.history import follow
 from alexnet_demo.runs.locks import has_trainer
 
 
-def _started(process: psutil.Process) -> float:
-    """When a process began, in seconds that no change of the clock moves.
+def _start_time(process: psutil.Process) -> float:
+    """A process's start time in seconds, unaffected by changes of the clock.
 
-    Linux counts from the boot, whose time psutil takes from the clock and adds.
+    Linux counts from the boot, to which psutil adds the boot time as the clock has it.
     """
     return process.create_time() - (psutil.boot_time() if psutil.LINUX else 0.0)
 
 
 def is_alive(directory: Path, job: dict[str, Any] | None = None) -> bool:
-    """Whether the process or job lives that `register` wrote down there.
+    """Whether the process or job registered in a directory is alive.
 
-    No process of another machine can be looked at from here, but the lock that it holds.
+    Of another machine's process only its lock on the run can be checked.
 
     Args:
-        job: what is written there, where that was read already.
+        job: contents of ``job.json``, where they were read already.
     """
     if job is None:
         job = read_json(directory / "job.json")
     if "ray" in job:
         return ray_client.is_alive(job)
-    return has_trainer(directory) if on_other_host(job) else _runs(job)
+    return has_trainer(directory) if on_other_host(job) else _is_running(job)
 
 
 def on_other_host(job: dict[str, Any]) -> bool:
-    """Whether it is another machine's."""
+    """Whether a job is a process of another machine."""
     return isinstance(job.get("host"), str) and job["host"] != platform.node()
 
 
-def _runs(job: dict[str, Any]) -> bool:
-    """Whether the recorded process runs: same pid and same start time, and not a zombie."""
+def _is_running(job: dict[str, Any]) -> bool:
+    """Whether this machine has a process with that pid and start time that is not a zombie."""
     try:
         process = psutil.Process(int(job["pid"]))
-        same = abs(_started(process) - float(job["started"])) < 1.0
+        same = abs(_start_time(process) - float(job["started"])) < 1.0
         return same and process.status() != psutil.STATUS_ZOMBIE
     except (KeyError, TypeError, ValueError, OverflowError, psutil.Error):
         return False
 
 
 def register(directory: Path, pid: int) -> None:
-    """Write which process of this machine trains this run.
+    """Record a process of this machine as the one that trains a run.
 
     Raises:
-        psutil.Error: when there is no such process any more.
+        psutil.Error: when the process has exited.
     """
-    record = {
-        "pid": pid,
-        "started": _started(psutil.Process(pid)),
-        "host": platform.node(),
-    }
-    register_job(directory, record | ray_client.own())
+    started = _start_time(psutil.Process(pid))
+    record = {"pid": pid, "started": started, "host": platform.node()}
+    register_job(directory, record | ray_client.own_job())
 
 
 def register_job(directory: Path, job: dict[str, Any]) -> None:
-    """Write which job trains this run; what it tells counts from here on."""
+    """Record the job that trains a run; from now on, only new events are its own."""
     marks = follow(directory / "events.jsonl").marks
     write_json(directory / "job.json", {**job, "marks": marks})
 
 
 def is_registered(directory: Path, pid: int) -> bool:
-    """Whether `register` was already called for this process."""
+    """Whether `register` was called for this process already."""
     job = read_json(directory / "job.json")
     return job.get("pid") == pid and not on_other_host(job) and is_alive(directory, job)
 
 
 def is_own_job(directory: Path) -> bool:
-    """Whether the cluster's job that this process belongs to is to train this run."""
-    job = ray_client.own().get("ray")
+    """Whether this process belongs to the cluster job that trains a run."""
+    job = ray_client.own_job().get("ray")
     return job is not None and read_json(directory / "job.json").get("ray") == job

@@ -1,18 +1,18 @@
-"""What a network was like at moments of its training: records that the trainer writes.
+"""Snapshots of a network during training: records that the trainer writes, and their diagnosis.
 
-A run's ``moments.jsonl`` holds one JSON object a line, written by `watch`:
+A run's ``moments.jsonl`` holds one JSON object per line, written by `training.recorder`:
 
-``step``, ``epoch``  when: steps and epochs done, the epoch with its fraction
-``width``            the network's width then
-``accuracy``         on the tested images, 0 to 1; null within an epoch, where nothing is tested
+``step``, ``epoch``  optimizer steps and epochs done, the epoch as a fraction
+``width``            the network's width
+``accuracy``         on the evaluated images, 0 to 1; null within an epoch
 ``confusion``        counts, 10 lists of 10: rows are true classes, columns predicted ones; or null
-``pins``             by a pin's id: ``probabilities`` (10), and ``heat``, Grad-CAM for the likeliest
-                     class, as a map
-``filters``          conv1's, as a map (filters, 11, 11): 127.5 is 0, 0 and 255 the greatest weight
-``most``             that weight
-``layers``           a `LayerState` each, in the network's order
+``pins``             by a pin's id: ``probabilities`` (10), and ``heat``, the Grad-CAM map for the
+                     most likely class
+``filters``          map of conv1's weights (filters, 11, 11): 127.5 is 0, 0 and 255 are ∓ ``most``
+``most``             the largest absolute weight of conv1
+``layers``           one `LayerState` per layer with weights, in the network's order
 
-A map is ``{"shape": [...], "bytes": base64 of uint8}``. Imports no torch.
+A map is ``{"shape": [...], "bytes": base64 of uint8}``.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_demo.runs.events import Event
-from alexnet_demo.runs.tail import Followers
+from alexnet_demo.runs.events import Event, TailCache
 from alexnet_demo.settings.article import CLASSES
 
-DEAD_CHANNELS, DEAD_UNITS = 0.4, 0.8
-"""Shares of a convolution's channels and of a fully connected layer's units that are too many."""
-FAST = 0.05
-"""A change of a layer's weights by such a share in one step is too much; 0.001 is usual."""
-ALIKE = 4  # pins from which on it tells something that all get the same answer
+MAX_DEAD_CHANNELS, MAX_DEAD_UNITS = 0.4, 0.8
+"""Reported shares of dead channels (convolutions) and dead units (fully connected layers)."""
+MAX_UPDATE_RATIO = 0.05
+"""Relative weight change of one step that is reported; 0.001 is usual."""
+MIN_PINS = 4
+"""Number of pins from which on identical predictions are reported."""
 
 
 def to_map(values: np.ndarray) -> dict[str, Any]:
-    """An array, uint8 of any shape, as a JSON-able map."""
+    """A uint8 array of any shape as JSON."""
     return {"shape": list(values.shape), "bytes": base64.b64encode(values.tobytes()).decode()}
 
 
@@ -46,25 +46,24 @@ def from_map(record: Mapping[str, Any]) -> np.ndarray:
     """The array of a map.
 
     Raises:
-        ValueError, KeyError, TypeError: where it is none.
+        ValueError, KeyError, TypeError: when the record is not a map.
     """
     return np.frombuffer(base64.b64decode(record["bytes"]), np.uint8).reshape(record["shape"])
 
 
 @dataclass(frozen=True)
 class LayerState:
-    """How a layer with weights is, measured on some of the tested images.
+    """Statistics of a layer with weights, on some of the evaluated images.
 
     Attributes:
-        name: of the layer, such as ``conv1``.
-        mean: of its outputs, behind the ReLU where there is one.
-        std: their standard deviation.
-        zeros: the share of them that is 0.
-        dead: the share of its channels or units that is 0 for all of those images; None of fc8,
-            which has no ReLU.
-        weight_norm: the length of its weights.
-        gradient_norm: that of their last gradient; None before the first step.
-        update_ratio: the length of the last change of its weights over their own.
+        name: such as ``conv1``.
+        mean: mean of its outputs, after the ReLU if it has one.
+        std: standard deviation of these outputs.
+        zeros: share of them that is 0.
+        dead: share of channels or units that is 0 for all images; None for fc8, without ReLU.
+        weight_norm: L2 norm of the weights.
+        gradient_norm: L2 norm of the last gradient; None before the first step.
+        update_ratio: L2 norm of the last update over that of the weights; None likewise.
     """
 
     name: str
@@ -79,11 +78,11 @@ class LayerState:
 
 @dataclass(frozen=True, eq=False)
 class PinPrediction:
-    """What the network said of a pin.
+    """The network's prediction for a pinned image.
 
     Attributes:
-        probabilities: of each class, summing to 1.
-        heat: Grad-CAM for the likeliest class, uint8 (h, w): 255 where most speaks for it.
+        probabilities: of the ten classes, summing to 1.
+        heat: Grad-CAM for the most likely class, uint8 (h, w), 255 where the evidence is strongest.
     """
 
     probabilities: tuple[float, ...]
@@ -91,13 +90,13 @@ class PinPrediction:
 
     @property
     def top_class(self) -> int:
-        """The likeliest class, 0 to 9."""
+        """The most likely class, 0 to 9."""
         return int(np.argmax(self.probabilities))
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A network at a moment; the attributes are the records' fields (see the module)."""
+    """A network at one step of its training; the module describes the fields."""
 
     step: int
     epoch: float
@@ -110,7 +109,7 @@ class Snapshot:
     confusion: tuple[tuple[int, ...], ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The record, as it is written."""
+        """The record of ``moments.jsonl``, without ``event`` and ``time``."""
         return {
             "step": self.step,
             "epoch": self.epoch,
@@ -119,10 +118,10 @@ class Snapshot:
             "confusion": self.confusion,
             "pins": {
                 name: {
-                    "probabilities": [round(p, 4) for p in seen.probabilities],
-                    "heat": to_map(seen.heat),
+                    "probabilities": [round(p, 4) for p in prediction.probabilities],
+                    "heat": to_map(prediction.heat),
                 }
-                for name, seen in self.pins.items()
+                for name, prediction in self.pins.items()
             },
             "filters": to_map(self.filters),
             "most": self.filter_max,
@@ -134,20 +133,20 @@ class Snapshot:
         """Read a record.
 
         Raises:
-            ValueError, KeyError, TypeError, AttributeError: when something is missing or no number.
+            ValueError, KeyError, TypeError, AttributeError: when a field is missing or invalid.
         """
         filters = from_map(record["filters"])
         if filters.ndim != 3:
-            raise ValueError("filters are maps of two dimensions")
+            raise ValueError(f"filters of shape {filters.shape}, not (filters, height, width)")
         return cls(
             int(record["step"]),
             _number(record["epoch"]),
             _number(record["width"]),
             filters,
             _number(record["most"]),
-            {str(name): _seen(seen) for name, seen in record["pins"].items()},
-            tuple(_layer(layer) for layer in record["layers"]),
-            None if record.get("accuracy") is None else _number(record["accuracy"]),
+            {str(name): _prediction(value) for name, value in record["pins"].items()},
+            tuple(map(_layer, record["layers"])),
+            _optional(record.get("accuracy")),
             _confusion(record.get("confusion")),
         )
 
@@ -155,91 +154,84 @@ class Snapshot:
 def _number(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError("no finite number")
+        raise ValueError(f"{number} is not finite")
     return number
 
 
-def _seen(record: Mapping[str, Any]) -> PinPrediction:
-    probabilities = tuple(_number(p) for p in record["probabilities"])
+def _optional(value: Any) -> float | None:
+    return None if value is None else _number(value)
+
+
+def _prediction(record: Mapping[str, Any]) -> PinPrediction:
+    probabilities = tuple(map(_number, record["probabilities"]))
     heat = from_map(record["heat"])
     if len(probabilities) != len(CLASSES) or heat.ndim != 2:
-        raise ValueError("no answer for a pin")
+        raise ValueError("not a prediction for a pin")
     return PinPrediction(probabilities, heat)
 
 
 def _layer(record: Mapping[str, Any]) -> LayerState:
-    mean, std, zeros, norm = (
-        _number(record[name]) for name in ("mean", "std", "zeros", "weight_norm")
-    )
-    dead, slope, ratio = (
-        None if record[name] is None else _number(record[name])
-        for name in ("dead", "gradient_norm", "update_ratio")
-    )
-    return LayerState(str(record["name"]), mean, std, zeros, dead, norm, slope, ratio)
+    numbers = {name: _number(record[name]) for name in ("mean", "std", "zeros", "weight_norm")}
+    names = ("dead", "gradient_norm", "update_ratio")
+    return LayerState(str(record["name"]), **numbers, **{n: _optional(record[n]) for n in names})  # type: ignore[arg-type]
 
 
 def _confusion(record: Any) -> tuple[tuple[int, ...], ...] | None:
     if record is None:
         return None
-    counts = tuple(tuple(int(count) for count in row) for row in record)
+    counts = tuple(tuple(map(int, row)) for row in record)
     if [len(row) for row in counts] != [len(CLASSES)] * len(CLASSES):
-        raise ValueError("no confusion matrix of ten classes")
+        raise ValueError("not a confusion matrix of ten classes")
     return counts
 
 
-# ------------------------------------------------------------------ reading a run's
-
-
 @dataclass
-class Replay:
-    """A run's moments in order, without those that a resumed run went through once more."""
+class _Replay:
+    """A run's snapshots in order, without those that a resumed run repeats."""
 
     snapshots: list[Snapshot] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
-        """Fold in the next record; one that is none is passed over."""
+        """Add the next record; skip an invalid one."""
         if event["event"] != "moment":
             return
         try:
-            moment = Snapshot.from_json(event)
+            snapshot = Snapshot.from_json(event)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return
-        while self.snapshots and self.snapshots[-1].step >= moment.step:
+        while self.snapshots and self.snapshots[-1].step >= snapshot.step:
             self.snapshots.pop()
-        self.snapshots.append(moment)
+        self.snapshots.append(snapshot)
 
 
-_replays = Followers(Replay)
+_replays = TailCache(_Replay)
 
 
 def follow(path: Path) -> list[Snapshot]:
-    """The moments that a file holds by now; reads only what is new since the last call."""
-    return list(_replays.follow(path).snapshots)  # which another thread may be reading on
+    """The snapshots in a file by now; reads only what is new since the last call."""
+    return list(_replays.follow(path).snapshots)  # a copy, since another thread may append
 
 
-# ------------------------------------------------------------------ how a network fares
-
-
-def diagnose(moment: Snapshot) -> list[str]:
-    """What looks wrong with a network that is trained, a sentence each; none where all is well."""
-    if moment.step == 0:
+def diagnose(snapshot: Snapshot) -> list[str]:
+    """Signs of trouble in a network that trains, one sentence each; none at step 0."""
+    if snapshot.step == 0:
         return []
-    found = []
-    for layer in moment.layers:
+    problems = []
+    for layer in snapshot.layers:
         conv = layer.name.startswith("conv")
         dead, ratio = layer.dead, layer.update_ratio
-        if dead is not None and dead >= (DEAD_CHANNELS if conv else DEAD_UNITS):
-            found.append(
+        if dead is not None and dead >= (MAX_DEAD_CHANNELS if conv else MAX_DEAD_UNITS):
+            problems.append(
                 f"{dead:.0%} of {layer.name}'s {'channels' if conv else 'units'} are "
                 "always zero: the learning rate may be too high."
             )
-        if ratio is not None and ratio >= FAST:
-            found.append(
+        if ratio is not None and ratio >= MAX_UPDATE_RATIO:
+            problems.append(
                 f"The last step changed {layer.name}'s weights by {ratio:.0%}: the "
                 "learning rate may be too high."
             )
         if layer.gradient_norm == 0:
-            found.append(f"No gradient reaches {layer.name}: it learns nothing.")
-    if len(moment.pins) >= ALIKE and len({seen.top_class for seen in moment.pins.values()}) == 1:
-        found.append("All pins get the same answer: the network tells nothing apart yet.")
-    return found
+            problems.append(f"No gradient reaches {layer.name}, so it does not learn.")
+    if len(snapshot.pins) >= MIN_PINS and len({p.top_class for p in snapshot.pins.values()}) == 1:
+        problems.append("All pins get the same prediction: the network cannot tell them apart yet.")
+    return problems

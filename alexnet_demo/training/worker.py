@@ -65,7 +65,7 @@ def run_training(
     group = group or ProcessGroup()
     if not group.is_main:
         return _run(config, directory, EventWriter.silent(), group)
-    seconds = CLUSTER_SECONDS if ray_client.own() else LOCK_SECONDS
+    seconds = CLUSTER_SECONDS if ray_client.own_job() else LOCK_SECONDS
     taken = ConfigError(f"{directory.name} is already training in another process.")
     with _hold(trainer_lock(directory), seconds, lambda: taken):
         # Not before: a process that is too late must not replace the one that trains.
@@ -143,7 +143,7 @@ def hold_device(device: str, run_id: str = "") -> AbstractContextManager[None]:
         ConfigError: when another run holds it.
     """
     # On a cluster wait rather than fail: nodes may share a machine.
-    seconds = -1 if ray_client.own() else LOCK_SECONDS
+    seconds = -1 if ray_client.own_job() else LOCK_SECONDS
     return _hold(device_lock(device), seconds, lambda: conflict(device, excluding=run_id))
 
 

@@ -62,7 +62,7 @@ def test_a_run_goes_on_with_more_epochs_and_remembers_them(runs_dir, tmp_path, c
     told = lines(capsys.readouterr().out.partition("\n")[2])
     assert [e["epoch"] for e in told if e["event"] == "epoch"] == [2]
     assert main(["train", "--resume", str(directory), "--epochs", "1"]) == 2
-    assert "at least 2: so many are done" in capsys.readouterr().err
+    assert "at least 2, which are done already" in capsys.readouterr().err
     assert main(["train", "--resume", str(directory)]) == 2
     assert "--epochs with a greater number" in capsys.readouterr().err
     assert (Run(directory).config.epochs, Run(directory).config.lr_scale) == (2, 0.5)
@@ -289,7 +289,7 @@ def test_a_report_of_a_run_is_one_file(runs_dir: Path, tmp_path: Path, capsys):
         assert main(["report", name, "--html", str(out)]) == 0
         assert str(out) in capsys.readouterr().out
     assert main(["report", "nothing", "--html", str(out)]) == 2
-    assert "'nothing' is no run" in capsys.readouterr().err
+    assert "No run 'nothing'" in capsys.readouterr().err
     run.best.write_bytes(b"no weights")
     assert main(["report", run.id, "--html", str(out)]) == 2
     assert "best.safetensors" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alexnet_demo.runs.events import EventReader, EventWriter
-from alexnet_demo.runs.history import KEPT, NEWEST, NUMBERS, History, follow, read_full
+from alexnet_demo.runs.history import MAX_BATCHES, NEWEST, NUMBERS, History, follow, read_full
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings.config import TrainConfig
@@ -110,7 +110,7 @@ def test_of_a_long_training_fewer_batches_are_held_and_all_can_be_read(tmp_path:
     writer.close()
     history = follow(tmp_path / "events.jsonl")
     steps = [b["step"] for b in history.batches]
-    assert KEPT <= len(steps) <= 2 * KEPT and steps == sorted(set(steps))
+    assert MAX_BATCHES <= len(steps) <= 2 * MAX_BATCHES and steps == sorted(set(steps))
     assert steps[0] == 1 and steps[-NEWEST:] == list(range(10_001 - NEWEST, 10_001))
     assert max(b - a for a, b in pairwise(steps)) <= 20
     assert [b["step"] for b in read_full(tmp_path / "events.jsonl").batches] == list(

@@ -76,7 +76,7 @@ def test_no_more_than_fit(runs_dir: Path):
         assert pinning.pin(Pin(f"{number}", picture(number))).done
     refused = pinning.pin(Pin("one more", picture(99)))
     assert not refused.done
-    assert "take one off first" in refused.message
+    assert "unpin one first" in refused.message
     assert len(pins.for_next_run()) == MAX_PINS
 
 

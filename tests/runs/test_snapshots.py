@@ -119,5 +119,5 @@ def test_half_of_the_units_may_rest():
 def test_the_same_answer_for_all_pins_is_said():
     same = {str(n): moment().pins["b"] for n in range(4)}
     assert diagnose(moment(pins=same)) == [
-        "All pins get the same answer: the network tells nothing apart yet."
+        "All pins get the same prediction: the network cannot tell them apart yet."
     ]

@@ -9,7 +9,8 @@ import streamlit as st
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.common.text import percent, without_folders
 from alexnet_demo.jobs import scheduler
-from alexnet_demo.runs.run import LIVE, Run
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.state import LIVE
 from alexnet_demo.runs.store import current_run, get_run
 from alexnet_demo.ui.components.component import style
 from alexnet_demo.ui.frame import tour

@@ -17,7 +17,8 @@ from alexnet_demo.jobs import actions
 from alexnet_demo.runs.eta import current_width, seconds_left
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
-from alexnet_demo.runs.run import LIVE, Run, State
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.state import LIVE, State
 from alexnet_demo.runs.store import get_run, resolved_config
 from alexnet_demo.settings.config import SETTINGS
 from alexnet_demo.ui.components.plot import live_plot

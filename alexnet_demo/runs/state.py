@@ -1,0 +1,105 @@
+"""The state of a run: what decides it is read once, and a pure function derives it from that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from alexnet_demo.common.files import read_json
+from alexnet_demo.runs.events import Event
+from alexnet_demo.runs.history import History, follow
+from alexnet_demo.runs.process_info import is_alive
+
+
+class State(str, Enum):
+    """State of a run; the values are part of the commands' JSON."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSING = "pausing"
+    STOPPING = "stopping"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    FINISHED = "finished"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+ACTIVE = (State.STARTING, State.RUNNING, State.PAUSING, State.STOPPING)
+LIVE = (State.QUEUED, *ACTIVE)
+"""States that change without anybody's doing."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What decides the state of a run, as read at one moment.
+
+    Attributes:
+        job: contents of ``job.json``, which names the newest launch; empty before the first.
+        alive: whether its process or cluster job is alive; not checked once it has ended.
+        ticket: whether the run has a ticket for the queue.
+        request: "pause", "stop", or "".
+        reported: whether the newest launch has written a start, end, or error event.
+        end: its end or error event.
+    """
+
+    job: Mapping[str, Any] = field(default_factory=dict)
+    alive: bool = False
+    ticket: bool = False
+    request: str = ""
+    reported: bool = False
+    end: Event | None = None
+
+
+def read_status(directory: Path) -> Status:
+    """Read what decides the state of the run in a directory."""
+    job, events = read_json(directory / "job.json"), directory / "events.jsonl"
+    # Once a run has ended nobody looks at its process, and above all no cluster is asked.
+    ended = _has_reported(job, history := follow(events)) and history.end is not None
+    alive = not ended and is_alive(directory, job)
+    # After the process, since one that ended in between has written its last event.
+    reported = _has_reported(job, history := follow(events))
+    return Status(
+        job,
+        alive,
+        (directory / "ticket.json").exists(),
+        read_request(directory),
+        reported,
+        history.end if reported else None,
+    )
+
+
+def _has_reported(job: Mapping[str, Any], history: History) -> bool:
+    marks = job.get("marks", 0)
+    return history.marks > (marks if isinstance(marks, int) else 0)
+
+
+def read_request(directory: Path) -> str:
+    """The pending request: "pause", "stop", or ""."""
+    try:
+        return (directory / "request").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def derive_state(status: Status) -> State:
+    """The state of a run with this status."""
+    if status.ticket and (status.end or not status.alive):
+        return State.QUEUED
+    if status.end:  # even if the process has yet to exit
+        reason = status.end.get("reason")
+        return State(reason) if reason in ("finished", "paused", "stopped") else State.FAILED
+    if not status.alive:
+        return State.INTERRUPTED if status.reported or not status.job else State.FAILED
+    if "ray" in status.job and "pid" not in status.job:
+        return State.QUEUED  # by the cluster
+    if status.request:
+        return State.PAUSING if status.request == "pause" else State.STOPPING
+    return State.RUNNING if status.reported else State.STARTING

@@ -278,7 +278,7 @@ def test_a_damaged_config_is_taken_from_the_records(runs_dir: Path):
     run = Run(run.directory)
     (run.directory / "config.json").write_bytes(b'{"recipe": "art\xff')
     assert run.config == replace(TINY, epochs=1)
-    assert "settings is damaged" in run.warning
+    assert "settings were restored" in run.warning
     assert actions.change_settings(run, epochs=2).done  # which writes the file anew
     assert Run(run.directory).config.epochs == 2 and not run.warning
 
@@ -368,7 +368,7 @@ def test_delete_pressed_at_once_deletes_once_and_says_so(runs_dir: Path):
     run = made(runs_dir)
     outcomes = at_once(lambda: actions.delete(run))
     assert sum(outcome.done for outcome in outcomes) == 1
-    assert {o.message for o in outcomes if not o.done} == {"This run was deleted already."}
+    assert {o.message for o in outcomes if not o.done} == {"This run is already deleted."}
     assert not list(runs_dir.glob(".trash*"))
 
 
@@ -386,13 +386,13 @@ def test_a_run_that_another_machine_trains_is_seen_by_its_lock_and_not_deleted(r
     with trainer_lock(run.directory):
         assert run.state == "running" and current_run() and run.active
         assert blocking_run("cpu") is None  # its device is not one of ours
-        assert actions.delete(run).message == "This run is training: stop it before deleting."
-        assert actions.resume(run).message == "This run goes on already."
+        assert actions.delete(run).message == "This run is training: stop it before you delete it."
+        assert actions.resume(run).message == "This run is already training or queued."
     assert run.state == "interrupted" and actions.delete(run).done
 
 
 def test_a_run_whose_job_file_is_lost_while_it_trains_is_not_deleted(runs_dir: Path, monkeypatch):
-    monkeypatch.setattr(actions, "LEAVE_SECONDS", 0.0)
+    monkeypatch.setattr(actions, "EXIT_SECONDS", 0.0)
     run = made(runs_dir)
     with trainer_lock(run.directory):
         assert run.state == "interrupted"
@@ -430,7 +430,7 @@ def test_trainer_and_server_killed_together_leave_a_run_that_goes_on(stand_ins):
     os.kill(read_json(run.directory / "job.json")["pid"], signal.SIGKILL)
     server.wait()
     wait_for(lambda: run.state == "interrupted", 30, run.state)
-    assert "killed from outside" in run.error and run.resumable
+    assert "killed or ran out of memory" in run.error and run.resumable
     assert actions.resume(run).done
     wait_for(lambda: run.state == "running", 30, run.log_tail())
 

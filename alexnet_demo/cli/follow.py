@@ -12,7 +12,8 @@ from typing import TextIO
 from alexnet_demo.common.access import ADMIN
 from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs.events import EventReader
-from alexnet_demo.runs.run import LIVE, Run, State
+from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.state import LIVE, State
 
 POLL_SECONDS = 0.5
 
@@ -44,15 +45,15 @@ def watch(
                 raise KeyboardInterrupt
             state = run.state  # looked at first: what is written before the end is read below
             if not run.directory.exists():
-                log.info("Taken out of the queue.")
-                return "stopped"
+                log.info("Removed from the queue.")
+                return State.STOPPED
             for event in events.read() if echo else ():
                 print(json.dumps(event), file=echo, flush=True)
             print(words.read(), end="", file=sys.stderr, flush=True)
             if state not in LIVE:
                 return state
             if place != (place := queue.place(run)) and place:
-                log.info("In the queue, place %d", place)
+                log.info("Queued, place %d", place)
             time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:
             if not actions.cancel(run, role=ADMIN).done:

@@ -1,9 +1,6 @@
-"""Trainings as processes: start, queue, pause, resume, stop, change, delete.
+"""What users do with runs: start, queue, pause, resume, stop, change, label, delete.
 
-Imports no torch, and never `train`.
-
-A trainer is the command that a person would type, started as a process of its own. On a restricted
-server (see `access`) whoever asks for anything here must have the permit to control.
+A run is trained by the command that a person would type, as a process of its own.
 """
 
 from __future__ import annotations
@@ -13,151 +10,120 @@ import secrets
 import shutil
 import time
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Literal
 
-from alexnet_demo.common.access import ADMIN, READ_ONLY, RESTRICTED, Outcome, Role, has_access
+from alexnet_demo.common.access import ADMIN, READ_ONLY, Outcome, Role, has_access
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.common.files import read_json, write_atomically, write_json
+from alexnet_demo.common.files import read_json, write_json, write_text
 from alexnet_demo.common.text import one_line, readable
 from alexnet_demo.jobs import processes, queue
+from alexnet_demo.jobs.action import action
 from alexnet_demo.jobs.lr_tests import stop_lr_test
-from alexnet_demo.jobs.scheduler import demand_attendant, launch
+from alexnet_demo.jobs.scheduler import ensure_scheduler, launch
 from alexnet_demo.runs import ray_client
 from alexnet_demo.runs.devices import blocking_run, is_free
-from alexnet_demo.runs.locks import has_trainer, launch_lock
+from alexnet_demo.runs.locks import has_trainer
 from alexnet_demo.runs.process_info import register_job
-from alexnet_demo.runs.run import LIVE, MAX_NAME, MAX_NOTE, Run
+from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run
+from alexnet_demo.runs.state import LIVE, State
 from alexnet_demo.runs.store import new_run_directory, prepare, update_config
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 
-FRESH_SECONDS, FRESH_FOR_VISITORS = 8.0, 60.0
-"""Weights of a run that trains are looked at for so long before newer ones are asked for."""
+WEIGHTS_SECONDS, VISITOR_WEIGHTS_SECONDS = 8.0, 60.0
+"""Age from which the current weights of an active run are requested anew."""
 
-LEAVE_SECONDS = 3.0
-"""For so long a trainer that has ended may need to leave."""
+EXIT_SECONDS = 3.0
+"""Time that a trainer may take to exit after its last event."""
 
 
+@action("The run could not be started")
 def start(
     settings: TrainConfig, seconds: float | None = None, *, role: Role = READ_ONLY
 ) -> Outcome:
-    """Start ``python -m alexnet_demo train`` as a process of its own, or queue it.
+    """Start a new run, or queue it.
 
     Args:
-        seconds: what it is expected to take, for those who will wait for it.
-        permit: what who asks is trusted with, here and below.
+        seconds: its expected duration, for the estimates of runs queued behind it.
     """
-    if not has_access(role):
-        return Outcome(False, RESTRICTED)
+    directory = new_run_directory(settings.recipe)
     try:
-        with launch_lock():
-            directory = new_run_directory(settings.recipe)
-            try:
-                prepare(directory, settings)
-                return _begin(Run(directory), seconds, "Training is starting.")
-            except OSError:
-                shutil.rmtree(directory, ignore_errors=True)
-                raise
-    except OSError as error:
-        return Outcome(False, f"The training could not be started: {error}.")
+        prepare(directory, settings)
+        return _launch_or_queue(Run(directory), seconds, "Starting the run.")
+    except (OSError, ConfigError):
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
+@action("The run could not be resumed")
 def resume(run: Run, *, role: Role = READ_ONLY) -> Outcome:
-    """Go on from the run's last checkpoint, in a new process, or queue it."""
-    if not has_access(role):
-        return Outcome(False, RESTRICTED, run.id)
-    try:
-        with launch_lock():
-            if run.state in LIVE:
-                return Outcome(False, "This run goes on already.", run.id)
-            if not run.resumable:
-                done = "Nothing is left to do with this run: change its epochs first."
-                kept = "This run has no checkpoint to go on from."
-                return Outcome(False, done if run.changeable else kept, run.id)
-            run.read_config()  # damaged, it should not end in the log only
-            (run.directory / "request").unlink(missing_ok=True)
-            return _begin(run, _seconds_to_come(run), "Training goes on.")
-    except ConfigError as error:
-        return Outcome(False, str(error), run.id)
-    except OSError as error:
-        return Outcome(False, f"The run could not be resumed: {error}.", run.id)
+    """Resume a run from its last checkpoint in a new process, or queue it."""
+    if run.state in LIVE:
+        raise ConfigError("This run is already training or queued.")
+    if not run.resumable:
+        finished = "This run is finished: set more epochs to resume it."
+        no_checkpoint = "This run has no checkpoint to resume from."
+        raise ConfigError(finished if run.changeable else no_checkpoint)
+    run.read_config()  # report damage here, not only in the log
+    run.request_path.unlink(missing_ok=True)
+    history, done = run.history, run.history.epochs_done
+    seconds = history.seconds / done * (run.config.epochs - done) if done else None
+    return _launch_or_queue(run, seconds, "Resuming the run.")
 
 
-def _begin(run: Run, seconds: float | None, words: str) -> Outcome:
-    """Launch a run, or put it into the queue where others are before it.
-
-    A cluster has a queue of its own.
-    """
+def _launch_or_queue(run: Run, seconds: float | None, message: str) -> Outcome:
+    """Launch a run, or queue it where its device is in use; a cluster has a queue of its own."""
     if ray_client.address():
-        return _hand_over(run)
+        return _submit(run)
     device = run.config.device
     if not blocking_run(device):
-        stop_lr_test(role=ADMIN)  # it has the device
-    if not is_free(device):
-        queue.enter(run, seconds)
-        demand_attendant()
-        return Outcome(True, f"In the queue, place {queue.place(run)}.", run.id)
-    launch(run)
-    return Outcome(True, words, run.id)
+        stop_lr_test(role=ADMIN)  # it may have the device
+    if is_free(device):
+        launch(run)
+        return Outcome(True, message, run.id)
+    queue.enter(run, seconds)
+    ensure_scheduler()
+    return Outcome(True, f"Queued, place {queue.place(run)}.", run.id)
 
 
-def _hand_over(run: Run) -> Outcome:
-    """Submit a run to the cluster."""
+def _submit(run: Run) -> Outcome:
+    """Submit a run to the Ray cluster."""
     if ":" in run.config.device:
-        raise OSError("a cluster numbers its own GPUs: choose the device auto, cuda or cpu")
-    before, job = read_json(run.directory / "job.json"), ray_client.new_job(run.id)
-    # Written first: the trainer, which may be quick, adds its process.
-    register_job(run.directory, job)
+        raise ConfigError("A cluster numbers its own GPUs: choose the device auto, cuda, or cpu.")
+    before, job = read_json(run.job_path), ray_client.new_job(run.id)
+    register_job(run.directory, job)  # first, since a quick trainer adds its process
     try:
-        ray_client.submit(job, str(run.directory), processes.places())
+        ray_client.submit(job, str(run.directory), processes.folders())
     except OSError as error:
-        write_json(run.directory / "job.json", before)
-        raise OSError(f"the Ray cluster at {job['address']} does not take it ({error})") from error
-    return Outcome(True, "The cluster has it, and starts it as soon as it has room.", run.id)
+        write_json(run.job_path, before)
+        raise OSError(f"the Ray cluster at {job['address']} did not accept it ({error})") from error
+    return Outcome(True, "Submitted; starts when the cluster has capacity.", run.id)
 
 
-def _seconds_to_come(run: Run) -> float | None:
-    """What is left of a run, by what its epochs took so far."""
-    done = run.history.epochs_done
-    return run.history.seconds / done * (run.config.epochs - done) if done else None
-
-
+@action("The run could not be removed from the queue")
 def cancel(run: Run, *, role: Role = READ_ONLY) -> Outcome:
-    """Take a run out of the queue; one that never began is gone with that."""
-    if not has_access(role):
-        return Outcome(False, RESTRICTED, run.id)
-    try:
-        with launch_lock():
-            if run.state != "queued":
-                return Outcome(False, "This run does not wait any more.", run.id)
-            if not run.ticket.exists():
-                ray_client.stop(read_json(run.directory / "job.json"))
-                (run.directory / "job.json").unlink()  # the run stands as it stood before
-            queue.leave(run)
-            if not run.events.exists() and not run.checkpoints:
-                _remove(run)
-    except OSError as error:
-        return Outcome(False, f"The run could not be taken out: {error}.", run.id)
-    return Outcome(True, "Taken out of the queue.", run.id)
+    """Remove a run from the queue, and delete it if it never started."""
+    if run.state != State.QUEUED:
+        raise ConfigError("This run is no longer queued.")
+    if not run.ticket.exists():
+        ray_client.stop(read_json(run.job_path))
+        run.job_path.unlink()  # which restores the state before it was submitted
+    queue.leave(run)
+    if not run.has_started:
+        _remove(run)
+    return Outcome(True, "Removed from the queue.", run.id)
 
 
-# --------------------------------------------------------- while it trains, and after
-
-
+@action("The request could not be written", lock=False)
 def request(run: Run, what: Literal["pause", "stop"], *, role: Role = READ_ONLY) -> Outcome:
-    """Ask the trainer to pause or stop at the end of its step, with a checkpoint written."""
-    if not has_access(role):
-        return Outcome(False, RESTRICTED, run.id)
+    """Request that the trainer pause or stop after this step, with a checkpoint."""
     if not run.active:
-        return Outcome(False, "This run is not training.", run.id)
-    try:
-        # Whole or not at all: two may press at the same moment.
-        write_atomically(run.directory / "request", lambda path: path.write_text(what))
-    except OSError as error:
-        return Outcome(False, f"The request could not be written: {error}.", run.id)
+        raise ConfigError("This run is not training.")
+    write_text(run.request_path, what)
     return Outcome(True, "Pausing…" if what == "pause" else "Stopping…", run.id)
 
 
+@action("The settings could not be saved")
 def change_settings(
     run: Run,
     *,
@@ -166,82 +132,59 @@ def change_settings(
     patience: int | None = None,
     role: Role = READ_ONLY,
 ) -> Outcome:
-    """Change settings that a run will go on with, those that are given.
-
-    Versions and commit in its file stay those that it was begun with.
-    """
-    if not has_access(role):
-        return Outcome(False, RESTRICTED, run.id)
-    given = {"epochs": epochs, "lr_scale": lr_scale, "patience": patience}
-    changed: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
-    try:
-        with launch_lock():
-            if not run.changeable:
-                return Outcome(False, "Only a run that waits with a checkpoint can be changed.")
-            update_config(run, **changed)
-    except ConfigError as error:
-        return Outcome(False, str(error), run.id)
-    except OSError as error:
-        return Outcome(False, f"The settings could not be saved: {error}.", run.id)
-    left = "Resume goes on with it." if run.resumable else "Nothing is left to do with it."
-    return Outcome(True, f"Saved. {left}", run.id)
+    """Change settings of a run that is to resume; None leaves one as it is."""
+    settings = {"epochs": epochs, "lr_scale": lr_scale, "patience": patience}
+    if not run.changeable:
+        raise ConfigError("Only an inactive run with a checkpoint can be changed.")
+    update_config(run, **{name: value for name, value in settings.items() if value is not None})
+    effect = "Resume to train with it." if run.resumable else "No epochs are left to train."
+    return Outcome(True, f"Saved. {effect}", run.id)
 
 
+@action("The run could not be deleted")
 def delete(run: Run, *, role: Role = READ_ONLY) -> Outcome:
-    """Delete a run with its checkpoints; one that trains is refused."""
-    if not has_access(role):
-        return Outcome(False, RESTRICTED, run.id)
+    """Delete a run with its checkpoints, unless it is active or recorded."""
     if run.directory.parent == paths.RECORDED_DIR:
-        return Outcome(False, "This run comes with the program and stays.", run.id)
-    try:
-        with launch_lock():
-            name = run.name
-            if run.active:
-                return Outcome(False, "This run is training: stop it before deleting.", run.id)
-            if run.on_ray and run.state == "queued":
-                waits = "The cluster has this run: take it out of the queue first."
-                return Outcome(False, waits, run.id)
-            if has_trainer(run.directory, LEAVE_SECONDS):
-                holds = "A trainer still holds this run: stop it, or try again in a moment."
-                return Outcome(False, holds, run.id)
-            _remove(run)
-    except FileNotFoundError:
-        return Outcome(False, "This run was deleted already.", run.id)
-    except OSError as error:
-        return Outcome(False, f"The run could not be deleted: {error}.", run.id)
+        raise ConfigError("Recorded runs are part of the program and cannot be deleted.")
+    if not run.directory.exists():
+        raise ConfigError("This run is already deleted.")
+    if run.active:
+        raise ConfigError("This run is training: stop it before you delete it.")
+    if run.on_ray and run.state == State.QUEUED:
+        raise ConfigError("The cluster has queued this run: cancel it first.")
+    if has_trainer(run.directory, EXIT_SECONDS):
+        raise ConfigError("A trainer still holds this run: stop it, or try again in a moment.")
+    name = run.name
+    _remove(run)
     return Outcome(True, f"Deleted {name}.", run.id)
 
 
 def _remove(run: Run) -> None:
-    # Renamed first, so that nobody meets a run half deleted.
+    # Renamed first, so that nobody reads a run that is half deleted.
     trash = run.directory.with_name(f".trash-{run.id}-{secrets.token_hex(2)}")
     run.directory.rename(trash)
     shutil.rmtree(trash)
 
 
+@action("Name and note could not be saved", lock=False)
 def label(run: Run, name: str, note: str, *, role: Role = READ_ONLY) -> Outcome:
-    """Give a run a name and a note; an empty name brings back the automatic one."""
-    if not has_access(role):
-        return Outcome(False, RESTRICTED, run.id)
+    """Give a run a name and a note; an empty name restores the default."""
     record = {"name": one_line(name)[:MAX_NAME], "note": readable(note)[:MAX_NOTE]}
-    try:
-        write_json(run.directory / "label.json", record)
-    except OSError as error:
-        return Outcome(False, f"Name and note could not be saved: {error}.", run.id)
+    write_json(run.label_path, record)
     run.__dict__.pop("_label", None)
     return Outcome(True, "Saved.", run.id)
 
 
 def request_weights(run: Run, *, role: Role = READ_ONLY) -> bool:
-    """Ask a trainer for its weights as they are, unless it wrote some just now.
+    """Request an active run's current weights, unless those written last are recent.
 
-    Visitors of a restricted server may, too, but seldom: it takes the trainer half a second.
+    Visitors of a restricted server may do so too, but rarely: it takes the trainer half a second.
 
     Returns:
-        Whether there are any yet, in `Run.now`.
+        Whether `Run.now` exists yet.
     """
     with suppress(OSError):
         age = time.time() - run.now.stat().st_mtime if run.now.exists() else math.inf
-        if run.active and age > (FRESH_SECONDS if has_access(role) else FRESH_FOR_VISITORS):
+        if run.active and age > (WEIGHTS_SECONDS if has_access(role) else VISITOR_WEIGHTS_SECONDS):
             run.weights_request.touch()
     return run.now.is_file()

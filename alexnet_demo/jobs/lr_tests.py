@@ -1,4 +1,4 @@
-"""Learning-rate tests as processes of their own: started, watched, ended. Imports no torch."""
+"""Learning-rate range tests as processes of their own: one at a time, and only the last is kept."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import secrets
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import psutil
 
-from alexnet_demo.common.access import READ_ONLY, RESTRICTED, Outcome, Role, has_access
-from alexnet_demo.common.files import parse_json, read_json
+from alexnet_demo.common.access import READ_ONLY, Outcome, Role, has_access
+from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.common.files import read_json
 from alexnet_demo.jobs import processes
+from alexnet_demo.jobs.action import action
 from alexnet_demo.runs.devices import conflict, is_free
-from alexnet_demo.runs.locks import launch_lock
+from alexnet_demo.runs.events import parse_lines
 from alexnet_demo.runs.process_info import is_alive
-from alexnet_demo.runs.run import FAILURE
+from alexnet_demo.runs.run import failure_message
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 
@@ -25,12 +26,12 @@ LR_TESTS = ".lr-find"  # folder under runs/
 
 @dataclass(frozen=True)
 class LrTest:
-    """How a learning-rate test stands.
+    """Progress of a learning-rate range test.
 
     Attributes:
-        trials: records with ``lr``, ``loss`` and ``smoothed``, see `lr_find.Trial`.
-        suggestion: the learning rate to use, once it is known.
-        error: why there is none, in one sentence; empty while it runs.
+        trials: records with ``lr``, ``loss``, and ``smoothed``, see `lr_range_test.Trial`.
+        suggestion: the learning rate to use; None until the test is done.
+        error: why it failed, in one sentence; empty where it did not.
     """
 
     trials: list[dict[str, float]]
@@ -39,63 +40,46 @@ class LrTest:
     error: str
 
 
+@action("The test could not be started")
 def start_lr_test(settings: TrainConfig, *, role: Role = READ_ONLY) -> Outcome:
-    """Start ``train --lr-find`` for these settings; `read_lr_test` takes the outcome's id."""
-    if not has_access(role):
-        return Outcome(False, RESTRICTED)
+    """Start ``train --lr-find`` with these settings; `read_lr_test` takes the outcome's id."""
+    if running_lr_test():
+        raise ConfigError("A learning-rate test is already running: wait for its result.")
+    if not is_free(settings.device):
+        raise conflict(settings.device)
     folder = paths.RUNS_DIR / LR_TESTS
-    try:
-        with launch_lock():
-            if running_lr_test():
-                return Outcome(False, "A learning rate is being looked for already: wait for it.")
-            if not is_free(settings.device):
-                return Outcome(False, str(conflict(settings.device)))
-            shutil.rmtree(folder, ignore_errors=True)  # those before it
-            directory = folder / secrets.token_hex(4)
-            directory.mkdir(parents=True)
-            command = [*settings.command(), "--lr-find", "--json"]
-            processes.launch(command, directory, "trials.jsonl")
-    except OSError as error:
-        return Outcome(False, f"The test could not be started: {error}.")
-    return Outcome(True, "Trying learning rates.", directory.name)
+    shutil.rmtree(folder, ignore_errors=True)  # the test before
+    directory = folder / secrets.token_hex(4)
+    directory.mkdir(parents=True)
+    processes.launch([*settings.command(), "--lr-find", "--json"], directory, "trials.jsonl")
+    return Outcome(True, "Testing learning rates.", directory.name)
 
 
 def read_lr_test(test_id: str) -> LrTest | None:
-    """How far a test has come; None where another one took its place."""
+    """Progress of a test; None where another has replaced it."""
     directory = paths.RUNS_DIR / LR_TESTS / test_id
-    running = is_alive(directory)  # looked at first: what a process wrote before its end is there
+    running = is_alive(directory)  # before the files, since a process writes before it exits
     try:
-        lines = (directory / "trials.jsonl").read_text().splitlines(keepends=True)
-        words = (directory / "train.log").read_text(errors="replace").strip().splitlines()
+        records = parse_lines((directory / "trials.jsonl").read_bytes())
+        log = (directory / "train.log").read_text(errors="replace")
     except OSError:
         return None
-    records = [_parsed(line) for line in lines if line.endswith("\n")]
     trials = [record for record in records if "lr" in record]
     suggestion = next((r["suggested_lr"] for r in records if "suggested_lr" in r), None)
-    if running or suggestion is not None:
-        return LrTest(trials, suggestion, running, "")
-    said = [word for word in words if word.startswith(FAILURE)]
-    killed = "The test was killed from outside or ran out of memory."
-    return LrTest(trials, None, False, said[-1].removeprefix(FAILURE) if said else killed)
-
-
-def _parsed(line: str) -> dict[str, Any]:
-    """The object in a line; empty where it is damaged."""
-    try:
-        record = parse_json(line)
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
+    error = ""
+    if not running and suggestion is None:
+        error = failure_message(log) or "The test was killed or ran out of memory."
+    return LrTest(trials, suggestion, running, error)
 
 
 def running_lr_test() -> str | None:
-    """The id of the test that runs now, whoever started it."""
+    """The id of the test that is running, whoever started it."""
     jobs = (paths.RUNS_DIR / LR_TESTS).glob("*/job.json")
     return next((job.parent.name for job in jobs if is_alive(job.parent)), None)
 
 
 def stop_lr_test(test_id: str | None = None, *, role: Role = READ_ONLY) -> None:
-    """End the test that runs, or only the one of that id; nothing of it is kept."""
+    """Kill and delete the running test, or only the one with that id."""
     if not has_access(role):
         return
     running = running_lr_test()

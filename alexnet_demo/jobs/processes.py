@@ -1,4 +1,4 @@
-"""Commands started as processes of their own on this machine. Imports no torch."""
+"""Commands as processes of their own on this machine."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 
 
-def places() -> dict[str, str]:
-    """This process's folders for the child, which has another working directory."""
+def folders() -> dict[str, str]:
+    """This process's data folders as environment variables of a child process."""
     return {
         "ALEXNET_DEMO_DATA": str(paths.DATA_DIR),
         "ALEXNET_DEMO_RUNS": str(paths.RUNS_DIR),
@@ -29,7 +29,10 @@ def places() -> dict[str, str]:
 
 
 def launch(arguments: list[str], directory: Path, output: str = "train.log") -> None:
-    """Start a command detached: it outlives this process, and its words go to the log.
+    """Start a command that outlives this process, and register it in a directory.
+
+    Args:
+        output: file in the directory for its standard output; standard error goes to the log.
 
     Raises:
         OSError: when it could not be started.
@@ -41,13 +44,13 @@ def launch(arguments: list[str], directory: Path, output: str = "train.log") -> 
             stdout=out,
             stderr=log,
             cwd=paths.ROOT,
-            env=os.environ | places(),
+            env=os.environ | folders(),
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # on Windows
         )
-    # Nobody else would collect its exit status, and an uncollected child stays as a zombie.
+    # Collects the exit status, without which the child would stay a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
-    # It ended already, and the log says why; or the disk is full, and a trainer tries again.
+    # It may have exited, and the log says why; or the disk is full, and a trainer tries again.
     with suppress(psutil.Error, OSError):
         register(directory, process.pid)
 
@@ -55,7 +58,7 @@ def launch(arguments: list[str], directory: Path, output: str = "train.log") -> 
 def probe(
     settings: TrainConfig, timeout: float = 180.0, *, role: Role = READ_ONLY
 ) -> dict[str, Any]:
-    """Measure this machine in a process of its own, see `device.probe`.
+    """Measure this machine's devices with the command ``probe``.
 
     Returns:
         ``{"devices": [...], "speeds": [{...}, ...]}``, or ``{"error": sentence}``.
@@ -63,20 +66,12 @@ def probe(
     if not has_access(role):
         return {"error": RESTRICTED}
     command = [sys.executable, "-m", "alexnet_demo", "probe", *settings.command()[1:], "--json"]
+    options: dict[str, Any] = {"cwd": paths.ROOT, "env": os.environ | folders(), "timeout": timeout}
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            cwd=paths.ROOT,
-            env=os.environ | places(),
-            timeout=timeout,
-            check=False,
-        )
-        found = json.loads(done.stdout) if done.returncode == 0 else None
+        process = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+        if process.returncode == 0:
+            return json.loads(process.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         return {"error": f"This machine could not be measured: {error}."}
-    if found is None:
-        last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        return {"error": last[0].removeprefix("alexnet_demo probe: ")}
-    return found
+    last = process.stderr.strip().splitlines()[-1:] or ["The probe failed without a message."]
+    return {"error": last[0].removeprefix("alexnet_demo probe: ")}

@@ -1,4 +1,4 @@
-"""The process that attends the queue, and starts each run as its turn comes. Imports no torch."""
+"""The scheduler: a process that starts each queued run when its device becomes free."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import queued_runs
 from alexnet_demo.settings import paths
 
-SCHEDULER = ".queue"  # folder under runs/, of the process
-QUEUE_SECONDS = 1.0
+SCHEDULER = ".queue"  # folder under runs/, for the process's job.json and log
+POLL_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
 
 def launch(run: Run) -> None:
-    """Start a run's trainer, or have it go on; only under the launch lock.
+    """Start a trainer that begins or resumes a run; only under the launch lock.
 
     Raises:
         OSError: when it could not be started.
     """
-    lr_tests.stop_lr_test(role=ADMIN)  # together they would both crawl
-    begun = run.events.exists() or run.checkpoints
+    lr_tests.stop_lr_test(role=ADMIN)  # together, both would crawl
     place = str(run.directory)
-    fresh = [*run.config.command(), "--run-dir", place]
-    processes.launch(["train", "--resume", place] if begun else fresh, run.directory)
+    begin = [*run.config.command(), "--run-dir", place]
+    processes.launch(["train", "--resume", place] if run.has_started else begin, run.directory)
 
 
-def run_scheduler(poll: float = QUEUE_SECONDS) -> None:
-    """Start each waiting run as its turn comes; return when none waits any more."""
+def run_scheduler() -> None:
+    """Start each queued run in turn; return when the queue is empty."""
     folder = paths.RUNS_DIR / SCHEDULER
     if not is_registered(folder, os.getpid()):
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,40 +43,36 @@ def run_scheduler(poll: float = QUEUE_SECONDS) -> None:
         try:
             with launch_lock():
                 for run in queue.due():
-                    _launch_in_turn(run)
+                    _launch_queued(run)
                 if not queued_runs():
-                    # Within the lock: whoever queues a run next sees that nobody attends.
+                    # Under the lock, so whoever queues the next run sees that this one is gone.
                     (folder / "job.json").unlink(missing_ok=True)
                     return
-        except OSError as error:  # a full disk, say: it may be mended while they wait
-            log.error("The queue stands still: %s", error)
-        time.sleep(poll)
+        except OSError as error:  # such as a full disk, which may be fixed meanwhile
+            log.error("The queue is stuck: %s", error)
+        time.sleep(POLL_SECONDS)
 
 
-def _launch_in_turn(run: Run) -> None:
-    """Start a run whose turn has come; one that cannot be started holds up no other."""
+def _launch_queued(run: Run) -> None:
+    """Launch a run; one that cannot be launched stays queued and blocks no other."""
     log.info("Starting %s", run.id)
     try:
         launch(run)
         queue.leave(run)
-    except OSError as error:  # a full disk, say: it may be mended while the run waits
-        log.error("%s cannot be started: %s", run.id, error)
+    except OSError as error:
+        log.error("%s could not be started: %s", run.id, error)
 
 
 def ensure_scheduler() -> None:
-    """Start a process that attends the queue, where runs wait and there is none.
+    """Start the scheduler where runs are queued and it is not alive.
 
-    For whoever looks at runs: after a reboot or a kill the queue goes on with the first visitor.
+    Pages call this too, so that the queue moves on after a reboot or a kill. If the scheduler
+    cannot be started now, the next call tries again.
     """
+    folder = paths.RUNS_DIR / SCHEDULER
     with suppress(OSError):
         if queued_runs():
             with launch_lock():
-                demand_attendant()
-
-
-def demand_attendant() -> None:
-    """See to it that one attends the queue while runs wait; only under the launch lock."""
-    folder = paths.RUNS_DIR / SCHEDULER
-    if not is_alive(folder) and queued_runs():
-        folder.mkdir(parents=True, exist_ok=True)
-        processes.launch(["queue"], folder)
+                if not is_alive(folder) and queued_runs():
+                    folder.mkdir(parents=True, exist_ok=True)
+                    processes.launch(["queue"], folder)

@@ -65,7 +65,7 @@ def test_start_pause_resume_stop():
     assert actions.request(run, "pause").done
     assert run.state in ("pausing", "paused")
     reach(run, "paused")
-    paused_at = run.history.last["step"]
+    paused_at = run.history.step
     assert run.resumable
 
     assert actions.resume(run).done
@@ -88,7 +88,7 @@ def test_a_killed_trainer_is_seen_and_can_go_on():
     reach(run, "running")
     os.kill(pid_of(run), signal.SIGKILL)
     reach(run, "interrupted")
-    assert "killed from outside" in run.error
+    assert "killed or ran out of memory" in run.error
     assert actions.resume(run).done
     reach(run, "running")
 
@@ -233,7 +233,7 @@ def test_a_run_that_waits_goes_on_with_what_was_changed(runs_dir: Path):
     assert (record["epochs"], record["commit"]) == (300, "abc")
     assert (run.config.lr_scale, run.config.patience) == (0.5, 3)
     assert run.resumable
-    assert actions.change_settings(run, epochs=1).message == "Saved. Nothing is left to do with it."
+    assert actions.change_settings(run, epochs=1).message == "Saved. No epochs are left to train."
     assert "between 0.001" in actions.change_settings(run, lr_scale=-1.0).message
     assert run.config.lr_scale == 0.5
 
@@ -314,7 +314,7 @@ def test_a_killed_look_for_a_learning_rate_says_so(trying: Path, runs_dir: Path)
     job = runs_dir / lr_tests.LR_TESTS / str(found.run_id) / "job.json"
     psutil.Process(json.loads(job.read_text())["pid"]).kill()
     wait_for(lambda: not lr_test(found.run_id).running, 10, "it does not end")
-    assert "killed from outside" in lr_test(found.run_id).error
+    assert "killed or ran out of memory" in lr_test(found.run_id).error
 
 
 def test_a_look_for_a_learning_rate_that_fails_says_why():

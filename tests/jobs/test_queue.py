@@ -84,7 +84,7 @@ def test_a_resumed_run_waits_too_and_goes_back_when_cancelled():
     actions.request(first, "pause")
     reach(first, "paused")
     second = started()
-    assert actions.resume(first).message == "In the queue, place 1."
+    assert actions.resume(first).message == "Queued, place 1."
     assert first.state == "queued"
     assert not actions.resume(first).done  # twice in the queue it cannot be
     assert actions.cancel(first).done
@@ -238,7 +238,7 @@ def test_a_terminal_waits_for_its_turn_and_watches(runs_dir: Path):
     out, told = terminal.communicate(timeout=60)
     assert terminal.returncode == 0, told
     assert [json.loads(line)["event"] for line in out.splitlines()][-1] == "end"
-    assert "In the queue, place 1" in told and "training finished" in told
+    assert "Queued, place 1" in told and "training finished" in told
 
 
 def test_ctrl_c_takes_a_waiting_terminal_out_of_the_queue(runs_dir: Path):
@@ -249,5 +249,5 @@ def test_ctrl_c_takes_a_waiting_terminal_out_of_the_queue(runs_dir: Path):
         terminal.send_signal(signal.SIGINT)
         _, told = terminal.communicate(timeout=30)
     assert terminal.returncode == 130
-    assert "Taken out of the queue." in told
+    assert "Removed from the queue." in told
     assert list_runs() == []

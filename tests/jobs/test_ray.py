@@ -89,7 +89,7 @@ class Answer(BaseHTTPRequestHandler):
 def dashboard(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashboard]:
     served = Dashboard()
     monkeypatch.setenv("ALEXNET_DEMO_RAY", served.url + "/")
-    monkeypatch.setattr(ray_client, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(ray_client, "CACHE_SECONDS", 0.0)
     monkeypatch.setattr(ray_client, "_quiet_until", 0.0)
     yield served
     served.end()
@@ -156,7 +156,7 @@ def test_a_job_that_ray_lost_leaves_a_run_that_can_go_on(dashboard: Dashboard):
     EventWriter(run.events).write("start", step=0)
     assert run.state == "running" or run.state == "queued"
     dashboard.jobs.clear()  # the cluster was begun anew
-    assert run.state == "interrupted" and "The cluster ended this training" in run.error
+    assert run.state == "interrupted" and "The cluster ended this run" in run.error
     assert run.resumable
 
 
@@ -165,13 +165,13 @@ def test_a_silent_cluster_is_believed_for_a_while(dashboard: Dashboard, monkeypa
     assert run.state == "queued"
     dashboard.end()
     assert run.state == "queued"
-    monkeypatch.setattr(ray_client, "SILENCE_SECONDS", 0.0)
+    monkeypatch.setattr(ray_client, "PATIENCE_SECONDS", 0.0)
     assert run.state == "failed"
 
 
 def test_a_silent_cluster_is_waited_for_once_by_all_pages(dashboard: Dashboard, monkeypatch):
     runs = [started() for _ in range(3)]
-    monkeypatch.setattr(ray_client, "FRESH_SECONDS", 2.0)
+    monkeypatch.setattr(ray_client, "CACHE_SECONDS", 2.0)
     asked = []
 
     def silent(url: str, *_: object) -> None:
@@ -206,7 +206,7 @@ def test_what_is_no_dashboard_is_a_silent_cluster(
         write_json(run.directory / "job.json", {**job_of(run), "address": address})
         assert run.state == "queued"
         outcome = actions.start(LONG)
-        assert not outcome.done and "does not take it" in outcome.message
+        assert not outcome.done and "did not accept it" in outcome.message
         assert not actions.cancel(run).done
 
 
@@ -228,13 +228,13 @@ def test_a_cluster_that_cannot_be_reached_is_said_and_leaves_nothing(runs_dir, m
     monkeypatch.setenv("ALEXNET_DEMO_RAY", "http://127.0.0.1:9")
     outcome = actions.start(LONG)
     assert not outcome.done
-    assert "the Ray cluster at http://127.0.0.1:9 does not take it" in outcome.message
+    assert "the Ray cluster at http://127.0.0.1:9 did not accept it" in outcome.message
     assert list_runs() == []
 
 
 def test_a_gpu_by_number_is_refused_on_a_cluster(dashboard: Dashboard):
     outcome = actions.start(replace(LONG, device="cuda:1"))
-    assert not outcome.done and "choose the device auto, cuda or cpu" in outcome.message
+    assert not outcome.done and "choose the device auto, cuda, or cpu" in outcome.message
     assert not dashboard.submitted and list_runs() == []
 
 

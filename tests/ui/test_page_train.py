@@ -313,7 +313,7 @@ def test_a_killed_run_says_so_and_offers_resume(runs_dir, measured):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], None)
     run.last.write_bytes(b"state")
     at = page(run=run.id)
-    assert "killed from outside" in page_text(at)
+    assert "killed or ran out of memory" in page_text(at)
     assert at.button(key="control Resume")
 
 
@@ -375,7 +375,7 @@ def test_a_start_while_another_trains_is_queued(runs_dir, measured, launched):
     assert "run" not in at.query_params  # the page stays with what trains
     assert at.button(key="new training")
     assert launched[0] == ["queue"]
-    assert [toast.value for toast in at.toast] == ["In the queue, place 1."]
+    assert [toast.value for toast in at.toast] == ["Queued, place 1."]
     assert plain(waiting.name) in page_text(at)
     assert "starts next" in page_text(at)  # one record tells no pace
     at.query_params["run"] = waiting.id
@@ -384,7 +384,7 @@ def test_a_start_while_another_trains_is_queued(runs_dir, measured, launched):
     assert first.id in at.query_params["run"]
     at.button(key=f"cancel {waiting.id}").click().run()
     assert not at.exception
-    assert [toast.value for toast in at.toast] == ["Taken out of the queue."]
+    assert [toast.value for toast in at.toast] == ["Removed from the queue."]
     assert queued_runs() == [] and [run.id for run in list_runs()] == [first.id]
 
 
@@ -475,7 +475,7 @@ def test_a_waiting_run_can_be_changed(runs_dir, measured):
     save = f"save change {run.id}"
     at.number_input(key=f"change epochs {run.id}").set_value(1)
     at.button(key=save).click().run()
-    assert at.error[0].value == plain("Epochs must be at least 2: so many are done.")
+    assert at.error[0].value == plain("Epochs must be at least 2, which are done already.")
     at.number_input(key=f"change lr_scale {run.id}").set_value(0.0)
     at.button(key=save).click().run()
     assert plain("Learning-rate multiplier must be between 0.001") in at.error[0].value

@@ -1,4 +1,4 @@
-"""A run that another process trains, watched from a terminal until it ends. Imports no torch."""
+"""Follow a run that another process trains, from a terminal, until it ends."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ POLL_SECONDS = 0.5
 log = logging.getLogger(__name__)
 
 
-def watch(
+def follow(
     run: Run, echo: TextIO | None = None, *, from_now: bool = False, interrupted: bool = False
 ) -> State:
-    """Wait for a run to end; Ctrl+C takes it out of the queue, or stops it with a checkpoint.
+    """Wait for a run to end, and copy its log to standard error and its events to ``echo``.
 
-    Its log goes to standard error meanwhile, its events to ``echo``.
+    Ctrl+C removes the run from the queue, or stops it with a checkpoint.
 
     Args:
-        from_now: leave out what it told before.
+        from_now: skip the log and events written before.
         interrupted: Ctrl+C was pressed already.
 
     Returns:
-        The state in which it ended; of one taken out of the queue, ``stopped``.
+        The run's last state; `State.STOPPED` if it was removed from the queue.
     """
-    events, words, place = EventReader(run.events), _Tail(run.log), None
+    events, text, place = EventReader(run.events), _Tail(run.log), None
     if from_now:
         events.read()
-        words.read()
+        text.read()
     while True:
         try:
             if interrupted:
                 interrupted = False
                 raise KeyboardInterrupt
-            state = run.state  # looked at first: what is written before the end is read below
+            state = run.state  # before the files, so that all before the end is read below
             if not run.directory.exists():
                 log.info("Removed from the queue.")
                 return State.STOPPED
             for event in events.read() if echo else ():
                 print(json.dumps(event), file=echo, flush=True)
-            print(words.read(), end="", file=sys.stderr, flush=True)
+            print(text.read(), end="", file=sys.stderr, flush=True)
             if state not in LIVE:
                 return state
             if place != (place := queue.place(run)) and place:
@@ -61,7 +61,7 @@ def watch(
 
 
 class _Tail:
-    """What is added to a text file."""
+    """Reads the text appended to a file since the last call."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._offset = path, 0

@@ -1,8 +1,8 @@
-"""What a Ray job runs: ``python -m alexnet_demo.ray_driver DIRECTORY``. The only one to import ray.
+"""The entry point of a Ray job: ``python -m alexnet_demo.cli.ray_driver DIRECTORY``.
 
-The job itself needs no device. It has one task that asks for the devices and is tried again on
-another node for as long as its node dies; and that runs the very command that resumes a run by
-hand, so that the training goes on from its last checkpoint.
+No other module imports ray. The job itself needs no device. Its one task requests the devices and
+runs the command that resumes a run, and Ray retries it on another node for as long as nodes die, so
+that training continues from the last checkpoint.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from alexnet_demo.settings.config import TrainConfig
 
 
 def main(directory: Path) -> int:
-    """Train the run on the cluster, and return the exit status: 0, or that of a failed trainer."""
+    """Train the run on the cluster; return 0, or the exit status of a trainer that failed."""
     run = Run(directory)
     try:
         ray.init(log_to_driver=False)
-        task = ray.remote(max_retries=-1, **demands(run.read_config()))(train)
+        task = ray.remote(max_retries=-1, **resources(run.read_config()))(train)
         status = ray.get(task.remote(str(directory)))
     except Exception as error:
         with run.log.open("a") as log:
-            first = str(error).strip().partition("\n")[0]
-            print(f"{FAILURE}The cluster could not train this run: {first}", file=log)
+            line = str(error).strip().partition("\n")[0]
+            print(f"{FAILURE}The cluster could not train this run: {line}", file=log)
         raise
-    return 0 if status == INTERRUPTED else status  # a run that was stopped did not fail
+    return 0 if status == INTERRUPTED else status  # a stopped run has not failed
 
 
-def demands(settings: TrainConfig) -> dict[str, Any]:
-    """The devices to ask Ray for: GPUs where there are any or one is meant, else a node's CPUs."""
+def resources(settings: TrainConfig) -> dict[str, Any]:
+    """What to request from Ray: GPUs where there are any or one is chosen, else a node's CPUs."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = any(node.get("GPU") for node in nodes)
     if settings.device.startswith("cuda") or (settings.device == "auto" and gpus):
         return {"num_gpus": settings.devices}
     cpus = [node["CPU"] for node in nodes if node.get("CPU")]
-    return {"num_cpus": min(cpus, default=1)}  # so that any node can take it, and no two share one
+    return {"num_cpus": min(cpus, default=1)}  # fits any node, and no two runs share one
 
 
 def train(directory: str) -> int:
-    """Run ``train --resume`` beside this worker, and die with it.
+    """Run ``train --resume`` as a child of this worker that dies with it; return its exit status.
 
-    Self-contained, since Ray sends it to the node that runs it.
+    Self-contained, since Ray pickles it and sends it to the node that runs it.
     """
     import ctypes
     import os
@@ -57,21 +57,19 @@ def train(directory: str) -> int:
     worker = os.getpid()
 
     def die_with_worker() -> None:
-        """A node that Ray counts out may live on, with another trainer at the same files."""
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, of Linux
+        # A node that Ray gave up may be alive, with another trainer at the same files.
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         if os.getppid() != worker:
             os.kill(os.getpid(), signal.SIGKILL)
 
     with open(os.path.join(directory, "train.log"), "ab") as log:  # noqa: PTH118, PTH123
-        command = [sys.executable, "-m", "alexnet_demo", "train", "--resume", directory]
-        linux = sys.platform == "linux"
-        return subprocess.Popen(
-            command,
+        return subprocess.call(
+            [sys.executable, "-m", "alexnet_demo", "train", "--resume", directory],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            preexec_fn=die_with_worker if linux else None,
-        ).wait()
+            preexec_fn=die_with_worker if sys.platform == "linux" else None,
+        )
 
 
 if __name__ == "__main__":

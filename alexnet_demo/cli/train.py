@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _train_in_turn(options: argparse.Namespace) -> int:
     """Have a run started when its turn comes, by whoever attends the queue, and watch it."""
-    from alexnet_demo.cli.follow import watch
+    from alexnet_demo.cli.follow import follow
     from alexnet_demo.common.access import ADMIN
     from alexnet_demo.jobs import actions
 
@@ -81,7 +81,7 @@ def _train_in_turn(options: argparse.Namespace) -> int:
             raise ConfigError(outcome.message)
         print(f"{outcome.message} ({run.id})", file=sys.stderr)
     echo = sys.stdout if options.json else None
-    state = watch(run, echo, from_now=bool(waiting), interrupted=bool(interrupted))
+    state = follow(run, echo, from_now=bool(waiting), interrupted=bool(interrupted))
     if state in ("failed", "interrupted"):
         raise RuntimeError(run.error)
     return _tell_end(state, run, options.json)

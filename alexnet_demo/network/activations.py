@@ -1,7 +1,7 @@
-"""What goes on inside a network for one picture: each layer's output, and how a unit comes about.
+"""A network's activations for one image, and the arithmetic behind a single unit.
 
-Nothing here hooks into a forward pass: the layers are called one after the other, and a unit's sum
-is formed again from the products that make it.
+Without forward hooks: the layers are called one by one, and a unit's sum is computed again from its
+products.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from alexnet_demo.network.alexnet import AlexNet
-from alexnet_demo.network.input import to_input
+from alexnet_demo.network.input import to_input_like
 
 HISTOGRAM_BINS = 80
 
 
 @torch.no_grad()
 def activations(model: AlexNet, pixels: np.ndarray) -> dict[str, Tensor]:
-    """Every layer's output for one picture.
+    """Every layer's output for one image.
 
     Args:
         model: in evaluation mode.
@@ -29,23 +29,20 @@ def activations(model: AlexNet, pixels: np.ndarray) -> dict[str, Tensor]:
 
     Returns:
         ``input`` and each layer by name, in the network's order: float32 (channels, height, width)
-        or (units,), on the CPU. ``fc8`` gives the logits.
+        or (units,), on the CPU. ``fc8`` holds the logits.
     """
-    place = next(model.parameters())
-    x = to_input(torch.from_numpy(np.array(pixels, np.uint8))[None].to(place.device))
-    x = x.to(place.dtype)
-    found = {"input": x[0].float().cpu()}
+    x = to_input_like(model, pixels[None])
+    outputs = {"input": x[0].float().cpu()}
     for name, layer in model.net.named_children():
-        # A ReLU may work in place: what was seen before it must not change.
-        x = layer(x.clone())
-        found[name] = x[0].float().cpu()
-    return found
+        x = layer(x.clone())  # a ReLU may work in place and change the output before it
+        outputs[name] = x[0].float().cpu()
+    return outputs
 
 
 def strongest(output: Tensor) -> Tensor:
-    """The channels of (channels, height, width), or the units of (units,), strongest first.
+    """Channels of (channels, height, width), or units of (units,), strongest first.
 
-    A channel is as strong as the mean of what is above 0 in it. Returns int64 numbers.
+    A channel's strength is the mean of its positive part. Returns int64 indices.
     """
     strength = output.clamp(min=0).flatten(1).mean(1) if output.ndim == 3 else output
     return strength.argsort(descending=True, stable=True)
@@ -53,13 +50,13 @@ def strongest(output: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ConvUnit:
-    """How one unit of a convolution comes about.
+    """One unit of a convolution.
 
     Attributes:
-        patch: float32 (inputs, k, k), what it sees of the layer's input, zeros beyond the edge.
+        patch: float32 (inputs, k, k), its window of the layer's input, zeros beyond the edge.
         kernel: float32 (inputs, k, k), its weights.
         bias: its bias.
-        total: the sum of all products, and the bias.
+        total: the sum of all products and the bias.
     """
 
     patch: Tensor
@@ -74,42 +71,43 @@ class ConvUnit:
 
     @property
     def channel_sums(self) -> Tensor:
-        """What each input channel adds to the sum, float32 (inputs,)."""
+        """What each input channel adds to the total, float32 (inputs,)."""
         return self.products.sum((1, 2))
 
 
-def conv_unit(layer: nn.Conv2d, seen: Tensor, channel: int, row: int, column: int) -> ConvUnit:
-    """The unit of a convolution at a place of a channel.
+def conv_unit(layer: nn.Conv2d, inputs: Tensor, channel: int, row: int, column: int) -> ConvUnit:
+    """The unit of a convolution at this output channel and position.
 
     Args:
-        layer: ungrouped and undilated, as all of this network's are.
-        seen: the layer's input, float32 (inputs, height, width).
+        layer: without groups or dilation, as all of AlexNet's are here.
+        inputs: the layer's input, float32 (inputs, height, width).
     """
     (size, _), (stride, _) = layer.kernel_size, layer.stride
     edge = layer.padding[0]
     assert isinstance(edge, int)
     top, left = row * stride, column * stride
-    patch = pad(seen, [edge] * 4)[:, top : top + size, left : left + size]
+    patch = pad(inputs, [edge] * 4)[:, top : top + size, left : left + size]
     kernel = layer.weight.detach()[channel].float().cpu()
     bias = float(layer.bias.detach()[channel]) if layer.bias is not None else 0.0
     total = float((patch.double() * kernel.double()).sum()) + bias
     return ConvUnit(patch, kernel, bias, total)
 
 
-def pool_window(layer: nn.MaxPool2d, seen: Tensor, channel: int, row: int, column: int) -> Tensor:
-    """The values of a channel, float32 (k, k), of which a max-pool keeps the greatest."""
+def pool_window(layer: nn.MaxPool2d, inputs: Tensor, channel: int, row: int, column: int) -> Tensor:
+    """The values, float32 (k, k), of which a max-pool unit is the maximum."""
     size, stride = int(layer.kernel_size), int(layer.stride)  # type: ignore[arg-type]
     top, left = row * stride, column * stride
-    return seen[channel, top : top + size, left : left + size]
+    return inputs[channel, top : top + size, left : left + size]
 
 
 @dataclass(frozen=True)
 class TensorStats:
-    """How values are spread.
+    """The distribution of a tensor's values.
 
     Attributes:
-        counts: values in each of the bins of equal width, `edges` between them.
-        zeros: the share that is exactly 0.
+        zeros: share of values that are exactly 0.
+        counts: values in each histogram bin, int64 (HISTOGRAM_BINS,).
+        edges: of the bins, float32 (HISTOGRAM_BINS + 1,), equally spaced.
     """
 
     mean: float
@@ -122,17 +120,17 @@ class TensorStats:
 
 
 def tensor_stats(values: Tensor) -> TensorStats:
-    """Mean, standard deviation, range and histogram of all values of a tensor."""
+    """Mean, standard deviation, range, and histogram of all values of a tensor."""
     flat = values.detach().flatten().float().cpu()
     low, high = (float(v) for v in torch.aminmax(flat))
     top = high + (high == low)
     counts = torch.histc(flat, HISTOGRAM_BINS, low, top)  # uses all cores, unlike torch.histogram
     return TensorStats(
-        float(flat.mean()),
-        float(flat.std(correction=0)),
-        low,
-        high,
-        1 - int(flat.count_nonzero()) / flat.numel(),
-        counts.numpy().astype(np.int64),
-        np.linspace(low, top, HISTOGRAM_BINS + 1, dtype=np.float32),
+        mean=float(flat.mean()),
+        std=float(flat.std(correction=0)),
+        minimum=low,
+        maximum=high,
+        zeros=1 - int(flat.count_nonzero()) / flat.numel(),
+        counts=counts.numpy().astype(np.int64),
+        edges=np.linspace(low, top, HISTOGRAM_BINS + 1, dtype=np.float32),
     )

@@ -14,18 +14,18 @@ from alexnet_demo.settings.config import channels
 
 
 class AlexNet(nn.Module):
-    """AlexNet for small grey pictures: 1×224×224 → 10 logits, 46,764,746 parameters.
+    """AlexNet for small grayscale images: 1×224×224 → 10 logits, 46,764,746 parameters.
 
     Five convolutions and three fully connected layers in one `nn.Sequential`, in the article's
-    order and with PyTorch's default initialisation. Nothing here knows of training or devices.
+    order and with PyTorch's default initialization. Knows nothing of training or devices.
 
     Args:
         num_classes: number of logits.
-        in_channels: 1 for grey, 3 for RGB.
+        in_channels: 1 for grayscale, 3 for RGB.
         width: multiplies the channels of every convolution and the units of fc6 and fc7.
-        image_size: side of the square input in pixels; it decides fc6's number of inputs.
-        norm: a batch normalisation behind every convolution, for training only: `folded` gives
-            the article's network that computes the same.
+        image_size: side of the square input in pixels; determines fc6's number of inputs.
+        norm: batch normalization after every convolution, for training only: `fuse_batchnorm`
+            turns it into the article's network with the same function.
 
     Raises:
         ValueError: when a count is below 1 or the image is too small for the three pools.
@@ -76,41 +76,42 @@ class AlexNet(nn.Module):
         self.width, self.image_size, self.norm = width, image_size, norm
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map pictures (N, in_channels, image_size, image_size) to logits (N, num_classes)."""
+        """Map images (N, in_channels, image_size, image_size) to logits (N, num_classes)."""
         return self.net(x)
 
     @torch.no_grad()
     def initialize_he(self) -> None:
-        """Weights that keep the signal's variance from layer to layer; biases of zero.
+        """He initialization: keeps the signal's variance from layer to layer; biases are 0.
 
-        After He et al., "Delving Deep into Rectifiers" (2015). conv1 begins as if its pictures,
-        which are in [0, 1], were shifted and scaled to mean 0 and variance 1: it has no padding, so
-        its weights can hold both. fc8 begins small, so that the first losses are.
+        After He et al., "Delving Deep into Rectifiers" (2015). conv1 also standardizes its inputs
+        from [0, 1] to mean 0 and variance 1; without padding its weights can do that. fc8 begins
+        small, so that the first losses are.
         """
-        for module in self.net:
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        first, *_, last = (m for m in self.net if isinstance(m, (nn.Conv2d, nn.Linear)))
+        layers = [m for m in self.net if isinstance(m, nn.Conv2d | nn.Linear)]
+        for layer in layers:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        first, last = layers[0], layers[-1]
         first.weight /= PIXEL_STD
         first.bias = nn.Parameter(-PIXEL_MEAN * first.weight.sum(dim=(1, 2, 3)))
         nn.init.normal_(last.weight, std=0.01)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The arguments that build this network again."""
-        return {
-            "num_classes": self.num_classes,
-            "in_channels": self.in_channels,
-            "width": self.width,
-            "image_size": self.image_size,
-            **({"norm": True} if self.norm else {}),
-        }
+        """The arguments that build this network again; ``norm`` only where it is set."""
+        names = [
+            "num_classes",
+            "in_channels",
+            "width",
+            "image_size",
+            *(["norm"] if self.norm else []),
+        ]
+        return {name: getattr(self, name) for name in names}
 
 
 def _add_batchnorm(net: nn.Sequential) -> OrderedDict[str, nn.Module]:
-    """The layers with a batch normalisation behind each convolution.
+    """The layers, with batch normalization after each convolution.
 
     After Ioffe and Szegedy, "Batch Normalization" (2015).
     """
@@ -124,13 +125,12 @@ def _add_batchnorm(net: nn.Sequential) -> OrderedDict[str, nn.Module]:
 
 @torch.no_grad()
 def fuse_batchnorm(model: AlexNet) -> AlexNet:
-    """The article's network that gives the same logits: no normalisation left.
+    """Fold batch normalization into the convolutions: the article's network, the same logits.
 
-    In evaluation a normalisation is a scale and a shift a channel, which the convolution before it
-    can hold in its own weights.
+    In evaluation it is a scale and a shift per channel, which a convolution's weights can include.
 
     Returns:
-        A network in evaluation mode on the model's device; the model itself where it has none.
+        A network in evaluation mode on the model's device; the model itself if it has none.
     """
     if not model.norm:
         return model
@@ -153,11 +153,11 @@ def fuse_batchnorm(model: AlexNet) -> AlexNet:
 def feature_side(image_size: int) -> int:
     """Side of pool5's square feature map for a square input, both in pixels.
 
-    Follows the output size ⌊(side + 2·padding − kernel)/stride⌋ + 1 through conv1 and the
-    three pools; the other convolutions keep the side.
+    Applies ⌊(side + 2·padding − kernel)/stride⌋ + 1 for conv1 and the three pools; the other
+    convolutions keep the side.
 
     Raises:
-        ValueError: when nothing would be left for the fully connected layers.
+        ValueError: when nothing is left for the fully connected layers.
     """
     side = (image_size - 11) // 4 + 1
     for _ in range(3):

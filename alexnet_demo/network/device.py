@@ -1,4 +1,4 @@
-"""The devices of this machine: which there are, how much memory, how fast, in which precision."""
+"""The devices of this machine: names, memory, precision, and synchronization."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DeviceInfo:
 
 
 def available() -> list[DeviceInfo]:
-    """Every usable device, the one that ``auto`` takes first."""
+    """Every usable device, the one that ``auto`` picks first."""
     devices = []
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
@@ -47,7 +47,6 @@ def _cpu() -> DeviceInfo:
 
 
 def _processor() -> str:
-    """The processor's name, where the system tells it."""
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -56,58 +55,62 @@ def _processor() -> str:
 
 
 def resolve(name: str, index: int = 0) -> torch.device:
-    """The device of that name: ``auto`` picks CUDA, then MPS, then the CPU.
+    """The device of that name; ``auto`` picks CUDA, then MPS, then the CPU.
 
     Args:
-        index: which GPU ``auto`` and ``cuda`` mean, for one process a GPU.
+        index: the GPU that ``auto`` and ``cuda`` mean, for one process per GPU.
 
     Raises:
-        ConfigError: when this machine lacks it.
+        ConfigError: when this machine does not have it.
     """
     if name == "cpu":
-        return torch.device(name)  # without a look at the GPUs, which would initialise CUDA
-    devices = available()
-    if name == "auto" and not devices[0].id.startswith("cuda"):
-        return torch.device(devices[0].id)
-    wanted = f"cuda:{index}" if name in ("auto", "cuda") else name
-    if wanted not in {device.id for device in devices}:
-        there = ", ".join(device.id for device in devices)
-        raise ConfigError(f"There is no device {name!r} here: choose auto or one of {there}.")
-    return torch.device(wanted)
+        return torch.device(name)  # querying the GPUs would initialize CUDA
+    ids = [device.id for device in available()]
+    if name == "auto" and not ids[0].startswith("cuda"):
+        return torch.device(ids[0])
+    name = f"cuda:{index}" if name in ("auto", "cuda") else name
+    if name not in ids:
+        raise ConfigError(f"There is no device {name!r} here: use auto or one of {', '.join(ids)}.")
+    return torch.device(name)
 
 
 def info(device: torch.device) -> DeviceInfo:
     """Name and memory of a device that `resolve` returned."""
     if device.type == "cpu":
         return _cpu()
-    return next(found for found in available() if found.id == str(device))
+    return next(entry for entry in available() if entry.id == str(device))
 
 
 def check(settings: TrainConfig) -> torch.device:
-    """The device of a training to be, without measuring anything.
+    """The device of a run to be, without measuring anything.
 
     Raises:
-        ConfigError: when this machine cannot train in the way that is asked for.
+        ConfigError: when this machine cannot train with these settings.
     """
     device = resolve(settings.device)
     check_precision(settings.precision, device)
     if settings.devices > 1 and device.type == "mps":
-        raise ConfigError("An Apple GPU trains alone: leave --devices at 1, or choose the cpu.")
+        raise ConfigError("An Apple GPU trains alone: set --devices to 1, or choose the cpu.")
     if device.type == "cuda" and settings.devices > (count := torch.cuda.device_count()):
         raise ConfigError(f"There are {count} GPUs here, not {settings.devices}.")
     return device
 
 
-def check_precision(requested: str, device: torch.device) -> None:
-    if requested == "fp16" and device.type != "cuda":
+def check_precision(precision: str, device: torch.device) -> None:
+    """Refuse fp16 without CUDA: MPS lacks its loss scaling, and on a CPU it only costs.
+
+    Raises:
+        ConfigError: with the alternatives.
+    """
+    if precision == "fp16" and device.type != "cuda":
         raise ConfigError("Precision fp16 needs a CUDA GPU: choose auto, bf16 or fp32 here.")
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep freed memory for its next step, where the C library is glibc.
+    """Make glibc keep freed memory for the next step.
 
-    By default glibc hands large blocks back to the kernel, which has to clear every page of them
-    again at the next step: up to a third of a step's time on a CPU.
+    By default it returns large blocks to the kernel, which must clear their pages again at the next
+    step: up to a third of a step's time on a CPU.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library
@@ -122,7 +125,7 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -130,9 +133,9 @@ def synchronize(device: torch.device) -> None:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Most memory in use so far, in bytes: the device's, or this process's on a CPU.
+    """Peak memory so far, in bytes: of the device, or of this process on a CPU.
 
-    MPS keeps no peak; what is in use there now is given instead.
+    MPS records no peak, so there it is the memory in use now.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
@@ -140,11 +143,11 @@ def peak_memory(device: torch.device) -> int:
         return torch.mps.driver_allocated_memory()
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset
-    # Not `ru_maxrss` where this can be had: Linux hands on the peak of whoever started a process.
+    # Preferred to `ru_maxrss`, which on Linux includes the peak of the process that started this.
     with suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
-    import resource  # there is none on Windows
+    import resource  # does not exist on Windows
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,9 +1,9 @@
-"""A trained network made wider without changing what it computes.
+"""Widening a trained network without changing its function.
 
-A narrow AlexNet costs a fraction of the work: a quarter of the width trains ten times faster. So
-a training may begin narrow and widen on the way, after Chen, Goodfellow and Shlens, "Net2Net:
-Accelerating Learning via Knowledge Transfer" (2016): every unit is copied, and what the next layer
-takes from it is divided among its copies.
+A narrow AlexNet is much cheaper to train: at a quarter of the width, about ten times. So a run may
+begin narrow and grow, after Chen, Goodfellow and Shlens, "Net2Net: Accelerating Learning via
+Knowledge Transfer" (2016): every unit is copied, and its outgoing weights are divided among the
+copies.
 """
 
 from __future__ import annotations
@@ -14,28 +14,26 @@ from torch import Tensor
 from alexnet_demo.network.alexnet import AlexNet
 
 NOISE = 0.5
-"""Spread of the noise that tells copies apart, in units of the spread of the weights."""
+"""Standard deviation of the noise that breaks the copies' symmetry, relative to the weights'."""
 
 
 @torch.no_grad()
 def widen(model: AlexNet, factor: int, generator: torch.Generator) -> AlexNet:
     """The same function in a network ``factor`` times as wide, on the model's device.
 
-    Copies with equal weights would get equal gradients and stay copies for ever. So noise is added
-    to what the next layer takes from them, with a sum of zero over the copies of a unit: it cancels
-    in the logits (up to rounding, and apart from dropout), and not in the gradients.
+    Copies with equal weights would get equal gradients and stay copies. So noise is added to their
+    outgoing weights, with a sum of zero over the copies of a unit: it cancels in the logits (up to
+    rounding, and apart from dropout), but not in the gradients.
 
     Args:
-        model: at a width whose ``factor``-fold has ``factor`` times the units in every layer.
         factor: a whole number above 1.
         generator: on the CPU, for the noise.
 
     Raises:
-        ValueError: when the layers would not come out at whole multiples.
+        ValueError: when some layer of the wider network is not ``factor`` times as wide.
     """
-    settings = {**model.settings, "width": model.width * factor}
     with torch.device("meta"):
-        wide = AlexNet(**settings)
+        wide = AlexNet(**{**model.settings, "width": model.width * factor})
     wide.to_empty(device=next(model.parameters()).device)
     target = wide.state_dict()
     for name, old in model.state_dict().items():
@@ -47,9 +45,9 @@ def widen(model: AlexNet, factor: int, generator: torch.Generator) -> AlexNet:
 
 
 def _widen(name: str, weight: Tensor, factor: int, generator: torch.Generator) -> Tensor:
-    """A weight, bias or statistic with copies of its outputs, and shares of its inputs' copies."""
+    """Copy a weight's, bias's, or statistic's outputs; divide its inputs among their copies."""
     layer = name.split(".")[1]
-    if weight.ndim > 1 and layer != "conv1":  # the picture's channels are not copied
+    if weight.ndim > 1 and layer != "conv1":  # the image's channels are not copied
         noise = torch.randn(factor, *weight.shape, generator=generator).to(weight)
         noise -= noise.mean(0)
         share = weight / factor

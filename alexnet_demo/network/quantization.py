@@ -1,9 +1,9 @@
-"""Weights in 8 bits: a quarter of the size, for a network that ships.
+"""Weights in 8 bits: files a quarter of the size, for models that ship with the app.
 
-Each weight tensor becomes int8 in −127…127 and a float32 scale for each output channel, so that
-``weight ≈ int8 × scale``; symmetric, the greatest weight of a channel at ±127 (Jacob et al.,
+Each weight tensor becomes int8 in −127…127 and a float32 scale per output channel, so that
+``weight ≈ int8 × scale``; symmetric, each channel's largest weight at ±127 (Jacob et al.,
 "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
-2018). Biases stay float32: there are 10,570 of them. The network computes in floats all the same.
+2018). The 10,570 biases stay float32. The network still computes in floats.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ STEPS = 127
 
 
 def quantize(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A network's tensors with int8 in the place of each weight, and ``<name>.scale`` beside it.
+    """A network's tensors with int8 in place of each weight, and its ``<name>.scale``.
 
     Args:
-        weights: by name; those with two or more dimensions, output channels first, are quantised.
+        weights: by name; those with two or more dimensions, output channels first, are quantized.
 
     Returns:
-        int8 of the same shape and float32 (channels,) for these; the others as they are, float32.
+        int8 of the same shape and float32 (channels,) for these; the others in float32.
     """
     small: dict[str, Tensor] = {}
     for name, tensor in weights.items():
@@ -35,35 +35,31 @@ def quantize(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             continue
         scale = plain.flatten(1).abs().amax(1) / STEPS
         scale[scale == 0] = 1.0  # a channel of zeros
-        small[name] = (plain / _along(scale, plain)).round().to(torch.int8)
+        small[name] = (plain / _per_channel(scale, plain)).round().to(torch.int8)
         small[name + SCALE] = scale
     return small
 
 
 def dequantize(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The float32 tensors of what `quantize` gave; tensors without a scale are passed through.
+    """The float32 tensors from `quantize`'s; tensors without a scale are passed through.
 
     Raises:
-        ValueError: when scale and weight do not belong together, or a scale is not finite.
+        ValueError: when a scale does not fit its weight, or is not finite.
     """
     plain = {name: t for name, t in tensors.items() if name + SCALE not in tensors}
-    for name in [name for name in plain if name.endswith(SCALE)]:
-        whole, scale = name.removesuffix(SCALE), plain.pop(name)
-        plain[whole] = _dequantized(whole, tensors.get(whole), scale)
+    for scale_name in [name for name in plain if name.endswith(SCALE)]:
+        name, scale = scale_name.removesuffix(SCALE), plain.pop(scale_name).float()
+        small = tensors.get(name)
+        if small is None or small.dtype != torch.int8 or small.ndim < 2:
+            raise ValueError(f"{name} is not stored as int8")
+        if scale.shape != small.shape[:1]:
+            raise ValueError(f"the scale of {name} is not one number for each output channel")
+        if not torch.isfinite(scale * STEPS).all():  # then all weights are finite, too
+            raise ValueError(f"the scale of {name} holds NaN or infinite values")
+        plain[name] = small.float().mul_(_per_channel(scale, small))
     return plain
 
 
-def _dequantized(name: str, small: Tensor | None, scale: Tensor) -> Tensor:
-    if small is None or small.dtype != torch.int8 or small.ndim < 2:
-        raise ValueError(f"{name} is not stored as int8")
-    if scale.shape != small.shape[:1]:
-        raise ValueError(f"the scale of {name} is not one number for each output channel")
-    scale = scale.float()
-    if not torch.isfinite(scale * STEPS).all():  # so no weight can be anything else
-        raise ValueError(f"the scale of {name} holds NaN or infinite values")
-    return small.to(torch.float32).mul_(_along(scale, small))
-
-
-def _along(scale: Tensor, weight: Tensor) -> Tensor:
+def _per_channel(scale: Tensor, weight: Tensor) -> Tensor:
     """(channels,) shaped to multiply a weight (channels, …)."""
     return scale.view(-1, *[1] * (weight.ndim - 1))

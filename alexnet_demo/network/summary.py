@@ -1,12 +1,10 @@
-"""Layer records measured from a network by forward hooks: shapes, parameters, work, memory.
+"""Layer records measured by forward hooks: shapes, parameters, MACs, and receptive fields.
 
-Measure first, format afterwards: `summarize` gives records, and tables and figures are made
-from those.
+Three parts: the records, `summarize`, which measures them, and `format_table`, which lays them out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -18,25 +16,29 @@ from torch.utils.flop_counter import FlopCounterMode
 from alexnet_demo.common.text import dimensions
 
 BYTES_PER_VALUE = 4  # float32
+KINDS = {"Conv2d": "conv", "MaxPool2d": "pool", "Linear": "fc"}
 
 Shape = tuple[int, ...]
-# For each position along one side of a feature map, the first and last input pixel it can see.
-Spans = list[tuple[int, int]]
+Span = tuple[int, int]
+"""First and last input pixel along a side that a position of a feature map depends on."""
+
+
+# ---------------------------------------------------------------- the records
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One module of the network as it was seen at work on one picture.
+    """One module of the network, measured on one image.
 
     Shapes leave out the batch: (channels, height, width) or (units,). Kernel, stride and padding
-    are pixels along one side, None where the layer has no window.
+    are pixels along one side, None for a layer without a window.
 
     Attributes:
-        params: trainable values; ``params_formula`` is how they come about, empty where 0.
-        macs: multiply-accumulate operations a picture; ReLU and pooling do none.
-        receptive_field: side in pixels of the part of the input that one output unit can see,
-            clipped at the picture's edge; the largest over all units.
-        spans: first and last input pixel that each output position along a side can see.
+        params: trainable values; ``params_formula`` shows how to count them, empty where 0.
+        macs: multiply-accumulates per image; ReLU and pooling have none.
+        receptive_field: side in pixels of the largest part of the input that one output depends on,
+            clipped at the image's edge.
+        spans: of each output position along a side.
     """
 
     name: str
@@ -51,21 +53,21 @@ class Layer:
     macs: int
     macs_formula: str
     receptive_field: int
-    spans: tuple[tuple[int, int], ...]
+    spans: tuple[Span, ...]
 
     @property
     def kind(self) -> str:
-        """What the layer is to a reader: conv, pool, fc, or "" for the ones without a window."""
-        return {"Conv2d": "conv", "MaxPool2d": "pool", "Linear": "fc"}.get(self.type, "")
+        """``conv``, ``pool`` or ``fc``; empty for other layers."""
+        return KINDS.get(self.type, "")
 
     @property
     def activation_bytes(self) -> int:
-        """Memory of the layer's output for one picture in float32."""
+        """Memory of the layer's output for one image in float32."""
         return prod(self.output_shape) * BYTES_PER_VALUE
 
     @property
     def size_formula(self) -> str:
-        """How the output's side comes about, such as ``⌊(224 − 11)/4⌋ + 1 = 54``; else empty."""
+        """The output's side, such as ``⌊(224 − 11)/4⌋ + 1 = 54``; empty without a window."""
         if self.kernel is None:
             return ""
         padding = f" + 2·{self.padding}" if self.padding else ""
@@ -73,30 +75,20 @@ class Layer:
         return f"⌊({reach})/{self.stride}⌋ + 1 = {self.output_shape[-1]}"
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "type": self.type,
-            "kernel": self.kernel,
-            "stride": self.stride,
-            "padding": self.padding,
-            "input_shape": list(self.input_shape),
-            "output_shape": list(self.output_shape),
-            "params": self.params,
-            "params_formula": self.params_formula,
-            "macs": self.macs,
-            "receptive_field": self.receptive_field,
-            "activation_bytes": self.activation_bytes,
-        }
+        """All but ``macs_formula`` and the spans, and ``activation_bytes``."""
+        record = {k: v for k, v in vars(self).items() if k not in ("macs_formula", "spans")}
+        record |= {"input_shape": list(self.input_shape), "output_shape": list(self.output_shape)}
+        return {**record, "activation_bytes": self.activation_bytes}
 
 
 @dataclass(frozen=True)
 class Summary:
-    """All layers in the order in which they ran, and two totals counted in another way.
+    """All layers in the order in which they ran, and two totals counted independently.
 
     Attributes:
-        input_shape: (channels, height, width) of the picture that was run.
+        input_shape: (channels, height, width) of the image.
         counted_params: values in the network's own list of parameters.
-        counted_macs: half of what PyTorch's operation counter saw in the same forward pass.
+        counted_macs: half of the FLOPs that PyTorch's counter saw in the same forward pass.
     """
 
     input_shape: Shape
@@ -106,59 +98,49 @@ class Summary:
 
     @property
     def total_params(self) -> int:
-        """The layers' parameters, summed again."""
         return sum(layer.params for layer in self.layers)
 
     @property
     def total_macs(self) -> int:
-        """The layers' multiply-accumulates, summed again."""
         return sum(layer.macs for layer in self.layers)
 
     @property
     def consistent(self) -> bool:
-        """Whether the sums over the layers agree with the totals counted in another way."""
+        """Whether the sums over the layers equal the totals counted independently."""
         return (self.total_params, self.total_macs) == (self.counted_params, self.counted_macs)
 
     def share(self, kind: str, what: str) -> float:
-        """The part, 0 to 1, of ``what`` ("params" or "macs") that a kind of layer has."""
+        """The share, 0 to 1, of all ``what`` ("params" or "macs") that a kind of layer has."""
         part = sum(getattr(layer, what) for layer in self.layers if layer.kind == kind)
         return part / sum(getattr(layer, what) for layer in self.layers)
 
-    def nested_receptive_fields(self, name: str) -> list[tuple[str, tuple[int, int]]]:
-        """How a layer comes to see what it sees: nested parts of the picture, smallest first.
+    def nested_receptive_fields(self, name: str) -> list[tuple[str, Span]]:
+        """The receptive fields that lead to a layer's middle unit, smallest first.
 
-        The last is what the layer's middle unit sees, the one before it what the unit in the
-        middle of that one's window sees in the layer below, and so on up to the first window.
+        The last is that unit's own. The one before is that of the unit in the middle of its window
+        in the layer below, and so on down to the first layer with a window.
 
         Returns:
-            For each layer with a window up to the one named, and for that one itself, its name and
-            the first and last pixel seen along a side.
+            Name and span of each layer with a window up to the one named, and of that one.
 
         Raises:
             KeyError: when there is no layer of that name.
         """
-        frames: list[tuple[str, tuple[int, int]]] = []
-        place: int | None = None  # along a side of the feature map
+        fields: list[tuple[str, Span]] = []
+        position: int | None = None  # along a side of the feature map
         for layer in reversed(self.layers[: self.layers.index(self[name]) + 1]):
-            if place is None and len(layer.output_shape) == 3:
-                place = len(layer.spans) // 2
+            if position is None and len(layer.output_shape) == 3:
+                position = len(layer.spans) // 2
             if layer.name == name or layer.kernel is not None:
-                frames.append((layer.name, layer.spans[place or 0]))
-            if layer.kernel is not None and layer.stride and place is not None:
-                middle = place * layer.stride - (layer.padding or 0) + layer.kernel // 2
-                place = min(max(0, middle), layer.input_shape[-1] - 1)
-        return frames[::-1]
+                fields.append((layer.name, layer.spans[position or 0]))
+            if layer.kernel is not None and layer.stride and position is not None:
+                middle = position * layer.stride - (layer.padding or 0) + layer.kernel // 2
+                position = min(max(0, middle), layer.input_shape[-1] - 1)
+        return fields[::-1]
 
     def __getitem__(self, name: str) -> Layer:
-        """The layer of that name.
-
-        Raises:
-            KeyError: when there is none.
-        """
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        raise KeyError(name)
+        """The layer of that name; KeyError when there is none."""
+        return {layer.name: layer for layer in self.layers}[name]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -168,72 +150,46 @@ class Summary:
         }
 
 
-def summarize(model: nn.Module, input_shape: Shape | None = None) -> Summary:
-    """Run one blank picture through a network and record every layer on the way.
+# ------------------------------------------------------------------ measuring
 
-    The network stays on its device; on PyTorch's ``meta`` device nothing is computed and no
-    memory is taken, yet all shapes come out the same.
+
+def summarize(model: nn.Module, input_shape: Shape | None = None) -> Summary:
+    """Run one blank image through a network and record every layer.
+
+    On PyTorch's ``meta`` device nothing is computed and no memory is used; all shapes are the same.
 
     Args:
         model: a chain of layers with square windows, such as `AlexNet`.
-        input_shape: (channels, height, width); what an `AlexNet` was built for by default.
+        input_shape: (channels, height, width); by default what an `AlexNet` was built for.
     """
-    shape = input_shape or _own_input(model)
-    seen: list[tuple[nn.Module, Shape, Shape]] = []
+    shape = input_shape or _built_for(model)
+    names = {
+        m: name.removeprefix("net.") for name, m in model.named_modules() if not [*m.children()]
+    }
+    layers: list[Layer] = []
+    spans = [(pixel, pixel) for pixel in range(shape[-1])]
+    feature_map: Shape = ()  # what the last Flatten took in, for the next Linear's formula
 
     def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        seen.append((module, tuple(inputs[0].shape[1:]), tuple(output.shape[1:])))
-
-    leaves = {m: name for name, m in model.named_modules() if not any(m.children())}
-    hooks = [module.register_forward_hook(record) for module in leaves]
-    device = next(model.parameters()).device
-    was_training = model.training
-    try:
-        model.eval()
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            model(torch.zeros(1, *shape, device=device))
-    finally:
-        model.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    names = [leaves[module].removeprefix("net.") for module, _, _ in seen]
-    return Summary(
-        input_shape=shape,
-        layers=tuple(_layers(names, seen, side=shape[-1])),
-        counted_params=sum(p.numel() for p in model.parameters()),
-        counted_macs=counter.get_total_flops() // 2,
-    )
-
-
-def _own_input(model: Any) -> Shape:
-    """The input that an `AlexNet` was built for."""
-    return model.in_channels, model.image_size, model.image_size
-
-
-def _layers(
-    names: Sequence[str], seen: Sequence[tuple[nn.Module, Shape, Shape]], side: int
-) -> list[Layer]:
-    layers = []
-    spans: Spans = [(pixel, pixel) for pixel in range(side)]
-    flattened: Shape = ()  # the feature map that a Flatten took in, for the next Linear's formula
-    for name, (module, input_shape, output_shape) in zip(names, seen, strict=True):
+        nonlocal spans, feature_map
+        before, after = tuple(inputs[0].shape[1:]), tuple(output.shape[1:])
         kernel, stride, padding = _window(module)
-        spans = _see(spans, kernel, stride, padding, output_shape)
+        spans = _spans_after(spans, kernel, stride, padding, after)
         if isinstance(module, nn.Flatten):
-            flattened = input_shape
+            feature_map = before
         params = sum(p.numel() for p in module.parameters())
-        macs, macs_formula = _work(module, output_shape)
+        macs, macs_formula = _macs(module, after)
         layers.append(
             Layer(
-                name=name,
+                name=names[module],
                 type=type(module).__name__,
                 kernel=kernel,
                 stride=stride,
                 padding=padding,
-                input_shape=input_shape,
-                output_shape=output_shape,
+                input_shape=before,
+                output_shape=after,
                 params=params,
-                params_formula=_params_formula(module, params, flattened),
+                params_formula=_params_formula(module, params, feature_map),
                 macs=macs,
                 macs_formula=macs_formula,
                 receptive_field=max(last - first + 1 for first, last in spans),
@@ -241,43 +197,61 @@ def _layers(
             )
         )
         if isinstance(module, nn.Linear):
-            flattened = ()
-    return layers
+            feature_map = ()
+
+    hooks = [module.register_forward_hook(record) for module in names]
+    was_training = model.training
+    try:
+        model.eval()
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            model(torch.zeros(1, *shape, device=next(model.parameters()).device))
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return Summary(
+        input_shape=shape,
+        layers=tuple(layers),
+        counted_params=sum(p.numel() for p in model.parameters()),
+        counted_macs=counter.get_total_flops() // 2,
+    )
 
 
-def _window(module: nn.Module) -> tuple[int | None, int | None, int | None]:
+def _built_for(model: Any) -> Shape:
+    return model.in_channels, model.image_size, model.image_size
+
+
+def _window(module: nn.Module) -> tuple[int, int, int] | tuple[None, None, None]:
     """Kernel, stride and padding along one side."""
-    if not isinstance(module, (nn.Conv2d, nn.MaxPool2d)):
+    if not isinstance(module, nn.Conv2d | nn.MaxPool2d):
         return None, None, None
-    return _side(module.kernel_size), _side(module.stride), _side(module.padding)
+    values: Any = (module.kernel_size, module.stride, module.padding)
+    kernel, stride, padding = (v[0] if isinstance(v, tuple) else v for v in values)
+    return kernel, stride, padding
 
 
-def _side(value: Any) -> int:
-    return int(value[0]) if isinstance(value, tuple) else int(value)
+def _spans_after(
+    spans: list[Span], kernel: int | None, stride: int | None, padding: int | None, output: Shape
+) -> list[Span]:
+    """The spans of a layer's outputs, from those of its inputs.
 
-
-def _see(
-    spans: Spans, kernel: int | None, stride: int | None, padding: int | None, output_shape: Shape
-) -> Spans:
-    """The input pixels seen behind a layer, from those seen before it.
-
-    What strides leave over at the edge is nobody's, so even a fully connected layer may see
-    less than the whole picture.
+    Pixels at the edge that no stride reaches belong to none, so even a fully connected layer may
+    depend on less than the whole image.
     """
     if kernel is None or stride is None or padding is None:
-        if len(output_shape) == 3:  # value by value
+        if len(output) == 3:  # elementwise
             return spans
         return [(min(first for first, _ in spans), max(last for _, last in spans))]
     edge = len(spans) - 1
-    starts = [position * stride - padding for position in range(output_shape[-1])]
+    starts = [position * stride - padding for position in range(output[-1])]
     return [(spans[max(0, s)][0], spans[min(edge, s + kernel - 1)][1]) for s in starts]
 
 
-def _work(module: nn.Module, output_shape: Shape) -> tuple[int, str]:
-    """Multiply-accumulates for one picture, and how they come about."""
+def _macs(module: nn.Module, output: Shape) -> tuple[int, str]:
+    """Multiply-accumulates for one image, and their formula."""
     if isinstance(module, nn.Conv2d):
-        factors = [*output_shape[1:], *module.kernel_size]
-        factors += [module.in_channels // module.groups, module.out_channels]
+        inputs = module.in_channels // module.groups
+        factors = [*output[1:], *module.kernel_size, inputs, module.out_channels]
     elif isinstance(module, nn.Linear):
         factors = [module.in_features, module.out_features]
     else:
@@ -285,48 +259,42 @@ def _work(module: nn.Module, output_shape: Shape) -> tuple[int, str]:
     return prod(factors), f"{' * '.join(map(str, factors))} = {prod(factors):,}"
 
 
-def _params_formula(module: nn.Module, params: int, flattened: Shape) -> str:
-    """As the article writes it: ``(1 * 11 * 11 * 96) + 96 = 11,712``."""
+def _params_formula(module: nn.Module, params: int, feature_map: Shape) -> str:
+    """As in the article: ``(1 * 11 * 11 * 96) + 96 = 11,712``."""
     if isinstance(module, nn.Conv2d):
         inputs: Shape = (module.in_channels // module.groups, *module.kernel_size)
         outputs = module.out_channels
     elif isinstance(module, nn.Linear):
-        inputs = flattened if prod(flattened) == module.in_features else (module.in_features,)
-        outputs = module.out_features
+        fits = prod(feature_map) == module.in_features
+        inputs, outputs = feature_map if fits else (module.in_features,), module.out_features
     else:
         return ""
     bias = f" + {outputs}" if module.bias is not None else ""
     return f"({' * '.join(map(str, (*inputs, outputs)))}){bias} = {params:,}"
 
 
+# ----------------------------------------------------------------- formatting
+
+
 def format_table(summary: Summary) -> str:
-    """The table for a terminal, with totals in the last line."""
-    head = ("layer", "type", "window", "input", "output", "parameters", "MACs", "sees")
-    rows = [head]
+    """The layer table for a terminal, with the totals in its last line."""
+    rows = [("layer", "type", "window", "input", "output", "parameters", "MACs", "sees")]
     for layer in summary.layers:
         window = f"{layer.kernel}×{layer.kernel} /{layer.stride} +{layer.padding}"
-        rows.append(
-            (
-                layer.name,
-                layer.type,
-                window if layer.kernel else "",
-                dimensions(layer.input_shape),
-                dimensions(layer.output_shape),
-                f"{layer.params:,}",
-                f"{layer.macs:,}",
-                f"{layer.receptive_field}×{layer.receptive_field}",
-            )
-        )
+        shapes = dimensions(layer.input_shape), dimensions(layer.output_shape)
+        field = dimensions((layer.receptive_field, layer.receptive_field))
+        numbers = f"{layer.params:,}", f"{layer.macs:,}", field
+        rows.append((layer.name, layer.type, window if layer.kernel else "", *shapes, *numbers))
     totals = (f"{summary.total_params:,}", f"{summary.total_macs:,}")
     rows.append(("total", "", "", "", "", *totals, ""))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    lines = []
-    for row in rows:
-        cells = [
-            c.rjust(w) if i > 4 else c.ljust(w)
-            for i, (c, w) in enumerate(zip(row, widths, strict=True))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    aligned = [
+        [
+            cell.rjust(w) if i > 4 else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
         ]
-        lines.append("  ".join(cells).rstrip())
-    lines.insert(1, "─" * max(map(len, lines)))
-    lines.insert(-1, lines[1])
-    return "\n".join(lines)
+        for row in rows
+    ]
+    lines = ["  ".join(cells).rstrip() for cells in aligned]
+    rule = "─" * max(map(len, lines))
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])

@@ -31,7 +31,7 @@ def test_auto_takes_a_gpu_where_there_is_one_and_an_absent_one_is_refused():
         assert str(device.resolve("auto")) == "cuda:0"
     elif not torch.backends.mps.is_available():
         assert str(device.resolve("auto")) == "cpu"
-    with pytest.raises(ConfigError, match=r"no device 'cuda:99' here: choose auto or one of .*cpu"):
+    with pytest.raises(ConfigError, match=r"no device 'cuda:99' here: use auto or one of .*cpu"):
         device.resolve("cuda:99")
 
 

@@ -1,8 +1,8 @@
-"""How fast this program is beside the article's loop, the machine's own limit, and ONNX Runtime.
+"""Speed of this app's training and inference: against the article's loop, the hardware, and ONNX.
 
-The article's loop stands here as the reference that it is measured against, and nowhere else. Each
-side has a process of its own, so that neither changes the other's memory or threads, and they take
-turns, so that whatever else the machine does meets both.
+The article's loop is here only as the reference. Each side runs in a process of its own, so that
+neither affects the other's memory or threads, and they take turns, so that other load on the
+machine affects both.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
@@ -41,19 +42,23 @@ from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.settings.paths import DATA_DIR
 from alexnet_demo.training.engine import Engine
+from alexnet_demo.training.state import TrainingState
+from alexnet_demo.training.trainer import EVENT_SECONDS
 
 BATCH = 128
 ROUNDS = 7
 MATMUL_SIDE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
-log = logging.getLogger(__name__)
+TURN_SECONDS = {"cpu": 0.0, "cuda": 2.0, "mps": 2.0}
+"""Least length of a training turn; on a CPU one step is long enough."""
 PAUSE = 0.2
-"""Seconds between two programs' inference: their threads spin for a while when they are done."""
+"""Seconds between two programs' inference: their idle threads keep spinning for a while."""
+
 Record = dict[str, Any]
 Side = Callable[..., Iterator[Record]]
-WINDOW_SECONDS = {"cpu": 0.0, "cuda": 2.0, "mps": 2.0}
-"""How long a side's turn lasts at least; on a CPU one step is long enough."""
+Predict = Callable[[Tensor], np.ndarray]
+
+log = logging.getLogger(__name__)
 
 
 def bench(
@@ -62,40 +67,41 @@ def bench(
     """Measure training and inference of the article's network, or of one of another width.
 
     Returns:
-        One JSON-able object. ``ratio`` is the engine's images/s over those of the article's loop,
-        the median over the rounds, with the least and greatest in ``ratio_spread``;
-        ``step_flops_per_s`` counts the floating-point operations of the convolutions and matrix
-        products in a training step, forward and backward; ``matmul_flops_per_s`` is what a large
-        matrix product in the same precision reaches, in the same process, and ``matmul_share`` the
-        one over the other. ``latency_ms`` gives medians for one picture and for 64.
+        One JSON-able object. ``ratio`` is the engine's images/s over those of the article's loop:
+        the median over the rounds, with minimum and maximum in ``ratio_spread``.
+        ``step_flops_per_s`` counts the FLOPs of the convolutions and matrix products in a training
+        step, forward and backward; ``matmul_flops_per_s`` is the rate of a large matrix product in
+        the same precision and process, and ``matmul_share`` the ratio of the two. ``latency_ms``
+        and ``batch_of_64_ms`` are medians.
     """
     unpack()
     with (
         worker(_article_loop, device, width) as article,
-        worker(_engine, device, precision, width) as engine,
+        worker(_engine_loop, device, precision, width) as engine,
     ):
         log.info("Loading both sides; a round takes about ten seconds on a CPU")
-        about, _ = engine(), article()  # each plans and allocates
+        about, _ = engine(), article()  # both plan and allocate
         turns = []
         for number in range(1, rounds + 1):
             turns.append((article(), engine()))
-            log.info("Training, round %d of %d", number, rounds)
+            log.info(f"Training, round {number} of {rounds}")
     log.info("Inference")
     article_rates = [a["images"] / a["seconds"] for a, _ in turns]
     engine_rates = [e["images"] / e["seconds"] for _, e in turns]
     ratios = [e / a for a, e in zip(article_rates, engine_rates, strict=True)]
     shares = [e["step_flops"] / e["matmul_flops"] for _, e in turns]
+    median = statistics.median
     return {
         **{name: about[name] for name in ("device", "device_name", "precision", "memory_format")},
         "torch": torch.__version__,
         "rounds": rounds,
-        "article_images_per_s": round(statistics.median(article_rates), 1),
-        "engine_images_per_s": round(statistics.median(engine_rates), 1),
-        "ratio": round(statistics.median(ratios), 2),
+        "article_images_per_s": round(median(article_rates), 1),
+        "engine_images_per_s": round(median(engine_rates), 1),
+        "ratio": round(median(ratios), 2),
         "ratio_spread": [round(min(ratios), 2), round(max(ratios), 2)],
-        "step_flops_per_s": statistics.median(e["step_flops"] for _, e in turns),
-        "matmul_flops_per_s": statistics.median(e["matmul_flops"] for _, e in turns),
-        "matmul_share": round(statistics.median(shares), 3),
+        "step_flops_per_s": median(e["step_flops"] for _, e in turns),
+        "matmul_flops_per_s": median(e["matmul_flops"] for _, e in turns),
+        "matmul_share": round(median(shares), 3),
         "matmul_share_spread": [round(min(shares), 3), round(max(shares), 3)],
         "overhead_share": about["overhead_share"],
         "inference": inference(device, width),
@@ -104,130 +110,110 @@ def bench(
 
 @contextmanager
 def worker(side: Side, *arguments: str | float) -> Iterator[Callable[[], Record]]:
-    """A side in a process of its own; a call lets it take its next turn."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(there, side, arguments), daemon=True)
-    process.start()
-    there.close()
+    """Run a side in a process of its own; a call gives its next record.
 
-    def turn() -> Record:
-        here.send("go")
-        try:
-            answer = here.recv()
-        except EOFError:
-            raise RuntimeError("A measurement broke off: is there enough memory?") from None
-        if isinstance(answer, str):
-            raise RuntimeError(answer)
-        return answer
+    A call raises what the side raises, and RuntimeError when its process was killed.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, initializer=_start, initargs=(side, arguments)) as pool:
 
-    try:
+        def turn() -> Record:
+            try:
+                return pool.submit(_take_turn).result()
+            except BrokenProcessPool:
+                raise RuntimeError("A measurement was killed: is there enough memory?") from None
+
         yield turn
-    finally:
-        process.kill()
-        process.join()
 
 
-def _serve(pipe: Connection, side: Side, arguments: tuple[str | float, ...]) -> None:
-    """One turn of a side for each word from the other end."""
-    turns = side(*arguments)
-    while True:
-        pipe.recv()
-        try:
-            pipe.send(next(turns))
-        except (ValueError, RuntimeError, OSError) as error:
-            pipe.send(str(error))
+_turns: Iterator[Record]  # of this worker process's side
+
+
+def _start(side: Side, arguments: tuple[str | float, ...]) -> None:
+    global _turns
+    _turns = side(*arguments)
+
+
+def _take_turn() -> Record:
+    return next(_turns)
 
 
 # ------------------------------------------------------------------------ training
 
 
+def _timed_steps(step: Callable[[], int], device: torch.device, least: float = 0.0) -> Record:
+    """Run training steps, which return their batch size, for at least so many seconds."""
+    images, begin = 0, time.perf_counter()
+    while not images or time.perf_counter() - begin < least:
+        images += step()
+    devices.synchronize(device)
+    return {"images": images, "seconds": time.perf_counter() - begin}
+
+
 def _article_loop(device: str, width: float) -> Iterator[Record]:
-    """The article's training as printed: PIL pictures, a plain loader, float32, SGD."""
+    """The article's training as printed: PIL images, a plain loader, float32, SGD."""
     target = devices.resolve(device)
     transform = transforms.Compose([transforms.Resize(224), transforms.ToTensor()])
-    data = FashionMNIST(DATA_DIR, train=True, transform=transform)
+    data = FashionMNIST(paths.DATA_DIR, train=True, transform=transform)
+    loader = DataLoader(data, batch_size=BATCH, shuffle=True)
+    batches = itertools.chain.from_iterable(itertools.repeat(loader))
     net = AlexNet(width=width).to(target)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     loss = nn.CrossEntropyLoss()
+    net.train()
 
-    def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        while True:
-            yield from DataLoader(data, batch_size=BATCH, shuffle=True)
+    def step() -> int:
+        x, y = next(batches)
+        x, y = x.to(target), y.to(target)
+        optimizer.zero_grad()
+        loss(net(x), y).backward()
+        optimizer.step()
+        return len(x)
 
-    endless = batches()
-
-    def turn(least: float) -> Record:
-        net.train()
-        images, begin = 0, time.perf_counter()
-        while not images or time.perf_counter() - begin < least:
-            x, y = next(endless)
-            x, y = x.to(target), y.to(target)
-            optimizer.zero_grad()
-            loss(net(x), y).backward()
-            optimizer.step()
-            images += len(x)
-        devices.synchronize(target)
-        return {"images": images, "seconds": time.perf_counter() - begin}
-
-    yield turn(0.0)  # plans and allocates
+    yield _timed_steps(step, target)  # plans and allocates
     while True:
-        yield turn(WINDOW_SECONDS[target.type])
+        yield _timed_steps(step, target, TURN_SECONDS[target.type])
 
 
-def _engine(device: str, precision: str, width: float) -> Iterator[Record]:
-    """This program's training step on the same network and batches."""
+def _engine_loop(device: str, precision: str, width: float) -> Iterator[Record]:
+    """This app's training step on the same network and batches; first a record about itself."""
     devices.keep_freed_memory()
     engine = Engine(TrainConfig(device=device, precision=precision, width=width))
-    data = load_split(train=True, device=engine.device)
-    batches = epoch_order(len(data), 0, 0).to(engine.device).split(BATCH)
+    target = engine.device
+    data = load_split(train=True, device=target)
+    batches = epoch_order(len(data), 0, 0).to(target).split(BATCH)
     flops = step_flops(engine.model, to_input(data.images[batches[0]])) / BATCH
-    side = MATMUL_SIDE[engine.device.type]
-    numbers = itertools.count()
+    numbered = enumerate(itertools.cycle(batches))
 
-    def turn(least: float) -> Record:
-        images, begin = 0, time.perf_counter()
-        while not images or time.perf_counter() - begin < least:
-            number = next(numbers)
-            chosen = batches[number % len(batches)]
-            engine.step(data, chosen, number, 0.1)
-            images += len(chosen)
-        devices.synchronize(engine.device)
-        seconds = time.perf_counter() - begin
-        matmul = timing.matmul_flops(engine.device, engine.precision, side)
-        return {
-            "images": images,
-            "seconds": seconds,
-            "step_flops": images * flops / seconds,
-            "matmul_flops": matmul,
-        }
+    def step() -> int:
+        number, indices = next(numbered)
+        engine.step(data, indices, number, 0.1)
+        return len(indices)
 
-    turn(0.0)
-    step = turn(0.0)["seconds"]
+    _timed_steps(step, target)  # plans and allocates
     yield {
-        "device": str(engine.device),
-        "device_name": devices.info(engine.device).name,
+        "device": str(target),
+        "device_name": devices.info(target).name,
         "precision": engine.precision,
         "memory_format": engine.memory_format,
-        "overhead_share": _overhead_share(engine, step),
+        "overhead_share": _overhead_share(engine, _timed_steps(step, target)["seconds"]),
     }
     while True:
-        yield turn(WINDOW_SECONDS[engine.device.type])
+        record = _timed_steps(step, target, TURN_SECONDS[target.type])
+        record["step_flops"] = record["images"] * flops / record["seconds"]
+        side = MATMUL_SIDE[target.type]
+        yield {**record, "matmul_flops": timing.matmul_flops(target, engine.precision, side)}
 
 
-def step_flops(model: nn.Module, x: torch.Tensor) -> int:
-    """Floating-point operations of the forward and backward pass of these pictures."""
-    counter = FlopCounterMode(display=False)
-    with counter:
+def step_flops(model: nn.Module, x: Tensor) -> int:
+    """FLOPs of a forward and backward pass of these inputs."""
+    with FlopCounterMode(display=False) as counter:
         model(x).sum().backward()
     return counter.get_total_flops()
 
 
 def _overhead_share(engine: Engine, step_seconds: float) -> float:
-    """Share of an article's epoch that goes into its events and checkpoints, as configured."""
-    from alexnet_demo.training.state import TrainingState
-    from alexnet_demo.training.trainer import EVENT_SECONDS
-
+    """Share of an epoch's time that its events and checkpoints take with default settings."""
     paths.RUNS_DIR.mkdir(parents=True, exist_ok=True)  # the disk that runs are written to
     with tempfile.TemporaryDirectory(dir=paths.RUNS_DIR, prefix=".bench-") as folder:
         run = Run(Path(folder))
@@ -247,65 +233,53 @@ def _overhead_share(engine: Engine, step_seconds: float) -> float:
 def inference(device: str = "auto", width: float = 1.0) -> Record:
     """Single-image latency and batch throughput of one network in three programs.
 
-    Beside this program's `Classifier`: plain eager PyTorch in float32, and ONNX Runtime on the
-    same weights where `onnx_file.PACKAGES` are installed. The answers are compared on 64 pictures
-    of the test set.
+    This app's `Classifier`, plain eager PyTorch in float32, and ONNX Runtime with the same weights
+    if `onnx.PACKAGES` are installed. Predictions are compared on 64 test images.
     """
     target = devices.resolve(device)
     torch.manual_seed(0)
     model = AlexNet(width=width).eval()
-    model.initialize_he()  # whose answers differ from picture to picture
-    pictures = load_split(train=False).head(64).images
+    model.initialize_he()  # so that predictions differ from image to image
+    images = load_split(train=False).head(64).images
     classifier = Classifier(model, {}, target)
     eager = deepcopy(model).to(target)
 
-    def run_ours(images: torch.Tensor) -> np.ndarray:
-        return classifier.probabilities(images.numpy())
-
-    def run_eager(images: torch.Tensor) -> np.ndarray:
+    def predict_eager(images: Tensor) -> np.ndarray:
         with torch.inference_mode():
             return eager(to_input(images.to(target))).softmax(1).cpu().numpy()
 
-    sides: dict[str, Callable[[torch.Tensor], np.ndarray]] = {
-        "ours": run_ours,
-        "eager_fp32": run_eager,
+    sides: dict[str, Predict] = {
+        "ours": lambda images: classifier.probabilities(images.numpy()),
+        "eager_fp32": predict_eager,
     }
     if runtime := _onnx_runtime(model):
         sides["onnx_runtime"] = runtime
-    answers = {name: side(pictures) for name, side in sides.items()}
-    one = _medians(sides, pictures[:1], 21)
-    many = _medians(sides, pictures, 7)
+    outputs = {name: predict(images) for name, predict in sides.items()}
+    expected = outputs["eager_fp32"]
+    labels = expected.argmax(1)
     return {
         "precision": classifier.precision,
-        "latency_ms": one,
-        "batch_of_64_ms": many,
-        "same_labels": {
-            name: float((answer.argmax(1) == answers["eager_fp32"].argmax(1)).mean())
-            for name, answer in answers.items()
-        },
-        "greatest_difference": {
-            name: float(np.abs(answer - answers["eager_fp32"]).max())
-            for name, answer in answers.items()
-        },
+        "latency_ms": _median_ms(sides, images[:1], rounds=21),
+        "batch_of_64_ms": _median_ms(sides, images, rounds=7),
+        "same_labels": {n: float((p.argmax(1) == labels).mean()) for n, p in outputs.items()},
+        "greatest_difference": {n: float(np.abs(p - expected).max()) for n, p in outputs.items()},
     }
 
 
-def _medians(
-    sides: dict[str, Callable[[torch.Tensor], np.ndarray]], images: torch.Tensor, rounds: int
-) -> dict[str, float]:
-    """Milliseconds that each side takes for these pictures, in turn."""
+def _median_ms(sides: dict[str, Predict], images: Tensor, rounds: int) -> dict[str, float]:
+    """Milliseconds that each side takes for these images, measured in turn."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
-        for name, side in sides.items():
+        for name, predict in sides.items():
             time.sleep(PAUSE)
             begin = time.perf_counter()
-            side(images)
+            predict(images)
             times[name].append((time.perf_counter() - begin) * 1000)
     return {name: round(statistics.median(ms), 2) for name, ms in times.items()}
 
 
-def _onnx_runtime(model: AlexNet) -> Callable[[torch.Tensor], np.ndarray] | None:
-    """The model in ONNX Runtime on the CPU; None where that is not installed."""
+def _onnx_runtime(model: AlexNet) -> Predict | None:
+    """The model in ONNX Runtime on the CPU; None if that is not installed."""
     try:
         onnx.require_packages()
     except OnnxError:
@@ -319,20 +293,19 @@ def _onnx_runtime(model: AlexNet) -> Callable[[torch.Tensor], np.ndarray] | None
 def format_report(report: Record) -> str:
     """The measurements as lines to read."""
     r, i = report, report["inference"]
+    elsewhere = "" if r["device"] == "cpu" else ", onnx_runtime on the CPU"
     lines = [
         f"{r['device_name']}, {r['precision']}, {r['memory_format']}, PyTorch {r['torch']}",
         f"article's loop {r['article_images_per_s']:,} images/s, this engine "
         f"{r['engine_images_per_s']:,}: {r['ratio']} times as fast "
         f"({r['ratio_spread'][0]} to {r['ratio_spread'][1]} in {r['rounds']} rounds)",
         f"training step {r['step_flops_per_s'] / 1e9:,.0f} GFLOP/s, matrix product "
-        f"{r['matmul_flops_per_s'] / 1e9:,.0f}: {r['matmul_share']:.0%} of the machine's rate",
+        f"{r['matmul_flops_per_s'] / 1e9:,.0f}: {r['matmul_share']:.0%} of its rate",
         f"events and checkpoints take {r['overhead_share']:.2%} of the training time",
-        f"inference in {i['precision']}:",
+        f"inference in {i['precision']}{elsewhere}:",
     ]
-    if r["device"] != "cpu":
-        lines[-1] = f"inference in {i['precision']}, but onnx_runtime on the CPU:"
     lines += [
-        f"  {name:<13} one picture {i['latency_ms'][name]:>7} ms, "
+        f"  {name:<13} one image {i['latency_ms'][name]:>7} ms, "
         f"64 {i['batch_of_64_ms'][name]:>8} ms, same label on {i['same_labels'][name]:.1%}"
         for name in i["latency_ms"]
     ]

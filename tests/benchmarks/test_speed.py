@@ -11,6 +11,7 @@ from torch import nn
 
 from alexnet_demo.benchmarks import speed
 from alexnet_demo.cli.main import main
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.network.alexnet import AlexNet
 
 
@@ -24,7 +25,7 @@ def test_figures_are_medians_of_the_rounds(monkeypatch: pytest.MonkeyPatch):
     def worker(side, *_):
         name = side.__name__
         seconds = iter([9.0, 4.0, 5.0, 50.0] if name == "_article_loop" else [1.0, 2.0, 2.0])
-        first = [about] if name == "_engine" else []
+        first = [about] if name == "_engine_loop" else []
 
         def turn():
             taken.append(name)
@@ -38,7 +39,7 @@ def test_figures_are_medians_of_the_rounds(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(speed, "worker", worker)
     monkeypatch.setattr(speed, "inference", lambda *_: {})
     report = speed.bench(rounds=3)
-    assert taken == ["_engine", "_article_loop"] + ["_article_loop", "_engine"] * 3
+    assert taken == ["_engine_loop", "_article_loop"] + ["_article_loop", "_engine_loop"] * 3
     assert (report["article_images_per_s"], report["engine_images_per_s"]) == (25.6, 64.0)
     assert (report["ratio"], report["ratio_spread"]) == (4.0, [2.5, 25.0])
     assert (report["matmul_share"], report["device_name"]) == (0.9, "a CPU")
@@ -77,7 +78,7 @@ def test_flops_are_those_of_the_layers():
 
 def test_a_side_that_breaks_off_is_a_sentence():
     with (
-        speed.worker(speed._engine, "cuda:77", "fp32", 1.0) as turn,
-        pytest.raises(RuntimeError, match="no device 'cuda:77'"),
+        speed.worker(speed._engine_loop, "cuda:77", "fp32", 1.0) as turn,
+        pytest.raises(ConfigError, match="no device 'cuda:77'"),
     ):
         turn()

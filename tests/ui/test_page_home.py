@@ -135,7 +135,7 @@ def test_ten_pictures_with_alternative_texts() -> None:
     strip = sample_images.class_strip()
     assert strip.count("<img ") == 10
     for name in article.CLASSES:
-        assert f"pixel picture from Fashion-MNIST: {name}" in strip
+        assert f"image from Fashion-MNIST: {name}" in strip
 
 
 def test_pictures_are_of_the_class_they_are_named_for() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -16,37 +17,54 @@ from alexnet_demo.common.text import duration
 from alexnet_demo.ui.widgets.markdown import plain
 
 T = TypeVar("T")
-J = TypeVar("J", bound="Job[Any]")
 MAX_PENDING = 4  # unfinished jobs of a kind; each holds a network in memory
 MAX_IN_MEMORY = 16  # jobs whose results stay in memory; the disk has the others
-KINDS = ("test", "training", "map")
 _BUSY = "The server is evaluating several other models. Try again in a few minutes."
-_ONCE = "Runs once; the result is cached."
-_pending = {kind: BoundedSemaphore(MAX_PENDING) for kind in KINDS}
-_running = {kind: Lock() for kind in KINDS}
+_pending = defaultdict[str, BoundedSemaphore](lambda: BoundedSemaphore(MAX_PENDING))
+_running = defaultdict[str, Lock](Lock)
 
 
 @dataclass
 class Job(Generic[T]):
-    """A pass over a dataset.
+    """A long computation, whose progress is counted in images or, if there are none, in time.
 
     Attributes:
-        key: what identifies the job: the SHA-256 of the weights file, and one of `KINDS`.
-        total: number of images.
+        digest: SHA-256 of the weights file.
+        kind: what is computed; jobs of a kind run one at a time.
+        total: number of images to process, of which ``done`` are.
+        seconds: expected duration, once estimated.
+        began: when it was estimated, by the monotonic clock.
     """
 
-    key: tuple[str, str]
-    total: int
+    digest: str
+    kind: str
+    total: int = 0
     done: int = 0
+    seconds: float | None = None
+    began: float = 0.0
     future: Future[T] = field(default_factory=Future)
 
     def advance(self, count: int) -> None:
-        """Count images as done."""
+        """Count images as processed."""
         self.done += count
+
+    def expect(self, seconds: float) -> None:
+        """Start the clock for a computation of about that many seconds."""
+        self.seconds, self.began = seconds, time.monotonic()
 
     def progress(self) -> tuple[float, str]:
         """The fraction done, 0 to 1, and a description of it."""
-        return min(1.0, self.done / self.total), f"{self.done:,} of {self.total:,}. {_ONCE}"
+        if not self.future.running():
+            return 0.0, "queued."
+        if self.total:
+            fraction, text = self.done / self.total, f"{self.done:,} of {self.total:,}."
+        elif self.seconds is None:
+            return 0.0, "estimating the time on this machine."
+        else:
+            elapsed = time.monotonic() - self.began
+            fraction = min(0.99, elapsed / self.seconds)
+            text = f"about {duration(self.seconds)} on this machine, {duration(elapsed)} elapsed."
+        return min(1.0, fraction), f"{text} Runs once; results are cached."
 
     @property
     def result(self) -> T | None:
@@ -60,60 +78,40 @@ class Job(Generic[T]):
         return (str(error) or type(error).__name__) if error else ""
 
 
-class TimedJob(Job[T]):
-    """A job without countable steps: its progress is elapsed over expected time."""
-
-    seconds: float | None = None
-    _start = 0.0
-
-    def expect(self, seconds: float) -> None:
-        """Start the clock for a computation of about that many seconds."""
-        self.seconds, self._start = seconds, time.monotonic()
-
-    def progress(self) -> tuple[float, str]:
-        if self.seconds is None:
-            return 0.0, "estimating the time on this machine."
-        elapsed = time.monotonic() - self._start
-        text = f"about {duration(self.seconds)} on this machine, {duration(elapsed)} elapsed."
-        return min(0.99, elapsed / self.seconds), f"{text} {_ONCE}"
-
-
-def start(job: J, read_cache: Callable[[], T | None], compute: Callable[[J], T]) -> J:
-    """Return the job of the same key that exists already, else start this one.
+@st.cache_resource(max_entries=MAX_IN_MEMORY, show_spinner=False)
+def start(
+    digest: str,
+    kind: str,
+    total: int,
+    _read_cache: Callable[[], T | None],
+    _compute: Callable[[Job[T]], T],
+) -> Job[T]:
+    """Start a job, once for all sessions; arguments as in `Job`.
 
     Args:
-        job: a new one.
-        read_cache: returns the result from disk, or None.
-        compute: returns the result; called in a thread, with the job to report progress to.
+        _read_cache: returns the result from disk, or None.
+        _compute: returns the result; called in a thread, with the job to report progress to.
     """
-    try:
-        return _start(*job.key, job, read_cache, compute)
-    except BusyError as error:
-        job.future.set_exception(error)
-        return job
-
-
-@st.cache_resource(max_entries=MAX_IN_MEMORY, show_spinner=False)
-def _start(digest: str, kind: str, _job: J, _read_cache: Any, _compute: Any) -> J:
+    job = Job[T](digest, kind, total)
     if (cached := _read_cache()) is not None:
-        _job.future.set_result(cached)
+        job.future.set_result(cached)
     elif not _pending[kind].acquire(blocking=False):
-        raise BusyError(_BUSY)  # an exception is not cached
+        job.future.set_exception(BusyError(_BUSY))
     else:
         # A daemon thread, unlike those of a pool, does not delay the server's exit.
-        Thread(target=_run, args=(kind, _job, _compute), name=kind, daemon=True).start()
-    return _job
+        Thread(target=_run, args=(job, _compute), name=kind, daemon=True).start()
+    return job
 
 
-def _run(kind: str, job: J, compute: Callable[[J], Any]) -> None:
-    with _running[kind]:
+def _run(job: Job[T], compute: Callable[[Job[T]], T]) -> None:
+    with _running[job.kind]:
         job.future.set_running_or_notify_cancel()
         try:
             job.future.set_result(compute(job))
         except Exception as error:
             job.future.set_exception(error)
         finally:
-            _pending[kind].release()
+            _pending[job.kind].release()
 
 
 def show_progress(
@@ -131,7 +129,7 @@ def show_progress(
         return
     st.error(plain(job.error), icon=":material/error:")
     if st.button("Try again", key=f"again {label}", icon=":material/refresh:"):
-        _start.clear(*job.key)
+        start.clear(job.digest, job.kind, job.total)
         before_rerun()
         st.rerun()
 
@@ -140,5 +138,5 @@ def _progress(job: Job[Any], label: str, before_rerun: Callable[[], object]) -> 
     if job.future.done():
         before_rerun()
         st.rerun()
-    fraction, text = job.progress() if job.future.running() else (0.0, "queued.")
+    fraction, text = job.progress()
     st.progress(fraction, f"{label}: {text}")

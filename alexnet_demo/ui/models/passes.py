@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alexnet_demo.inference import embedding
 from alexnet_demo.inference.batcher import BATCHER
+from alexnet_demo.inference.embedding import Embedding
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
-from alexnet_demo.ui.models.background import Job, TimedJob, start
+from alexnet_demo.ui.models.background import Job, start
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from torch import Tensor
 
     from alexnet_demo.inference.classifier import Classifier
-    from alexnet_demo.inference.embedding import Embedding
 
 BATCH = 16  # images at a time: the longest that an interactive request waits for
 
@@ -46,37 +47,35 @@ def evaluate_test_set(classifier: Classifier) -> Job[tuple[Results, Embedding]]:
     def compute(job: Job[tuple[Results, Embedding]]) -> tuple[Results, Embedding]:
         return full_pass.predict_test_set(classifier, job.advance, _low_priority(classifier))
 
-    job: Job[tuple[Results, Embedding]] = Job((classifier.digest, "test"), TEST_SAMPLES)
-    return start(job, partial(full_pass.load, classifier.digest), compute)
+    digest = classifier.digest
+    return start(digest, "test", TEST_SAMPLES, partial(full_pass.load, digest), compute)
 
 
-def embed_training_set(classifier: Classifier, atlas: Embedding) -> Job[np.ndarray]:
-    """A model's embedding of the training set, float (60000, D)."""
-    from alexnet_demo.inference import embedding, full_pass
+def embed_training_set(classifier: Classifier, pca: Embedding) -> Job[np.ndarray]:
+    """The training set in a model's embedding, float (60000, D)."""
+    from alexnet_demo.inference import full_pass
 
     def compute(job: Job[np.ndarray]) -> np.ndarray:
         outputs = _low_priority(classifier)
-        return full_pass.embed_training_set(classifier, atlas, job.advance, outputs)
+        return full_pass.embed_training_set(classifier, pca, job.advance, outputs)
 
-    job: Job[np.ndarray] = Job((classifier.digest, "training"), TRAIN_SAMPLES)
-    return start(job, partial(embedding.load_points, classifier.digest, "training"), compute)
+    load = partial(embedding.load_points, classifier.digest, "training")
+    return start(classifier.digest, "training", TRAIN_SAMPLES, load, compute)
 
 
-def tsne_map(digest: str, atlas: Embedding) -> TimedJob[np.ndarray]:
+def tsne_map(digest: str, pca: Embedding) -> Job[np.ndarray]:
     """The test set in two dimensions by t-SNE, float32 (10000, 2).
 
     Args:
-        digest: of the model that the embedding belongs to.
-        atlas: the embedding.
+        digest: of the model.
+        pca: its embedding of the test set.
     """
-    from alexnet_demo.inference import embedding
 
-    def compute(job: TimedJob[np.ndarray]) -> np.ndarray:
-        job.expect(embedding.tsne_seconds(atlas.points))
-        points = embedding.tsne(atlas.points)
+    def compute(job: Job[np.ndarray]) -> np.ndarray:
+        job.expect(embedding.tsne_seconds(pca.points))
+        points = embedding.tsne(pca.points)
         with suppress(OSError):
             embedding.save_points(digest, "map", points)
         return points
 
-    job: TimedJob[np.ndarray] = TimedJob((digest, "map"), TEST_SAMPLES)
-    return start(job, partial(embedding.load_points, digest, "map"), compute)
+    return start(digest, "map", 0, partial(embedding.load_points, digest, "map"), compute)

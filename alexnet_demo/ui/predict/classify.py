@@ -6,8 +6,8 @@ import csv
 import hashlib
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import streamlit as st
 from PIL import Image
@@ -37,11 +37,18 @@ T = TypeVar("T")
 SECOND_GUESS = 0.1  # probability from which a second guess is named
 
 
-@dataclass(frozen=True)
-class Classification:
+class Classification(NamedTuple):
     """A preprocessed image and the prediction for it."""
 
     prepared: PreparedImage
+    prediction: Prediction
+
+
+class Row(NamedTuple):
+    """A file, a thumbnail of it as a data URL, and its prediction."""
+
+    file: str
+    thumbnail: str
     prediction: Prediction
 
 
@@ -66,27 +73,27 @@ def classify(
     else:
         content = f"{image.mode} {image.size} ".encode() + image.tobytes()
     key = hashlib.blake2b(content).hexdigest(), choices, classifier.digest
+    return _once("last prediction", key, compute)
+
+
+def _once(name: str, key: tuple[object, ...], compute: Callable[[], T]) -> T | None:
+    """The session's last value of that name, computed anew if the key has changed.
+
+    None after saying that the image cannot be used, or that the server is busy.
+    """
+    last = st.session_state.get(name)
     try:
-        return _once("last prediction", key, compute)
+        if last is None or last[0] != key:
+            last = st.session_state[name] = key, compute()
     except ImageError as error:
         st.error(str(error), icon=":material/error:")
+        return None
     except BusyError as error:
-        _show_busy(error)
-    return None
-
-
-def _once(name: str, key: tuple[object, ...], compute: Callable[[], T]) -> T:
-    """The session's last value of that name, computed anew if the key has changed."""
-    last = st.session_state.get(name)
-    if last is None or last[0] != key:
-        last = st.session_state[name] = key, compute()
+        st.warning(str(error), icon=":material/hourglass_top:")
+        st.button("Try again", icon=":material/refresh:", key="ask again")
+        return None
     value: T = last[1]
     return value
-
-
-def _show_busy(error: BusyError) -> None:
-    st.warning(str(error), icon=":material/hourglass_top:")
-    st.button("Try again", icon=":material/refresh:", key="ask again")
 
 
 # ------------------------------------------------------------------ one image
@@ -154,15 +161,6 @@ def in_words(prediction: Prediction) -> tuple[str, str]:
 # ------------------------------------------------------------------ many images
 
 
-@dataclass(frozen=True)
-class Row:
-    """A file, a thumbnail of it as a data URL, and its prediction."""
-
-    file: str
-    thumbnail: str
-    prediction: Prediction
-
-
 def classify_files(
     files: Sequence[UploadedFile], classifier: Classifier
 ) -> tuple[list[Row], list[str]]:
@@ -187,12 +185,8 @@ def classify_files(
         return [Row(*t, p) for t, p in zip(thumbnails, predictions, strict=True)], errors
 
     key = tuple(file.file_id for file in files), choices, classifier.digest
-    try:
-        with st.spinner("Classifying images…"):
-            return _once("last predictions", key, compute)
-    except BusyError as error:
-        _show_busy(error)
-        return [], []
+    with st.spinner("Classifying images…"):
+        return _once("last predictions", key, compute) or ([], [])
 
 
 def show_table(rows: list[Row]) -> None:

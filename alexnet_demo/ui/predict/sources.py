@@ -63,10 +63,39 @@ def upload(classifier: Classifier) -> None:
     )
     if not files:
         show_placeholder("Upload one image for its class probabilities, or several for a table.")
-    elif len(files) == 1:
-        _single(files[0], classifier)
+        return
+    notices = st.container()
+    usable = [file for file in files[:MAX_FILES] if not is_too_large(file)]
+    errors = [
+        f"{plain(file.name)} is too large: the limit is {MAX_FILE_MB} MB."
+        for file in files[:MAX_FILES]
+        if is_too_large(file)
+    ]
+    if len(files) > MAX_FILES:
+        errors.append(f"Only the first {MAX_FILES} files were classified.")
+    if len(files) == 1:
+        if usable:
+            _show_file(usable[0], classifier)
     else:
-        _many(files, classifier)
+        rows, unusable = classify.classify_files(usable, classifier)
+        errors += unusable
+        if rows:
+            classify.show_table(rows)
+        preparation.show_controls()
+    for error in errors:
+        notices.error(error, icon=":material/error:")
+
+
+def _show_file(file: UploadedFile, classifier: Classifier) -> None:
+    result = classify.classify(file.getvalue(), classifier)  # errors go below the uploader
+    if result:
+        left, right = st.columns(2, gap="large")
+        image = result.prepared.steps[0].image.copy()
+        image.thumbnail((420, 420))
+        left.image(png(image), width="content", alt=f"The uploaded image {file.name}")
+        with right:
+            classify.show_result(result)
+    preparation.show_steps(result.prepared if result else None)
 
 
 @st.fragment
@@ -132,46 +161,6 @@ def choose() -> Callable[[Classifier], None]:
     if _SAMPLE not in st.session_state:  # Streamlit forgets a widget that is not on the page
         query_params.load(_SAMPLE)
     return SOURCES[query_params.choice("Image source", SOURCES, "source")]
-
-
-# ------------------------------------------------------------------ files
-
-
-def _single(file: UploadedFile, classifier: Classifier) -> None:
-    if is_too_large(file):
-        st.error(_too_large(file), icon=":material/error:")
-        return
-    result = classify.classify(file.getvalue(), classifier)  # errors go below the uploader
-    if not result:
-        preparation.show_steps(None)
-        return
-    left, right = st.columns(2, gap="large")
-    image = result.prepared.steps[0].image.copy()
-    image.thumbnail((420, 420))
-    left.image(png(image), width="content", alt=f"The uploaded image {file.name}")
-    with right:
-        classify.show_result(result)
-    preparation.show_steps(result.prepared)
-
-
-def _many(files: Sequence[UploadedFile], classifier: Classifier) -> None:
-    small = [file for file in files[:MAX_FILES] if not is_too_large(file)]
-    rows, errors = classify.classify_files(small, classifier)
-    errors = errors + [_too_large(file) for file in files[:MAX_FILES] if is_too_large(file)]
-    if len(files) > MAX_FILES:
-        errors.append(f"Only the first {MAX_FILES} files were classified.")
-    for error in errors:
-        st.error(error, icon=":material/error:")
-    if rows:
-        classify.show_table(rows)
-    preparation.show_controls()
-
-
-def _too_large(file: UploadedFile) -> str:
-    return f"{plain(file.name)} is too large: the limit is {MAX_FILE_MB} MB."
-
-
-# ------------------------------------------------------------------ the test set
 
 
 def _pick_another() -> None:

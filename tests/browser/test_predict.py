@@ -1,4 +1,4 @@
-"""The Predict page in real Chromium: drawing by mouse and finger, files, what survives."""
+"""The Predict page in real Chromium: drawing by mouse and finger, uploads, page switches."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ink(page: Page) -> int:
     )
 
 
-def answer(page: Page) -> Any:
+def prediction(page: Page) -> Any:
     return page.locator(".answer .label")
 
 
@@ -58,11 +58,11 @@ def source(page: Page, name: str) -> None:
     settle(page)
 
 
-def test_strokes_bring_bars_and_can_be_undone(page: Page, app_url: str) -> None:
+def test_strokes_update_the_bars_and_can_be_undone(page: Page, app_url: str) -> None:
     open_page(page, app_url)
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
     draw(page, SHIRT)
-    expect(answer(page)).to_be_visible(timeout=10_000)
+    expect(prediction(page)).to_be_visible(timeout=10_000)
     expect(page.locator(".bars .bar")).to_have_count(5)
     one = ink(page)
     draw(page, [(20, 20), (240, 20)])
@@ -77,38 +77,38 @@ def test_strokes_bring_bars_and_can_be_undone(page: Page, app_url: str) -> None:
     assert one <= ink(page) < two
     page.get_by_role("button", name="Clear").click()
     assert ink(page) == 0
-    expect(page.get_by_text("with your first stroke")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("after your first stroke")).to_be_visible(timeout=10_000)
     page.get_by_role("button", name="Undo").click()
-    expect(answer(page)).to_be_visible(timeout=10_000)
+    expect(prediction(page)).to_be_visible(timeout=10_000)
 
 
-def test_the_answer_follows_a_stroke_quickly(page: Page, app_url: str) -> None:
+def test_the_prediction_follows_a_stroke_quickly(page: Page, app_url: str) -> None:
     open_page(page, app_url)
     draw(page, SHIRT)
-    expect(answer(page)).to_be_visible(timeout=20_000)
+    expect(prediction(page)).to_be_visible(timeout=20_000)
     page.get_by_role("button", name="Clear").click()
-    expect(answer(page)).to_be_hidden(timeout=10_000)
+    expect(prediction(page)).to_be_hidden(timeout=10_000)
     draw(page, SHIRT)
     begin = time.perf_counter()
-    answer(page).wait_for(timeout=10_000)
+    prediction(page).wait_for(timeout=10_000)
     assert time.perf_counter() - begin < 2.0  # a second, and as much again for a busy machine
 
 
 def test_the_drawing_survives_other_sources_and_pages(page: Page, app_url: str) -> None:
     open_page(page, app_url)
     draw(page, SHIRT)
-    expect(answer(page)).to_be_visible(timeout=10_000)
+    expect(prediction(page)).to_be_visible(timeout=10_000)
     drawn = ink(page)
     source(page, "Upload")
     expect(page.locator("canvas[tabindex]")).to_be_hidden()
     source(page, "Draw")
-    expect(answer(page)).to_be_visible(timeout=10_000)
+    expect(prediction(page)).to_be_visible(timeout=10_000)
     assert ink(page) == drawn
     page.get_by_role("link", name="Home").click()
     expect(page.locator("canvas[tabindex]")).to_be_hidden()
     settle(page)
     page.get_by_test_id("stSidebar").get_by_role("link", name="Predict").click()
-    expect(answer(page)).to_be_visible(timeout=20_000)
+    expect(prediction(page)).to_be_visible(timeout=20_000)
     assert ink(page) == drawn
 
 
@@ -128,7 +128,7 @@ def test_a_finger_draws_and_does_not_scroll(browser: Any, app_url: str) -> None:
     for step in range(1, 9):
         send("touchMove", (60 + 20 * step, 60 + 20 * step))
     send("touchEnd")
-    expect(answer(page)).to_be_visible(timeout=10_000)
+    expect(prediction(page)).to_be_visible(timeout=10_000)
     assert ink(page) > 500
     after = canvas.bounding_box()
     assert after and after["y"] == box["y"], "the page stayed where it was"
@@ -154,7 +154,7 @@ def test_good_and_broken_files(page: Page, app_url: str) -> None:
     source(page, "Upload")
     field = page.get_by_test_id("stMain").locator("input[type=file]").first
     field.set_input_files([payload("bag.png", png("navy"))])
-    expect(answer(page)).to_be_visible(timeout=10_000)
+    expect(prediction(page)).to_be_visible(timeout=10_000)
     expect(page.get_by_alt_text("28 × 28: ", exact=False)).to_be_visible()
     field.set_input_files(
         [
@@ -172,15 +172,15 @@ def test_good_and_broken_files(page: Page, app_url: str) -> None:
     assert [line.split(",")[0] for line in lines[1:]] == ["bag.png", "red.png"]
 
 
-# ------------------------------------------------------------------ what people really draw
+# ------------------------------------------------------------------ drawings of real people
 
 
 @pytest.fixture
 def shipped_url(tmp_path: Path) -> Iterator[str]:
-    """Address of an app that runs the network that comes with the clone."""
+    """Address of an app that runs the included model."""
     shipped = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
     if not shipped.is_file():
-        pytest.skip(f"no network is shipped yet: {shipped} is not there")
+        pytest.skip(f"there is no included model: {shipped}")
     served = Server(tmp_path)
     (served.weights / paths.SHIPPED_WEIGHTS).symlink_to(shipped)
     try:
@@ -190,15 +190,15 @@ def shipped_url(tmp_path: Path) -> Iterator[str]:
         served.kill()
 
 
-def test_drawings_of_real_people_are_known(page: Page, shipped_url: str) -> None:
-    """A hand moves the mouse along strokes of Quick, Draw!; most come out right."""
+def test_drawings_of_real_people_are_classified(page: Page, shipped_url: str) -> None:
+    """Strokes of Quick, Draw!, drawn by mouse; most are classified correctly."""
     open_page(page, shipped_url)
     results = []
     for drawing in json.loads(STROKES.read_text(encoding="utf-8"))["drawings"]:
         trace(page, drawing["strokes"])
         results.append(([drawing["label"], *drawing["alternates"]], settled_label(page)))
         page.get_by_role("button", name="Clear").click()
-        expect(answer(page)).to_be_hidden(timeout=20_000)
+        expect(prediction(page)).to_be_hidden(timeout=20_000)
     assert len(results) == 12
     right = [got in fair for fair, got in results]
     assert sum(right) >= 9, results
@@ -220,12 +220,12 @@ def trace(page: Page, strokes: list[list[list[int]]]) -> None:
 
 
 def settled_label(page: Page) -> str:
-    """The likeliest class, once the answer to the last stroke is there."""
-    likeliest = page.locator(".bars .name").first
-    likeliest.wait_for(timeout=20_000)
+    """The most likely class, once the prediction for the last stroke has arrived."""
+    top = page.locator(".bars .name").first
+    top.wait_for(timeout=20_000)
     before, now = None, page.locator(".bars").inner_text()
     while now != before:
         page.wait_for_timeout(500)
         settle(page)
         before, now = now, page.locator(".bars").inner_text()
-    return likeliest.inner_text()
+    return top.inner_text()

@@ -1,4 +1,4 @@
-"""The Results page in real Chromium: the matrix, a picture's panel and the map answer at once."""
+"""The Results page in real Chromium: the matrix, an image's panel, and the map respond."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def results_page(page: Page, app_url: str) -> Page:
-    """The page once every test picture was asked about."""
+    """The page once the test set has been evaluated."""
     page.goto(f"{app_url}/Results")
     expect(page.get_by_text("Calibration error").first).to_be_visible(timeout=120_000)
     settle(page)
     return page
 
 
-def test_a_cell_is_chosen_by_click_and_by_arrow_key(results_page: Page):
+def test_a_cell_is_selected_by_click_and_by_arrow_key(results_page: Page):
     cells = results_page.locator(".matrix button")
     expect(cells).to_have_count(100)
     expect(results_page.locator('.matrix button[aria-pressed="true"]')).to_have_count(1)
     cells.nth(0).click()
-    expect(results_page.get_by_text("T-shirt/top, and known")).to_be_visible()
+    expect(results_page.get_by_text("T-shirt/top, classified correctly")).to_be_visible()
     results_page.keyboard.press("ArrowRight")
-    expect(results_page.get_by_text("T-shirt/top, but taken for Trouser")).to_be_visible()
+    expect(results_page.get_by_text("T-shirt/top, predicted as Trouser")).to_be_visible()
     expect(cells.nth(1)).to_be_focused()
     expect(cells.nth(1)).to_have_attribute("aria-pressed", "true")
 
 
-def test_a_picture_opens_and_leads_to_the_next_and_to_predict(results_page: Page):
+def test_an_image_opens_and_leads_to_the_next_and_to_predict(results_page: Page):
     results_page.get_by_test_id("stButtonGroup").get_by_text("Mistakes").click()
-    expect(results_page.get_by_text("The mistakes the network was surest of")).to_be_visible()
+    expect(results_page.get_by_text("Most confident mistakes.")).to_be_visible()
     settle(results_page)
     results_page.locator(".gallery button").first.click()
     panel = results_page.get_by_role("dialog")
-    expect(panel.get_by_text("Where it looks")).to_be_visible(timeout=20_000)
+    expect(panel.get_by_text("Evidence for each class")).to_be_visible(timeout=20_000)
     expect(panel.locator("img")).to_have_count(3)
-    panel.get_by_role("button", name="Next picture").click()
+    panel.get_by_role("button", name="Next image").click()
     expect(panel.get_by_text("2 of")).to_be_visible()
-    caption = panel.get_by_text(re.compile(r"^Test picture \d+, labelled")).inner_text()
+    caption = panel.get_by_text(re.compile(r"^Test image \d+, labeled")).inner_text()
     number = caption.split()[2].rstrip(",")
     assert f"picture={number}" in results_page.url
-    panel.get_by_role("button", name="Open on Predict").click()
+    panel.get_by_role("button", name="Open in Predict").click()
     heading = results_page.get_by_role("heading", name="Predict", level=1)
     expect(heading).to_be_visible(timeout=20_000)
-    expect(results_page.get_by_text(f"Test picture {number}:").first).to_be_visible()
+    expect(results_page.get_by_text(f"Test image {number}:").first).to_be_visible()
 
 
-def test_the_map_shows_pictures_and_a_line_around_them_lists_them(results_page: Page):
+def test_the_map_shows_images_and_a_lasso_lists_them(results_page: Page):
     results_page.get_by_test_id("stButtonGroup").get_by_text("Map").click()
     canvas = results_page.locator(".map canvas")
     canvas.wait_for()
@@ -61,7 +61,7 @@ def test_the_map_shows_pictures_and_a_line_around_them_lists_them(results_page: 
     box = canvas.bounding_box()
     assert box
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    # An untrained network puts the pictures anywhere: look for one along a line.
+    # An untrained network puts the images anywhere: look for one along a line.
     tip = results_page.locator(".map .tip")
     for step in range(60):
         results_page.mouse.move(box["x"] + box["width"] * step / 60, middle[1])
@@ -77,14 +77,16 @@ def test_the_map_shows_pictures_and_a_line_around_them_lists_them(results_page: 
     for place in places[1:]:
         results_page.mouse.move(*place)
     results_page.mouse.up()
-    expect(results_page.get_by_text("pictures chosen")).to_be_visible()
+    expect(results_page.get_by_text("images selected")).to_be_visible()
     expect(results_page.locator(".gallery button").first).to_be_visible()
 
 
-def test_a_link_opens_the_picture_it_names(page: Page, app_url: str, results_page: Page):
+def test_a_link_of_version_0_5_opens_its_view_and_image(
+    page: Page, app_url: str, results_page: Page
+):
     page.goto(f"{app_url}/Results?show=Narrow+hits&picture=12")
     panel = page.get_by_role("dialog")
-    expect(panel.get_by_text("Test picture 12, labelled Sneaker")).to_be_visible(timeout=30_000)
+    expect(panel.get_by_text("Test image 12, labeled Sneaker")).to_be_visible(timeout=30_000)
     panel.get_by_role("button", name="Close").click()
     expect(panel).to_have_count(0)
     expect(page).not_to_have_url(re.compile("picture="))

@@ -59,7 +59,7 @@ def test_the_tour_is_walked_from_its_first_stop_to_its_end(page: Page, answered:
 
 def close_picture(page: Page) -> None:
     """The test picture that a stop's link opens."""
-    expect(page.get_by_role("dialog")).to_contain_text("Test picture 5806", timeout=60_000)
+    expect(page.get_by_role("dialog")).to_contain_text("Test image 5806", timeout=60_000)
     settle(page)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -77,16 +77,16 @@ def test_a_question_keeps_its_answer_until_asked(page: Page, app_url: str):
 
 def test_a_sent_link_opens_the_same_sample_and_follows_the_reader(page: Page, app_url: str):
     page.goto(f"{app_url}/Predict?source=Samples&sample=17")
-    expect(page.get_by_alt_text("Test picture 17: Coat")).to_be_visible(timeout=60_000)
+    expect(page.get_by_alt_text("Test image 17: Coat")).to_be_visible(timeout=60_000)
     settle(page)
     page.get_by_test_id("stMain").get_by_role("radio", name="Draw").click()
     expect(page.locator("canvas[tabindex]")).to_be_visible(timeout=30_000)
     expect(page).not_to_have_url(re.compile("source="))
     page.goto(f"{app_url}/Predict?source=Samples&sample=0")
-    expect(page.get_by_alt_text("Test picture 0: Ankle boot")).to_be_visible(timeout=60_000)
+    expect(page.get_by_alt_text("Test image 0: Ankle boot")).to_be_visible(timeout=60_000)
     page.get_by_role("spinbutton", name="Number").fill("3")
     page.keyboard.press("Enter")
-    expect(page.get_by_alt_text("Test picture 3: Trouser")).to_be_visible(timeout=30_000)
+    expect(page.get_by_alt_text("Test image 3: Trouser")).to_be_visible(timeout=30_000)
     expect(page).to_have_url(re.compile(r"/Predict\?(?=.*source=Samples)(?=.*sample=3)"))
 
 

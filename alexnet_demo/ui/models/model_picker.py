@@ -41,7 +41,11 @@ def show_beside(choose: Callable[[], T], live: bool = False) -> tuple[Classifier
         return None
     with left:
         choice = choose()
-    _warn_near_chance(classifier)
+    if _is_near_chance(classifier):
+        st.warning(
+            "This model performs barely above chance (10%). Choose another model, or train longer.",
+            icon=":material/school:",
+        )
     return classifier, choice
 
 
@@ -63,71 +67,59 @@ def show(live: bool = False) -> Classifier | None:
             list(available),
             format_func=lambda i: available[i].label if i in available else i,
             key=_WIDGET,
-            on_change=_select,
+            on_change=lambda: st.session_state.update({CHOICE: st.session_state[_WIDGET]}),
             help="best: weights of the epoch with the highest test accuracy. last: weights of the "
             "last checkpoint. current weights: those of a run in progress, refreshed "
             "automatically.",
         )
         details = st.empty()
         _upload_form()
-    if choice.live_run and not _request_weights(choice.live_run):
-        return None
+    if choice.live_run:
+        stamp = _request_weights(choice.live_run)
+        st.fragment(_refresh, run_every=POLL_SECONDS)(choice.live_run, stamp)
+        if not stamp:
+            return None
     try:
         classifier = load(choice)
     except CheckpointError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None
     details.caption(
-        describe(classifier),
+        _describe(classifier),
         help="Width scales the number of channels of every layer; 1 is the article's network. "
         "Test accuracy is measured on images that are never used for training.",
     )
     return classifier
 
 
-def _select() -> None:
-    st.session_state[CHOICE] = st.session_state[_WIDGET]
-
-
-def _request_weights(run: Run) -> bool:
-    """Whether the current weights of a run are there; from now on they are kept up to date."""
-    available, stamp = _latest_weights(run)
-    st.fragment(_refresh, run_every=POLL_SECONDS)(run, stamp)
-    return available
-
-
-def _latest_weights(run: Run) -> tuple[bool, int]:
+def _request_weights(run: Run) -> int:
+    """Ask for a run's current weights; return when they were last written, 0 if not yet."""
     available = actions.request_weights(run, role=access.role())
-    return available, run.now.stat().st_mtime_ns if available else 0
+    return run.now.stat().st_mtime_ns if available else 0
 
 
 def _refresh(run: Run, stamp: int) -> None:
     """Rerun the page once the trainer has written newer weights or ended."""
-    available, latest = _latest_weights(run)
-    if not available:
+    latest = _request_weights(run)
+    if not latest:
         st.info("Waiting for the run to write its current weights…", icon=":material/sync:")
     if latest != stamp or run.state != "running":
         st.rerun()
 
 
-def _warn_near_chance(classifier: Classifier) -> None:
+def _is_near_chance(classifier: Classifier) -> bool:
     # A training checkpoint has no test accuracy of its own, only the best one of its run.
     info = classifier.info
     accuracy = info.get("test_accuracy", info.get("best_accuracy"))
     if accuracy == -1 and info.get("epoch"):
-        return  # widened and not yet tested
-    if isinstance(accuracy, (int, float)) and accuracy < NEAR_CHANCE:
-        st.warning(
-            "This model performs barely above chance (10%). Choose another model, or train longer.",
-            icon=":material/school:",
-        )
+        return False  # widened and not yet tested
+    return isinstance(accuracy, (int, float)) and accuracy < NEAR_CHANCE
 
 
-def describe(classifier: Classifier) -> str:
+def _describe(classifier: Classifier) -> str:
     """A model in a line, such as ``AlexNet, width 0.25 · epoch 4 · test accuracy 85.1%``."""
-    width = classifier.model.width
+    width, info = classifier.model.width, classifier.info
     facts = ["The article's AlexNet" if width == 1 else f"AlexNet, width {width:g}"]
-    info = classifier.info
     epoch, accuracy, step = (info.get(name) for name in ("epoch", "test_accuracy", "step"))
     if isinstance(epoch, int) and 0 <= epoch < 10**6:
         facts.append(f"epoch {epoch}")

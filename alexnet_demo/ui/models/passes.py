@@ -64,12 +64,7 @@ def embed_training_set(classifier: Classifier, pca: Embedding) -> Job[np.ndarray
 
 
 def tsne_map(digest: str, pca: Embedding) -> Job[np.ndarray]:
-    """The test set in two dimensions by t-SNE, float32 (10000, 2).
-
-    Args:
-        digest: of the model.
-        pca: its embedding of the test set.
-    """
+    """The test set in two dimensions by t-SNE, float32 (10000, 2)."""
 
     def compute(job: Job[np.ndarray]) -> np.ndarray:
         job.expect(embedding.tsne_seconds(pca.points))

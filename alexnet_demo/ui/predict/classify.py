@@ -123,7 +123,6 @@ def show_result(result: Classification, truth: str = "", name: str = "") -> None
     """The prediction in words, and a bar for each of the most likely classes.
 
     Args:
-        result: what to show.
         truth: the image's true class if known.
         name: what to call the image if it is pinned.
     """
@@ -198,7 +197,7 @@ def show_table(rows: list[Row]) -> None:
                 "File": no_formula(row.file),  # the table has a CSV download of its own
                 "Prediction": row.prediction.label,
                 "Probability": row.prediction.probability * 100,
-                "Sure": row.prediction.sure,
+                "Confident": row.prediction.sure,
                 "Clothing": row.prediction.clothing,
                 "Type": preparation.KINDS[row.prediction.kind],
             }

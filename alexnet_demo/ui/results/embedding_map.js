@@ -1,17 +1,17 @@
-// A map of pictures: points on a canvas. The nearest one shows its picture, a click opens it, a
-// line drawn around some chooses them.
+// A map of images: points on a canvas. The nearest one shows its image, a click opens it, and a
+// lasso selects several.
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
-  const map = instance(parentElement, () => new PictureMap(parentElement));
-  map.choose = (numbers) => setStateValue("chosen", numbers);
+  const map = instance(parentElement, () => new EmbeddingMap(parentElement));
+  map.select = (numbers) => setStateValue("chosen", numbers);
   map.open = (number) => setTriggerValue("opened", number);
   map.show(data);
 }
 
-const NEAR = 14; // CSS pixels from a point at which it still counts as meant
-const CLICK = 5; // a pointer that moved less clicked
-const TILE = 84; // of the picture that is shown, CSS pixels
+const REACH = 14; // CSS pixels between the pointer and a point that it still hits
+const CLICK = 5; // CSS pixels: a pointer that moved less has clicked
+const TILE = 84; // CSS pixels: side of the image in the tooltip
 
-class PictureMap {
+class EmbeddingMap {
   constructor(parent) {
     this.canvas = parent.querySelector("canvas");
     this.tip = parent.querySelector(".tip");
@@ -20,10 +20,10 @@ class PictureMap {
     this.lasso = null;
     this.hidden = new Set();
     new ResizeObserver(() => this.paint()).observe(this.canvas);
-    this.canvas.addEventListener("pointerdown", (event) => this.begin(event));
+    this.canvas.addEventListener("pointerdown", (event) => this.press(event));
     this.canvas.addEventListener("pointermove", (event) => this.move(event));
-    this.canvas.addEventListener("pointerup", (event) => this.end(event));
-    this.canvas.addEventListener("pointercancel", () => this.forget());
+    this.canvas.addEventListener("pointerup", (event) => this.release(event));
+    this.canvas.addEventListener("pointercancel", () => this.clearLasso());
     this.canvas.addEventListener("pointerleave", () => (this.tip.hidden = true));
   }
 
@@ -31,22 +31,21 @@ class PictureMap {
     const old = this.data;
     this.data = data;
     if (!old || old.key !== data.key) {
-      this.legend.replaceChildren(...data.classes.map((name, place) => this.chip(name, place)));
+      this.legend.replaceChildren(...data.classes.map((name, index) => this.classButton(name, index)));
       this.hidden.clear();
     }
-    this.chosen = new Set(data.chosen);
+    this.selected = new Set(data.chosen);
     this.paint();
   }
 
-  chip(name, place) {
-    const button = document.createElement("button");
+  classButton(name, index) {
+    const button = createElement("button", name);
     button.type = "button";
-    button.textContent = name;
-    button.style.setProperty("--tone", this.data.colors[place]);
+    button.style.setProperty("--tone", this.data.colors[index]);
     button.setAttribute("aria-pressed", true);
     button.onclick = () => {
-      const shown = this.hidden.delete(place);
-      if (!shown) this.hidden.add(place);
+      const shown = this.hidden.delete(index);
+      if (!shown) this.hidden.add(index);
       button.setAttribute("aria-pressed", shown);
       this.paint();
     };
@@ -61,32 +60,32 @@ class PictureMap {
   paint() {
     if (!this.data) return;
     this.box = this.canvas.getBoundingClientRect();
-    const sharpness = window.devicePixelRatio || 1;
+    const scale = window.devicePixelRatio || 1;
     const { width, height } = this.box;
     if (!width) return;
-    this.canvas.width = width * sharpness;
-    this.canvas.height = height * sharpness;
+    this.canvas.width = width * scale;
+    this.canvas.height = height * scale;
     const { context } = this;
-    context.setTransform(sharpness, 0, 0, sharpness, 0, 0);
+    context.setTransform(scale, 0, 0, scale, 0, 0);
     const side = width < 500 ? 2 : 3;
-    const faded = this.chosen.size > 0;
-    for (const pass of faded ? [false, true] : [false]) {
-      this.data.colors.forEach((color, place) => {
-        if (this.hidden.has(place)) return;
+    const fade = this.selected.size > 0;
+    for (const front of fade ? [false, true] : [false]) {
+      this.data.colors.forEach((color, index) => {
+        if (this.hidden.has(index)) return;
         context.fillStyle = color;
-        context.globalAlpha = faded && !pass ? 0.15 : 0.75;
+        context.globalAlpha = fade && !front ? 0.15 : 0.75;
         this.data.labels.forEach((label, number) => {
-          if (label !== place || (faded && pass !== this.chosen.has(number))) return;
+          if (label !== index || (fade && front !== this.selected.has(number))) return;
           const [x, y] = this.at(number);
           context.fillRect(x - side / 2, y - side / 2, side, side);
         });
       });
     }
     context.globalAlpha = 1;
-    if (this.lasso) this.trace();
+    if (this.lasso) this.drawLasso();
   }
 
-  trace() {
+  drawLasso() {
     const { context } = this;
     context.strokeStyle = getComputedStyle(this.canvas).color;
     context.lineWidth = 1.5;
@@ -100,7 +99,7 @@ class PictureMap {
     return [event.clientX - box.left, event.clientY - box.top];
   }
 
-  begin(event) {
+  press(event) {
     if (event.button !== 0) return;
     this.canvas.setPointerCapture(event.pointerId);
     this.lasso = [this.position(event)];
@@ -116,38 +115,38 @@ class PictureMap {
     }
   }
 
-  end(event) {
-    const line = this.lasso;
-    this.forget();
-    if (!line) return;
-    const [x, y] = line[0];
-    const far = Math.max(...line.map(([px, py]) => Math.hypot(px - x, py - y)));
-    if (far < CLICK) {
+  release(event) {
+    const lasso = this.lasso;
+    this.clearLasso();
+    if (!lasso) return;
+    const [x, y] = lasso[0];
+    const distance = Math.max(...lasso.map(([px, py]) => Math.hypot(px - x, py - y)));
+    if (distance < CLICK) {
       const number = this.nearest(this.position(event));
       if (number >= 0) this.open(number);
-      else if (this.chosen.size) this.choose([]);
+      else if (this.selected.size) this.select([]);
       return;
     }
     const inside = [];
     this.data.labels.forEach((label, number) => {
-      if (!this.hidden.has(label) && within(this.at(number), line)) inside.push(number);
+      if (!this.hidden.has(label) && isInside(this.at(number), lasso)) inside.push(number);
     });
-    this.choose(inside);
+    this.select(inside);
   }
 
-  forget() {
+  clearLasso() {
     this.lasso = null;
     this.paint();
   }
 
   nearest([x, y]) {
     let best = -1;
-    let least = NEAR;
+    let least = REACH;
     this.data.labels.forEach((label, number) => {
       if (this.hidden.has(label)) return;
       const [px, py] = this.at(number);
-      const away = Math.hypot(px - x, py - y);
-      if (away < least) [best, least] = [number, away];
+      const distance = Math.hypot(px - x, py - y);
+      if (distance < least) [best, least] = [number, distance];
     });
     return best;
   }
@@ -156,32 +155,33 @@ class PictureMap {
     this.tip.hidden = number < 0;
     this.canvas.style.cursor = number < 0 ? "crosshair" : "pointer";
     if (number < 0) return;
-    const { sheet, labels, guesses, classes } = this.data;
+    const { sprite, labels, guesses, classes } = this.data;
     const [x, y] = this.at(number);
-    const picture = this.tip.querySelector(".picture");
-    if (sheet) {
-      const { url, columns, rows } = sheet;
-      picture.style.backgroundImage = `url("${url}")`;
-      picture.style.backgroundSize = `${columns * TILE}px ${rows * TILE}px`;
+    const image = this.tip.querySelector(".picture");
+    if (sprite) {
+      const { url, columns, rows } = sprite;
+      image.style.backgroundImage = `url("${url}")`;
+      image.style.backgroundSize = `${columns * TILE}px ${rows * TILE}px`;
       const [column, row] = [number % columns, Math.floor(number / columns)];
-      picture.style.backgroundPosition = `${-column * TILE}px ${-row * TILE}px`;
+      image.style.backgroundPosition = `${-column * TILE}px ${-row * TILE}px`;
     }
-    picture.hidden = !sheet;
-    const [is, said] = [classes[labels[number]], classes[guesses[number]]];
-    this.tip.querySelector(".words").textContent = is === said ? is : `${is}, taken for ${said}`;
-    // Beside the point, on the side where there is room.
+    image.hidden = !sprite;
+    const [label, prediction] = [classes[labels[number]], classes[guesses[number]]];
+    this.tip.querySelector(".words").textContent =
+      label === prediction ? label : `${label}, predicted as ${prediction}`;
+    // On the side of the point that has more room.
     this.tip.style.left = x > this.box.width / 2 ? "auto" : `${x + 12}px`;
     this.tip.style.right = x > this.box.width / 2 ? `${this.box.width - x + 12}px` : "auto";
     this.tip.style.top = `${Math.min(y, this.box.height - TILE - 40)}px`;
   }
 }
 
-// Whether a point lies within a closed line: a ray from it crosses the line an odd number of times.
-function within([x, y], line) {
+// Whether a point is inside a polygon: a ray from it crosses the outline an odd number of times.
+function isInside([x, y], polygon) {
   let inside = false;
-  for (let i = 0, j = line.length - 1; i < line.length; j = i++) {
-    const [xi, yi] = line[i];
-    const [xj, yj] = line[j];
+  for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i++) {
+    const [xi, yi] = polygon[i];
+    const [xj, yj] = polygon[j];
     if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
   }
   return inside;

@@ -28,12 +28,7 @@ class Evaluation:
 
 
 def evaluate(option: Option, classifier: Classifier) -> Evaluation | None:
-    """Evaluate a model on the test set; None while that runs, after showing the progress.
-
-    Args:
-        option: the model's entry in the list, for its label.
-        classifier: the model, loaded.
-    """
+    """Evaluate the model of an option; None while that runs, after showing the progress."""
     job = passes.evaluate_test_set(classifier)
     if job.result is None:
         background.show_progress(job, f"Running “{plain(option.label)}” on all 10,000 test images")

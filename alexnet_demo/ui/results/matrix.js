@@ -1,4 +1,4 @@
-// A confusion matrix: a table of buttons. One is chosen at a time, by click, tap or arrow key.
+// A confusion matrix: a table of buttons, one of which is selected by click, tap, or arrow key.
 export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".matrix");
   const { classes, counts } = data;
@@ -13,23 +13,21 @@ export default function ({ parentElement, data, setStateValue }) {
 function table(classes, counts) {
   const element = document.createElement("table");
   const head = element.createTHead().insertRow();
-  head.append(cell("td", "true ↓ predicted →", "corner"));
+  head.append(createElement("td", "true ↓ predicted →", "corner"));
   for (const name of classes) head.append(header(name, "col"));
   const body = element.createTBody();
-  counts.forEach((row, true_) => {
+  counts.forEach((row, trueClass) => {
     const line = body.insertRow();
-    line.append(header(classes[true_], "row"));
+    line.append(header(classes[trueClass], "row"));
     const total = row.reduce((sum, count) => sum + count, 0) || 1;
-    row.forEach((count, guess) => {
-      const button = document.createElement("button");
+    row.forEach((count, prediction) => {
+      const correct = prediction === trueClass;
+      const button = createElement("button", count || "·", correct ? "right" : "wrong");
       button.type = "button";
-      button.tabIndex = -1;
-      button.textContent = count || "·";
-      button.className = true_ === guess ? "right" : "wrong";
-      // By the root, so that a share of one per cent can still be seen.
+      // The square root keeps a share of one percent visible.
       button.style.setProperty("--share", Math.sqrt(count / total).toFixed(3));
-      const said = true_ === guess ? "correct" : `predicted as ${classes[guess]}`;
-      button.title = `${count} of ${total}: ${classes[true_]}, ${said}`;
+      const outcome = correct ? "correct" : `predicted as ${classes[prediction]}`;
+      button.title = `${count} of ${total}: ${classes[trueClass]}, ${outcome}`;
       button.setAttribute("aria-label", button.title);
       line.insertCell().append(button);
     });
@@ -38,16 +36,7 @@ function table(classes, counts) {
 }
 
 function header(name, scope) {
-  const element = cell("th", name);
+  const element = createElement("th", name);
   element.scope = scope;
-  return element;
-}
-
-function cell(tag, words, className = "") {
-  const element = document.createElement(tag);
-  const inner = document.createElement("span");
-  inner.textContent = words;
-  element.append(inner);
-  element.className = className;
   return element;
 }

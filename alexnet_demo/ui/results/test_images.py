@@ -38,7 +38,6 @@ def show_gallery(
     """Test images with their predictions; a click opens the panel.
 
     Args:
-        evaluation: of the model.
         numbers: the images, in order.
         name: unique on the page.
         other: a second model's predictions, to be shown below.
@@ -80,7 +79,6 @@ def open_panel(evaluation: Evaluation, clicked: Any, numbers: np.ndarray) -> Non
     """Open the panel with the image that was clicked, or once with the one that a link names.
 
     Args:
-        evaluation: of the model.
         clicked: as the browser sent it, unchecked.
         numbers: the images to page through.
     """

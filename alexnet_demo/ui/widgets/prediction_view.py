@@ -17,12 +17,7 @@ TOP = 5  # classes that have a bar
 
 
 def show_labeled(probabilities: np.ndarray, truth: str) -> None:
-    """A prediction for an image whose class is known.
-
-    Args:
-        probabilities: (10,), in the order of the classes.
-        truth: the image's class.
-    """
+    """A prediction, float (10,), for an image whose class is known."""
     order = np.argsort(-probabilities, kind="stable")[:TOP]
     rows = [(CLASSES[i], float(probabilities[i])) for i in order]
     name, probability = rows[0]

@@ -53,8 +53,6 @@ def choice(
 
     Args:
         label: for screen readers.
-        options: what to choose from.
-        name: in the address.
         former: former names of options, which old links hold → their present ones.
     """
     names = list(options)

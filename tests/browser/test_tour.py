@@ -1,4 +1,4 @@
-"""The tour in real Chromium: it is walked from stop to stop, and each link opens its state."""
+"""The tour in Chromium: from stop to stop, and links that restore a page's state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from alexnet_demo.settings import paths
-from alexnet_demo.ui.frame.tour import STOPS
+from alexnet_demo.ui.frame.stops import STOPS
 from tests.support.server import Server, settle
 from tests.ui.test_page_results import cache_results, random_results
 
@@ -18,64 +18,63 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def answered(server: Server, app_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The app's address, as if its network had been asked about the test set before."""
+    """The address of an app whose test results are cached already."""
     monkeypatch.setattr(paths, "RUNS_DIR", server.runs)
     cache_results(server.weights / paths.SHIPPED_WEIGHTS, random_results(1))
     return app_url
 
 
 def at_stop(page: Page, number: int) -> dict[str, str]:
-    """Wait for a stop's bar, and return what the address says."""
+    """Wait for a stop's bar, and return the query parameters of the address."""
     title = f"Stop {number} of {len(STOPS)}: {STOPS[number - 1].title}"
     expect(page.locator(".st-key-tour-bar").get_by_text(title)).to_be_visible(timeout=60_000)
     settle(page)
     return {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
-def go_on(page: Page, way: str = "Next") -> None:
-    page.locator(".st-key-tour-bar").get_by_role("link", name=way).click()
+def follow(page: Page, label: str = "Next") -> None:
+    page.locator(".st-key-tour-bar").get_by_role("link", name=label).click()
 
 
-def test_the_tour_is_walked_from_its_first_stop_to_its_end(page: Page, answered: str):
+def test_the_tour_leads_from_its_first_stop_to_its_end(page: Page, answered: str):
     page.goto(f"{answered}/Tour")
     page.get_by_role("button", name="Start the tour").click()
     for number, stop in enumerate(STOPS, 1):
         address = at_stop(page, number)
         assert address["tour"] == str(number)
         assert stop.script.split("_")[-1].removesuffix(".py") == urlsplit(page.url).path[1:]
-        # A page leaves its first view out of its address, and so a network beside that is none.
-        unsaid = {("source", "Draw"), ("beside", "Nothing")}
-        told = {name: value for name, value in stop.state.items() if (name, value) not in unsaid}
-        assert {name: address.get(name) for name in told} == told
+        # Pages leave defaults out of their addresses.
+        defaults = {("source", "Draw"), ("beside", "Nothing")}
+        assert address.items() >= stop.state.items() - defaults
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         if number < len(STOPS) and "picture" in stop.state and "show" in stop.state:
-            close_picture(page)
+            close_image(page)
         if number < len(STOPS):
-            go_on(page)
+            follow(page)
     expect(page.get_by_role("radio", name="Confidence")).to_be_checked()
-    go_on(page, "The end")
+    follow(page, "The end")
     expect(page.get_by_role("heading", name="Tour", level=1)).to_be_visible(timeout=30_000)
 
 
-def close_picture(page: Page) -> None:
-    """The test picture that a stop's link opens."""
+def close_image(page: Page) -> None:
+    """Close the test image that a stop's link opens."""
     expect(page.get_by_role("dialog")).to_contain_text("Test image 5806", timeout=60_000)
     settle(page)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_a_question_keeps_its_answer_until_asked(page: Page, app_url: str):
+def test_an_answer_is_hidden_until_it_is_opened(page: Page, app_url: str):
     page.goto(f"{app_url}/Train?tour=6")
     at_stop(page, 6)
     page.get_by_role("button", name="Question").click()
     expect(page.get_by_text(STOPS[5].question)).to_be_visible()
-    expect(page.get_by_text("At first the network knows nothing")).not_to_be_visible()
+    expect(page.get_by_text("With random weights, the network")).not_to_be_visible()
     page.get_by_text("Answer", exact=True).click()
-    expect(page.get_by_text("At first the network knows nothing")).to_be_visible()
+    expect(page.get_by_text("With random weights, the network")).to_be_visible()
 
 
-def test_a_sent_link_opens_the_same_sample_and_follows_the_reader(page: Page, app_url: str):
+def test_a_link_opens_its_sample_and_the_address_follows(page: Page, app_url: str):
     page.goto(f"{app_url}/Predict?source=Samples&sample=17")
     expect(page.get_by_alt_text("Test image 17: Coat")).to_be_visible(timeout=60_000)
     settle(page)
@@ -90,7 +89,7 @@ def test_a_sent_link_opens_the_same_sample_and_follows_the_reader(page: Page, ap
     expect(page).to_have_url(re.compile(r"/Predict\?(?=.*source=Samples)(?=.*sample=3)"))
 
 
-def test_a_sent_recipe_fills_the_form(page: Page, app_url: str):
+def test_a_link_to_a_recipe_fills_the_form(page: Page, app_url: str):
     page.goto(f"{app_url}/Train?recipe=fast&epochs=3&batch_size=64")
     expect(page.get_by_role("spinbutton", name="Epochs").first).to_have_value("3", timeout=60_000)
     expect(page.get_by_role("spinbutton", name="Batch size")).to_have_value("64")
@@ -101,7 +100,7 @@ def test_a_sent_recipe_fills_the_form(page: Page, app_url: str):
     expect(page).to_have_url(f"{app_url}/Train?recipe=fast&epochs=3&batch_size=32")
 
 
-def test_the_view_on_results_stands_in_its_address(page: Page, app_url: str):
+def test_the_address_of_results_names_the_view(page: Page, app_url: str):
     page.goto(f"{app_url}/Results?show=Classes")
     expect(page.get_by_role("radio", name="Classes")).to_be_checked(timeout=60_000)
     page.get_by_role("radio", name="Narrow hits").click()

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from alexnet_demo.ui.architecture import layer_glossary
-from alexnet_demo.ui.architecture.layer_glossary import Entry
+from alexnet_demo.ui.architecture.layer_glossary import ENTRIES
 from alexnet_demo.ui.architecture.network_config import DEMO, NetworkConfig, measure
 
 
@@ -24,22 +24,24 @@ def test_every_block_of_the_diagram_has_entries(config: NetworkConfig) -> None:
             assert "None" not in text
             assert not re.search(r"\{[a-z]{3}", text)
             assert 40 < len(text.split()) < 130  # a few sentences
-    assert used == {value for value in vars(layer_glossary).values() if isinstance(value, Entry)}
+    assert used == set(ENTRIES.values())
 
 
 def test_the_numbers_are_the_layers_own() -> None:
     summary = measure(DEMO)
 
-    def text(entry: Entry, name: str) -> str:
-        return " ".join(layer_glossary.answer(entry, summary[name], summary.input_shape).split())
+    def text(key: str, name: str) -> str:
+        answer = layer_glossary.answer(ENTRIES[key], summary[name], summary.input_shape)
+        return " ".join(answer.split())
 
-    assert "here 11×11 for the one input channel." in text(layer_glossary.CONVOLUTION, "conv1")
-    assert "each of its 96 filters at 2,916 positions" in text(layer_glossary.CONVOLUTION, "conv1")
-    assert "`⌊(224 − 11)/4⌋ + 1 = 54`" in text(layer_glossary.STRIDE, "conv1")
-    assert "lose 4 rows and columns" in text(layer_glossary.PADDING, "conv2")
-    assert "99×99 of the 224×224 pixels" in text(layer_glossary.RECEPTIVE_FIELD, "conv3")
-    assert "each of its weights is used once" in text(layer_glossary.WORK, "fc7")
-    assert "each of its weights is used 676 times" in text(layer_glossary.WORK, "conv2")
-    assert layer_glossary.DROPOUT not in layer_glossary.entries(summary["fc8"])
-    assert layer_glossary.PADDING not in layer_glossary.entries(summary["conv1"])
-    assert layer_glossary.STRIDE not in layer_glossary.entries(summary["conv2"])
+    assert "here 11×11 for the one input channel." in text("convolution", "conv1")
+    assert "each of its 96 filters at 2,916 positions" in text("convolution", "conv1")
+    assert "`⌊(224 − 11)/4⌋ + 1 = 54`" in text("stride", "conv1")
+    assert "lose 4 rows and columns" in text("padding", "conv2")
+    assert "99×99 of the 224×224 pixels" in text("receptive_field", "conv3")
+    assert r"\frac{e^{z_i/T}}{\sum_j e^{z_j/T}}" in text("softmax", "fc8")
+    assert "each of its weights is used once" in text("work", "fc7")
+    assert "each of its weights is used 676 times" in text("work", "conv2")
+    assert ENTRIES["dropout"] not in layer_glossary.entries(summary["fc8"])
+    assert ENTRIES["padding"] not in layer_glossary.entries(summary["conv1"])
+    assert ENTRIES["stride"] not in layer_glossary.entries(summary["conv2"])

@@ -1,4 +1,4 @@
-"""The tour: its stops exist, its facts hold for the network that ships, its bar leads on."""
+"""The tour: its stops exist, its facts hold for the included model, and its bar leads on."""
 
 from __future__ import annotations
 
@@ -22,120 +22,134 @@ from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.ui.architecture.network_config import DEMO, measure
 from alexnet_demo.ui.frame import tour
+from alexnet_demo.ui.frame.stops import STOPS
 from alexnet_demo.ui.predict import sources
 from alexnet_demo.ui.results import views
 from alexnet_demo.ui.train import form
 from alexnet_demo.ui.widgets import glossary
-from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, PREDICT, RESULTS, TRAIN
+from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN
 from tests.support.pages import open_page, page_text
 
-LAYERS = [layer.name for layer in measure(DEMO).layers]
-KNOWN: dict[str, dict[str, Collection[str]]] = {
+QUERY_VALUES: dict[str, dict[str, Collection[str]]] = {
     TRAIN: {"recipe": RECIPES},
-    ARCHITECTURE: {"layer": LAYERS, "view": ("In numbers", "Weights", "Output", "One unit")},
+    ARCHITECTURE: {
+        "layer": [layer.name for layer in measure(DEMO).layers],
+        "view": ("In numbers", "Weights", "Output", "One unit"),
+    },
     PREDICT: {"source": sources.SOURCES},
     RESULTS: {"show": views.VIEWS},
 }
-"""What pages read of their addresses, with the values they have."""
+"""Query parameters of pages, with the values that they accept."""
 
 
-def at_stop(stop: str) -> AppTest:
-    return open_page(TRAIN, tour=stop)
+def open_stop(number: object) -> AppTest:
+    return open_page(TRAIN, tour=str(number))
+
+
+def test_every_section_of_the_text_is_a_stop():
+    text = (ROOT / "alexnet_demo" / "ui" / "frame" / "tour.md").read_text(encoding="utf-8")
+    assert [stop.title for stop in STOPS] == re.findall("^## (.*)$", text, re.MULTILINE)
+    assert len(STOPS) == text.count("\nPage: ") == text.count("\nQuestion: ") == 10
+    assert [bool(stop.visitor_task) for stop in STOPS].count(True) == text.count("\nVisitors: ")
+    for stop in STOPS:
+        for label in ("Page:", "Question:", "Visitors:", "##"):
+            assert label not in stop.task + stop.question + stop.answer + stop.visitor_task
+
+
+def test_every_stop_links_to_a_state_that_its_page_has():
+    for stop in STOPS:
+        assert (ROOT / stop.script).is_file()
+        accepted = QUERY_VALUES[stop.script]
+        for name, value in stop.state.items():
+            assert name not in accepted or value in accepted[name]
 
 
 def test_the_page_lists_every_stop_with_its_question(runs_dir):
-    at = open_page(tour.TOUR)
-    for number, stop in enumerate(tour.STOPS, 1):
-        assert f"{number}. {stop.title}" in page_text(at)
-        assert stop.task in page_text(at) and stop.answer in page_text(at)
-        assert stop.question in [expander.label for expander in at.expander]
+    at = open_page(TOUR)
+    text, labels = page_text(at), [expander.label for expander in at.expander]
+    for number, stop in enumerate(STOPS, 1):
+        assert f"{number}. {stop.title}" in text
+        assert stop.task in text and stop.answer in text
+        assert stop.question in labels
 
 
-def test_every_stop_leads_to_a_state_that_its_page_has():
-    for stop in tour.STOPS:
-        assert (ROOT / stop.script).is_file()
-        for name, value in stop.state.items():
-            assert name not in KNOWN[stop.script] or value in KNOWN[stop.script][name]
+def test_the_bar_shows_the_stop_that_the_address_names(runs_dir):
+    text = page_text(open_stop(6))
+    assert f"Stop 6 of 10: {STOPS[5].title}" in text
+    assert STOPS[5].task in text and STOPS[5].answer in text
+    assert "Stop 1" not in page_text(open_stop(11))
 
 
-def test_the_bar_says_what_to_do_and_a_page_without_a_stop_has_none(runs_dir):
-    at = at_stop("6")
-    assert "Stop 6 of 10: Start a training" in page_text(at)
-    assert tour.STOPS[5].task in page_text(at) and tour.STOPS[5].answer in page_text(at)
-    assert "Stop 1" not in page_text(at_stop("11"))
-
-
-def test_visitors_are_not_told_to_press_what_they_have_not(runs_dir, monkeypatch):
-    number = next(n for n, stop in enumerate(tour.STOPS, 1) if stop.state == {"recipe": "quick"})
-    stop = tour.STOPS[number - 1]
-    assert stop.task in page_text(at_stop(str(number)))
+def test_visitors_get_a_task_that_they_can_do(runs_dir, monkeypatch):
+    assert STOPS[5].task in page_text(open_stop(6))
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
-    told = page_text(at_stop(str(number)))
-    assert stop.to_visitors in told and "Start training" not in told
+    text = page_text(open_stop(6))
+    assert STOPS[5].visitor_task in text and "Start training" not in text
 
 
-def test_stops_are_read_from_an_address_with_care():
-    assert (tour.stop_at("1"), tour.stop_at("10")) == (1, 10)
+def test_an_address_can_hold_anything_for_a_stop():
+    assert (tour.parse_stop("1"), tour.parse_stop("10")) == (1, 10)
     for nonsense in ("11", "0", "-1", "²", "1.5", "x", "9" * 5000, ""):
-        assert tour.stop_at(nonsense) is None
+        assert tour.parse_stop(nonsense) is None
 
 
-# ------------------------------------------------------------------ facts in the texts
+# ------------------------------------------------------------------ facts in the text
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Classifier:
+def included() -> Classifier:
     path = ROOT / "weights" / paths.SHIPPED_WEIGHTS
     if not path.is_file():
-        pytest.skip("this copy has no shipped network")
+        pytest.skip("there is no included model")
     return Classifier.load(path)
 
 
-def said(classifier: Classifier, number: int) -> tuple[str, str]:
-    """What a test picture is labelled, and what the network takes it for."""
+def label_and_prediction(classifier: Classifier, number: int) -> tuple[str, str]:
     split = load_split(train=False)
-    answer = classifier.probabilities(split.images[number : number + 1].numpy())[0]
-    return CLASSES[int(split.labels[number])], CLASSES[int(np.argmax(answer))]
+    probabilities = classifier.probabilities(split.images[number : number + 1].numpy())[0]
+    return CLASSES[int(split.labels[number])], CLASSES[int(np.argmax(probabilities))]
 
 
-def test_the_pictures_are_what_the_tour_says(shipped: Classifier):
-    assert said(shipped, 17)[0] == "Coat"
-    assert said(shipped, 3531) == ("T-shirt/top", "Dress")
-    assert said(shipped, 5806) == ("Shirt", "T-shirt/top")
+def test_labels_and_predictions_of_the_test_images(included: Classifier):
+    assert label_and_prediction(included, 17)[0] == "Coat"
+    assert label_and_prediction(included, 3531) == ("T-shirt/top", "Dress")
+    assert label_and_prediction(included, 5806) == ("Shirt", "T-shirt/top")
 
 
-def test_every_twelfth_filter_of_conv1_is_nearly_the_same(shipped: Classifier):
-    weight = shipped.model.net.get_submodule("conv1").weight
-    assert isinstance(weight, torch.Tensor)
-    alike = np.corrcoef(weight.detach().float().flatten(1).numpy())
-    assert min(alike[n, n + 12] for n in range(84)) > 0.95
-    deeper = shipped.model.net.get_submodule("conv2").weight
-    assert isinstance(deeper, torch.Tensor)
-    assert np.corrcoef(deeper.detach().float().flatten(1).numpy()[::32])[0, 1:].min() < 0.9
+def test_every_twelfth_filter_of_conv1_is_nearly_the_same(included: Classifier):
+    def correlations(layer: str) -> np.ndarray:
+        weight = included.model.net.get_submodule(layer).weight
+        assert isinstance(weight, torch.Tensor)
+        return np.corrcoef(weight.detach().float().flatten(1).numpy())
+
+    conv1 = correlations("conv1")
+    assert min(conv1[n, n + 12] for n in range(84)) > 0.95
+    assert correlations("conv2")[0, 32::32].min() < 0.9
 
 
-def test_the_training_on_record_goes_as_the_tour_says():
-    (name,) = (stop.state["watch"] for stop in tour.STOPS if "watch" in stop.state)
+def test_predictions_of_the_recorded_run():
+    (name,) = (stop.state["watch"] for stop in STOPS if "watch" in stop.state)
     run = Run(paths.RECORDED_DIR / name)
-    pinned = pins.read(run.pins)
-    seen = [Snapshot.from_json(json.loads(line)) for line in run.snapshots.open(encoding="utf-8")]
+    pinned = {pin.name: pin for pin in pins.read(run.pins)}
+    lines = run.snapshots.read_text(encoding="utf-8").splitlines()
+    snapshots = [Snapshot.from_json(json.loads(line)) for line in lines]
     assert len(pinned) == 10
-    first = [seen[0].pins[pin.id] for pin in pinned]
-    assert len({answer.top_class for answer in first}) == 1
-    assert max(max(answer.probabilities) for answer in first) < 0.25
-    last_wrong = {
-        pin.name: max(m.epoch for m in seen if m.pins[pin.id].top_class != pin.label)
-        for pin in pinned
+    first = [snapshots[0].pins[pin.id] for pin in pinned.values()]
+    assert len({prediction.top_class for prediction in first}) == 1
+    assert max(max(prediction.probabilities) for prediction in first) < 0.25
+    last_mistake = {
+        name: max(s.epoch for s in snapshots if s.pins[pin.id].top_class != pin.label)
+        for name, pin in pinned.items()
     }
-    assert max(last_wrong, key=last_wrong.__getitem__) == "Test picture 6"
-    assert last_wrong["Test picture 6"] == 3
-    assert max(last_wrong["Drawn trouser"], last_wrong["Drawn dress"]) < 1
-    (coat,) = (pin for pin in pinned if pin.name == "Test picture 6")
-    taken = [CLASSES[m.pins[coat.id].top_class] for m in seen if m.epoch <= 3]
-    assert coat.label == CLASSES.index("Coat") and taken.count("Shirt") > 3
+    assert max(last_mistake, key=last_mistake.__getitem__) == "Test picture 6"
+    assert last_mistake["Test picture 6"] == 3
+    assert max(last_mistake["Drawn trouser"], last_mistake["Drawn dress"]) < 1
+    coat = pinned["Test picture 6"]
+    predictions = [CLASSES[s.pins[coat.id].top_class] for s in snapshots if s.epoch <= 3]
+    assert coat.label == CLASSES.index("Coat") and predictions.count("Shirt") > 3
 
 
-def test_shirts_and_t_shirts_are_the_pair_most_mixed_up():
+def test_shirt_and_t_shirt_are_confused_most():
     card = (ROOT / "weights" / "README.md").read_text(encoding="utf-8")
     line = re.search(r"Most often mistaken: (.*)", card)
     assert line
@@ -143,11 +157,11 @@ def test_shirts_and_t_shirts_are_the_pair_most_mixed_up():
     assert first.startswith("T-shirt/top for Shirt") and second.startswith("Shirt for T-shirt/top")
 
 
-def test_the_numbers_of_layers_are_the_measured_ones():
+def test_numbers_of_layers_are_the_measured_ones():
     summary = measure(DEMO)
     conv1, conv3, conv5 = (summary[name] for name in ("conv1", "conv3", "conv5"))
-    answers = {stop.title: stop.answer for stop in tour.STOPS}
-    unit, maps = answers["One unit's sum"], answers["A feature map"]
+    answers = {stop.state.get("view"): stop.answer for stop in STOPS}
+    unit, maps = answers["One unit"], answers["Output"]
     assert f"{conv1.macs:,}" in unit and f"{conv1.params:,}" in unit
     for layer in (conv1, conv5):
         assert f"{layer.receptive_field}×{layer.receptive_field}" in maps

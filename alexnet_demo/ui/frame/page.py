@@ -1,4 +1,4 @@
-"""The frame around every page: browser title, navigation, heading, and the current run."""
+"""The frame around every page: browser title, menu, the current run, and heading."""
 
 from __future__ import annotations
 
@@ -14,28 +14,19 @@ from alexnet_demo.runs.state import LIVE
 from alexnet_demo.runs.store import current_run, get_run
 from alexnet_demo.ui.components.component import style
 from alexnet_demo.ui.frame import tour
-from alexnet_demo.ui.widgets import access
+from alexnet_demo.ui.widgets import access, navigation
 from alexnet_demo.ui.widgets.markdown import plain
-from alexnet_demo.ui.widgets.navigation import (
-    ARCHITECTURE,
-    HOME,
-    PREDICT,
-    RESULTS,
-    TOUR,
-    TRAIN,
-    link,
-)
 
 NAME = "AlexNet Demo"
-# Script, name in the menu, icon.
 PAGES = (
-    (HOME, "Home", ":material/home:"),
-    (TOUR, "Tour", ":material/tour:"),
-    (TRAIN, "Train", ":material/model_training:"),
-    (ARCHITECTURE, "Architecture", ":material/layers:"),
-    (PREDICT, "Predict", ":material/draw:"),
-    (RESULTS, "Results", ":material/fact_check:"),
+    (navigation.HOME, "Home", ":material/home:"),
+    (navigation.TOUR, "Tour", ":material/tour:"),
+    (navigation.TRAIN, "Train", ":material/model_training:"),
+    (navigation.ARCHITECTURE, "Architecture", ":material/layers:"),
+    (navigation.PREDICT, "Predict", ":material/draw:"),
+    (navigation.RESULTS, "Results", ":material/fact_check:"),
 )
+"""Script, label in the menu, and icon."""
 STATE_COLORS = {
     "queued": "violet",
     "starting": "blue",
@@ -48,112 +39,109 @@ STATE_COLORS = {
     "failed": "red",
     "interrupted": "red",
 }
-_TOAST = "toast"  # session state: a message for the next run
-_HERE = Path(__file__).parent
+POLL_SECONDS = 2.0
+_TOAST = "toast"  # session state: a message for the next rerun
 
 
-def page(title: str, lead: str = "", *, wide: bool = True, heading: str | None = None) -> None:
-    """Begin a page; called first on every one, so that a link to any page works by itself.
+def page(title: str, lead: str = "", *, heading: str | None = None) -> None:
+    """Begin a page. Every page calls this first, so that a link to any page works by itself.
 
     Args:
-        title: name of the page, in the browser's tab and as its heading.
-        lead: one sentence (Markdown) under the heading that says what the page is for.
-        wide: use the width of the window up to a readable limit; else a narrow column.
-        heading: a heading on the page that differs from ``title``.
+        title: of the browser tab, and the heading.
+        lead: a sentence below the heading: what the page is for (Markdown).
+        heading: if it differs from ``title``.
     """
     st.set_page_config(
         page_title=f"{title} · {NAME}",
-        page_icon=_HERE / "icon.png",  # a Material icon here would be fetched from the web
-        layout="wide" if wide else "centered",
+        # A Material icon would be fetched from the web.
+        page_icon=Path(__file__).with_name("icon.png"),
+        layout="wide",
     )
     style(__file__)
     with st.sidebar:
-        _menu()
+        with st.container(key="menu", gap="xxsmall"):
+            st.markdown(f"**{NAME}**")
+            for script, label, icon in PAGES:
+                navigation.link(script, label, icon, stretch=True)
         access.show_lock()
-        _current_run()
+        _show_current_run()
     if message := st.session_state.pop(_TOAST, None):
         st.toast(plain(message))
-    tour.bar()
+    tour.show_bar()
     st.title(heading or title, anchor=False)
     if lead:
         with st.container(key="lead"):
             st.markdown(lead)
 
 
-def state_badge(run: Run) -> None:
-    """The run's state as a coloured word."""
-    state: str = run.state
-    st.badge(state.capitalize(), color=STATE_COLORS[state])  # type: ignore[arg-type]
-
-
-def progress_line(run: Run) -> str:
-    """How far a run has come, such as ``2 of 4 epochs done · best test accuracy 85.1 %``."""
-    history = run.history
-    done, planned = history.epochs_done, run.config.epochs
-    if not run.active:
-        words = [f"{done} of {planned} epochs done"]
-    elif history.batches:
-        words = [f"Epoch {min(done + 1, planned)} of {planned}"]
-    else:
-        words = ["First epoch not begun yet"]
-    if history.best:
-        words.append(
-            f"best {run.config.eval_split} accuracy {percent(history.best['test_accuracy'])}"
-        )
-    return " · ".join(words)
-
-
-def run_line(run: Run) -> None:
-    """State, name and progress of a run, in a row."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        state_badge(run)
-        st.markdown(f"**{plain(run.name)}**", width="content")
-        st.markdown(f":gray[{progress_line(run)}]", width="content")
-
-
-def visible_error(message: str) -> str:
-    """A run's error as this session is told it: visitors do not learn where files lie."""
-    return message if access.can_control() else without_folders(message)
-
-
-def toast_next(message: str) -> None:
-    """Show a passing message on the page's next run; one shown before a rerun would be lost."""
-    st.session_state[_TOAST] = message
-
-
-def show_outcome(outcome: Outcome) -> None:
-    """Rerun the page with a toast where an action succeeded; else show the reason in place."""
-    if outcome.done:
-        toast_next(outcome.message)
-        st.rerun()
-    st.error(plain(outcome.message), icon=":material/error:")
-
-
-def _menu() -> None:
-    with st.container(key="menu", gap="xxsmall"):
-        st.markdown(f"**{NAME}**")
-        for script, label, icon in PAGES:
-            link(script, label, icon, stretch=True)
-
-
-def _current_run() -> None:
-    """The run that trains now, else the newest, kept up to date while it trains."""
+def _show_current_run() -> None:
+    """The run in progress, else the newest one, refreshed while it trains."""
     scheduler.ensure_scheduler()
     run = current_run()
     if run is None:
         return
     st.divider()
     live = run.state in LIVE
-    st.fragment(_run_state, run_every=2.0 if live else None)(run.id, live)
+    st.fragment(_run_status, run_every=POLL_SECONDS if live else None)(run.id, live)
 
 
-def _run_state(run_id: str, was_live: bool) -> None:
+def _run_status(run_id: str, was_live: bool) -> None:
     run = get_run(run_id)
     if run is None:  # deleted meanwhile, perhaps in another tab
         return
     with st.container(key="sidebar-run", gap="xsmall"):
         state_badge(run)
         st.markdown(f"**{plain(run.name)}**")
-        st.caption(progress_line(run))
+        st.caption(progress(run))
     if was_live and run.state not in LIVE:
-        st.rerun()  # polling stops, and pages offer what the run has given
+        st.rerun()  # stop polling, and let the page use the run's results
+
+
+# ------------------------------------------------------------------ parts of several pages
+
+
+def state_badge(run: Run) -> None:
+    """The run's state, in color."""
+    state: str = run.state
+    st.badge(state.capitalize(), color=STATE_COLORS[state])  # type: ignore[arg-type]
+
+
+def progress(run: Run) -> str:
+    """A run's progress, such as ``2 of 4 epochs done · best test accuracy 85.1%``."""
+    history, epochs = run.history, run.config.epochs
+    if not run.active:
+        text = f"{history.epochs_done} of {epochs} epochs done"
+    elif history.batches:
+        text = f"Epoch {min(history.epochs_done + 1, epochs)} of {epochs}"
+    else:
+        text = "Starting the first epoch"
+    if history.best:
+        accuracy = percent(history.best["test_accuracy"])
+        text += f" · best {run.config.eval_split} accuracy {accuracy}"
+    return text
+
+
+def run_line(run: Run) -> None:
+    """A run's state, name, and progress in a row."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        state_badge(run)
+        st.markdown(f"**{plain(run.name)}**", width="content")
+        st.markdown(f":gray[{progress(run)}]", width="content")
+
+
+def visible_error(message: str) -> str:
+    """A run's error message; without folder names for visitors."""
+    return message if access.can_control() else without_folders(message)
+
+
+def toast_next(message: str) -> None:
+    """Show a toast after the next rerun, which would remove one shown now."""
+    st.session_state[_TOAST] = message
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """After a successful action, rerun the page with a toast; else show the error in place."""
+    if outcome.done:
+        toast_next(outcome.message)
+        st.rerun()
+    st.error(plain(outcome.message), icon=":material/error:")

@@ -104,7 +104,7 @@ def _closed() -> None:
 @st.dialog("Test image", width="medium", on_dismiss=_closed)
 def _panel(evaluation: Evaluation, numbers: Sequence[int]) -> None:
     """One image: prediction and label, evidence for classes, and similar training images."""
-    tour.remind()
+    tour.show_task()
     results = evaluation.results
     number = int(st.session_state[_OPEN])
     _pager(numbers, number)

@@ -1,3 +1,4 @@
 """Fashion-MNIST on the device, data augmentation, and synthetic drawings and photos.
 
-Knows nothing of runs or training."""
+Must not know about runs, training, or pages.
+"""

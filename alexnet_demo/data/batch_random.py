@@ -1,4 +1,4 @@
-"""Random numbers for whole batches of pictures, and which garments they show."""
+"""Random numbers for whole batches of images, and which garments the labels stand for."""
 
 from __future__ import annotations
 
@@ -7,31 +7,42 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 T_SHIRT, TROUSER, PULLOVER, DRESS, COAT, SANDAL, SHIRT, SNEAKER, BAG, ANKLE_BOOT = range(10)
-"""Labels, in the order of `config.CLASSES`."""
+"""Labels, in the order of `article.CLASSES`."""
 
 TOPS = (T_SHIRT, PULLOVER, COAT, SHIRT)
 SHOES = (SANDAL, SNEAKER, ANKLE_BOOT)
 
 
 class BatchRandom:
-    """Random numbers for N pictures, each with its own."""
+    """Random numbers for N images, independent of each other."""
 
     def __init__(self, count: int, generator: torch.Generator) -> None:
         self.count, self.generator, self.device = count, generator, generator.device
 
     def uniform(self, low: float = 0.0, high: float = 1.0, *shape: int) -> Tensor:
         """(N, *shape) in [low, high)."""
-        drawn = torch.rand(self.count, *shape, generator=self.generator, device=self.device)
-        return low + (high - low) * drawn
+        values = torch.rand(self.count, *shape, generator=self.generator, device=self.device)
+        return low + (high - low) * values
 
-    def chance(self, share: float) -> Tensor:
-        """bool (N,), true for this share of the pictures."""
-        return self.uniform() < share
+    def normal(self, *shape: int) -> Tensor:
+        """(N, *shape), mean 0, standard deviation 1."""
+        return torch.randn(self.count, *shape, generator=self.generator, device=self.device)
+
+    def chance(self, probability: float) -> Tensor:
+        """bool (N,), True with this probability."""
+        return self.uniform() < probability
+
+    def uniform_nchw(self, low: float, high: float) -> Tensor:
+        """(N, 1, 1, 1) in [low, high)."""
+        return expand_nchw(self.uniform(low, high))
+
+    def chance_nchw(self, probability: float) -> Tensor:
+        """bool (N, 1, 1, 1), True with this probability."""
+        return expand_nchw(self.chance(probability))
 
     def smooth_noise(self, cells: int, side: int) -> Tensor:
-        """Smooth noise (N, 1, side, side), about ``cells`` blobs a side, mean 0, spread 1."""
-        shape = (self.count, 1, cells + 1, cells + 1)
-        noise = torch.randn(shape, generator=self.generator, device=self.device)
+        """(N, 1, side, side) with about ``cells`` blobs a side, mean 0, standard deviation 1."""
+        noise = self.normal(1, cells + 1, cells + 1)
         return interpolate(noise, size=(side, side), mode="bilinear", align_corners=True) * 1.5
 
 
@@ -41,10 +52,10 @@ def one_of(labels: Tensor, classes: tuple[int, ...]) -> Tensor:
 
 
 def expand_nchw(values: Tensor) -> Tensor:
-    """(N,) → (N, 1, 1, 1), to meet pictures (N, C, H, W)."""
+    """(N,) → (N, 1, 1, 1), to broadcast with images (N, C, H, W)."""
     return values[:, None, None, None]
 
 
-def expand_n2(pairs: Tensor) -> Tensor:
-    """(N, 2) → (N, 1, 1, 2), to meet points."""
-    return pairs[:, None, None]
+def expand_n2(points: Tensor) -> Tensor:
+    """(N, 2) → (N, 1, 1, 2), to broadcast with grids (N, H, W, 2)."""
+    return points[:, None, None]

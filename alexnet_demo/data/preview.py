@@ -1,4 +1,4 @@
-"""What a recipe trains on, to look at: a few garments as its settings change them."""
+"""A few garments as a run's data augmentation changes them, for display."""
 
 from __future__ import annotations
 
@@ -13,48 +13,46 @@ from alexnet_demo.data.splits import Split
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
 
-Way = Literal["drawings", "photos", "plain"]
+Style = Literal["drawings", "photos", "plain"]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Pictures that were changed in the same way.
+    """Images that were augmented in the same way.
 
     Attributes:
-        way: line ``drawings``, ``photos`` as of a phone, or ``plain`` pictures of the data set.
-        images: uint8 (N, side, side), 0 background to 255: what training feeds, not yet enlarged.
+        style: line ``drawings``, ``photos``, or ``plain`` data-set images.
+        images: uint8 (N, side, side), 0 background to 255, before they are resized to 224×224.
         labels: int64 (N,).
     """
 
-    way: Way
+    style: Style
     images: Tensor
     labels: Tensor
 
 
-def samples_per_class(split: Split, each: int, turn: int = 0) -> Split:
-    """``each`` pictures of every class, the classes in turn: rows of ten hold one of each.
+def samples_per_class(split: Split, count: int, page: int = 0) -> Split:
+    """``count`` images of every class, in rows of ten with one of each.
 
     Args:
-        split: a part of the data set that holds every class.
-        each: pictures of a class.
-        turn: 0 for the first ones, 1 for those behind, and so on; begins anew after the last.
+        split: has images of every class.
+        count: images per class.
+        page: 0 for the first images, 1 for the next ones; starts over after the last.
     """
     columns = []
     for label in range(len(CLASSES)):
-        numbers = (split.labels == label).nonzero().flatten()
-        columns.append(numbers[torch.arange(turn * each, (turn + 1) * each) % len(numbers)])
-    order = torch.stack(columns, dim=1).flatten()
-    return Split(split.images[order], split.labels[order])
+        indices = (split.labels == label).nonzero().flatten()
+        columns.append(indices[torch.arange(page * count, (page + 1) * count) % len(indices)])
+    return split[torch.stack(columns, dim=1).flatten()]
 
 
-def preview_groups(garments: Split, config: TrainConfig, seed: int) -> list[Group]:
-    """The pictures exactly as a batch of them goes into training, in groups that are not empty."""
+def preview_groups(samples: Split, config: TrainConfig, seed: int) -> list[Group]:
+    """The images exactly as a batch of them is trained on, in groups that are not empty."""
     generator = torch.Generator().manual_seed(seed)
-    order = order_by_drawability(garments.labels, config.drawings, generator)
-    garments = Split(garments.images[order], garments.labels[order])
-    shown = augment(garments.images, garments.labels, config, generator)
-    ways: list[Way] = ["drawings"] * bool(round(config.drawings * len(garments)))
-    ways += ["photos"] * bool(round(config.photos * len(garments)))
-    ways += ["plain"] * (len(shown) - len(ways))
-    parts = garments.labels.split([len(images) for images in shown])
-    return [Group(*found) for found in zip(ways, shown, parts, strict=True)]
+    samples = samples[order_by_drawability(samples.labels, config.drawings, generator)]
+    images = augment(samples.images, samples.labels, config, generator)
+    styles: list[Style] = ["drawings"] * bool(round(config.drawings * len(samples)))
+    styles += ["photos"] * bool(round(config.photos * len(samples)))
+    styles += ["plain"] * (len(images) - len(styles))
+    labels = samples.labels.split([len(group) for group in images])
+    return [Group(*group) for group in zip(styles, images, labels, strict=True)]

@@ -1,9 +1,10 @@
-"""The same Fashion-MNIST pictures as people would draw or photograph them.
+"""Fashion-MNIST garments as people would draw or photograph them.
 
-Fashion-MNIST knows garments only cut out, on black, tone in tone. `as_drawings` makes line
-drawings of them and `as_photos` snapshots, whole batches at once, on the training's device. What
-comes out is what `preprocess` makes of real drawings and photos, so that the network meets in
-training what it will be asked later.
+Fashion-MNIST shows garments only cut out, on black, in smooth tones. `as_drawings` makes line
+drawings of them and `as_photos` snapshots, whole batches at once, on the training device. They look
+like what `images.prepare` makes of real drawings and photos, which the network is to classify
+later. Each function below is one augmentation; the order in which random numbers are drawn is part
+of what a seed means.
 """
 
 from __future__ import annotations
@@ -27,16 +28,23 @@ from alexnet_demo.data.batch_random import (
     expand_nchw,
     one_of,
 )
-from alexnet_demo.data.pen_strokes import blur, edges, line, seams, strays
-from alexnet_demo.data.warp import RandomWarp, WarpRanges, framed, points, sample
+from alexnet_demo.data.pen_strokes import (
+    box_blur,
+    garment_seams,
+    inner_edges,
+    stray_strokes,
+    zero_crossings,
+)
+from alexnet_demo.data.warp import RandomWarp, WarpRanges, framing_grid, pixel_grid, sample
 from alexnet_demo.images import redraw
 
-SIDE = 28  # of a Fashion-MNIST picture, pixels
+SIDE = 28  # of a Fashion-MNIST image, pixels
+QUARTER = slice(SIDE // 4, -SIDE // 4)  # the middle half of a side
 
-DRAWN = WarpRanges(
+DRAWING_WARP = WarpRanges(
     turn=12, stretch=0.3, shear=0.2, tilt=0.2, spread=0.4, wobble=0.03, sleeves=90, shortened=0.5
 )
-SEEN = WarpRanges(
+PHOTO_WARP = WarpRanges(
     turn=18, stretch=0.15, shear=0.12, tilt=0.25, wobble=0.015, sleeves=60, shortened=0.4
 )
 
@@ -45,80 +53,84 @@ SEEN = WarpRanges(
 
 
 def silhouettes(images: Tensor, labels: Tensor) -> Tensor:
-    """Where the garment is: float (N, 1, 28, 28) in {0, 1} from grey in [0, 1].
+    """The garments' masks: float (N, 1, 28, 28) in {0, 1} from gray levels in [0, 1].
 
     Holes that a white print leaves are closed, but not the gaps of trousers and sandals.
     """
-    seen = (images > 0.06).float()
-    grown = max_pool2d(seen, 3, stride=1, padding=1)
-    closed = -max_pool2d(-grown, 3, stride=1, padding=1)
-    return torch.where(expand_nchw(one_of(labels, (TROUSER, SANDAL))), seen, closed)
+    mask = (images > 0.06).float()
+    dilated = max_pool2d(mask, 3, stride=1, padding=1)
+    closed = -max_pool2d(-dilated, 3, stride=1, padding=1)
+    return torch.where(expand_nchw(one_of(labels, (TROUSER, SANDAL))), mask, closed)
 
 
-def bent(
-    labels: Tensor, bend: WarpRanges, dice: BatchRandom, lying: float, taller: float = 0.0
+def garment_warp(
+    labels: Tensor, ranges: WarpRanges, random: BatchRandom, turned: float, taller: float = 0.0
 ) -> RandomWarp:
-    """Bends that suit the garments: sleeves are raised, legs spread.
+    """Warps that suit the garments: sleeves are raised, legs spread.
 
-    A share ``lying`` of the shoes points any way, as shoes seen from above do. Sneakers become
-    higher by a factor of up to exp(``taller``), and trousers wider: so people draw them.
+    A share ``turned`` of the shoes points in any direction, as shoes seen from above do. Sneakers
+    become higher by a factor of up to exp(``taller``), and trousers wider, as people draw them.
     """
-    any_way = one_of(labels, SHOES) & dice.chance(lying)
-    turns = torch.where(any_way, dice.uniform(-100, 100), 0.0)
-    sleeved, legged = one_of(labels, TOPS), labels == TROUSER
-    higher = dice.uniform(0, taller) * ((labels == SNEAKER).float() - (labels == TROUSER).float())
-    return RandomWarp(dice.count, bend, dice.generator, turns, sleeved, legged, higher)
+    any_direction = one_of(labels, SHOES) & random.chance(turned)
+    turns = torch.where(any_direction, random.uniform(-100, 100), 0.0)
+    higher = random.uniform(0, taller) * ((labels == SNEAKER).float() - (labels == TROUSER).float())
+    return RandomWarp(ranges, random, turns, one_of(labels, TOPS), labels == TROUSER, higher)
 
 
-def handles(
-    grey: Tensor, masks: Tensor, labels: Tensor, dice: BatchRandom
+def add_handles(
+    gray: Tensor, masks: Tensor, labels: Tensor, random: BatchRandom
 ) -> tuple[Tensor, Tensor]:
-    """Most bags with a handle above them, which catalogues lay flat or leave out.
+    """Add a handle above most bags, which catalogs lay flat or leave out.
 
-    What a handle encloses is open, or part of the outline as in a quick drawing, and then dark
+    The area under a handle is open, or part of the outline as in a quick drawing, and then dark
     above a light upper edge of the bag, so that a line between them is drawn.
     """
-    width, height = dice.uniform(0.25, 0.7), dice.uniform(0.4, 1.2)
-    here = points(SIDE, dice.device).expand(dice.count, -1, -1, -1)
+    width, height = random.uniform_nchw(0.25, 0.7), random.uniform_nchw(0.4, 1.2)
+    grid = pixel_grid(SIDE, random.device).expand(random.count, -1, -1, -1)
     # The bag becomes smaller and moves down; the frame fits all of it anyway.
-    top = expand_nchw(torch.where(masks.amax(3)[:, 0] > 0, here[..., 0, 1], 1.0).amin(1))
-    squeezed = here[..., 1:] * 1.8 - 0.8
-    both = sample(torch.cat([grey, masks], 1), torch.cat([here[..., :1] * 1.3, squeezed], -1))
+    top = expand_nchw(torch.where(masks.amax(3)[:, 0] > 0, grid[..., 0, 1], 1.0).amin(1))
+    smaller = torch.cat([grid[..., :1] * 1.3, grid[..., 1:] * 1.8 - 0.8], -1)
+    both = sample(torch.cat([gray, masks], 1), smaller)
     edge = (top + 0.8) / 1.8
-    x, y = here[..., 0][:, None], here[..., 1][:, None]
-    tall = expand_nchw(height).minimum(edge + 0.95).clamp(min=0.1)
-    arc = ((x / expand_nchw(width)).square() + ((y - edge) / tall).square()).sqrt()
-    ring = ((arc - 1).abs() * expand_nchw(width).minimum(tall) < 0.07) & (y < edge + 0.1)
-    dome = expand_nchw(dice.chance(0.5))
-    handle = torch.where(dome, (arc < 1) & (y < edge + 0.1), ring)
-    chosen = expand_nchw((labels == BAG) & dice.chance(0.65))
-    tone = torch.where(dome, torch.where(y > edge, 1.0, 0.0), 0.6)
+    x, y = grid[..., 0][:, None], grid[..., 1][:, None]
+    tall = height.minimum(edge + 0.95).clamp(min=0.1)
+    radius = ((x / width).square() + ((y - edge) / tall).square()).sqrt()
+    above = y < edge + 0.1
+    ring = ((radius - 1).abs() * width.minimum(tall) < 0.07) & above
+    filled = random.chance_nchw(0.5)
+    handle = torch.where(filled, (radius < 1) & above, ring)
+    chosen = expand_nchw((labels == BAG) & random.chance(0.65))
+    shade = torch.where(filled, torch.where(y > edge, 1.0, 0.0), 0.6)
     return (
-        torch.where(chosen, both[:, :1].maximum(tone * handle), grey),
+        torch.where(chosen, both[:, :1].maximum(shade * handle), gray),
         torch.where(chosen, (both[:, 1:] > 0.5).float().maximum(handle.float()), masks),
     )
 
 
-def from_above(
-    grey: Tensor, masks: Tensor, labels: Tensor, dice: BatchRandom
+def sandals_from_above(
+    gray: Tensor, masks: Tensor, labels: Tensor, random: BatchRandom
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Most flat sandals as people draw them: soles seen from above, toes up, one or a pair.
 
     Returns:
-        Grey pictures and masks like those given, and how many soles each shows, int64 (N,).
+        Gray levels and masks of the same shape, and how many soles each image shows, int64 (N,).
     """
     closed = -max_pool2d(-max_pool2d(pad(masks, [6] * 4), 13, stride=1), 13, stride=1, padding=6)
     flat = masks.amax(3)[:, 0].sum(1) < SIDE / 2
-    chosen = (labels == SANDAL) & flat & dice.chance(0.85)
+    chosen = (labels == SANDAL) & flat & random.chance(0.85)
     sole = closed.rot90(-1, (2, 3))
-    half = sole[..., SIDE // 4 : -SIDE // 4]
-    two = dice.chance(0.5)
-    soles = torch.where(expand_nchw(two), torch.cat([half, half.flip(3)], 3), sole)
+    pair = random.chance(0.5)
+    soles = torch.where(expand_nchw(pair), _mirrored_pair(sole[..., QUARTER]), sole)
     return (
-        torch.where(expand_nchw(chosen), 0.6 * soles, grey),
+        torch.where(expand_nchw(chosen), 0.6 * soles, gray),
         torch.where(expand_nchw(chosen), soles, masks),
-        torch.where(chosen, 1 + two.long(), 0),
+        torch.where(chosen, 1 + pair.long(), 0),
     )
+
+
+def _mirrored_pair(half: Tensor) -> Tensor:
+    """(N, C, H, W) → (N, C, H, 2W), with its mirror image on the right."""
+    return torch.cat([half, half.flip(3)], 3)
 
 
 # ------------------------------------------------------------------ drawings
@@ -127,64 +139,65 @@ def from_above(
 def as_drawings(
     images: Tensor, labels: Tensor, generator: torch.Generator, side: int | None = None
 ) -> Tensor:
-    """Line drawings of garments: bent, outlined, with inner edges, and shaded inside or not.
+    """Line drawings of garments: warped, outlined, with inner edges, and shaded inside or not.
 
-    The pen is about as wide as `preprocess` makes every pen.
+    The pen is about as wide as the standard pen of `images.redraw`.
 
     Args:
         images: uint8 (N, 28, 28), 0 background to 255.
-        labels: int64 (N,); sleeves are raised on tops and shoes are turned.
+        labels: int64 (N,), which decide what is changed.
         generator: on the device of ``images``.
-        side: of the drawings, pixels; `linework.SKETCH_SIDE` where it is not given.
+        side: of the drawings, pixels; `redraw.SKETCH_SIDE` if None.
 
     Returns:
         uint8 (N, side, side), light strokes on black.
     """
     side = side or redraw.SKETCH_SIDE
-    dice = BatchRandom(len(images), generator)
-    grey = images[:, None].float() / 255
-    grey, masks = handles(grey, silhouettes(grey, labels), labels, dice)
-    grey, masks, soles = from_above(grey, masks, labels, dice)
-    bottom = (masks.amax(3)[:, 0].cumsum(1).argmax(1) + 1) * 2 / SIDE - 1
-    warp = bent(labels, DRAWN, dice, lying=0.1, taller=0.8)
-    where = framed(masks, warp, side, dice.uniform(0.88, 1.0))
     scale = side / SIDE
-    inner = (blur(masks, 1) > 0.97).float()
-    inside, tone = sample(torch.cat([inner, blur(grey, 1)], 1), where).split(1, dim=1)
-    # Means of four pixels lie on their corners: one more than pixels, on the same square.
-    soft = avg_pool2d(pad(masks, [1] * 4), 2, stride=1)
-    body = sample(soft, where * (SIDE / (SIDE + 1)))
-    body = blur(body, max(1, round(scale / 2)))
-    pen = expand_nchw(scale * dice.uniform(0.9, 1.9))
-    ink = line(body - 0.45 - 0.05 * dice.smooth_noise(7, side), pen)
-    again = line(body - 0.45 + 0.3 * dice.smooth_noise(4, side), 0.8 * pen) * (body > 0.02)
-    ink = ink.maximum(again * expand_nchw(dice.chance(0.2)))
-    ink = ink.maximum(edges(tone, scale, pen, dice) * (inside > 0.5))
-    ink = ink.maximum(seams(where, bottom, labels, soles, pen, dice) * (body > 0.5))
-    ink = ink * (dice.smooth_noise(7, side) > -expand_nchw(dice.uniform(1.6, 6.0)))  # gaps
-    ink = ink.maximum(strays(side, pen, dice) * expand_nchw(dice.chance(0.08)))
-    ink = ink * expand_nchw(dice.uniform(0.75, 1.0))
-    return (shaded(ink, body, inside, dice)[:, 0] * 255).to(torch.uint8)
+    random = BatchRandom(len(images), generator)
+    gray = images[:, None].float() / 255
+    gray, masks = add_handles(gray, silhouettes(gray, labels), labels, random)
+    gray, masks, soles = sandals_from_above(gray, masks, labels, random)
+    bottom = (masks.amax(3)[:, 0].cumsum(1).argmax(1) + 1) * 2 / SIDE - 1
+    warp = garment_warp(labels, DRAWING_WARP, random, turned=0.1, taller=0.8)
+    grid = framing_grid(masks, warp, side, random.uniform(0.88, 1.0))
+    inner = (box_blur(masks, 1) > 0.97).float()
+    inner, shade = sample(torch.cat([inner, box_blur(gray, 1)], 1), grid).split(1, dim=1)
+    # Means of four pixels are at their corners: one more than pixels, on the same square.
+    corners = avg_pool2d(pad(masks, [1] * 4), 2, stride=1)
+    body = sample(corners, grid * (SIDE / (SIDE + 1)))
+    body = box_blur(body, max(1, round(scale / 2)))
+
+    pen = scale * random.uniform_nchw(0.9, 1.9)
+    ink = zero_crossings(body - 0.45 - 0.05 * random.smooth_noise(7, side), pen)
+    retraced = zero_crossings(body - 0.45 + 0.3 * random.smooth_noise(4, side), 0.8 * pen)
+    ink = ink.maximum(retraced * (body > 0.02) * random.chance_nchw(0.2))
+    ink = ink.maximum(inner_edges(shade, scale, pen, random) * (inner > 0.5))
+    ink = ink.maximum(garment_seams(grid, bottom, labels, soles, pen, random) * (body > 0.5))
+    ink = ink * (random.smooth_noise(7, side) > -random.uniform_nchw(1.6, 6.0))  # with gaps
+    ink = ink.maximum(stray_strokes(side, pen, random) * random.chance_nchw(0.08))
+    ink = ink * random.uniform_nchw(0.75, 1.0)
+    return (add_shading(ink, body, inner, random)[:, 0] * 255).to(torch.uint8)
 
 
-def shaded(ink: Tensor, body: Tensor, inner: Tensor, dice: BatchRandom) -> Tensor:
-    """Drawings with their inside as people and `preprocess` leave it: shaded, empty, filled.
+def add_shading(ink: Tensor, body: Tensor, inner: Tensor, random: BatchRandom) -> Tensor:
+    """Shade the inside of drawings as people and `images.redraw` do: flat, not at all, by hand.
 
     Returns:
         float (N, 1, H, W) in [0, 1].
     """
-    way = expand_nchw(dice.uniform())
-    level = torch.full_like(way, redraw.SHADE / 255)
-    level = torch.where(way < 0.34, 0.0, level)  # left open: nothing to shade
-    level = torch.where(way > 0.88, expand_nchw(dice.uniform(0.3, 1.0)), level)  # filled by hand
-    hatch = dice.smooth_noise(24, ink.shape[-1]) > 0.3
-    level = torch.where(way > 0.97, hatch * level, level)
-    patchy = torch.where(
-        expand_nchw(dice.chance(0.1)), dice.smooth_noise(3, ink.shape[-1]) > 0, True
-    )
-    inside = ((body - 0.5) * 6 + 0.5).clamp(0, 1) * level * patchy
-    # An icon's glyph: solid, its inner lines left out in the ground's colour.
-    solid = expand_nchw(dice.chance(0.06))
+    side = ink.shape[-1]
+    style = random.uniform_nchw(0, 1)
+    level = torch.full_like(style, redraw.SHADE / 255)
+    level = torch.where(style < 0.34, 0.0, level)  # left empty
+    level = torch.where(style > 0.88, random.uniform_nchw(0.3, 1.0), level)  # filled by hand
+    hatching = random.smooth_noise(24, side) > 0.3
+    level = torch.where(style > 0.97, hatching * level, level)
+    patchy = random.chance_nchw(0.1)
+    level = level * torch.where(patchy, random.smooth_noise(3, side) > 0, True)
+    inside = ((body - 0.5) * 6 + 0.5).clamp(0, 1) * level
+    # An icon's glyph: solid, with its inner lines left out in the background's color.
+    solid = random.chance_nchw(0.06)
     glyph = ((body - 0.45) * 6 + 0.5).clamp(0, 1) * (1 - 0.9 * ink * (inner > 0.5))
     return torch.where(solid, glyph, ink.maximum(inside))
 
@@ -193,140 +206,143 @@ def shaded(ink: Tensor, body: Tensor, inner: Tensor, dice: BatchRandom) -> Tenso
 
 
 def as_photos(images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Snapshots of garments: bent, lit, worn or in pairs, cut out badly or on some ground.
+    """Snapshots of garments: warped, lit, worn or in pairs, cut out badly or on some background.
 
     Args:
         images: uint8 (N, 28, 28), 0 background to 255.
-        labels: int64 (N,).
+        labels: int64 (N,), which decide what is changed.
         generator: on the device of ``images``.
 
     Returns:
-        uint8 (N, 28, 28), light and dark as `preprocess` leaves them.
+        uint8 (N, 28, 28), with the polarity that `images.prepare` leaves.
     """
     side = 2 * SIDE
-    dice = BatchRandom(len(images), generator)
-    grey = images[:, None].float() / 255
-    masks = silhouettes(grey, labels)
-    grey, masks = pairs(grey, masks, labels, dice)
-    cut = expand_nchw(dice.chance(0.65))
-    warp = bent(labels, SEEN, dice, lying=0.35)
-    whole = cut[:, 0, 0, 0] & dice.chance(0.6)
-    fill = torch.where(whole, 1.0, dice.uniform(0.6, 1.05))
-    where = framed(masks, warp, side, fill)
-    off = torch.where(cut[:, 0, 0], 0.0, dice.uniform(-0.15, 0.15, 2))
-    cloth, body = sample(torch.cat([grey, masks], 1), where + expand_n2(off)).split(1, dim=1)
-    cloth = lit(retoned(cloth, dice), dice)
-    other = grounds(grey, side, dice)
-    # A wearer or hanger stays with the garment when it is cut out.
-    scene = worn(other, labels, where + expand_n2(off), cut, dice)
-    ragged = (
-        body + 0.18 * dice.smooth_noise(6, side) * expand_nchw(dice.chance(0.5)) > 0.5
-    ).float()
-    body = torch.where(cut, ragged, body)
-    picture = cloth * body + scene * (1 - body)
-    picture = blurred_and_noisy(picture, dice) * torch.where(cut, (picture > 0.02).float(), 1.0)
-    picture = torch.where(~cut & expand_nchw(dice.chance(0.25)), 1 - picture, picture)
-    return (avg_pool2d(picture, 2)[:, 0].clamp(0, 1) * 255).to(torch.uint8)
+    random = BatchRandom(len(images), generator)
+    gray = images[:, None].float() / 255
+    gray, masks = pair_shoes(gray, silhouettes(gray, labels), labels, random)
+    cut_out = random.chance(0.65)
+    warp = garment_warp(labels, PHOTO_WARP, random, turned=0.35)
+    whole = cut_out & random.chance(0.6)
+    grid = framing_grid(masks, warp, side, torch.where(whole, 1.0, random.uniform(0.6, 1.05)))
+    grid = grid + expand_n2(torch.where(cut_out[:, None], 0.0, random.uniform(-0.15, 0.15, 2)))
+    cut_out = expand_nchw(cut_out)
+    cloth, body = sample(torch.cat([gray, masks], 1), grid).split(1, dim=1)
+    cloth = add_lighting(change_contrast(cloth, random), random)
+    background = random_backgrounds(gray, side, random)
+    # A person or hanger stays with the garment when it is cut out.
+    scene = add_person(torch.where(cut_out, 0.0, background), labels, grid, random)
+    ragged = body + 0.18 * random.smooth_noise(6, side) * random.chance_nchw(0.5) > 0.5
+    body = torch.where(cut_out, ragged.float(), body)
+    clean = cloth * body + scene * (1 - body)
+    noisy = add_blur_and_noise(clean, random)
+    photo = noisy * torch.where(cut_out, (clean > 0.02).float(), 1.0)
+    photo = torch.where(~cut_out & random.chance_nchw(0.25), 1 - photo, photo)
+    return (avg_pool2d(photo, 2)[:, 0].clamp(0, 1) * 255).to(torch.uint8)
 
 
-def pairs(grey: Tensor, masks: Tensor, labels: Tensor, dice: BatchRandom) -> tuple[Tensor, Tensor]:
-    """Shoes, often, as two: one behind the other, side by side, or side by side from above."""
-    two = expand_nchw(one_of(labels, SHOES) & dice.chance(0.6))
-    abreast = expand_nchw(dice.chance(0.5))
-    aside, up = dice.uniform(-5, 5), dice.uniform(3, 13)
-    both = torch.cat([grey, masks], 1)
+def pair_shoes(
+    gray: Tensor, masks: Tensor, labels: Tensor, random: BatchRandom
+) -> tuple[Tensor, Tensor]:
+    """Many shoes as a pair: one behind the other, side by side, or side by side from above."""
+    two = expand_nchw(one_of(labels, SHOES) & random.chance(0.6))
+    side_by_side = random.chance_nchw(0.5)
+    aside, up = random.uniform(-5, 5), random.uniform(3, 13)
+    both = torch.cat([gray, masks], 1)
     offset = torch.stack([-aside, up], 1).round() * 2 / SIDE
-    moved = sample(both, points(SIDE, dice.device) + expand_n2(offset))
+    moved = sample(both, pixel_grid(SIDE, random.device) + expand_n2(offset))
     behind = torch.where(both[:, 1:] > 0.5, both, moved * 0.85)
     behind[:, 1:] = both[:, 1:].maximum(moved[:, 1:])
     narrow = interpolate(both, size=(SIDE, SIDE // 2), mode="bilinear", align_corners=False)
-    beside = torch.cat([narrow, narrow.flip(3)], 3)
-    upright = both.rot90(1, (2, 3))[..., SIDE // 4 : -SIDE // 4]
-    above = torch.cat([upright, upright.flip(3)], 3)
-    low = expand_nchw(one_of(labels, (SANDAL, SNEAKER)) & dice.chance(0.6))
-    pair = torch.where(abreast, torch.where(low, above, beside), behind)
+    from_above = _mirrored_pair(both.rot90(1, (2, 3))[..., QUARTER])
+    low = expand_nchw(one_of(labels, (SANDAL, SNEAKER)) & random.chance(0.6))
+    beside = torch.where(low, from_above, _mirrored_pair(narrow))
+    pair = torch.where(side_by_side, beside, behind)
     return torch.where(two, pair, both).split(1, dim=1)
 
 
-def retoned(cloth: Tensor, dice: BatchRandom) -> Tensor:
-    """Cloth of another colour: its contrast changed or reversed, around another grey."""
-    gain = dice.uniform(0.4, 1.2) * torch.where(dice.chance(0.25), -1.0, 1.0)
-    middle = dice.uniform(0.45, 0.95)
-    return ((cloth - 0.5) * expand_nchw(gain) + expand_nchw(middle)).clamp(0.2, 1)
+def change_contrast(cloth: Tensor, random: BatchRandom) -> Tensor:
+    """Cloth of another color: its contrast scaled or reversed, around another gray level."""
+    gain = random.uniform(0.4, 1.2) * torch.where(random.chance(0.25), -1.0, 1.0)
+    return ((cloth - 0.5) * expand_nchw(gain) + random.uniform_nchw(0.45, 0.95)).clamp(0.2, 1)
 
 
-def lit(pictures: Tensor, dice: BatchRandom) -> Tensor:
+def add_lighting(images: Tensor, random: BatchRandom) -> Tensor:
     """Light from one side, and folds."""
-    side = pictures.shape[-1]
-    way = expand_n2(dice.uniform(-0.25, 0.25, 2))
-    light = 1 + (points(side, dice.device) * way).sum(-1)[:, None]
-    folds = dice.smooth_noise(7, side) * expand_nchw(dice.uniform(0, 0.1))
-    return (pictures * light + folds).clamp(0.08, 1)
+    side = images.shape[-1]
+    direction = expand_n2(random.uniform(-0.25, 0.25, 2))
+    light = 1 + (pixel_grid(side, random.device) * direction).sum(-1)[:, None]
+    folds = random.smooth_noise(7, side) * random.uniform_nchw(0, 0.1)
+    return (images * light + folds).clamp(0.08, 1)
 
 
-def grounds(grey: Tensor, side: int, dice: BatchRandom) -> Tensor:
-    """What garments lie on or hang before: plain, planks, tiles, carpet, crumpled cloth, things.
+def random_backgrounds(gray: Tensor, side: int, random: BatchRandom) -> Tensor:
+    """Plain surfaces, planks, tiles, carpet, crumpled cloth, and patches of other images.
 
     Returns:
         float (N, 1, side, side) in [0, 1].
     """
-    here = points(side, dice.device)
-    angle = dice.uniform(0, math.pi)
-    way = torch.stack([angle.cos(), angle.sin()], 1)
-    across = (here * expand_n2(way)).sum(-1)[:, None]
-    along = (here * expand_n2(way.flip(1) * torch.tensor([-1.0, 1.0], device=dice.device))).sum(-1)
-    count = expand_nchw(dice.uniform(1.5, 7))
-    stripes = (((across * count) % 1) < expand_nchw(dice.uniform(0.05, 0.5))).float()
-    seams = (((along[:, None] * count) % 1) < 0.08).float() * expand_nchw(dice.chance(0.5))
-    lines = stripes.maximum(seams) * expand_nchw(dice.uniform(-0.25, 0.25) * dice.chance(0.5))
-    fine = dice.smooth_noise(28, side) * expand_nchw(dice.uniform(0, 0.06))
-    coarse = dice.smooth_noise(4, side) * expand_nchw(dice.uniform(0, 0.12))
-    # Patches of other pictures, enlarged: edges and folds of cloth.
-    patch = interpolate(
-        grey.roll(1, 0)[:, :, 6:22, 6:22], size=(side, side), mode="bilinear", align_corners=False
-    )
-    things = (patch - 0.5) * expand_nchw(dice.uniform(0, 0.7) * dice.chance(0.3))
-    level = dice.uniform() ** 1.5 * 0.8  # darker than the garment, mostly: polarity sees to it
-    return (expand_nchw(level) + lines + fine + coarse + things).clamp(0, 1)
+    grid = pixel_grid(side, random.device)
+    angle = random.uniform(0, math.pi)
+    direction = torch.stack([angle.cos(), angle.sin()], 1)
+    normal = direction.flip(1) * torch.tensor([-1.0, 1.0], device=random.device)
+    across = (grid * expand_n2(direction)).sum(-1)[:, None]
+    along = (grid * expand_n2(normal)).sum(-1)[:, None]
+    count = random.uniform_nchw(1.5, 7)
+    planks = ((across * count) % 1 < random.uniform_nchw(0.05, 0.5)).float()
+    joints = ((along * count) % 1 < 0.08).float() * random.chance_nchw(0.5)
+    depth = expand_nchw(random.uniform(-0.25, 0.25) * random.chance(0.5))
+    lines = planks.maximum(joints) * depth
+    fine = random.smooth_noise(28, side) * random.uniform_nchw(0, 0.06)
+    coarse = random.smooth_noise(4, side) * random.uniform_nchw(0, 0.12)
+    # Enlarged patches of other images look like edges and folds of cloth.
+    patch = gray.roll(1, 0)[:, :, 6:22, 6:22]
+    patch = interpolate(patch, size=(side, side), mode="bilinear", align_corners=False)
+    things = (patch - 0.5) * expand_nchw(random.uniform(0, 0.7) * random.chance(0.3))
+    # Mostly darker than the garment, as after `images.prepare` has set the polarity.
+    level = expand_nchw(random.uniform() ** 1.5 * 0.8)
+    return (level + lines + fine + coarse + things).clamp(0, 1)
 
 
-def worn(ground: Tensor, labels: Tensor, where: Tensor, cut: Tensor, dice: BatchRandom) -> Tensor:
-    """What is around the garment: the ground, black where it was cut out, or the one who wears it.
+def add_person(scene: Tensor, labels: Tensor, grid: Tensor, random: BatchRandom) -> Tensor:
+    """Some garments worn, by a person around them, where the garment's own image has its edges.
 
-    Head, neck and arms of a wearer, their trousers below a top, a top above trousers, legs below
-    a dress or in a shoe, placed where the garment's own picture has its collar, hem and sleeves.
+    Head, neck, and arms, legs or trousers below a top or dress, a top above trousers, a leg in a
+    shoe.
     """
-    x, y = where[..., 0][:, None], where[..., 1][:, None]
-    dressed = one_of(labels, TOPS) | (labels == DRESS)
-    top = torch.full_like(x, -0.95)
-    skin, legs = expand_nchw(dice.uniform(0.2, 0.85)), expand_nchw(dice.uniform(0.15, 1.0))
-    head = ((x / 0.24).square() + ((y - top + 0.42) / 0.32).square() < 1) | (
-        (x.abs() < 0.12) & (y < top + 0.15) & (y > top - 0.3)
-    )
-    arms = (
-        ((x.abs() - 0.55).abs() < 0.09) & (y > -0.5) & (y < 0.7 + expand_nchw(dice.uniform(0, 0.4)))
-    )
-    long_legs = (x.abs() < 0.42) & (x.abs() > 0.04) & (y > 0.6)
-    bare_legs = ((x.abs() - 0.17).abs() < 0.1) & (y > 0.6)
-    trunk = (x.abs() < 0.45) & (y < -0.7)
-    feet = ((x.abs() - 0.25).abs() < 0.16) & (y > 0.85) & (y < 1.15)
-    ankle = ((x + 0.35).abs() < 0.25) & (y < 0.0)
-    flesh = dressed & dice.chance(0.35)
-    shod = (labels == TROUSER) & dice.chance(0.5)
-    shoe = one_of(labels, SHOES) & dice.chance(0.15)
-    scene = torch.where(cut, 0.0, ground)
-    scene = torch.where(expand_nchw(flesh) & (head | arms), skin, scene)
+    x, y = grid[..., 0][:, None], grid[..., 1][:, None]
+    across = x.abs()
+    skin, other_garment = random.uniform_nchw(0.2, 0.85), random.uniform_nchw(0.15, 1.0)
+
+    def stripe(values: Tensor, center: float, half_width: float) -> Tensor:
+        return (values - center).abs() < half_width
+
+    collar = y.new_tensor(-0.95)
+    face = (x / 0.24).square() + ((y - collar + 0.42) / 0.32).square() < 1
+    neck = (across < 0.12) & (y < collar + 0.15) & (y > collar - 0.3)
+    arms = stripe(across, 0.55, 0.09) & (y > -0.5) & (y < 0.7 + random.uniform_nchw(0, 0.4))
+    trousers = (across < 0.42) & (across > 0.04) & (y > 0.6)
+    bare_legs = stripe(across, 0.17, 0.1) & (y > 0.6)
+    torso = (across < 0.45) & (y < -0.7)
+    feet = stripe(across, 0.25, 0.16) & (y > 0.85) & (y < 1.15)
+    ankle = stripe(x, -0.35, 0.25) & (y < 0.0)
     tops = one_of(labels, TOPS)
-    scene = torch.where(expand_nchw(flesh & tops) & long_legs, legs, scene)
-    scene = torch.where(expand_nchw(flesh & ~tops) & bare_legs, skin, scene)
-    scene = torch.where(expand_nchw(shod) & trunk, legs, scene)
-    scene = torch.where(expand_nchw(shod) & feet, skin, scene)
-    return torch.where(expand_nchw(shoe) & ankle, skin, scene)
+    upper = (tops | (labels == DRESS)) & random.chance(0.35)
+    lower = (labels == TROUSER) & random.chance(0.5)
+    shoe = one_of(labels, SHOES) & random.chance(0.15)
+    for worn, region, shade in (
+        (upper, face | neck | arms, skin),
+        (upper & tops, trousers, other_garment),
+        (upper & ~tops, bare_legs, skin),
+        (lower, torso, other_garment),
+        (lower, feet, skin),
+        (shoe, ankle, skin),
+    ):
+        scene = torch.where(expand_nchw(worn) & region, shade, scene)
+    return scene
 
 
-def blurred_and_noisy(pictures: Tensor, dice: BatchRandom) -> Tensor:
-    """As a small or shaky camera leaves them."""
-    soft = expand_nchw(dice.chance(0.3))
-    pictures = torch.where(soft, blur(pictures, 1), pictures)
-    noise = torch.randn(pictures.shape, generator=dice.generator, device=dice.device)
-    return pictures + noise * expand_nchw(dice.uniform(0, 0.06))
+def add_blur_and_noise(images: Tensor, random: BatchRandom) -> Tensor:
+    """Blur and noise as of a small or shaky camera."""
+    images = torch.where(random.chance_nchw(0.3), box_blur(images, 1), images)
+    noise = random.normal(*images.shape[1:])
+    return images + noise * random.uniform_nchw(0, 0.06)

@@ -1,8 +1,8 @@
-"""Random bends of whole batches of pictures: turned, stretched, tilted, wobbled, sleeves raised.
+"""Random warps of whole batches: rotation, stretching, perspective, wobble, raised sleeves.
 
-A `Warp` is a function from points of the new picture to points of the old one, each picture with
-its own random parameters. As a function, it can be asked twice: coarsely, to find where the garment
-went, and finely, over a frame that fits it there. So a garment is resampled only once.
+A `RandomWarp` maps coordinates in the new image to coordinates in the old one, with random
+parameters for each image. It can be evaluated twice: coarsely, to find where the garment ends up,
+and finely, on a grid that frames it there. So a garment is resampled only once.
 """
 
 from __future__ import annotations
@@ -14,21 +14,25 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
+from alexnet_demo.data.batch_random import BatchRandom, expand_nchw
+
 WAVES = 5  # cells of the wobble's field, a side
-OUTSIDE = 5.0  # a point where no picture is
+OUTSIDE = 5.0  # a coordinate outside of every image
 EMPTY = 1e-3  # half a side below which a frame would show nothing
+SHOULDER = -0.7  # y of the shoulder
+CROTCH = -0.3  # y of the crotch
 
 
 @dataclass(frozen=True)
 class WarpRanges:
-    """How far a `Warp` may go.
+    """How far a `RandomWarp` may go.
 
     Attributes:
         turn: greatest rotation, degrees.
-        stretch: spread of the logarithm of width to height.
-        shear: greatest shift of the top against the bottom, in half sides.
-        spread: greatest slope by which trouser legs stand apart.
-        tilt: greatest perspective: how much nearer one edge may be than the middle.
+        stretch: standard deviation of the logarithm of width to height.
+        shear: greatest shift of the top relative to the bottom, in half sides.
+        spread: greatest slope by which trouser legs are apart.
+        tilt: greatest perspective: how much nearer one edge may be than the center.
         wobble: size of the smooth random displacement, in half sides.
         sleeves: greatest angle by which sleeves are raised, degrees; tops only.
         shortened: greatest share by which raised sleeves are shortened.
@@ -45,129 +49,113 @@ class WarpRanges:
 
 
 class RandomWarp:
-    """Random bends of N pictures.
+    """Random warps of N images.
 
     Args:
-        count: N.
-        bend: how far to go.
-        generator: on the device where the pictures are.
+        ranges: how far to go.
+        random: for N images, on their device.
         turns: degrees (N,), added to the random rotation.
-        sleeved: bool (N,), pictures whose sleeves may be raised; None for none.
-        legged: bool (N,), pictures whose legs may be spread; None for none.
-        taller: (N,), added to the random logarithm of height to width; None for none.
+        sleeved: bool (N,), images whose sleeves may be raised.
+        legged: bool (N,), images whose legs may be spread.
+        taller: (N,), added to the random logarithm of height to width.
     """
 
     def __init__(
         self,
-        count: int,
-        bend: WarpRanges,
-        generator: torch.Generator,
-        turns: Tensor | None = None,
-        sleeved: Tensor | None = None,
-        legged: Tensor | None = None,
-        taller: Tensor | None = None,
+        ranges: WarpRanges,
+        random: BatchRandom,
+        turns: Tensor | float = 0.0,
+        sleeved: Tensor | bool = False,
+        legged: Tensor | bool = False,
+        taller: Tensor | float = 0.0,
     ) -> None:
-        def uniform(*shape: int) -> Tensor:
-            return torch.rand(count, *shape, generator=generator, device=generator.device)
-
-        def normal(*shape: int) -> Tensor:
-            return torch.randn(count, *shape, generator=generator, device=generator.device)
-
-        angle = (uniform() * 2 - 1) * math.radians(bend.turn)
-        if turns is not None:
-            angle = angle + torch.deg2rad(turns)
-        stretch = normal() * bend.stretch
-        aspect = (stretch if taller is None else stretch + taller).exp().sqrt()
-        shear = (uniform() * 2 - 1) * bend.shear
+        uniform = random.uniform
+        angle = uniform(-1, 1) * math.radians(ranges.turn) + turns * (math.pi / 180)
+        aspect = (random.normal() * ranges.stretch + taller).exp().sqrt()
+        shear = uniform(-1, 1) * ranges.shear
         cos, sin = angle.cos(), angle.sin()
-        # Old point = stretch · shear · rotation · new point; mirrored by half of them.
+        # Old point = stretch · shear · rotation · new point; half of them are mirrored.
         mirror = torch.where(uniform() < 0.5, -1.0, 1.0)
         first = torch.stack([(cos + shear * sin) * aspect, (shear * cos - sin) * aspect], 1)
         second = torch.stack([sin / aspect, cos / aspect], 1)
         self.matrix = torch.stack([first * mirror[:, None], second], 1)  # (N, 2, 2)
-        self.tilt = (uniform(2) * 2 - 1) * bend.tilt
-        # A coarse random field, made smooth: its cells must not show as kinks.
-        field = normal(2, WAVES, WAVES) * (bend.wobble * (0.3 + uniform(1, 1, 1)))
+        self.tilt = uniform(-1, 1, 2) * ranges.tilt
+        # A coarse random field, interpolated smoothly: its cells must not show as kinks.
+        field = random.normal(2, WAVES, WAVES) * (ranges.wobble * (0.3 + uniform(0, 1, 1, 1, 1)))
         self.field = interpolate(field, scale_factor=6, mode="bicubic", align_corners=False)
         self.trunk = 0.4 + 0.15 * uniform()
-        self.spread, self.knee = uniform() * bend.spread, 0.2 + 1.1 * uniform()
-        self.spread = self.spread * legged if legged is not None else 0 * self.spread
-        raised = uniform() * math.radians(bend.sleeves)
-        raised = raised * (uniform() < 0.7)
-        self.length = 1 - uniform() * bend.shortened
-        self.raised = raised * sleeved if sleeved is not None else torch.zeros_like(raised)
+        self.spread = uniform() * ranges.spread * legged
+        self.knee = 0.2 + 1.1 * uniform()
+        raised = uniform() * math.radians(ranges.sleeves)
+        self.raised = raised * random.chance(0.7) * sleeved
+        self.length = 1 - uniform() * ranges.shortened
 
-    def __call__(self, points: Tensor) -> Tensor:
-        """Points of the new pictures (N, H, W, 2), x then y in [−1, 1] → points of the old ones."""
-        depth = 1 + points @ self.tilt[:, None, :, None]  # (N, H, W, 1)
-        points = points / depth
-        points = points + sample(self.field, points).permute(0, 2, 3, 1)
-        points = points @ self.matrix[:, None].transpose(-1, -2)
-        return self._sleeves_down(self._legs_together(points))
+    def __call__(self, grid: Tensor) -> Tensor:
+        """Points of the new images (N, H, W, 2), x then y in [−1, 1] → points of the old ones."""
+        grid = grid / (1 + grid @ self.tilt[:, None, :, None])
+        grid = grid + sample(self.field, grid).permute(0, 2, 3, 1)
+        grid = grid @ self.matrix[:, None].transpose(-1, -2)
+        return self._sleeves_down(self._legs_together(grid))
 
-    def _sleeves_down(self, points: Tensor) -> Tensor:
-        """Back from raised sleeves to hanging ones; the gap that opens under the arm is outside."""
-        x, y = points.unbind(-1)
+    def _sleeves_down(self, grid: Tensor) -> Tensor:
+        """From raised sleeves back to hanging ones; the gap that opens under the arm is outside."""
+        x, y = grid.unbind(-1)
         trunk, angle = self.trunk[:, None, None], self.raised[:, None, None]
-        across, down = x.abs() - trunk, y + 0.7  # from the shoulder
-        hung = torch.stack(
-            [across * angle.cos() - down * angle.sin(), across * angle.sin() + down * angle.cos()],
-            -1,
-        )
-        hung = hung / torch.stack([torch.ones_like(self.length), self.length], -1)[:, None, None]
-        shoulder = torch.stack([trunk, torch.full_like(trunk, -0.7)], -1)
-        sleeve = (hung + shoulder) * torch.stack([x.sign(), torch.ones_like(x)], -1)
-        in_sleeve, in_trunk = hung[..., 0] > 0, across < 0.02
-        apart = torch.where(in_sleeve[..., None], sleeve, points.new_tensor(OUTSIDE))
-        turned = torch.where(in_trunk[..., None], points, apart)
-        return torch.where(angle[..., None] > 0.05, turned, points)
+        across, down = x.abs() - trunk, y - SHOULDER
+        sleeve_x = across * angle.cos() - down * angle.sin()
+        sleeve_y = (across * angle.sin() + down * angle.cos()) / self.length[:, None, None]
+        sleeve = torch.stack([(sleeve_x + trunk) * x.sign(), sleeve_y + SHOULDER], -1)
+        moved = torch.where((sleeve_x > 0)[..., None], sleeve, grid.new_tensor(OUTSIDE))
+        moved = torch.where((across < 0.02)[..., None], grid, moved)
+        return torch.where(angle[..., None] > 0.05, moved, grid)
 
-    def _legs_together(self, points: Tensor) -> Tensor:
-        """Back from legs apart to legs side by side; the gap between them is outside.
+    def _legs_together(self, grid: Tensor) -> Tensor:
+        """From legs apart back to legs side by side; the gap between them is outside.
 
-        It widens from the crotch down, at the knee to its full width.
+        It widens from the crotch down to the knee.
         """
-        x, y = points.unbind(-1)
-        down = (y + 0.3) / self.knee[:, None, None]
-        away = self.spread[:, None, None] * down.clamp(0, 1)
-        old = x.abs() - away
+        x, y = grid.unbind(-1)
+        down = (y - CROTCH) / self.knee[:, None, None]
+        gap = self.spread[:, None, None] * down.clamp(0, 1)
+        old = x.abs() - gap
         moved = torch.where(old < 0, OUTSIDE, x.sign() * old)
-        return torch.stack([torch.where(away > 0, moved, x), y], -1)
+        return torch.stack([torch.where(gap > 0, moved, x), y], -1)
 
 
-def points(side: int, device: torch.device) -> Tensor:
-    """The centres of a picture's pixels (side, side, 2), x then y in [−1, 1]."""
+def pixel_grid(side: int, device: torch.device) -> Tensor:
+    """The centers of a square image's pixels (side, side, 2), x then y in [−1, 1]."""
     line = (torch.arange(side, device=device) * 2 + 1) / side - 1
     y, x = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([x, y], -1)
 
 
-def sample(images: Tensor, where: Tensor) -> Tensor:
-    """Values of float images (N, C, h, w) at points (N, H, W, 2), 0 outside, bilinear."""
-    return grid_sample(images, where, padding_mode="zeros", align_corners=False)
+def sample(images: Tensor, grid: Tensor) -> Tensor:
+    """Values of float images (N, C, h, w) at points (N, H, W, 2), bilinear, 0 outside."""
+    return grid_sample(images, grid, padding_mode="zeros", align_corners=False)
 
 
-def framed(masks: Tensor, warp: RandomWarp, side: int, fill: Tensor) -> Tensor:
-    """Where to sample so that the warped garment fills its share of the new picture, centred.
+def framing_grid(masks: Tensor, warp: RandomWarp, side: int, fill: Tensor) -> Tensor:
+    """Where to sample so that the warped garment is centered in the new image and fills it.
 
     Args:
         masks: float (N, 1, h, w), 1 on the garment.
-        side: of the new picture, pixels.
-        fill: share (N,) of the picture's side that the garment's longest side takes.
+        warp: of N images.
+        side: of the new image, pixels.
+        fill: share (N,) of the new image's side that the garment's longest side takes.
 
     Returns:
-        Points of the old pictures (N, side, side, 2).
+        Points of the old images (N, side, side, 2).
     """
-    coarse = 1.6 * points(32, masks.device)  # beyond the old frame: bends may lead out of it
-    seen = sample(masks, warp(coarse.expand(len(masks), -1, -1, -1)))[:, 0] > 0.5
+    coarse = 1.6 * pixel_grid(32, masks.device)  # a warp may lead out of the old frame
+    covered = sample(masks, warp(coarse.expand(len(masks), -1, -1, -1)))[:, 0] > 0.5
     spans = []
     for axis, line in ((1, coarse[0, :, 0]), (2, coarse[:, 0, 1])):
-        hit = seen.any(axis)
+        hit = covered.any(axis)
         low = torch.where(hit, line, line.new_tensor(9.0)).amin(1)
         high = torch.where(hit, line, line.new_tensor(-9.0)).amax(1)
-        nothing = ~hit.any(1)
-        spans.append((low.masked_fill(nothing, -1), high.masked_fill(nothing, 1)))
-    centre = torch.stack([(low + high) / 2 for low, high in spans], 1)
+        empty = ~hit.any(1)
+        spans.append((low.masked_fill(empty, -1), high.masked_fill(empty, 1)))
+    center = torch.stack([(low + high) / 2 for low, high in spans], 1)
     half = torch.stack([(high - low) / 2 for low, high in spans], 1).amax(1) + 1.6 / 32
-    scale = (half.clamp(min=EMPTY) / fill)[:, None, None, None]
-    return warp(centre[:, None, None] + scale * points(side, masks.device))
+    scale = expand_nchw(half.clamp(min=EMPTY) / fill)
+    return warp(center[:, None, None] + scale * pixel_grid(side, masks.device))

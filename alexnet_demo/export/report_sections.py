@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from alexnet_demo.common.errors import DataError
 from alexnet_demo.common.text import percent, whole_percent
 from alexnet_demo.data import fashion_mnist
 from alexnet_demo.export.svg_plot import Bar, Line, Plot
@@ -117,7 +118,10 @@ def _calibration(found: Results) -> Plot:
 
 
 def _mistakes(found: Results) -> list[dict[str, Any]]:
-    pictures = fashion_mnist.test_pictures()
+    try:
+        pictures, _ = fashion_mnist.read_split(train=False)
+    except DataError:
+        pictures = None
     return [
         {
             "number": int(n),

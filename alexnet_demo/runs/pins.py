@@ -20,6 +20,7 @@ from PIL import Image
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.data.fashion_mnist import first_of_each_class
+from alexnet_demo.images.encode import png
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 
@@ -54,9 +55,7 @@ class Pin:
     @cached_property
     def png(self) -> str:
         """The image as a PNG file, in base64."""
-        file = io.BytesIO()
-        Image.fromarray(self.pixels).save(file, "PNG")
-        return base64.b64encode(file.getvalue()).decode()
+        return base64.b64encode(png(Image.fromarray(self.pixels))).decode()
 
     def to_json(self) -> dict[str, Any]:
         """The record of ``pins.json``."""

@@ -1,4 +1,4 @@
-"""Random changes: what they do to a picture, and that a seed repeats them."""
+"""Data augmentation: what it does to an image, and that a seed repeats it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from alexnet_demo.data.augment import SELDOM, augment, erase, flip, order_by_drawability, shift
+from alexnet_demo.data.augment import (
+    RARELY_DRAWN,
+    augment,
+    erase,
+    flip,
+    order_by_drawability,
+    shift,
+)
 from alexnet_demo.data.batch_random import ANKLE_BOOT, BAG, SHIRT
 from alexnet_demo.images.redraw import SKETCH_SIDE
 from alexnet_demo.settings.config import TrainConfig
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from tests.support.seeding import generator
 
 
 @pytest.fixture
-def pictures() -> Tensor:
+def images() -> Tensor:
     return torch.randint(1, 256, (200, 28, 28), dtype=torch.uint8, generator=generator(9))
 
 
@@ -26,85 +30,85 @@ def labels() -> Tensor:
     return torch.arange(200) % 10
 
 
-def test_nothing_asked_for_changes_nothing(pictures: Tensor, labels: Tensor):
-    (same,) = augment(pictures, labels, TrainConfig(), generator())
-    assert torch.equal(same, pictures)
+def test_no_augmentation_changes_nothing(images: Tensor, labels: Tensor):
+    (same,) = augment(images, labels, TrainConfig(), generator())
+    assert torch.equal(same, images)
 
 
-def test_the_shares_become_drawings_and_photos_and_the_rest_stays(pictures: Tensor, labels: Tensor):
+def test_shares_become_drawings_and_photos_and_the_rest_stays(images: Tensor, labels: Tensor):
     config = TrainConfig(drawings=0.3, photos=0.25)
-    drawings, photos, plain = augment(pictures, labels, config, generator())
+    drawings, photos, plain = augment(images, labels, config, generator())
     assert drawings.shape == (60, SKETCH_SIDE, SKETCH_SIDE)
     assert photos.shape == (50, 28, 28)
-    assert torch.equal(plain, pictures[110:])
+    assert torch.equal(plain, images[110:])
     assert {group.dtype for group in (drawings, photos, plain)} == {torch.uint8}
 
 
-def test_all_may_be_drawings_and_few_pictures_give_none(pictures: Tensor, labels: Tensor):
-    (drawings,) = augment(pictures[:9], labels[:9], TrainConfig(drawings=1.0), generator())
+def test_all_may_be_drawings_and_a_single_image_none(images: Tensor, labels: Tensor):
+    (drawings,) = augment(images[:9], labels[:9], TrainConfig(drawings=1.0), generator())
     assert len(drawings) == 9
-    (plain,) = augment(pictures[:1], labels[:1], TrainConfig(drawings=0.3), generator())
-    assert torch.equal(plain, pictures[:1])
+    (plain,) = augment(images[:1], labels[:1], TrainConfig(drawings=0.3), generator())
+    assert torch.equal(plain, images[:1])
 
 
-def test_about_half_are_mirrored_and_the_others_untouched(pictures: Tensor):
-    flipped = flip(pictures, generator())
-    mirrored = [torch.equal(a, b.flip(-1)) for a, b in zip(flipped, pictures, strict=True)]
-    same = [torch.equal(a, b) for a, b in zip(flipped, pictures, strict=True)]
+def test_about_half_are_flipped_and_the_others_unchanged(images: Tensor):
+    flipped = flip(images, generator())
+    mirrored = [torch.equal(a, b.flip(-1)) for a, b in zip(flipped, images, strict=True)]
+    same = [torch.equal(a, b) for a, b in zip(flipped, images, strict=True)]
     assert all(m != s for m, s in zip(mirrored, same, strict=True))
     assert 70 < sum(mirrored) < 130
 
 
-def test_a_shift_moves_the_whole_picture_by_at_most_its_reach(pictures: Tensor):
-    moved = shift(pictures, 2, generator())
+def test_a_shift_moves_the_whole_image_by_at_most_its_reach(images: Tensor):
+    moved = shift(images, 2, generator())
     offsets = set()
-    for before, after in zip(pictures, moved, strict=True):
-        found = [
+    for before, after in zip(images, moved, strict=True):
+        matches = [
             (y, x)
             for y in range(-2, 3)
             for x in range(-2, 3)
             if torch.equal(after, _shifted(before, y, x))
         ]
-        assert len(found) == 1
-        offsets |= set(found)
+        assert len(matches) == 1
+        offsets |= set(matches)
     assert len(offsets) == 25
 
 
-def _shifted(picture: Tensor, y: int, x: int) -> Tensor:
+def _shifted(image: Tensor, y: int, x: int) -> Tensor:
     """The pixel at (row, column) comes from (row + y, column + x)."""
-    padded = torch.nn.functional.pad(picture, (2, 2, 2, 2))
+    padded = torch.nn.functional.pad(image, (2, 2, 2, 2))
     return padded[2 + y : 30 + y, 2 + x : 30 + x]
 
 
-def test_erasing_hides_one_rectangle_under_one_grey(pictures: Tensor):
-    hidden = erase(pictures, 0.5, generator())
-    changed = hidden != pictures
+def test_erasing_covers_one_rectangle_with_one_gray_level(images: Tensor):
+    erased = erase(images, 0.5, generator())
+    changed = erased != images
     touched = changed.flatten(1).any(1)
     assert 70 < touched.sum() < 130
-    for after, where in zip(hidden[touched], changed[touched], strict=True):
+    for after, where in zip(erased[touched], changed[touched], strict=True):
         rows, columns = where.any(1).nonzero(), where.any(0).nonzero()
         box = after[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
         assert max(box.shape) <= 12
-        assert len(box.unique()) <= 2  # a pixel may have had that grey before
-    assert torch.equal(erase(pictures, 0.0, generator()), pictures)
+        assert len(box.unique()) <= 2  # a pixel may have had that level before
+    assert torch.equal(erase(images, 0.0, generator()), images)
 
 
-def test_shirts_mostly_come_last_and_the_rest_keep_their_order():
+def test_most_shirts_come_last_and_the_rest_keep_their_order():
     labels = torch.arange(10).repeat(200)
     order = order_by_drawability(labels, 0.25, generator())
     assert order.sort().values.tolist() == list(range(2_000))
     ordered = labels[order]
     shirts, boots, bags = ((ordered[:1_600] == label).sum() for label in (SHIRT, ANKLE_BOOT, BAG))
     assert 30 < shirts < 100 < boots < 170 < bags
-    usual = ~torch.isin(labels, torch.tensor(list(SELDOM)))
-    kept = order[torch.isin(order, usual.nonzero().flatten())]
-    assert kept.tolist() == sorted(kept.tolist())
+    usual = ~torch.isin(labels, torch.tensor(list(RARELY_DRAWN)))
+    others = order[torch.isin(order, usual.nonzero().flatten())].tolist()
+    assert others == sorted(others)
 
 
-def test_a_seed_repeats_all_of_it(pictures: Tensor, labels: Tensor):
+def test_a_seed_repeats_the_augmentation(images: Tensor, labels: Tensor):
     config = TrainConfig(flip=True, shift=2, erase=0.5, drawings=0.2, photos=0.2)
-    once, again, other = (augment(pictures, labels, config, generator(seed)) for seed in (1, 1, 2))
-    assert sum(len(group) for group in once) == len(pictures)
+    once, again, other = (augment(images, labels, config, generator(seed)) for seed in (1, 1, 2))
+    assert sum(len(group) for group in once) == len(images)
     for a, b, c in zip(once, again, other, strict=True):
         assert torch.equal(a, b)
         assert not torch.equal(a, c)

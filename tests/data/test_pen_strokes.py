@@ -10,40 +10,43 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
 from alexnet_demo.data.batch_random import BAG, COAT, PULLOVER, TROUSER, BatchRandom
-from alexnet_demo.data.pen_strokes import blur, line, seams, slopes, strays
-from alexnet_demo.data.warp import points
+from alexnet_demo.data.pen_strokes import (
+    box_blur,
+    garment_seams,
+    gradient_magnitude,
+    stray_strokes,
+    zero_crossings,
+)
+from alexnet_demo.data.warp import pixel_grid
 from alexnet_demo.images.redraw import CANVAS, PEN, SKETCH_SIDE
+from tests.support.seeding import generator
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def test_the_pen_is_as_wide_as_asked_for():
-    """Ink over the length of its middle line, on the outline of a disc."""
+def test_strokes_are_as_wide_as_the_pen():
+    """Area of the ink over the length of its middle line, on the outline of a disk."""
     side, radius, pen = SKETCH_SIDE, 20, SKETCH_SIDE * PEN / CANVAS
     across = torch.arange(side) - side / 2 + 0.5
-    away = (across[:, None].square() + across.square()).sqrt() - radius
-    ink = line(away[None, None], torch.full((1, 1, 1, 1), pen))
+    distance = (across[:, None].square() + across.square()).sqrt() - radius
+    ink = zero_crossings(distance[None, None], torch.full((1, 1, 1, 1), pen))
     assert float(ink.sum()) / (2 * math.pi * radius) == pytest.approx(pen, rel=0.1)
 
 
-def test_blur_is_an_average_and_slopes_are_a_gradient():
+def test_blur_is_an_average_and_the_gradient_a_difference():
     x = torch.rand(3, 1, 12, 12, generator=generator())
     expected = x
     for _ in range(2):
         expected = avg_pool2d(pad(expected, [1] * 4, mode="replicate"), 3, stride=1)
-    torch.testing.assert_close(blur(x, 1), expected)
+    torch.testing.assert_close(box_blur(x, 1), expected)
     ramp = torch.arange(12.0).expand(1, 1, 12, 12) * 3
-    torch.testing.assert_close(slopes(ramp)[..., 1:-1], torch.full((1, 1, 12, 10), 3.0))
+    torch.testing.assert_close(gradient_magnitude(ramp)[..., 1:-1], torch.full((1, 1, 12, 10), 3.0))
 
 
 def seams_of(label: int, count: int = 200) -> Tensor:
     """The seams of many garments of a class that fill the frame, upright: (N, side, side)."""
-    where = points(SKETCH_SIDE, torch.device("cpu")).expand(count, -1, -1, -1)
+    grid = pixel_grid(SKETCH_SIDE, torch.device("cpu")).expand(count, -1, -1, -1)
     labels, pen = torch.full((count,), label), torch.full((count, 1, 1, 1), 2.5)
     bottom, soles = torch.full((count,), 0.95), torch.ones(count, dtype=torch.long)
-    ink = seams(where, bottom, labels, soles, pen, BatchRandom(count, generator()))
+    ink = garment_seams(grid, bottom, labels, soles, pen, BatchRandom(count, generator()))
     assert ink.shape == (count, 1, SKETCH_SIDE, SKETCH_SIDE)
     assert 0 <= ink.min() <= ink.max() <= 1
     return ink[:, 0]
@@ -69,15 +72,15 @@ def test_a_hem_lies_below_and_a_waistband_above(label: int, low: float, high: fl
     assert low <= where.min() <= where.max() <= high
 
 
-def test_people_leave_seams_out_as_well():
+def test_some_bags_have_no_seams():
     bare = (seams_of(BAG) == 0).flatten(1).all(1)
     assert 0.2 < bare.float().mean() < 0.8
 
 
 def test_a_stray_stroke_is_one_straight_line():
     pen = torch.full((50, 1, 1, 1), 3.0)
-    ink = strays(SKETCH_SIDE, pen, BatchRandom(50, generator()))[:, 0] > 0.5
+    ink = stray_strokes(SKETCH_SIDE, pen, BatchRandom(50, generator()))[:, 0] > 0.5
     for stroke in ink:
         y, x = stroke.nonzero().float().T
         spread = torch.linalg.eigvalsh(torch.cov(torch.stack([x, y])))
-        assert spread[0] < 3.0**2  # no thicker than the pen, whichever way it goes
+        assert spread[0] < 3.0**2  # no thicker than the pen, in any direction

@@ -1,4 +1,4 @@
-"""The sheet of training pictures: which garments, and exactly what training makes of them."""
+"""The preview of training images: which samples, and exactly as they are augmented."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COUNT = 12  # of each class
 
 @pytest.fixture
 def split() -> Split:
-    """Pictures whose first pixel tells their number, their classes shuffled."""
+    """Images whose first pixel is their index, with shuffled classes."""
     count = COUNT * len(CLASSES)
     images = torch.full((count, 28, 28), 90, dtype=torch.uint8)
     images[:, 0, 0] = torch.arange(count, dtype=torch.uint8)
@@ -28,15 +28,15 @@ def split() -> Split:
 
 
 def test_rows_of_ten_hold_one_of_each_class(split: Split):
-    garments = samples_per_class(split, each=3)
-    assert garments.labels.tolist() == list(range(10)) * 3
-    assert len(garments.images[:, 0, 0].unique()) == 30
+    samples = samples_per_class(split, count=3)
+    assert samples.labels.tolist() == list(range(10)) * 3
+    assert len(samples.images[:, 0, 0].unique()) == 30
 
 
-def test_each_turn_shows_others_until_all_were_shown(split: Split):
-    numbers = [set(samples_per_class(split, 4, turn).images[:, 0, 0].tolist()) for turn in range(4)]
-    assert len(numbers[0] | numbers[1] | numbers[2]) == 120
-    assert numbers[3] == numbers[0]
+def test_pages_show_all_images_before_they_repeat(split: Split):
+    pages = [set(samples_per_class(split, 4, page).images[:, 0, 0].tolist()) for page in range(4)]
+    assert len(pages[0] | pages[1] | pages[2]) == 120
+    assert pages[3] == pages[0]
 
 
 @pytest.mark.parametrize(
@@ -49,18 +49,18 @@ def test_each_turn_shows_others_until_all_were_shown(split: Split):
         ({"drawings": 0.001}, {"plain": 40}),
     ],
 )
-def test_the_groups_are_what_augment_gives(
+def test_groups_equal_the_augmented_batch(
     split: Split, shares: dict[str, Any], counts: dict[str, int]
 ):
     config = replace(TrainConfig(flip=True, shift=2), **shares)
-    garments = samples_per_class(split, 4)
-    groups = preview_groups(garments, config, seed=3)
-    assert {group.way: len(group.labels) for group in groups} == counts
+    samples = samples_per_class(split, 4)
+    groups = preview_groups(samples, config, seed=3)
+    assert {group.style: len(group.labels) for group in groups} == counts
     generator = torch.Generator().manual_seed(3)
-    order = order_by_drawability(garments.labels, config.drawings, generator)
+    order = order_by_drawability(samples.labels, config.drawings, generator)
     if config.drawings in (0, 1):
-        assert torch.equal(order, torch.arange(len(garments)))
-    images, labels = garments.images[order], garments.labels[order]
+        assert torch.equal(order, torch.arange(len(samples)))
+    images, labels = samples.images[order], samples.labels[order]
     assert torch.equal(torch.cat([group.labels for group in groups]), labels)
     expected = augment(images, labels, config, generator)
     assert all(torch.equal(g.images, e) for g, e in zip(groups, expected, strict=True))

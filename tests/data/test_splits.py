@@ -1,4 +1,4 @@
-"""The data set: as published, verified, batched on the device."""
+"""The data set: as published, verified, and on the device."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import pytest
 import torch
 from PIL import Image
 from torchvision import transforms
+from torchvision.datasets import FashionMNIST
 
 from alexnet_demo.common.errors import DataError
-from alexnet_demo.data import splits
-from alexnet_demo.data.splits import Split, derive_seed, epoch_order, load_split
+from alexnet_demo.data import fashion_mnist
+from alexnet_demo.data.splits import Split, derive_seed, epoch_order, load_split, unpack
 from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.paths import DATA_DIR
+
+TRAIN_IMAGES = "train-images-idx3-ubyte.gz"
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +25,31 @@ def test_split() -> Split:
     return load_split(train=False)
 
 
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """The folder of published files in ``tmp_path``, without the training images."""
+    raw = tmp_path / fashion_mnist.RAW
+    raw.mkdir(parents=True)
+    for file in (DATA_DIR / fashion_mnist.RAW).glob("*.gz"):
+        if file.name != TRAIN_IMAGES:
+            shutil.copy(file, raw)
+    return raw
+
+
 def test_the_published_set_comes_with_the_clone(test_split: Split):
     train = load_split(train=True)
     assert train.images.shape == (60_000, 28, 28)
-    assert train.images.dtype == torch.uint8
+    assert train.images.dtype == torch.uint8 and train.labels.dtype == torch.int64
     assert test_split.labels.bincount().tolist() == [1000] * 10
     assert train.labels.bincount().tolist() == [6000] * 10
+
+
+def test_torchvision_reads_the_same(test_split: Split):
+    unpack()
+    theirs = FashionMNIST(DATA_DIR, train=False)
+    assert torch.equal(test_split.images, theirs.data)
+    assert torch.equal(test_split.labels, theirs.targets)
+    assert test_split.labels[:8].tolist() == [9, 2, 1, 1, 6, 1, 4, 6]
 
 
 def test_head_and_tail_are_the_ends(test_split: Split):
@@ -38,10 +60,10 @@ def test_head_and_tail_are_the_ends(test_split: Split):
 
 
 def test_input_equals_the_articles_transform(test_split: Split):
-    """Within one grey level: PIL rounds to whole ones after each of its two passes."""
+    """Within one gray level: PIL rounds after each of its two passes."""
     article = transforms.Compose([transforms.Resize(224), transforms.ToTensor()])
-    for picture, ours in zip(test_split.images[:20], to_input(test_split.images[:20]), strict=True):
-        theirs = article(Image.fromarray(picture.numpy()))
+    for image, ours in zip(test_split.images[:20], to_input(test_split.images[:20]), strict=True):
+        theirs = article(Image.fromarray(image.numpy()))
         assert ours.shape == theirs.shape == (1, 224, 224)
         assert (ours - theirs).abs().max() <= 1 / 255 + 1e-6
 
@@ -53,45 +75,40 @@ def test_orders_differ_by_epoch_and_seed_and_repeat():
     assert sorted(orders[0]) == list(range(100))
 
 
-def copy_of_raw(root: Path) -> Path:
-    raw = root / "FashionMNIST" / "raw"
-    raw.mkdir(parents=True)
-    for file in (DATA_DIR / "FashionMNIST" / "raw").glob("t10k*.gz"):
-        shutil.copy(file, raw)
-    return raw
-
-
-def test_a_damaged_file_is_named(tmp_path: Path):
-    raw = copy_of_raw(tmp_path)
-    shutil.copy(DATA_DIR / "FashionMNIST/raw/train-labels-idx1-ubyte.gz", raw)
-    broken = raw / "train-images-idx3-ubyte.gz"
-    broken.write_bytes(b"no gzip")
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz is damaged.*delete it"):
+def test_a_damaged_file_is_named(raw: Path, tmp_path: Path):
+    (raw / TRAIN_IMAGES).write_bytes(b"no gzip")
+    with pytest.raises(DataError, match=rf"{TRAIN_IMAGES} is damaged.*delete it"):
         load_split(train=True, root=tmp_path)
 
 
-def test_missing_and_no_network_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    copy_of_raw(tmp_path)
-    monkeypatch.setattr(splits.FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz is missing and could not"):
+def test_a_missing_file_without_a_network_is_named(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
+    with pytest.raises(DataError, match=f"{TRAIN_IMAGES} is missing"):
         load_split(train=True, root=tmp_path)
+    assert not (raw / TRAIN_IMAGES).exists()
+    assert len(load_split(train=False, root=tmp_path)) == 10_000, "it needs the test files only"
 
 
-def test_a_cut_unpacked_file_is_said(tmp_path: Path):
-    raw = tmp_path / "FashionMNIST" / "raw"
-    raw.mkdir(parents=True)
-    load_split(train=False)  # unpacks the published files
-    for file in (DATA_DIR / "FashionMNIST" / "raw").glob("*-ubyte"):
-        (raw / file.name).write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(DataError, match=r"unpacked file .* is damaged: delete"):
-        load_split(train=False, root=tmp_path)
+@pytest.mark.parametrize("damage", [b"", b"no gzip", None])
+def test_damaged_files_give_pages_no_samples(
+    raw: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes | None
+):
+    """Whether empty, of another kind, or with damaged content (None)."""
+    file = raw / "t10k-images-idx3-ubyte.gz"
+    content = bytearray(file.read_bytes())
+    content[1000:1100] = bytes(100)
+    file.write_bytes(bytes(content) if damage is None else damage)
+    monkeypatch.setattr(fashion_mnist, "RAW", raw)
+    fashion_mnist._first_of_each_class.cache_clear()
+    try:
+        assert fashion_mnist.first_of_each_class() == ()
+    finally:
+        fashion_mnist._first_of_each_class.cache_clear()
 
 
-def test_first_labels_are_the_published_ones(test_split: Split):
-    assert test_split.labels[:8].tolist() == [9, 2, 1, 1, 6, 1, 4, 6]
-
-
-def test_every_purpose_has_a_seed_of_its_own_within_32_bits():
+def test_every_purpose_has_its_own_seed_of_32_bits():
     purposes = [f"{what} {number}" for what in ("order", "dropout 0") for number in range(500)]
     seeds = {derive_seed(purpose, seed) for purpose in purposes for seed in (0, 1)}
     assert len(seeds) == 2000

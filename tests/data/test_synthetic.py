@@ -1,4 +1,4 @@
-"""Drawings and photos of garments: still the garment, at the size and in the tones asked for."""
+"""Drawings and photos of garments: still the garment, at the right size and gray levels."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ import torch
 
 from alexnet_demo.data.batch_random import BAG, SANDAL, BatchRandom
 from alexnet_demo.data.splits import Split, load_split
-from alexnet_demo.data.synthetic import as_drawings, as_photos, from_above, handles, silhouettes
+from alexnet_demo.data.synthetic import (
+    add_handles,
+    as_drawings,
+    as_photos,
+    sandals_from_above,
+    silhouettes,
+)
 from alexnet_demo.images.redraw import SHADE, SKETCH_SIDE
 from alexnet_demo.settings.article import CLASSES
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from tests.support.seeding import generator
 
 
 @pytest.fixture(scope="module")
 def garments() -> Split:
     """Twenty of each class, class by class."""
     data = load_split(train=True).head(2_000)
-    chosen = torch.cat([(data.labels == c).nonzero()[:20, 0] for c in range(10)])
-    return Split(data.images[chosen], data.labels[chosen])
+    return data[torch.cat([(data.labels == c).nonzero()[:20, 0] for c in range(10)])]
 
 
 @pytest.mark.parametrize("side", [28, SKETCH_SIDE, 112])
@@ -35,23 +37,23 @@ def test_a_drawing_is_light_lines_on_black(garments: Split, side: int):
     assert 50 < shaded.sum() < 150  # about as many drawings are closed as open
 
 
-def test_a_drawing_fills_its_frame_as_preparation_has_it(garments: Split):
+def test_a_drawing_fills_its_frame_as_after_preparation(garments: Split):
     drawn = as_drawings(garments.images, garments.labels, generator()) > 60
     spans = torch.stack([drawn.any(axis).float().sum(1) for axis in (1, 2)]).amax(0)
     assert spans.median() > 0.85 * SKETCH_SIDE
 
 
-def test_photos_are_cut_out_or_on_a_ground(garments: Split):
-    seen = as_photos(garments.images, garments.labels, generator())
-    assert seen.shape == (200, 28, 28)
-    assert seen.dtype == torch.uint8
-    corners = seen[:, [0, 0, -1, -1], [0, -1, 0, -1]].float().mean(1)
+def test_photos_are_cut_out_or_on_a_background(garments: Split):
+    photos = as_photos(garments.images, garments.labels, generator())
+    assert photos.shape == (200, 28, 28)
+    assert photos.dtype == torch.uint8
+    corners = photos[:, [0, 0, -1, -1], [0, -1, 0, -1]].float().mean(1)
     assert 80 < (corners < 5).sum() < 180
     assert (corners > 40).sum() > 20
 
 
 @pytest.mark.parametrize("make", [as_drawings, as_photos])
-def test_the_same_generator_makes_the_same_pictures(garments: Split, make):
+def test_the_same_generator_makes_the_same_images(garments: Split, make):
     once, again, other = (
         make(garments.images, garments.labels, generator(seed)) for seed in (5, 5, 6)
     )
@@ -60,38 +62,38 @@ def test_the_same_generator_makes_the_same_pictures(garments: Split, make):
 
 
 @pytest.mark.parametrize("make", [as_drawings, as_photos])
-def test_an_empty_or_a_full_picture_does_no_harm(make):
+def test_empty_and_full_images_are_accepted(make):
     images = torch.stack([torch.zeros(28, 28), torch.full((28, 28), 255.0)]).to(torch.uint8)
     for label in range(len(CLASSES)):
         assert len(make(images, torch.full((2,), label), generator(label))) == 2
 
 
 def test_silhouettes_close_holes_but_not_between_trouser_legs():
-    picture = torch.zeros(2, 1, 28, 28)
-    picture[:, :, 4:24, 6:22] = 0.8
-    picture[:, :, 10:24, 14] = 0.0
+    image = torch.zeros(2, 1, 28, 28)
+    image[:, :, 4:24, 6:22] = 0.8
+    image[:, :, 10:24, 14] = 0.0
     labels = torch.tensor([CLASSES.index("Coat"), CLASSES.index("Trouser")])
-    coat, trouser = silhouettes(picture, labels)[:, 0]
+    coat, trouser = silhouettes(image, labels)[:, 0]
     assert coat[15, 14] == 1
     assert trouser[15, 14] == 0
 
 
-def test_silhouettes_reach_the_edge_of_the_picture():
+def test_silhouettes_reach_the_edge_of_the_image():
     full = torch.full((1, 1, 28, 28), 0.8)
     assert (silhouettes(full, torch.tensor([CLASSES.index("Coat")])) == 1).all()
 
 
-def test_some_bags_get_a_handle_and_nothing_else_does(garments: Split):
-    grey = garments.images[:, None].float() / 255
-    masks = silhouettes(grey, garments.labels)
-    dice = BatchRandom(len(grey), generator())
-    handled, covered = handles(grey, masks, garments.labels, dice)
+def test_only_bags_get_handles(garments: Split):
+    gray = garments.images[:, None].float() / 255
+    masks = silhouettes(gray, garments.labels)
+    random = BatchRandom(len(gray), generator())
+    handled, covered = add_handles(gray, masks, garments.labels, random)
     changed = (covered != masks).flatten(1).any(1)
     bags = garments.labels == BAG
     assert not changed[~bags].any()
     assert 2 < changed[bags].sum() < 16
     assert ((handled > 0) & (covered == 0)).float().mean() < 0.05
-    # What a handle encloses is a gap in some masks, and dark cloth in others.
+    # The area under a handle is a gap in some masks, and dark cloth in others.
     column = covered[changed][:, 0].float().diff(dim=1).abs().sum(1).amax(1)
     dark = ((covered == 1) & (handled == 0))[changed].flatten(1).sum(1) > 8
     assert (column >= 3).any()
@@ -100,10 +102,10 @@ def test_some_bags_get_a_handle_and_nothing_else_does(garments: Split):
 
 
 def test_flat_sandals_become_soles_without_gaps(garments: Split):
-    grey = garments.images[:, None].float() / 255
-    masks = silhouettes(grey, garments.labels)
-    _, closed, soles = from_above(
-        grey, masks, garments.labels, BatchRandom(len(masks), generator())
+    gray = garments.images[:, None].float() / 255
+    masks = silhouettes(gray, garments.labels)
+    _, closed, soles = sandals_from_above(
+        gray, masks, garments.labels, BatchRandom(len(masks), generator())
     )
     changed = (closed != masks).flatten(1).any(1)
     assert not soles[garments.labels != SANDAL].any()

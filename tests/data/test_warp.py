@@ -1,4 +1,4 @@
-"""Bends: none leaves pictures alone, sleeves rise, legs part, and the frame fits."""
+"""Warps: none changes nothing, sleeves rise, legs part, and the frame fits."""
 
 from __future__ import annotations
 
@@ -6,70 +6,70 @@ import pytest
 import torch
 from torch import Tensor
 
-from alexnet_demo.data.warp import RandomWarp, WarpRanges, framed, points, sample
+from alexnet_demo.data.batch_random import BatchRandom
+from alexnet_demo.data.warp import RandomWarp, WarpRanges, framing_grid, pixel_grid, sample
+from tests.support.seeding import generator
 
 STILL = {"turn": 0, "stretch": 0, "shear": 0, "tilt": 0, "wobble": 0, "sleeves": 0, "spread": 0}
 ALL = torch.ones(64, dtype=torch.bool)
-HERE = points(28, torch.device("cpu")).expand(64, -1, -1, -1)
+GRID = pixel_grid(28, torch.device("cpu")).expand(64, -1, -1, -1)
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def warp_of(ranges: WarpRanges, count: int = 64, **options: Tensor) -> RandomWarp:
+    return RandomWarp(ranges, BatchRandom(count, generator()), **options)
 
 
 def bar(low: float, high: float) -> Tensor:
     """64 upright bars between these x in [−1, 1], float (64, 1, 28, 28)."""
-    x = HERE[:, None, ..., 0]
+    x = GRID[:, None, ..., 0]
     return ((x > low) & (x < high)).float()
 
 
-def test_without_bends_points_stay_but_for_the_mirror():
-    there = RandomWarp(64, WarpRanges(**STILL), generator())(HERE)
+def test_without_a_warp_points_stay_or_are_mirrored():
+    there = warp_of(WarpRanges(**STILL))(GRID)
     mirrored = there[:, 0, 0, 0] > 0
     assert 15 < mirrored.sum() < 50
-    torch.testing.assert_close(there[~mirrored], HERE[~mirrored])
-    torch.testing.assert_close(there[mirrored] * torch.tensor([-1, 1]), HERE[mirrored])
+    torch.testing.assert_close(there[~mirrored], GRID[~mirrored])
+    torch.testing.assert_close(there[mirrored] * torch.tensor([-1, 1]), GRID[mirrored])
 
 
-def test_a_turn_by_ninety_degrees_lays_a_bar_down():
-    warp = RandomWarp(64, WarpRanges(**STILL), generator(), turns=torch.full((64,), 90.0))
-    lying = sample(bar(-0.2, 0.2), warp(HERE))[:, 0]
+def test_a_turn_by_ninety_degrees_makes_a_bar_horizontal():
+    warp = warp_of(WarpRanges(**STILL), turns=torch.full((64,), 90.0))
+    lying = sample(bar(-0.2, 0.2), warp(GRID))[:, 0]
     assert (lying.mean(2).amax(1) > 0.95).all()
     assert (lying.mean(1).amax(1) < 0.3).all()
 
 
 def test_raised_sleeves_leave_a_gap_below_the_arm():
-    warp = RandomWarp(64, WarpRanges(**{**STILL, "sleeves": 80}), generator(), sleeved=ALL)
-    bent = sample(bar(-0.9, 0.9), warp(HERE))[:, 0]
-    below = bent[:, -4:, 2:4].mean((1, 2))  # where the hanging sleeve was
+    warp = warp_of(WarpRanges(**{**STILL, "sleeves": 80}), sleeved=ALL)
+    warped = sample(bar(-0.9, 0.9), warp(GRID))[:, 0]
+    below = warped[:, -4:, 2:4].mean((1, 2))  # where the hanging sleeve was
     assert (warp.raised > 0.6).sum() > 10
     assert (below[warp.raised > 0.6] < 0.2).all()
     assert (below[warp.raised == 0] > 0.8).all()
-    assert (bent[:, :, 13:15].mean((1, 2)) > 0.95).all()  # the trunk stays
+    assert (warped[:, :, 13:15].mean((1, 2)) > 0.95).all()  # the trunk stays
 
 
 def test_legs_part_in_the_middle_and_only_below():
-    warp = RandomWarp(64, WarpRanges(**{**STILL, "spread": 0.4}), generator(), legged=ALL)
-    bent = sample(bar(-0.5, 0.5), warp(HERE))[:, 0]
-    assert (bent[warp.spread > 0.2][:, -1, 13:15] < 0.5).all()
-    assert (bent[:, 2, 13:15] > 0.9).all()
+    warp = warp_of(WarpRanges(**{**STILL, "spread": 0.4}), legged=ALL)
+    warped = sample(bar(-0.5, 0.5), warp(GRID))[:, 0]
+    assert (warped[warp.spread > 0.2][:, -1, 13:15] < 0.5).all()
+    assert (warped[:, 2, 13:15] > 0.9).all()
 
 
 @pytest.mark.parametrize("fill", [0.6, 1.0])
-def test_the_frame_fits_the_garment_wherever_it_went(fill: float):
+def test_the_frame_fits_the_warped_garment(fill: float):
     body = torch.zeros(64, 1, 28, 28)
     body[:, :, 3:12, 15:25] = 1
-    warp = RandomWarp(64, WarpRanges(), generator())
-    seen = sample(body, framed(body, warp, 56, torch.full((64,), fill)))[:, 0] > 0.5
-    spans = torch.stack([seen.any(axis).float().sum(1) for axis in (1, 2)]).amax(0) / 56
+    warp = warp_of(WarpRanges())
+    visible = sample(body, framing_grid(body, warp, 56, torch.full((64,), fill)))[:, 0] > 0.5
+    spans = torch.stack([visible.any(axis).float().sum(1) for axis in (1, 2)]).amax(0) / 56
     assert float(spans.mean()) == pytest.approx(fill, rel=0.15)
-    assert (seen.flatten(1).sum(1) > 50).all()
+    assert (visible.flatten(1).sum(1) > 50).all()
 
 
-def test_an_empty_picture_gets_some_frame():
-    where = framed(
-        torch.zeros(4, 1, 28, 28), RandomWarp(4, WarpRanges(), generator()), 20, torch.ones(4)
-    )
+def test_an_empty_image_gets_a_frame():
+    where = framing_grid(torch.zeros(4, 1, 28, 28), warp_of(WarpRanges(), 4), 20, torch.ones(4))
     assert torch.isfinite(where).all()
 
 
@@ -77,17 +77,17 @@ def test_raised_sleeves_may_be_shortened():
     """The bar's far end, which hung at the hem, comes nearer to the shoulder."""
     spans = []
     for shortened in (0.0, 0.6):
-        bend = WarpRanges(**{**STILL, "sleeves": 80, "shortened": shortened})
-        warp = RandomWarp(64, bend, generator(), sleeved=ALL)
-        seen = sample(bar(-0.9, 0.9), warp(3 * HERE))[:, 0] > 0.5
-        spans.append(seen.any(1).float().sum(1)[warp.raised > 0.6])
+        ranges = WarpRanges(**{**STILL, "sleeves": 80, "shortened": shortened})
+        warp = warp_of(ranges, sleeved=ALL)
+        visible = sample(bar(-0.9, 0.9), warp(3 * GRID))[:, 0] > 0.5
+        spans.append(visible.any(1).float().sum(1)[warp.raised > 0.6])
     assert (spans[1] <= spans[0]).all()
     assert spans[1].mean() < 0.9 * spans[0].mean()
 
 
-def test_a_picture_can_be_made_taller():
-    warp = RandomWarp(64, WarpRanges(**STILL), generator(), taller=torch.full((64,), 0.8))
-    square = (HERE.abs() < 0.5).all(-1)[:, None].float()
-    seen = sample(square, warp(HERE))[:, 0] > 0.5
-    high, wide = (seen.any(axis).float().sum(1).mean() for axis in (2, 1))
+def test_an_image_can_be_made_taller():
+    warp = warp_of(WarpRanges(**STILL), taller=torch.full((64,), 0.8))
+    square = (GRID.abs() < 0.5).all(-1)[:, None].float()
+    visible = sample(square, warp(GRID))[:, 0] > 0.5
+    high, wide = (visible.any(axis).float().sum(1).mean() for axis in (2, 1))
     assert float((high / wide).log()) == pytest.approx(0.8, abs=0.15)

@@ -15,7 +15,6 @@ import pytest
 from alexnet_demo.common.files import sha256
 from alexnet_demo.common.text import percent
 from alexnet_demo.data import fashion_mnist
-from alexnet_demo.data.fashion_mnist import test_pictures as pictures_of_the_test_set
 from alexnet_demo.export import report
 from alexnet_demo.inference import predictions
 from alexnet_demo.inference.predictions import Results
@@ -147,8 +146,7 @@ def test_the_surest_mistakes_are_shown_with_their_pictures(run: Run):
     assert told == f"{guess}, {confidence} labelled {truth} no. {first}"
     image = figure.find("img")
     assert image is not None
-    pictures = pictures_of_the_test_set()
-    assert pictures is not None
+    pictures, _ = fashion_mnist.read_split(train=False)
     np.testing.assert_array_equal(decoded(image.attrib["src"]), pictures[first])
 
 
@@ -272,7 +270,7 @@ def test_the_network_is_asked_once_and_its_answers_are_kept(
 
 
 def test_a_report_without_the_test_set_has_no_pictures(run: Run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fashion_mnist, "test_pictures", lambda: None)
+    monkeypatch.setattr(fashion_mnist, "RAW", Path("nowhere"))
     html = report.render(run, answers())
     assert "labelled" in text(html)
     assert not loaded(html)

@@ -8,10 +8,10 @@ SCRIPT = '''"""A script."""
 
 from torch import Tensor
 
-from alexnet_demo.data.synthetic import lit, shaded
-from alexnet_demo.data.warp import Bend
+from alexnet_demo.data.synthetic import add_lighting, add_shading
+from alexnet_demo.data.warp import WarpRanges
 
-MOST = Bend(turn=3)
+MOST = WarpRanges(turn=3)
 
 
 def light(images: Tensor) -> Tensor:
@@ -43,19 +43,19 @@ def test_a_definition_has_its_comment_and_its_words() -> None:
 
 
 def test_what_is_used_comes_along_and_nothing_else() -> None:
-    copied = Copied(read(SCRIPT.format(calls="lit(images)")))
-    assert copied.needed["data.synthetic"] == {"lit"}
-    assert copied.needed["data.warp"] == {"Bend", "points"}
-    assert copied.needed["data.batch_random"] == {"Dice", "each2", "each"}
+    copied = Copied(read(SCRIPT.format(calls="add_lighting(images)")))
+    assert copied.needed["data.synthetic"] == {"add_lighting"}
+    assert copied.needed["data.warp"] == {"WarpRanges", "pixel_grid"}
+    assert copied.needed["data.batch_random"] == {"BatchRandom", "expand_n2", "expand_nchw"}
     assert ("torch", "Tensor") in copied.imports and ("torch", "") in copied.imports
     assert ("dataclasses", "dataclass") in copied.imports
     text = copied.functions()
-    assert text.index("class Dice") < text.index("def lit")
+    assert text.index("class BatchRandom") < text.index("def add_lighting")
     compile(text, "copied", "exec")
 
 
 def test_names_behind_a_modules_lose_it() -> None:
-    copied = Copied(read(SCRIPT.format(calls="shaded(images)")))
+    copied = Copied(read(SCRIPT.format(calls="add_shading(images)")))
     assert copied.needed["images.redraw"] == {"SHADE"}
     assert "redraw." in module("data.synthetic").text
     assert "redraw." not in copied.functions()

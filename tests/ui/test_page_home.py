@@ -152,12 +152,12 @@ def test_pictures_are_of_the_class_they_are_named_for() -> None:
 def test_without_the_data_the_page_does_without_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fashion_mnist, "_RAW", tmp_path)
-    fashion_mnist._one_of_each.cache_clear()
+    monkeypatch.setattr(fashion_mnist, "RAW", tmp_path)
+    fashion_mnist._first_of_each_class.cache_clear()
     sample_images.class_strip.clear()
     try:
         assert sample_images.class_strip() == ""
         home()
     finally:
-        fashion_mnist._one_of_each.cache_clear()
+        fashion_mnist._first_of_each_class.cache_clear()
         sample_images.class_strip.clear()

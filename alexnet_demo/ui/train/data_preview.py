@@ -73,7 +73,7 @@ def _group(group: Group, total: int, config: TrainConfig) -> str:
         f'alt="{escape(CLASSES[label])}" title="{escape(CLASSES[label])}">'
         for pixels, label in zip(group.images.numpy(), group.labels.tolist(), strict=True)
     )
-    heading = f"{len(group.labels)} of {total} {kinds[group.way]}"
+    heading = f"{len(group.labels)} of {total} {kinds[group.style]}"
     return f'<p class="sheet-head">{heading}</p><div class="sheet">{tiles}</div>'
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 
 import numpy as np
@@ -11,7 +10,7 @@ from PIL import Image, ImageColor, ImageOps
 
 from alexnet_demo.data.fashion_mnist import first_of_each_class
 from alexnet_demo.figures.theme import CLASS_COLORS
-from alexnet_demo.images.encode import enlarge, png
+from alexnet_demo.images.encode import enlarge, png_url
 from alexnet_demo.settings.article import CLASSES
 
 
@@ -41,4 +40,4 @@ def image_url(pixels: np.ndarray, color: str = "#ffffff") -> str:
     )
     image = enlarge(Image.fromarray(pixels), 4 * pixels.shape[0])
     colorized = ImageOps.colorize(image, black, white, middle, midpoint=140)
-    return f"data:image/png;base64,{base64.b64encode(png(colorized)).decode()}"
+    return png_url(colorized)

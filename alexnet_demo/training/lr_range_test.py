@@ -1,4 +1,4 @@
-"""The learning-rate range test: raise the rate step by step and see where learning is fastest.
+"""The learning-rate range test: raise the rate step by step and see where the loss falls fastest.
 
 After Smith, "Cyclical Learning Rates for Training Neural Networks" (2017).
 """
@@ -15,9 +15,9 @@ STEPS = 100
 LOWEST, HIGHEST = 1e-4, 3.0
 SMOOTHING = 0.85
 LEARNED = 0.1
-"""The fall of the smoothed loss, in nats, below which it is called noise."""
+"""A smaller fall of the smoothed loss, in nats, counts as noise."""
 DIVERGED = 2.0
-"""The test ends when the smoothed loss is so many times its lowest."""
+"""The test ends when the smoothed loss is this many times its minimum."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,9 @@ class Trial:
 
 
 def range_test(config: TrainConfig, steps: int = STEPS) -> Iterator[Trial]:
-    """Train a fresh network for a few steps, each at a higher rate than the one before.
+    """Train a new network for some steps at exponentially rising rates; end early if it diverges.
 
-    The first network of a growing training is the one that is tried. Ends early where the loss
-    grows beyond bounds.
+    A growing run is tested at its first width.
     """
     import torch
 
@@ -47,9 +46,9 @@ def range_test(config: TrainConfig, steps: int = STEPS) -> Iterator[Trial]:
     epochs = range(math.ceil(steps * config.batch_size / len(data)))
     order = torch.cat([epoch_order(len(data), config.seed, epoch) for epoch in epochs])
     average, lowest = 0.0, math.inf
-    for number, chosen in enumerate(order.to(engine.device).split(config.batch_size)[:steps]):
+    for number, indices in enumerate(order.to(engine.device).split(config.batch_size)[:steps]):
         lr = LOWEST * (HIGHEST / LOWEST) ** (number / (steps - 1))
-        result = engine.step(data, chosen, number, lr)
+        result = engine.step(data, indices, number, lr)
         loss = float(result.loss) / result.count
         average = SMOOTHING * average + (1 - SMOOTHING) * loss
         smoothed = average / (1 - SMOOTHING ** (number + 1))
@@ -60,21 +59,20 @@ def range_test(config: TrainConfig, steps: int = STEPS) -> Iterator[Trial]:
 
 
 def suggest_lr(trials: Sequence[Trial]) -> float:
-    """A learning rate to use: where the smoothed loss falls fastest, to one significant digit.
+    """The learning rate where the smoothed loss falls fastest, to one significant digit.
 
-    Steepness is taken against the logarithm of the rate, over five steps.
+    The slope is taken over five steps, against the logarithm of the rate.
 
     Raises:
-        ValueError: when there are too few trials, or nothing was learned in them.
+        ValueError: when there are too few trials, or the loss did not fall.
     """
     if len(trials) < 6:
-        raise ValueError("The loss grew beyond bounds at once: no learning rate can be suggested.")
+        raise ValueError("The loss diverged at once, so no learning rate can be suggested.")
     if trials[0].smoothed - min(trial.smoothed for trial in trials) < LEARNED:
         raise ValueError(
             f"The loss hardly fell in {len(trials)} steps, so no learning rate can be suggested. "
-            "Plain SGD from PyTorch's initialisation needs longer to begin: try momentum, or "
-            "Kaiming initialisation."
+            "Plain SGD from PyTorch's default initialization is slow to start: try momentum, or "
+            "He initialization."
         )
     falls = [a.smoothed - b.smoothed for a, b in zip(trials, trials[5:], strict=False)]
-    lr = trials[falls.index(max(falls)) + 2].lr
-    return float(f"{lr:.0e}")
+    return float(f"{trials[falls.index(max(falls)) + 2].lr:.0e}")

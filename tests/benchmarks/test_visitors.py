@@ -63,7 +63,7 @@ def test_wrong_answers_are_told(url: str, tiny_weights: Path) -> None:
     """The truth of another network stands for wrong answers of this one."""
     report = load_test.run_load_test(url, 2, 4, tiny_weights)
     assert report["answers"] > 0 and report["wrong"] == report["answers"]
-    assert "in place of" in report["problems"][0] and "wrong" in load_test.format_report(report)
+    assert "instead of" in report["problems"][0] and "wrong" in load_test.format_report(report)
 
 
 def test_no_server_is_said_in_a_sentence(

@@ -106,7 +106,7 @@ def test_saved_bytes_are_the_activations():
             layer.register_forward_hook(lambda _m, inputs, _o: seen.append(inputs[0].numel() * 4))
     model(x)
     inputs = sum(seen)
-    per_image, constant = probe._saved_bytes(model, x, torch.tensor([0, 1]), CPU, "fp32")
+    per_image, constant = probe._saved_bytes(model, x, torch.tensor([0, 1]), "fp32")
     assert inputs <= 2 * per_image <= 6 * inputs
     assert constant < 0.05 * inputs
 
@@ -114,7 +114,7 @@ def test_saved_bytes_are_the_activations():
 def test_weights_in_a_shorter_precision_are_no_activations():
     model, y = AlexNet(width=0.125), torch.zeros(8, dtype=torch.long)
     found = [
-        probe._saved_bytes(model, torch.rand(count, 1, 224, 224), y[:count], CPU, "bf16")
+        probe._saved_bytes(model, torch.rand(count, 1, 224, 224), y[:count], "bf16")
         for count in (2, 8)
     ]
     assert found[0][0] == pytest.approx(found[1][0], rel=0.05)

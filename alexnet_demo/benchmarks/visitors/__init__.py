@@ -1,4 +1,4 @@
 """Many visitors at once: ``python -m alexnet_demo load``.
 
-Beside `ui` the only part that knows Streamlit, here its protocol; only the command imports it.
+Only this package and `ui` know Streamlit, here its protocol; only the command imports it.
 """

@@ -1,7 +1,7 @@
-"""A visitor without a browser: one session of a running app, in Streamlit's own protocol.
+"""A visitor without a browser: one session of a running app, in Streamlit's protocol.
 
-It sends what the browser would send, reruns of the page or of a fragment with the state of all
-widgets, and keeps what the server sends until the script has run.
+Sends what a browser would send, reruns of the page or of a fragment with the state of all widgets,
+and collects the elements that the server sends until the script has finished.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-REPLACED = ForwardMsg.FINISHED_EARLY_FOR_RERUN  # by another run, which follows
+REPLACED = ForwardMsg.FINISHED_EARLY_FOR_RERUN  # another run of the script follows
 
 
 class LostError(RuntimeError):
-    """No answer came, or an error in its place; the message says which."""
+    """No answer came, or an error instead; the message says which."""
 
 
 @dataclass(frozen=True)
 class Widget:
-    """Where a widget stands: its id, and the fragment that it reruns, if in one."""
+    """A widget's id, and the id of the fragment that it reruns, empty for the whole page."""
 
     id: str
     fragment: str
@@ -42,25 +42,25 @@ class Session:
     """One visitor's connection.
 
     Args:
-        url: where the app is, such as ``http://localhost:8501``.
-        patience: seconds to wait for an answer.
+        url: of the app, such as ``http://localhost:8501``.
+        timeout: seconds to wait for an answer.
     """
 
-    def __init__(self, url: str, patience: float = 30.0) -> None:
-        self.url, self.patience = url.rstrip("/"), patience
+    def __init__(self, url: str, timeout: float = 30.0) -> None:
+        self.url, self.timeout = url.rstrip("/"), timeout
         self.id = ""
-        self.pages: dict[str, str] = {}  # path in the address → hash of the page's script
+        self.pages: dict[str, str] = {}  # URL path → hash of the page's script
         self.widgets: dict[str, Widget] = {}  # by key
-        self.elements: list[Element] = []  # of the last run
+        self.elements: list[Element] = []  # of the last script run
         self._page = ""
         self._states: dict[str, WidgetState] = {}
-        self._files: dict[str, str] = {}  # widget's key → where its file is deleted
+        self._files: dict[str, str] = {}  # widget's key → URL to delete its file
         self._http = requests.Session()
         self._socket: ClientConnection
         self._connected = False
 
     async def open(self, path: str = "") -> None:
-        """Connect anew and show the page of that path; the app's first one without.
+        """Open a new connection and the page of that path, by default the home page.
 
         Raises:
             LostError: when the server does not answer.
@@ -90,7 +90,7 @@ class Session:
             await self.show(path)
 
     async def close(self) -> None:
-        """Leave; nothing to do where `open` did not come to a connection."""
+        """Disconnect, if connected."""
         if self._connected:
             await self._socket.close()
         self._http.close()
@@ -100,53 +100,50 @@ class Session:
         self._page, self._states = self.pages[path], {}
         await self._rerun()
 
-    async def set(self, key: str, **value: Any) -> None:
-        """Give a widget a value, as a field of Streamlit's ``WidgetState``, and rerun."""
-        widget = self._widget(key)
-        await self._change(WidgetState(id=widget.id, **value), widget)
-
     async def choose(self, key: str, option: str) -> None:
-        """Press one of a segmented control's options."""
+        """Select one of a segmented control's options."""
         widget = self._widget(key)
         state = WidgetState(id=widget.id)
         state.string_array_value.data.append(option)
         await self._change(state, widget)
 
-    async def tell(self, key: str, state: dict[str, Any]) -> None:
-        """Give a component its state."""
-        await self.set(key, json_value=json.dumps(state))
+    async def set_state(self, key: str, state: dict[str, Any]) -> None:
+        """Set a component's state."""
+        widget = self._widget(key)
+        await self._change(WidgetState(id=widget.id, json_value=json.dumps(state)), widget)
 
     async def upload(self, key: str, name: str, data: bytes) -> None:
-        """Put one file into an uploader, in place of those that it has."""
-        widget, ask = self._widget(key), BackMsg()
-        ask.file_urls_request.request_id = name
-        ask.file_urls_request.session_id = self.id
-        ask.file_urls_request.file_names.append(name)
-        await self._send(ask)
-        urls = [m async for m in self._until("file_urls_response")][-1].file_urls_response
-        place = urls.file_urls[0]
-        await asyncio.to_thread(self._put, place, name, data, self._files.get(key, ""))
-        self._files[key] = place.delete_url
+        """Upload one file, in place of the uploader's earlier one."""
+        widget, message = self._widget(key), BackMsg()
+        message.file_urls_request.request_id = name
+        message.file_urls_request.session_id = self.id
+        message.file_urls_request.file_names.append(name)
+        await self._send(message)
+        answers = [m async for m in self._until("file_urls_response")]
+        urls = answers[-1].file_urls_response.file_urls[0]
+        await asyncio.to_thread(self._put, urls, name, data, self._files.get(key, ""))
+        self._files[key] = urls.delete_url
         state = WidgetState(id=widget.id)
-        info = UploadedFileInfo(file_id=place.file_id, name=name, size=len(data), file_urls=place)
+        info = UploadedFileInfo(file_id=urls.file_id, name=name, size=len(data), file_urls=urls)
         state.file_uploader_state_value.uploaded_file_info.append(info)
         await self._change(state, widget)
 
     def html(self) -> Iterator[str]:
-        """The bodies of what was shown as HTML in the last run."""
+        """The bodies of the HTML elements of the last script run."""
         return (e.html.body for e in self.elements if e.WhichOneof("type") == "html")
 
-    # -------------------------------------------------------------- what goes over the wire
+    # -------------------------------------------------------------- protocol
 
-    def _put(self, place: FileURLs, name: str, data: bytes, old: str) -> None:
-        guard = {"X-Xsrftoken": self._http.cookies.get("_streamlit_xsrf") or ""}
-        put, wait = self.url + place.upload_url, self.patience
+    def _put(self, urls: FileURLs, name: str, data: bytes, old: str) -> None:
+        def send(method: str, path: str, **options: Any) -> None:
+            headers = {"X-Xsrftoken": self._http.cookies.get("_streamlit_xsrf") or ""}
+            options |= {"headers": headers, "timeout": self.timeout}
+            self._http.request(method, self.url + path, **options).raise_for_status()
+
         try:
-            self._http.put(
-                put, files={"file": (name, data)}, headers=guard, timeout=wait
-            ).raise_for_status()
+            send("PUT", urls.upload_url, files={"file": (name, data)})
             if old:
-                self._http.delete(self.url + old, headers=guard, timeout=wait).raise_for_status()
+                send("DELETE", old)
         except requests.RequestException as error:
             raise LostError(f"The upload failed: {error}.") from error
 
@@ -160,7 +157,7 @@ class Session:
         await self._rerun(widget.fragment)
 
     async def _rerun(self, fragment: str = "") -> None:
-        """Have the page's script or one fragment run, and take in what it shows."""
+        """Rerun the page's script or one fragment, and collect its elements."""
         message = BackMsg()
         message.rerun_script.query_string = ""
         message.rerun_script.page_script_hash = self._page
@@ -171,7 +168,7 @@ class Session:
         if not fragment:
             self.widgets = {}
         async for answer in self._until("script_finished"):
-            self._take(answer)
+            self._receive(answer)
 
     async def _send(self, message: BackMsg) -> None:
         try:
@@ -180,8 +177,8 @@ class Session:
             raise LostError(f"The connection was lost: {error}.") from error
 
     async def _until(self, kind: str) -> AsyncIterator[ForwardMsg]:
-        """What the server sends, up to the first message of a kind."""
-        end = time.monotonic() + self.patience
+        """The server's messages, up to the first one of a kind."""
+        end = time.monotonic() + self.timeout
         try:
             while True:
                 wait = self._socket.recv(decode=False)
@@ -193,26 +190,25 @@ class Session:
                 if kind != "script_finished" or message.script_finished != REPLACED:
                     return
         except asyncio.TimeoutError as error:
-            raise LostError(f"No answer came within {self.patience:g} s.") from error
+            raise LostError(f"No answer came within {self.timeout:g} s.") from error
         except (OSError, WebSocketException) as error:
             raise LostError(f"The connection was lost: {error}.") from error
 
-    def _take(self, message: ForwardMsg) -> None:
+    def _receive(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
         if kind == "new_session":
-            begun = message.new_session
-            self.id = begun.initialize.session_id or self.id
-            self._page = begun.page_script_hash
+            self.id = message.new_session.initialize.session_id or self.id
+            self._page = message.new_session.page_script_hash
         elif kind == "navigation":
-            found = message.navigation.app_pages
-            self.pages = {page.url_pathname: page.page_script_hash for page in found}
+            pages = message.navigation.app_pages
+            self.pages = {page.url_pathname: page.page_script_hash for page in pages}
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             element = message.delta.new_element
-            shown = element.WhichOneof("type")
-            if shown == "exception":
+            element_type = element.WhichOneof("type")
+            if element_type == "exception":
                 raise LostError(f"The page failed: {element.exception.message}")
             self.elements.append(element)
-            widget = getattr(getattr(element, shown or "", None), "id", "")
+            widget = getattr(getattr(element, element_type or "", None), "id", "")
             if isinstance(widget, str) and widget.startswith("$$ID-"):
                 key = widget.split("-", 2)[2]
                 self.widgets[key] = Widget(widget, message.delta.fragment_id)

@@ -1,4 +1,4 @@
-"""Many visitors who draw, upload and look around, and what became of their questions."""
+"""Many visitors who draw, upload, and change pages; every prediction that they get is checked."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mean, quantiles
+from statistics import mean
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import psutil
 
 from alexnet_demo.benchmarks.visitors.client import LostError, Session
@@ -20,22 +21,24 @@ from alexnet_demo.benchmarks.visitors.expected import Sample, make_samples, read
 from alexnet_demo.common.text import memory
 from alexnet_demo.inference.batcher import BUSY
 
-PAUSE = 5.0  # seconds from one question of a visitor to the next
-LOOK_AROUND = 0.2  # of the questions: before it the visitor goes to another page and back
-ELSEWHERE = ("", "Architecture")
-PATHS = {"draw": "Draw", "upload": "Upload"}
-SETTLED = 0.2  # share of the time after which memory should grow no more
+PAUSE = 5.0  # seconds between a visitor's images
+PAGE_CHANGES = 0.2  # share of images before which the visitor opens another page and comes back
+OTHER_PAGES = ("", "Architecture")
+WIDGETS = {"draw": ("Draw", "canvas"), "upload": ("Upload", "pictures")}
+"""The source to choose on the Predict page, and the key of its widget."""
+WARM_UP = 0.2  # share of the time after which memory should not grow
 
 
 @dataclass
 class LoadStats:
-    """What happened so far.
+    """Measurements of a load test.
 
     Attributes:
-        times: seconds from question to answer, of every answer.
-        problems: each wrong or lost answer, in words.
-        memory: seconds since the start, and bytes that the server had then.
-        cpu: processor seconds that the server has used since it began, at each such look.
+        times: seconds per prediction, from letting go of the pen or file.
+        visits: seconds per page change.
+        problems: one sentence per wrong or lost answer.
+        memory: pairs of seconds since the start, and the server's resident bytes.
+        cpu: the server's CPU seconds since its start, at the same moments.
     """
 
     times: list[float] = field(default_factory=list)
@@ -47,12 +50,12 @@ class LoadStats:
     cpu: list[float] = field(default_factory=list)
 
     def report(self, users: int) -> dict[str, Any]:
-        """The figures as JSON; times in milliseconds, memory in bytes, growth as a share.
+        """The results as JSON: times in milliseconds, memory in bytes, growth as a share.
 
-        ``cpu_ms`` is what the server's processor took for an answer and all around it: a machine
-        cannot give more answers a second than its cores divided by that.
+        ``cpu_ms`` is the server's CPU time per answer, everything included: a machine cannot give
+        more answers a second than its cores divided by that.
         """
-        found: dict[str, Any] = {
+        report: dict[str, Any] = {
             "users": users,
             "answers": len(self.times),
             "wrong": self.wrong,
@@ -64,45 +67,44 @@ class LoadStats:
         }
         if self.memory:
             sizes = [size for _, size in self.memory]
-            found |= {"memory": sizes[-1], "most_memory": max(sizes), "growth": self.growth()}
+            report |= {"memory": sizes[-1], "most_memory": max(sizes), "growth": self.growth()}
             used = self.cpu[-1] - self.cpu[0]
-            found["cpu_ms"] = round(1000 * used / len(self.times), 1) if self.times else None
-        return found
+            report["cpu_ms"] = round(1000 * used / len(self.times), 1) if self.times else None
+        return report
 
     def growth(self) -> float | None:
-        """How much more memory the end takes than the time after a fifth; None if too short."""
-        whole = self.memory[-1][0] if self.memory else 0.0
-        tenth = whole / 10
-        settled = [s for at, s in self.memory if SETTLED * whole <= at <= SETTLED * whole + tenth]
-        last = [s for at, s in self.memory if at >= whole - tenth]
+        """Memory in the last tenth of the time relative to that after `WARM_UP`, minus 1.
+
+        None with fewer than ten measurements.
+        """
         if len(self.memory) < 10:
             return None
-        return round(mean(last) / mean(settled) - 1, 4)
+        end = self.memory[-1][0]
+        early = [s for t, s in self.memory if WARM_UP * end <= t <= (WARM_UP + 0.1) * end]
+        late = [s for t, s in self.memory if t >= 0.9 * end]
+        return round(mean(late) / mean(early) - 1, 4)
+
+
+def percentile(times: Sequence[float], percent: int) -> float | None:
+    """A percentile in milliseconds; None without times."""
+    return round(1000 * float(np.percentile(times, percent)), 1) if times else None
 
 
 def format_report(report: dict[str, Any]) -> str:
-    """A report for people to read."""
+    """A report as lines to read."""
     lines = [
         f"{report['users']} users, {report['answers']} answers, "
         f"{report['wrong']} wrong, {report['lost']} lost"
     ]
     if report["answers"]:
-        half, most = report["p50_ms"], report["p95_ms"]
-        lines.append(f"half within {half:.0f} ms, 95 % within {most:.0f} ms")
+        lines.append(f"p50 {report['p50_ms']:.0f} ms, p95 {report['p95_ms']:.0f} ms")
     if "memory" in report:
         growth = report["growth"]
-        grown = "" if growth is None else f", {growth:+.1%} after the first fifth"
-        lines.append(f"{memory(report['memory'])} of memory{grown}")
+        change = "" if growth is None else f", {growth:+.1%} since the first fifth"
+        lines.append(f"{memory(report['memory'])} of memory{change}")
     if report.get("cpu_ms"):
-        lines.append(f"{report['cpu_ms']:.0f} ms of the server's processor an answer")
+        lines.append(f"{report['cpu_ms']:.0f} ms of the server's CPU time per answer")
     return "\n".join([*lines, *report["problems"]])
-
-
-def percentile(times: Sequence[float], share: int) -> float | None:
-    """That percentile in milliseconds; None without times."""
-    if len(times) < 2:
-        return round(1000 * times[0], 1) if times else None
-    return round(1000 * quantiles(times, n=100, method="inclusive")[share - 1], 1)
 
 
 def run_load_test(
@@ -111,35 +113,35 @@ def run_load_test(
     """Send visitors to a running app and check every answer.
 
     Args:
-        url: the app's, which must have the same network as its first choice.
-        weights: that network, which is asked alone in this process to know the truth.
+        url: the app's; its default model must have the same weights.
+        weights: that model, which gives the expected predictions in this process.
 
     Raises:
         LostError: when no server answers there.
         ValueError: when the weights cannot be loaded.
     """
-    return asyncio.run(_crowd(url, users, seconds, make_samples(weights, seed), seed))
+    return asyncio.run(_run(url, users, seconds, make_samples(weights, seed), seed))
 
 
-async def _crowd(
-    url: str, users: int, seconds: float, asked: list[Sample], seed: int
+async def _run(
+    url: str, users: int, seconds: float, samples: list[Sample], seed: int
 ) -> dict[str, Any]:
     stats, sessions = LoadStats(), [Session(url) for _ in range(users)]
     try:
-        for session in sessions:  # one after the other, as people come
+        for session in sessions:  # one by one, as people arrive
             await session.open("Predict")
         begin = time.monotonic()
-        watching = asyncio.create_task(_watch(url, begin, stats))
+        monitor = asyncio.create_task(_monitor(url, begin, stats))
         try:
             visits = (
-                _visit(session, asked, begin + seconds, random.Random(f"{seed} {number}"), stats)
+                _visit(session, samples, begin + seconds, random.Random(f"{seed} {number}"), stats)
                 for number, session in enumerate(sessions)
             )
             await asyncio.gather(*visits)
         finally:
-            watching.cancel()
+            monitor.cancel()
             with suppress(asyncio.CancelledError):
-                await watching
+                await monitor
     finally:
         for session in sessions:
             await session.close()
@@ -147,58 +149,54 @@ async def _crowd(
 
 
 async def _visit(
-    session: Session, asked: list[Sample], end: float, dice: random.Random, stats: LoadStats
+    session: Session, samples: list[Sample], end: float, rng: random.Random, stats: LoadStats
 ) -> None:
-    """One visitor: a question every few seconds, at times from another page than before."""
+    """One visitor: an image every few seconds, sometimes after a look at another page."""
     last = None
-    due = time.monotonic() + dice.uniform(0, PAUSE)
+    due = time.monotonic() + rng.uniform(0, PAUSE)
     while due < end:
         await asyncio.sleep(max(0.0, due - time.monotonic()))
-        picture = dice.choice([one for one in asked if one is not last])
+        sample = rng.choice([sample for sample in samples if sample is not last])
         try:
-            if dice.random() < LOOK_AROUND:
-                await _look_around(session, dice.choice(ELSEWHERE), stats)
-            await _ask(session, picture, stats)
+            if rng.random() < PAGE_CHANGES:
+                for page in (rng.choice(OTHER_PAGES), "Predict"):
+                    begin = time.perf_counter()
+                    await session.show(page)
+                    stats.visits.append(time.perf_counter() - begin)
+            await _predict(session, sample, stats)
         except LostError as error:
             stats.lost += 1
             stats.problems.append(str(error))
-            with suppress(LostError):  # as people do: what is still on its way answers nothing
+            with suppress(LostError):  # reload the page, as people do
                 await session.close()
                 await session.open("Predict")
-        last = picture
-        due = max(due + PAUSE * dice.uniform(0.8, 1.2), time.monotonic())
+        last = sample
+        due = max(due + PAUSE * rng.uniform(0.8, 1.2), time.monotonic())
 
 
-async def _look_around(session: Session, path: str, stats: LoadStats) -> None:
-    for each in (path, "Predict"):
-        begin = time.perf_counter()
-        await session.show(each)
-        stats.visits.append(time.perf_counter() - begin)
-
-
-async def _ask(session: Session, picture: Sample, stats: LoadStats) -> None:
-    """Draw or upload one picture; the time counts from the pen's or the file's being let go."""
-    key = {"draw": "canvas", "upload": "pictures"}[picture.way]
+async def _predict(session: Session, sample: Sample, stats: LoadStats) -> None:
+    """Draw or upload one image, and check the prediction on the page."""
+    source, key = WIDGETS[sample.way]
     if key not in session.widgets:
-        await session.choose("source", PATHS[picture.way])
+        await session.choose("source", source)
     begin = time.perf_counter()
-    if picture.way == "draw":
-        await session.tell(key, {"strokes": picture.content})
+    if sample.way == "draw":
+        await session.set_state(key, {"strokes": sample.content})
     else:
-        await session.upload(key, "picture.png", picture.content)  # its bytes tell its kind
-    took = time.perf_counter() - begin
-    answer = read_prediction(session.html())
-    if not answer:
+        await session.upload(key, "picture.png", sample.content)  # the app ignores the name
+    seconds = time.perf_counter() - begin
+    prediction = read_prediction(session.html())
+    if not prediction:
         busy = any(e.alert.body == BUSY for e in session.elements if e.HasField("alert"))
-        raise LostError(BUSY if busy else "The page came without an answer.")
-    stats.times.append(took)
-    if not picture.agrees(answer):
+        raise LostError(BUSY if busy else "The page came without a prediction.")
+    stats.times.append(seconds)
+    if not sample.agrees(prediction):
         stats.wrong += 1
-        stats.problems.append(f"{picture.way}: {answer} in place of {picture.probabilities}")
+        stats.problems.append(f"{sample.way}: {prediction} instead of {sample.probabilities}")
 
 
-async def _watch(url: str, begin: float, stats: LoadStats) -> None:
-    """Note the server's memory, where it runs on this machine."""
+async def _monitor(url: str, begin: float, stats: LoadStats) -> None:
+    """Record the server's memory and CPU time, if it runs on this machine."""
     server = listener(url)
     with suppress(psutil.Error):
         while server:
@@ -208,14 +206,13 @@ async def _watch(url: str, begin: float, stats: LoadStats) -> None:
 
 
 def listener(url: str) -> psutil.Process | None:
-    """The process of this machine that listens at an address; None if there is none to be seen."""
-    split = urlsplit(url)
-    if split.hostname not in ("localhost", "127.0.0.1", "::1"):
+    """The process of this machine that listens at a URL; None if there is none or it is hidden."""
+    parts = urlsplit(url)
+    if parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         return None
-    port = split.port or (443 if split.scheme == "https" else 80)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
     with suppress(psutil.Error):
-        for found in psutil.net_connections("tcp"):
-            listens = found.status == psutil.CONN_LISTEN and found.laddr
-            if listens and found.laddr.port == port and found.pid:
-                return psutil.Process(found.pid)
+        for c in psutil.net_connections("tcp"):
+            if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port and c.pid:
+                return psutil.Process(c.pid)
     return None

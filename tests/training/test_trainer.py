@@ -33,36 +33,30 @@ from alexnet_demo.training import trainer as train_module
 from alexnet_demo.training.engine import BatchResult, Engine, train_step
 from alexnet_demo.training.metrics import MetricAccumulator, Metrics
 from alexnet_demo.training.worker import run_training
+from tests.support.runs import TINY, tiny_config
 
-TINY = {
-    "epochs": 2,
-    "batch_size": 16,
-    "lr": 0.05,
-    "momentum": 0.9,
-    "width": 0.0625,
-    "train_samples": 80,
-    "test_samples": 32,
-    "device": "cpu",
-    "precision": "fp32",
-    "memory_format": "channels_last",
-}
-
-
-def tiny(**changes) -> TrainConfig:
-    return TrainConfig(**{**TINY, **changes})
-
-
-def prepared(directory: Path, config: TrainConfig) -> Path:
+def train(directory: Path, config: TrainConfig) -> Run:
+    """A run trained from the beginning to its end."""
     prepare(directory, config)
-    return directory
+    assert run_training(config, directory) == "finished"
+    return Run(directory)
 
 
-def weights(directory: Path) -> dict[str, torch.Tensor]:
-    return checkpoint.strip_prefix(checkpoint.load(Run(directory).last)[0], "model.")
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return checkpoint.load_part(run.last, checkpoint.MODEL_PREFIX)
 
 
-def events(directory: Path) -> list[dict]:
-    return [json.loads(line) for line in (directory / "events.jsonl").read_text().splitlines()]
+def assert_equal_weights(run: Run, other: Run) -> None:
+    ours, theirs = weights(run), weights(other)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def accuracy(run: Run, images: splits.Split) -> float:
+    """Accuracy of a run's best weights."""
+    model, _ = checkpoint.load_weights(run.best)
+    with torch.no_grad():
+        return float((model(to_input(images.images)).argmax(1) == images.labels).float().mean())
 
 
 # ------------------------------------------------------------------- the article's loop
@@ -124,7 +118,7 @@ def test_the_full_network_takes_the_article_step():
 
 
 def test_tally_sums_batches_of_different_sizes():
-    accumulator = MetricAccumulator(Engine(tiny()))
+    accumulator = MetricAccumulator(Engine(tiny_config()))
     accumulator.add(BatchResult(torch.tensor(6.0), torch.tensor(2), 3))
     first = accumulator.flush()
     assert (first.mean_loss, first.accuracy) == (2.0, pytest.approx(2 / 3))
@@ -138,8 +132,8 @@ def test_tally_sums_batches_of_different_sizes():
 
 
 def test_a_run_tells_its_story(runs_dir: Path):
-    directory = prepared(runs_dir / "a", tiny())
-    assert run_training(tiny(), directory) == "finished"
+    directory = prepared(runs_dir / "a", tiny_config())
+    assert run_training(tiny_config(), directory) == "finished"
     told = events(directory)
     assert told[0]["event"] == "start"
     assert told[0]["parameters"] == count_parameters(AlexNet(width=0.0625))
@@ -162,10 +156,10 @@ def test_a_run_tells_its_story(runs_dir: Path):
 def test_paused_and_resumed_equals_uninterrupted(runs_dir: Path, at: int, monkeypatch):
     """Mid-epoch and at an epoch's end, with dropout and momentum: bit for bit on a CPU."""
     monkeypatch.setattr(train_module, "EVENT_SECONDS", 0.0)
-    straight = prepared(runs_dir / "straight", tiny())
-    run_training(tiny(), straight)
+    straight = prepared(runs_dir / "straight", tiny_config())
+    run_training(tiny_config(), straight)
 
-    broken = prepared(runs_dir / "broken", tiny())
+    broken = prepared(runs_dir / "broken", tiny_config())
     request, real = broken / "request", engine_module.train_step
     steps = iter(range(1, 100))
 
@@ -175,11 +169,11 @@ def test_paused_and_resumed_equals_uninterrupted(runs_dir: Path, at: int, monkey
         return real(*arguments, **named)
 
     monkeypatch.setattr(engine_module, "train_step", pausing)
-    assert run_training(tiny(), broken) == "paused"
+    assert run_training(tiny_config(), broken) == "paused"
     assert Run(broken).state == "paused"
     monkeypatch.setattr(engine_module, "train_step", real)
     request.unlink()
-    assert run_training(tiny(), broken) == "finished"
+    assert run_training(tiny_config(), broken) == "finished"
     ours, theirs = weights(broken), weights(straight)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     curves = [Run(d).history for d in (broken, straight)]
@@ -193,14 +187,14 @@ def test_paused_and_resumed_equals_uninterrupted(runs_dir: Path, at: int, monkey
 
 
 def test_stop_keeps_a_checkpoint(runs_dir: Path):
-    directory = prepared(runs_dir / "a", tiny())
+    directory = prepared(runs_dir / "a", tiny_config())
     (directory / "request").write_text("stop")
-    assert run_training(tiny(), directory) == "stopped"
+    assert run_training(tiny_config(), directory) == "stopped"
     assert checkpoint.load(Run(directory).last)[1]["step"] == 1
 
 
 def test_a_hopeless_learning_rate_ends_in_a_sentence(runs_dir: Path):
-    config = tiny(lr=10.0, momentum=0.99)
+    config = tiny_config(lr=10.0, momentum=0.99)
     directory = prepared(runs_dir / "a", config)
     with pytest.raises(TrainError, match=r"NaN or infinite at step .* learning rate is too high"):
         run_training(config, directory)
@@ -211,7 +205,7 @@ def test_a_hopeless_learning_rate_ends_in_a_sentence(runs_dir: Path):
 
 
 def test_the_last_good_checkpoint_survives_nan(runs_dir: Path, monkeypatch):
-    directory = prepared(runs_dir / "a", tiny())
+    directory = prepared(runs_dir / "a", tiny_config())
     real, steps = engine_module.train_step, iter(range(1, 100))
 
     def poisoned(model, *arguments, **named):
@@ -222,46 +216,46 @@ def test_the_last_good_checkpoint_survives_nan(runs_dir: Path, monkeypatch):
 
     monkeypatch.setattr(engine_module, "train_step", poisoned)
     with pytest.raises(TrainError, match="last good checkpoint is kept"):
-        run_training(tiny(), directory)
+        run_training(tiny_config(), directory)
     assert checkpoint.load(Run(directory).last)[1]["step"] == 5
     assert all(torch.isfinite(t).all() for t in weights(directory).values())
 
 
 def test_a_full_disk_ends_in_a_sentence(runs_dir: Path, monkeypatch):
-    directory = prepared(runs_dir / "a", tiny())
+    directory = prepared(runs_dir / "a", tiny_config())
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(TrainError, match=r"could not be written .*No space left.* then resume"):
-        run_training(tiny(), directory)
+        run_training(tiny_config(), directory)
     assert Run(directory).state == "failed"
 
 
 def test_out_of_memory_names_batch_memory_and_a_way_out(runs_dir: Path, monkeypatch):
-    directory = prepared(runs_dir / "a", tiny())
+    directory = prepared(runs_dir / "a", tiny_config())
 
     def hungry(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 90 GiB")
 
     monkeypatch.setattr(engine_module, "train_step", hungry)
     with pytest.raises(TrainError, match=r"batch size 16 .*GB in use of .*try a batch size of 8"):
-        run_training(tiny(), directory)
+        run_training(tiny_config(), directory)
 
 
 def test_one_training_at_a_time_on_a_device(runs_dir: Path):
-    directory = prepared(runs_dir / "a", tiny())
+    directory = prepared(runs_dir / "a", tiny_config())
     with device_lock("cpu"), pytest.raises(ConfigError, match="Another run is using cpu"):
-        run_training(tiny(), directory)
+        run_training(tiny_config(), directory)
     assert Run(directory).state == "failed"
 
 
 def test_a_checkpoint_of_another_network_is_refused(runs_dir: Path):
-    directory = prepared(runs_dir / "a", tiny(epochs=1))
-    run_training(tiny(epochs=1), directory)
+    directory = prepared(runs_dir / "a", tiny_config(epochs=1))
+    run_training(tiny_config(epochs=1), directory)
     with pytest.raises(errors.CheckpointError, match="does not hold the training state"):
-        run_training(tiny(width=0.125), directory)
+        run_training(tiny_config(width=0.125), directory)
 
 
 @pytest.mark.gpu
@@ -269,7 +263,7 @@ def test_a_checkpoint_of_another_network_is_refused(runs_dir: Path):
     devices.available()[0].id == "cpu", reason="needs a CUDA or MPS device, there is none here"
 )
 def test_a_gpu_trains_too(runs_dir: Path):
-    config = tiny(device="auto", precision="auto")
+    config = tiny_config(device="auto", precision="auto")
     assert run_training(config, prepared(runs_dir / "a", config)) == "finished"
 
 
@@ -293,6 +287,7 @@ from alexnet_demo.network import checkpoint
 from alexnet_demo.training import engine, trainer as train
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training.worker import run_training
+from tests.support.runs import TINY, tiny_config
 
 owner, name, count = {"step": (engine.Engine, "step", 7), "test": (engine.Engine, "test", 3),
     "write": (checkpoint, "save_file", 5), "first": (engine.Engine, "step", 1),
@@ -378,17 +373,17 @@ def test_a_growing_run_ends_at_its_whole_width_and_its_best_is_of_that(runs_dir:
 
 
 def test_early_stopping_ends_the_run_after_epochs_without_progress(runs_dir: Path):
-    config = tiny(epochs=50, patience=2, lr=1e-6, momentum=0.0)  # learns nothing
+    config = tiny_config(epochs=50, patience=2, lr=1e-6, momentum=0.0)  # learns nothing
     directory = prepared(runs_dir / "a", config)
     assert run_training(config, directory) == "finished"
     assert len(Run(directory).history.epochs) == 3
 
 
 def test_epochs_and_learning_rate_can_change_while_paused(runs_dir: Path):
-    config = tiny(epochs=1)
+    config = tiny_config(epochs=1)
     directory = prepared(runs_dir / "a", config)
     run_training(config, directory)
-    longer = tiny(epochs=2, lr_scale=0.1)
+    longer = tiny_config(epochs=2, lr_scale=0.1)
     assert run_training(longer, directory) == "finished"
     history = Run(directory).history
     assert [e["epoch"] for e in history.epochs] == [1, 2]
@@ -396,7 +391,7 @@ def test_epochs_and_learning_rate_can_change_while_paused(runs_dir: Path):
 
 
 def test_validation_images_are_the_last_training_images(runs_dir: Path):
-    config = tiny(validation=100, epochs=1)
+    config = tiny_config(validation=100, epochs=1)
     directory = prepared(runs_dir / "a", config)
     run_training(config, directory)
     model, info = checkpoint.load_weights(Run(directory).best)
@@ -407,7 +402,7 @@ def test_validation_images_are_the_last_training_images(runs_dir: Path):
 
 
 def test_a_runs_config_says_what_its_result_rests_on(runs_dir: Path):
-    directory = prepared(runs_dir / "a", tiny(seed=5))
+    directory = prepared(runs_dir / "a", tiny_config(seed=5))
     record = json.loads((directory / "config.json").read_text())
     assert record["seed"] == 5
     assert record["versions"]["torch"] == torch.__version__.partition("+")[0]
@@ -416,7 +411,7 @@ def test_a_runs_config_says_what_its_result_rests_on(runs_dir: Path):
 
 
 def test_early_stopping_waits_for_the_whole_width(runs_dir: Path):
-    config = tiny(epochs=8, patience=1, lr=1e-6, momentum=0.0, width=0.125, grow="0.5:0.5")
+    config = tiny_config(epochs=8, patience=1, lr=1e-6, momentum=0.0, width=0.125, grow="0.5:0.5")
     directory = prepared(runs_dir / "a", config)
     assert run_training(config, directory) == "finished"
     assert [e["width"] for e in Run(directory).history.epochs] == [0.0625] * 4 + [0.125] * 2

@@ -20,8 +20,8 @@ from alexnet_demo.network import checkpoint
 from alexnet_demo.network.input import to_input
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.paths import ROOT
+from tests.support.runs import TINY
 from tests.support.waiting import wait_for
-from tests.training.test_trainer import TINY
 
 # 75 images in batches of 15: shares of 7 and 8, and every process in every step. Dropout is the one
 # thing that differs from process to process.

@@ -1,4 +1,4 @@
-"""The loop: equal to the article's, resumable, and honest when it fails."""
+"""The training loop: equal to the article's, resumes exactly, and fails with one sentence."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 from torchvision import transforms
 
-from alexnet_demo.common import errors
-from alexnet_demo.common.errors import ConfigError, TrainError
-from alexnet_demo.data import splits
+from alexnet_demo.common.errors import CheckpointError, ConfigError, TrainError
+from alexnet_demo.data.splits import Split, epoch_order, load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet, count_parameters
@@ -29,41 +30,64 @@ from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training import engine as engine_module
-from alexnet_demo.training import trainer as train_module
+from alexnet_demo.training import trainer as trainer_module
 from alexnet_demo.training.engine import BatchResult, Engine, train_step
 from alexnet_demo.training.metrics import MetricAccumulator, Metrics
 from alexnet_demo.training.worker import run_training
 from tests.support.runs import TINY, tiny_config
 
-def train(directory: Path, config: TrainConfig) -> Run:
-    """A run trained from the beginning to its end."""
+
+def new_run(directory: Path, config: TrainConfig) -> Run:
     prepare(directory, config)
-    assert run_training(config, directory) == "finished"
     return Run(directory)
 
 
-def weights(run: Run) -> dict[str, torch.Tensor]:
+def train(directory: Path, config: TrainConfig) -> Run:
+    """A finished run."""
+    run = new_run(directory, config)
+    assert run_training(config, directory) == "finished"
+    return run
+
+
+def weights(run: Run) -> dict[str, Tensor]:
     return checkpoint.load_part(run.last, checkpoint.MODEL_PREFIX)
 
 
-def assert_equal_weights(run: Run, other: Run) -> None:
-    ours, theirs = weights(run), weights(other)
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+def equal_weights(one: Run, other: Run) -> bool:
+    a, b = weights(one), weights(other)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def accuracy(run: Run, images: splits.Split) -> float:
-    """Accuracy of a run's best weights."""
+def last_step(run: Run) -> int:
+    return checkpoint.load(run.last)[1]["step"]
+
+
+def best_model_accuracy(run: Run, images: Split) -> float:
     model, _ = checkpoint.load_weights(run.best)
     with torch.no_grad():
         return float((model(to_input(images.images)).argmax(1) == images.labels).float().mean())
+
+
+@contextmanager
+def before_step(number: int, act: Callable[[nn.Module], object]) -> Iterator[None]:
+    """Call ``act`` with the network before a step, counted from 1."""
+    real, steps = engine_module.train_step, iter(range(1, 1000))
+
+    def step(model, *arguments, **named):
+        if next(steps) == number:
+            act(model)
+        return real(model, *arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_module, "train_step", step)
+        yield
 
 
 # ------------------------------------------------------------------- the article's loop
 
 
 def article_losses(model: nn.Module, batches: list, lr: float) -> list[float]:
-    """The article's loop as printed, on pictures that PIL resized."""
+    """The article's loop as printed."""
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     loss = nn.CrossEntropyLoss()
     model.train()
@@ -86,22 +110,22 @@ def our_losses(model: nn.Module, batches: list, lr: float) -> list[float]:
 
 
 def test_a_few_steps_give_the_article_losses():
-    """Same initial weights, same dropout, same samples; the input through each one's own path."""
-    split = splits.load_split(train=True).head(64)
-    order = splits.epoch_order(64, seed=0, epoch=0)
+    """Same initial weights, dropout, and samples; each resizes the images in its own way."""
+    split = load_split(train=True).head(64)
+    order = epoch_order(64, seed=0, epoch=0)
     transform = transforms.Compose([transforms.Resize(224), transforms.ToTensor()])
 
-    def by_pil(chosen: torch.Tensor) -> torch.Tensor:
-        return torch.stack([transform(Image.fromarray(p.numpy())) for p in split.images[chosen]])
+    def by_pil(indices: Tensor) -> Tensor:
+        return torch.stack([transform(Image.fromarray(p.numpy())) for p in split.images[indices]])
 
-    theirs_in = [(by_pil(chosen), split.labels[chosen]) for chosen in order.split(16)]
-    ours_in = [(to_input(split.images[c]), split.labels[c]) for c in order.split(16)]
+    article_batches = [(by_pil(i), split.labels[i]) for i in order.split(16)]
+    our_batches = [(to_input(split.images[i]), split.labels[i]) for i in order.split(16)]
     torch.manual_seed(5)
-    theirs = article_losses(AlexNet(width=0.25), theirs_in, lr=0.1)
+    expected = article_losses(AlexNet(width=0.25), article_batches, lr=0.1)
     torch.manual_seed(5)
-    ours = our_losses(AlexNet(width=0.25).to(memory_format=torch.channels_last), ours_in, lr=0.1)
-    assert ours == pytest.approx(theirs, rel=1e-4)
-    assert len(set(ours)) == 4
+    model = AlexNet(width=0.25).to(memory_format=torch.channels_last)
+    assert our_losses(model, our_batches, lr=0.1) == pytest.approx(expected, rel=1e-4)
+    assert len(set(expected)) == 4
 
 
 def test_the_full_network_takes_the_article_step():
@@ -117,7 +141,7 @@ def test_the_full_network_takes_the_article_step():
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
 
 
-def test_tally_sums_batches_of_different_sizes():
+def test_metrics_of_batches_of_different_sizes_add_up():
     accumulator = MetricAccumulator(Engine(tiny_config()))
     accumulator.add(BatchResult(torch.tensor(6.0), torch.tensor(2), 3))
     first = accumulator.flush()
@@ -131,140 +155,116 @@ def test_tally_sums_batches_of_different_sizes():
 # ------------------------------------------------------------------------- whole runs
 
 
-def test_a_run_tells_its_story(runs_dir: Path):
-    directory = prepared(runs_dir / "a", tiny_config())
-    assert run_training(tiny_config(), directory) == "finished"
-    told = events(directory)
-    assert told[0]["event"] == "start"
-    assert told[0]["parameters"] == count_parameters(AlexNet(width=0.0625))
-    assert told[-1] == {**told[-1], "event": "end", "reason": "finished", "step": 10}
-    epochs = [e for e in told if e["event"] == "epoch"]
+def test_events_and_best_weights_of_a_run(runs_dir: Path):
+    run = train(runs_dir / "a", tiny_config())
+    events = [json.loads(line) for line in run.events.read_text().splitlines()]
+    assert events[0]["event"] == "start"
+    assert events[0]["parameters"] == count_parameters(AlexNet(width=0.0625))
+    assert events[-1] == {**events[-1], "event": "end", "reason": "finished", "step": 10}
+    epochs = [e for e in events if e["event"] == "epoch"]
     assert [e["step"] for e in epochs] == [5, 10]
-    wanted = {"train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds"}
-    assert wanted | {"images_per_s", "peak_memory"} <= epochs[0].keys()
-    run = Run(directory)
+    keys = {"train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds"}
+    assert keys | {"images_per_s", "peak_memory"} <= epochs[0].keys()
     assert run.state == "finished"
-    model, info = checkpoint.load_weights(run.best)
-    assert info["test_accuracy"] == max(e["test_accuracy"] for e in epochs)
-    split = splits.load_split(train=False).head(32)
-    with torch.no_grad():
-        correct = int((model(to_input(split.images)).argmax(1) == split.labels).sum())
-    assert correct / 32 == pytest.approx(info["test_accuracy"])
+    best = max(e["test_accuracy"] for e in epochs)
+    assert checkpoint.load_weights(run.best)[1]["test_accuracy"] == best
+    test_images = load_split(train=False).head(32)
+    assert best_model_accuracy(run, test_images) == pytest.approx(best)
 
 
 @pytest.mark.parametrize("at", [2, 5, 7])
 def test_paused_and_resumed_equals_uninterrupted(runs_dir: Path, at: int, monkeypatch):
-    """Mid-epoch and at an epoch's end, with dropout and momentum: bit for bit on a CPU."""
-    monkeypatch.setattr(train_module, "EVENT_SECONDS", 0.0)
-    straight = prepared(runs_dir / "straight", tiny_config())
-    run_training(tiny_config(), straight)
-
-    broken = prepared(runs_dir / "broken", tiny_config())
-    request, real = broken / "request", engine_module.train_step
-    steps = iter(range(1, 100))
-
-    def pausing(*arguments, **named):
-        if next(steps) == at:
-            request.write_text("pause")
-        return real(*arguments, **named)
-
-    monkeypatch.setattr(engine_module, "train_step", pausing)
-    assert run_training(tiny_config(), broken) == "paused"
-    assert Run(broken).state == "paused"
-    monkeypatch.setattr(engine_module, "train_step", real)
+    """Within an epoch and at its end, with dropout and momentum: bit for bit on a CPU."""
+    monkeypatch.setattr(trainer_module, "EVENT_SECONDS", 0.0)
+    straight = train(runs_dir / "straight", tiny_config())
+    paused = new_run(runs_dir / "paused", tiny_config())
+    request = paused.directory / "request"
+    with before_step(at, lambda _: request.write_text("pause")):
+        assert run_training(tiny_config(), paused.directory) == "paused"
+    assert paused.state == "paused"
     request.unlink()
-    assert run_training(tiny_config(), broken) == "finished"
-    ours, theirs = weights(broken), weights(straight)
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    curves = [Run(d).history for d in (broken, straight)]
-    assert [b["step"] for b in curves[0].batches] == [b["step"] for b in curves[1].batches]
-    assert [b["loss"] for b in curves[0].batches] == pytest.approx(
-        [b["loss"] for b in curves[1].batches], rel=1e-5
-    )
-    assert [e["train_loss"] for e in curves[0].epochs] == pytest.approx(
-        [e["train_loss"] for e in curves[1].epochs]
-    )
+    assert run_training(tiny_config(), paused.directory) == "finished"
+    assert equal_weights(paused, straight)
+    one, other = Run(paused.directory).history, straight.history
+    assert [b["step"] for b in one.batches] == [b["step"] for b in other.batches]
+    for curve, key in (("batches", "loss"), ("epochs", "train_loss")):
+        values = [[event[key] for event in getattr(history, curve)] for history in (one, other)]
+        assert values[0] == pytest.approx(values[1], rel=1e-5)
 
 
 def test_stop_keeps_a_checkpoint(runs_dir: Path):
-    directory = prepared(runs_dir / "a", tiny_config())
-    (directory / "request").write_text("stop")
-    assert run_training(tiny_config(), directory) == "stopped"
-    assert checkpoint.load(Run(directory).last)[1]["step"] == 1
+    run = new_run(runs_dir / "a", tiny_config())
+    (run.directory / "request").write_text("stop")
+    assert run_training(tiny_config(), run.directory) == "stopped"
+    assert last_step(run) == 1
 
 
-def test_a_hopeless_learning_rate_ends_in_a_sentence(runs_dir: Path):
+def test_a_diverging_run_fails_and_blames_the_learning_rate(runs_dir: Path):
     config = tiny_config(lr=10.0, momentum=0.99)
-    directory = prepared(runs_dir / "a", config)
-    with pytest.raises(TrainError, match=r"NaN or infinite at step .* learning rate is too high"):
-        run_training(config, directory)
-    run = Run(directory)
+    run = new_run(runs_dir / "a", config)
+    with pytest.raises(TrainError, match=r"NaN or infinite at step \d+.*learning rate"):
+        run_training(config, run.directory)
     assert run.state == "failed"
     assert "learning rate" in run.error
-    assert all(torch.isfinite(t).all() for t in weights(directory).values())
+    assert all(torch.isfinite(t).all() for t in weights(run).values())
 
 
-def test_the_last_good_checkpoint_survives_nan(runs_dir: Path, monkeypatch):
-    directory = prepared(runs_dir / "a", tiny_config())
-    real, steps = engine_module.train_step, iter(range(1, 100))
-
-    def poisoned(model, *arguments, **named):
-        if next(steps) == 8:
-            with torch.no_grad():
-                model.net.fc8.weight.fill_(float("nan"))
-        return real(model, *arguments, **named)
-
-    monkeypatch.setattr(engine_module, "train_step", poisoned)
-    with pytest.raises(TrainError, match="last good checkpoint is kept"):
-        run_training(tiny_config(), directory)
-    assert checkpoint.load(Run(directory).last)[1]["step"] == 5
-    assert all(torch.isfinite(t).all() for t in weights(directory).values())
+def test_the_last_good_checkpoint_survives_nan(runs_dir: Path):
+    run = new_run(runs_dir / "a", tiny_config())
+    with (
+        before_step(
+            8, lambda model: model.get_parameter("net.fc8.weight").data.fill_(float("nan"))
+        ),
+        pytest.raises(TrainError, match="checkpoint is kept"),
+    ):
+        run_training(tiny_config(), run.directory)
+    assert last_step(run) == 5
+    assert all(torch.isfinite(t).all() for t in weights(run).values())
 
 
-def test_a_full_disk_ends_in_a_sentence(runs_dir: Path, monkeypatch):
-    directory = prepared(runs_dir / "a", tiny_config())
+def test_a_full_disk_fails_the_run(runs_dir: Path, monkeypatch):
+    run = new_run(runs_dir / "a", tiny_config())
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(TrainError, match=r"could not be written .*No space left.* then resume"):
-        run_training(tiny_config(), directory)
-    assert Run(directory).state == "failed"
+    with pytest.raises(TrainError, match=r"last\.safetensors|best\.safetensors") as caught:
+        run_training(tiny_config(), run.directory)
+    assert "No space left" in str(caught.value)
+    assert run.state == "failed"
 
 
-def test_out_of_memory_names_batch_memory_and_a_way_out(runs_dir: Path, monkeypatch):
-    directory = prepared(runs_dir / "a", tiny_config())
+def test_out_of_memory_names_batch_size_memory_and_a_smaller_batch(runs_dir: Path):
+    run = new_run(runs_dir / "a", tiny_config())
 
-    def hungry(*_, **__):
+    def exhaust(_: nn.Module) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 90 GiB")
 
-    monkeypatch.setattr(engine_module, "train_step", hungry)
-    with pytest.raises(TrainError, match=r"batch size 16 .*GB in use of .*try a batch size of 8"):
-        run_training(tiny_config(), directory)
+    with (
+        before_step(1, exhaust),
+        pytest.raises(TrainError, match=r"batch size 16 .*[MG]B in use of .*batch size of 8"),
+    ):
+        run_training(tiny_config(), run.directory)
 
 
-def test_one_training_at_a_time_on_a_device(runs_dir: Path):
-    directory = prepared(runs_dir / "a", tiny_config())
-    with device_lock("cpu"), pytest.raises(ConfigError, match="Another run is using cpu"):
-        run_training(tiny_config(), directory)
-    assert Run(directory).state == "failed"
+def test_one_run_at_a_time_uses_a_device(runs_dir: Path):
+    run = new_run(runs_dir / "a", tiny_config())
+    with device_lock("cpu"), pytest.raises(ConfigError, match="cpu"):
+        run_training(tiny_config(), run.directory)
+    assert run.state == "failed"
 
 
 def test_a_checkpoint_of_another_network_is_refused(runs_dir: Path):
-    directory = prepared(runs_dir / "a", tiny_config(epochs=1))
-    run_training(tiny_config(epochs=1), directory)
-    with pytest.raises(errors.CheckpointError, match="does not hold the training state"):
-        run_training(tiny_config(width=0.125), directory)
+    run = train(runs_dir / "a", tiny_config(epochs=1))
+    with pytest.raises(CheckpointError, match=r"last\.safetensors"):
+        run_training(tiny_config(width=0.125), run.directory)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(
-    devices.available()[0].id == "cpu", reason="needs a CUDA or MPS device, there is none here"
-)
+@pytest.mark.skipif(devices.available()[0].id == "cpu", reason="needs a CUDA or MPS device")
 def test_a_gpu_trains_too(runs_dir: Path):
-    config = tiny_config(device="auto", precision="auto")
-    assert run_training(config, prepared(runs_dir / "a", config)) == "finished"
+    train(runs_dir / "a", tiny_config(device="auto", precision="auto"))
 
 
 # ------------------------------------------------------------------- kill -9 and resume
@@ -284,14 +284,13 @@ KILLED_TRAINER = """
 import json, os, signal, sys
 from pathlib import Path
 from alexnet_demo.network import checkpoint
-from alexnet_demo.training import engine, trainer as train
+from alexnet_demo.training import engine, trainer
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training.worker import run_training
-from tests.support.runs import TINY, tiny_config
 
 owner, name, count = {"step": (engine.Engine, "step", 7), "test": (engine.Engine, "test", 3),
-    "write": (checkpoint, "save_file", 5), "first": (engine.Engine, "step", 1),
-    "after widening": (engine.Engine, "grow", 1)}[sys.argv[1]]
+    "write": (checkpoint, "save_file", 5), "first step": (engine.Engine, "step", 1),
+    "growth": (engine.Engine, "grow", 1)}[sys.argv[1]]
 real, calls = getattr(owner, name), iter(range(1, 1000))
 
 def killing(*arguments, **named):
@@ -302,9 +301,8 @@ def killing(*arguments, **named):
     return real(*arguments, **named)
 
 setattr(owner, name, killing)
-train.EVENT_SECONDS = 0.0
-config = TrainConfig(**json.loads(sys.argv[3]))
-run_training(config, Path(sys.argv[2]))
+trainer.EVENT_SECONDS = 0.0
+run_training(TrainConfig(**json.loads(sys.argv[3])), Path(sys.argv[2]))
 """
 
 
@@ -314,104 +312,94 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("uninterrupted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "RUNS_DIR", folder)
-        patch.setattr(train_module, "EVENT_SECONDS", 0.0)
-        directory = prepared(folder / "straight", TrainConfig(**EXACT))
-        assert run_training(TrainConfig(**EXACT), directory) == "finished"
-    return Run(directory)
+        patch.setattr(trainer_module, "EVENT_SECONDS", 0.0)
+        return train(folder / "straight", TrainConfig(**EXACT))
 
 
-@pytest.mark.parametrize("moment", ["first", "step", "test", "write", "after widening"])
+@pytest.mark.parametrize("moment", ["first step", "step", "test", "write", "growth"])
 def test_killed_at_any_moment_and_resumed_equals_uninterrupted(
     runs_dir: Path, uninterrupted: Run, moment: str, monkeypatch
 ):
     """The same weights bit for bit on a CPU, and the same curve without gaps or doubled points."""
-    config = TrainConfig(**EXACT)
-    directory = prepared(runs_dir / "killed", config)
-    command = [sys.executable, "-c", KILLED_TRAINER, moment, str(directory), json.dumps(EXACT)]
+    run = new_run(runs_dir / "killed", TrainConfig(**EXACT))
+    command = [sys.executable, "-c", KILLED_TRAINER, moment, str(run.directory), json.dumps(EXACT)]
     killed = subprocess.run(command, cwd=paths.ROOT, check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL
-    assert Run(directory).state == "interrupted"
+    assert run.state == "interrupted"
 
-    monkeypatch.setattr(train_module, "EVENT_SECONDS", 0.0)
-    assert run_training(config, directory) == "finished"
-    ours, theirs = weights(directory), weights(uninterrupted.directory)
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    curves = [Run(directory).history, uninterrupted.history]
-    for record in ("batches", "epochs", "grow_events"):
-        steps = [[event["step"] for event in getattr(curve, record)] for curve in curves]
-        assert steps[0] == steps[1]
-    assert [b["step"] for b in curves[0].batches] == list(range(1, 11))
-    for field in ("loss", "accuracy", "lr"):
-        values = [[batch[field] for batch in curve.batches] for curve in curves]
-        assert values[0] == values[1]
-    assert [e["test_loss"] for e in curves[0].epochs] == [e["test_loss"] for e in curves[1].epochs]
+    monkeypatch.setattr(trainer_module, "EVENT_SECONDS", 0.0)
+    assert run_training(run.config, run.directory) == "finished"
+    assert equal_weights(run, uninterrupted)
+    one, other = Run(run.directory).history, uninterrupted.history
+    assert [b["step"] for b in one.batches] == list(range(1, 11))
+    for record, keys in (
+        ("batches", ("step", "loss", "accuracy", "lr")),
+        ("epochs", ("step", "test_loss")),
+        ("grow_events", ("step",)),
+    ):
+        rows = [
+            [[e[k] for k in keys] for e in getattr(history, record)] for history in (one, other)
+        ]
+        assert rows[0] == rows[1]
 
 
 def test_the_same_seed_gives_the_same_result_and_another_seed_another(runs_dir: Path):
-    found = []
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        config = TrainConfig(**{**EXACT, "seed": seed, "epochs": 1, "train_samples": 32})
-        run_training(config, prepared(runs_dir / name, config))
-        found.append(weights(runs_dir / name))
-    assert all(torch.equal(found[0][n], found[1][n]) for n in found[0])
-    assert not all(torch.equal(found[0][n], found[2][n]) for n in found[0])
+    settings = {**EXACT, "epochs": 1, "train_samples": 32}
+    one, same, other = (
+        train(runs_dir / name, TrainConfig(**{**settings, "seed": seed}))
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert equal_weights(one, same)
+    assert not equal_weights(one, other)
 
 
 # ------------------------------------------------------------------------ other settings
 
 
-def test_a_growing_run_ends_at_its_whole_width_and_its_best_is_of_that(runs_dir: Path):
-    config = TrainConfig(**EXACT)
-    directory = prepared(runs_dir / "a", config)
-    run_training(config, directory)
-    run = Run(directory)
-    assert [(g["step"], g["width"]) for g in run.history.grow_events] == [(5, 0.125)]
-    assert [e["width"] for e in run.history.epochs] == [0.0625, 0.125]
-    assert checkpoint.load_weights(run.best)[0].width == 0.125
-    assert run.history.best and run.history.best["epoch"] == 2
+def test_a_growing_run_ends_at_its_full_width_and_so_does_its_best_epoch(uninterrupted: Run):
+    history = uninterrupted.history
+    assert [(g["step"], g["width"]) for g in history.grow_events] == [(5, 0.125)]
+    assert [e["width"] for e in history.epochs] == [0.0625, 0.125]
+    assert checkpoint.load_weights(uninterrupted.best)[0].width == 0.125
+    assert history.best and history.best["epoch"] == 2
 
 
-def test_early_stopping_ends_the_run_after_epochs_without_progress(runs_dir: Path):
-    config = tiny_config(epochs=50, patience=2, lr=1e-6, momentum=0.0)  # learns nothing
-    directory = prepared(runs_dir / "a", config)
-    assert run_training(config, directory) == "finished"
-    assert len(Run(directory).history.epochs) == 3
+@pytest.mark.parametrize(
+    ("changes", "widths"),
+    [
+        ({"epochs": 50, "patience": 2}, [0.0625] * 3),
+        (
+            {"epochs": 8, "patience": 1, "width": 0.125, "grow": "0.5:0.5"},
+            [0.0625] * 4 + [0.125] * 2,
+        ),
+    ],
+    ids=["constant width", "growing: not before the full width"],
+)
+def test_early_stopping_ends_a_run_without_progress(
+    runs_dir: Path, changes: dict[str, Any], widths: list[float]
+):
+    run = train(runs_dir / "a", tiny_config(lr=1e-6, momentum=0.0, **changes))  # learns nothing
+    assert [e["width"] for e in run.history.epochs] == widths
 
 
 def test_epochs_and_learning_rate_can_change_while_paused(runs_dir: Path):
-    config = tiny_config(epochs=1)
-    directory = prepared(runs_dir / "a", config)
-    run_training(config, directory)
-    longer = tiny_config(epochs=2, lr_scale=0.1)
-    assert run_training(longer, directory) == "finished"
-    history = Run(directory).history
-    assert [e["epoch"] for e in history.epochs] == [1, 2]
-    assert history.batches[-1]["lr"] == pytest.approx(0.005)
+    run = train(runs_dir / "a", tiny_config(epochs=1))
+    assert run_training(tiny_config(epochs=2, lr_scale=0.1), run.directory) == "finished"
+    assert [e["epoch"] for e in run.history.epochs] == [1, 2]
+    assert run.history.batches[-1]["lr"] == pytest.approx(0.005)
 
 
 def test_validation_images_are_the_last_training_images(runs_dir: Path):
-    config = tiny_config(validation=100, epochs=1)
-    directory = prepared(runs_dir / "a", config)
-    run_training(config, directory)
-    model, info = checkpoint.load_weights(Run(directory).best)
-    held_back = splits.load_split(train=True).tail(100)
-    with torch.no_grad():
-        correct = int((model(to_input(held_back.images)).argmax(1) == held_back.labels).sum())
-    assert correct / 100 == pytest.approx(info["test_accuracy"])
+    run = train(runs_dir / "a", tiny_config(validation=100, epochs=1))
+    images = load_split(train=True).tail(100)
+    expected = checkpoint.load_weights(run.best)[1]["test_accuracy"]
+    assert best_model_accuracy(run, images) == pytest.approx(expected)
 
 
-def test_a_runs_config_says_what_its_result_rests_on(runs_dir: Path):
-    directory = prepared(runs_dir / "a", tiny_config(seed=5))
-    record = json.loads((directory / "config.json").read_text())
+def test_config_json_records_seed_versions_and_commit(runs_dir: Path):
+    run = new_run(runs_dir / "a", tiny_config(seed=5))
+    record = json.loads((run.directory / "config.json").read_text())
     assert record["seed"] == 5
     assert record["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert {"numpy", "torchvision", "python", "alexnet_demo"} < record["versions"].keys()
     assert "commit" in record
-
-
-def test_early_stopping_waits_for_the_whole_width(runs_dir: Path):
-    config = tiny_config(epochs=8, patience=1, lr=1e-6, momentum=0.0, width=0.125, grow="0.5:0.5")
-    directory = prepared(runs_dir / "a", config)
-    assert run_training(config, directory) == "finished"
-    assert [e["width"] for e in Run(directory).history.epochs] == [0.0625] * 4 + [0.125] * 2

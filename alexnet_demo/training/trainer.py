@@ -86,11 +86,10 @@ class Trainer:
         Returns:
             ``finished``, ``paused`` or ``stopped``.
         """
-        if self.group.is_main:
-            sweep(self.files.last.parent)
         self.state, warning = TrainingState.load_newest(self.files, self.engine)
         self.recorder = None
         if self.group.is_main:
+            sweep(self.files.last.parent)
             self.recorder = Recorder(self.files, self.engine, self.test_data, self.state.step)
         self._report_start(warning)
         if self.recorder and self.state.step == 0:
@@ -117,9 +116,8 @@ class Trainer:
         for indices in order.split(config.batch_size)[state.batch :]:
             self._grow_if_due()
             lr = lr_at(config, state.step)
-            recorder = self.recorder
-            if recorder and not recorder.due(state.step + 1):
-                recorder = None
+            due = self.recorder and self.recorder.due(state.step + 1)
+            recorder = self.recorder if due else None
             weights = recorder.before_step() if recorder else {}
             window.add(engine.step(self.train_data, indices, state.step, lr))
             state.batch += 1
@@ -127,7 +125,7 @@ class Trainer:
             if recorder:
                 recorder.after_step(weights)
                 if state.batch < config.steps_per_epoch:  # else after the epoch's test
-                    recorder.record(state.step, self._fractional_epoch)
+                    recorder.record(**self._position)
             self._answer_weights_request()
             action = Action(self.group.broadcast(self._next_action(window)))
             # A checkpoint begins a new window, so that a resumed curve has no gap.
@@ -152,16 +150,12 @@ class Trainer:
         improved = test.accuracy > state.best_accuracy
         if improved:
             state.best_accuracy, state.best_epoch = test.accuracy, state.epoch
-        # The best first: if killed between the two, the run repeats this epoch and writes both.
-        if self.group.is_main:
-            result = {"test_accuracy": test.accuracy, "test_loss": test.mean_loss}
-            if improved:
-                with self._checkpoint_event(self.files.best):
-                    self._write_weights(self.files.best, result)
-            if self.config.keeps_weights(state.epoch):
-                path = self.files.epoch_weights(state.epoch)
-                with self._checkpoint_event(path):
-                    self._write_weights(path, result, quantized=True)
+        # The state last: if killed before, the run repeats this epoch and writes all again.
+        result = {"test_accuracy": test.accuracy, "test_loss": test.mean_loss}
+        if improved:
+            self._save_weights(self.files.best, result)
+        if self.config.keeps_weights(state.epoch):
+            self._save_weights(self.files.epoch_weights(state.epoch), result, quantized=True)
         self.save()
 
     def evaluate(self) -> tuple[Metrics, list[list[int]]]:
@@ -169,14 +163,13 @@ class Trainer:
         self.engine.sync_buffers()
         accumulator, reported_at = MetricAccumulator(self.engine), time.monotonic()
         confusion = torch.zeros(len(CLASSES), len(CLASSES), device=self.engine.device)
-        total, size = len(self.test_data), self.config.batch_size
+        epoch, total, size = self.state.epoch + 1, len(self.test_data), self.config.batch_size
         for start in range(0, total, size):
             result, counts = self.engine.test(self.test_data, slice(start, start + size))
             accumulator.add(result)
             confusion += counts
             if time.monotonic() - reported_at >= EVENT_SECONDS:
-                epoch, done = self.state.epoch + 1, accumulator.count
-                self.events.write("test", epoch=epoch, done=done, total=total)
+                self.events.write("test", epoch=epoch, done=accumulator.count, total=total)
                 reported_at = time.monotonic()
             self._answer_weights_request()
             if request := self.group.broadcast(self._requested_action()):
@@ -216,9 +209,8 @@ class Trainer:
         # The best weights are to be of the full width.
         state.best_accuracy, state.best_epoch = -1.0, state.epoch
         parameters = count_parameters(self.engine.model)
-        epoch = round(self._fractional_epoch, 5)
-        self.events.write("grow", step=state.step, epoch=epoch, width=width, parameters=parameters)
-        log.info("Grew to width %g: %s parameters", width, f"{parameters:,}")
+        self.events.write("grow", **self._position, width=width, parameters=parameters)
+        log.info(f"Grew to width {width:g}: {parameters:,} parameters")
 
     def _require_finite(self, *losses: float) -> None:
         if not all(map(math.isfinite, losses)):
@@ -231,8 +223,10 @@ class Trainer:
     # --------------------------------------------------------------- reports
 
     @property
-    def _fractional_epoch(self) -> float:
-        return self.state.epoch + self.state.batch / self.config.steps_per_epoch
+    def _position(self) -> dict[str, Any]:
+        """The step, and the epoch with its fraction."""
+        epoch = self.state.epoch + self.state.batch / self.config.steps_per_epoch
+        return {"step": self.state.step, "epoch": round(epoch, 5)}
 
     def _report_start(self, warning: str) -> None:
         engine, state = self.engine, self.state
@@ -267,14 +261,12 @@ class Trainer:
         if time.monotonic() - self._logged_at >= LOG_SECONDS:
             self._logged_at = time.monotonic()
             log.info(
-                f"Epoch {state.epoch + 1}/{self.config.epochs}, batch {state.batch} of "
-                f"{self.config.steps_per_epoch}: loss {metrics.mean_loss:.4f}, "
-                f"{metrics.images_per_s:.0f} images/s"
+                f"Epoch {state.epoch + 1}, batch {state.batch} of {self.config.steps_per_epoch}: "
+                f"loss {metrics.mean_loss:.4f}, {metrics.images_per_s:.0f} images/s"
             )
         self.events.write(
             "batch",
-            step=state.step,
-            epoch=round(self._fractional_epoch, 5),
+            **self._position,
             loss=metrics.mean_loss,
             accuracy=metrics.accuracy,
             lr=lr,
@@ -323,7 +315,12 @@ class Trainer:
         with self._checkpoint_event(self.files.last):
             self.state.save(self.files, self.engine)
 
-    def _write_weights(self, path: Path, result: dict[str, Any], quantized: bool = False) -> None:
+    def _save_weights(self, path: Path, result: dict[str, Any], quantized: bool = False) -> None:
+        if self.group.is_main:
+            with self._checkpoint_event(path):
+                self._write_weights(path, result, quantized)
+
+    def _write_weights(self, path: Path, result: dict[str, Any], quantized: bool) -> None:
         """Write the model alone, batch normalization fused; in 8 bits if ``quantized``."""
         state = self.state
         info = {"epoch": state.epoch, **result, "run": self.files.id, "step": state.step}
@@ -349,6 +346,5 @@ class Trainer:
                 f"The checkpoint {path.name} could not be written ({error}): free disk space or "
                 "make the folder writable, then resume. The previous checkpoint is kept."
             ) from error
-        self.events.write(
-            "checkpoint", step=self.state.step, epoch=self.state.epoch, file=path.name
-        )
+        step, epoch = self.state.step, self.state.epoch
+        self.events.write("checkpoint", step=step, epoch=epoch, file=path.name)

@@ -1,4 +1,4 @@
-"""Several processes in one training: the same curve, resumed on another number, never a hang."""
+"""Several processes in one run: the curve of one, resumable on another number, never a hang."""
 
 from __future__ import annotations
 
@@ -23,109 +23,94 @@ from alexnet_demo.settings.paths import ROOT
 from tests.support.runs import TINY
 from tests.support.waiting import wait_for
 
-# 75 images in batches of 15: shares of 7 and 8, and every process in every step. Dropout is the one
-# thing that differs from process to process.
+# 75 images in batches of 15: shards of 7 and 8, and every process in every step. Only dropout
+# differs from process to process.
 COMMON = {**TINY, "dropout": 0.0, "flip": True, "train_samples": 75, "batch_size": 15}
+COMMAND = [sys.executable, "-m", "alexnet_demo", "train"]
 
 
-def command(*more: str, **settings: object) -> list[str]:
-    arguments = [sys.executable, "-m", "alexnet_demo", "train"]
+def command(directory: Path, **settings: object) -> list[str]:
+    arguments = [*COMMAND, "--run-dir", str(directory), "--json"]
     for name, value in {**COMMON, **settings}.items():
-        option = name.replace("_", "-")
-        arguments += [f"--{option}"] if value is True else [f"--{option}", str(value)]
-    return [*arguments, "--json", *more]
+        option = f"--{name.replace('_', '-')}"
+        arguments += [option] if value is True else [option, str(value)]
+    return arguments
 
 
-def printed(arguments: list[str]) -> list[dict]:
-    """The events that a training printed, which must finish."""
-    done = subprocess.run(
-        arguments, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False
-    )
+def train(arguments: list[str]) -> list[dict]:
+    """The events that a finished run printed."""
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-@contextmanager
-def launched(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A long training in two processes, once it has got somewhere."""
-    launcher = subprocess.Popen(
-        command("--run-dir", str(directory), devices=2, epochs=500),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(lambda: len(Run(directory).history.epochs) > 1, 90, "no epochs")
-        yield launcher
-    finally:
-        launcher.kill()
 
 
 def epochs(events: list[dict]) -> list[dict]:
     return [event for event in events if event["event"] == "epoch"]
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]]:
-    """A training of two epochs in one process."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("alone")
-        patch.setenv("ALEXNET_DEMO_RUNS", str(folder))
-        return folder / "run", printed(command("--run-dir", str(folder / "run")))
+@contextmanager
+def launched(run: Run) -> Iterator[subprocess.Popen[bytes]]:
+    """The launcher of a long run in two processes, after its second epoch."""
+    devnull = subprocess.DEVNULL
+    arguments = command(run.directory, devices=2, epochs=500)
+    launcher = subprocess.Popen(arguments, cwd=ROOT, stdout=devnull, stderr=devnull)
+    try:
+        wait_for(lambda: len(run.history.epochs) > 1, 90, "no epochs")
+        yield launcher
+    finally:
+        launcher.kill()
 
 
-def test_two_processes_give_the_curve_of_one_and_one_goes_on_from_them(
-    runs_dir: Path, alone: tuple[Path, list[dict]]
-):
-    directory = runs_dir / "two"
-    together = printed(command("--run-dir", str(directory), devices=2, epochs=1))
+def test_two_processes_give_the_curve_of_one_which_can_resume_their_run(runs_dir: Path):
+    one, two = Run(runs_dir / "one"), Run(runs_dir / "two")
+    expected = epochs(train(command(one.directory)))
+    together = train(command(two.directory, devices=2, epochs=1))
     assert together[0]["processes"] == 2
     assert [e["event"] for e in together].count("start") == 1  # one process writes
-    options = ["--resume", str(directory), "--epochs", "2", "--devices", "1", "--json"]
-    later = printed([sys.executable, "-m", "alexnet_demo", "train", *options])
-    assert later[0]["processes"] == 1
-    found, expected = epochs(together) + epochs(later), epochs(alone[1])
-    assert [e["step"] for e in found] == [e["step"] for e in expected] == [5, 10]
+    options = ["--resume", str(two.directory), "--epochs", "2", "--devices", "1", "--json"]
+    resumed = train([*COMMAND, *options])
+    assert resumed[0]["processes"] == 1
+    curve = epochs(together) + epochs(resumed)
+    assert [e["step"] for e in curve] == [e["step"] for e in expected] == [5, 10]
     for name in ("train_loss", "test_loss"):
-        assert [e[name] for e in found] == pytest.approx([e[name] for e in expected], rel=1e-3)
-    ours, theirs = (checkpoint.load(Run(d).last)[0] for d in (directory, alone[0]))
+        assert [e[name] for e in curve] == pytest.approx([e[name] for e in expected], rel=1e-3)
+    ours, theirs = (checkpoint.load(run.last)[0] for run in (two, one))
     for name, tensor in theirs.items():
         torch.testing.assert_close(ours[name], tensor, rtol=1e-2, atol=1e-4)
 
 
-def test_normalisations_of_all_processes_go_into_what_is_tested_and_saved(runs_dir: Path):
-    directory = runs_dir / "normalised"
+def test_batch_normalization_of_all_processes_is_tested_and_saved(runs_dir: Path):
+    run = Run(runs_dir / "normalized")
     settings = {"norm": True, "drawings": 0.4, "photos": 0.3, "init": "kaiming"}
-    arguments = command("--run-dir", str(directory), devices=2, epochs=2, **settings)
-    told = max(epochs(printed(arguments)), key=lambda event: event["test_accuracy"])
-    model, _ = checkpoint.load_weights(Run(directory).best)
-    tested = load_split(train=False).head(Run(directory).config.test_samples)
+    events = train(command(run.directory, devices=2, epochs=2, **settings))
+    best = max(epochs(events), key=lambda event: event["test_accuracy"])
+    model, _ = checkpoint.load_weights(run.best)
+    images = load_split(train=False).head(run.config.test_samples)
     with torch.no_grad():
-        logits = model(to_input(tested.images))
-    loss = torch.nn.functional.cross_entropy(logits, tested.labels)
-    assert float(loss) == pytest.approx(told["test_loss"], rel=1e-5)
+        loss = torch.nn.functional.cross_entropy(model(to_input(images.images)), images.labels)
+    assert float(loss) == pytest.approx(best["test_loss"], rel=1e-5)
 
 
-def test_a_killed_process_ends_the_run_with_a_sentence_and_it_can_go_on(runs_dir: Path):
+def test_a_killed_process_fails_the_run_which_can_be_resumed(runs_dir: Path):
     run = Run(runs_dir / "killed")
-    with launched(run.directory) as launcher:
-        workers = [
-            process
-            for process in psutil.Process(launcher.pid).children(recursive=True)
-            if "torch.distributed.run" not in " ".join(process.cmdline())
-            and process.environ().get("RANK") == "1"
-        ]
-        assert len(workers) == 1
-        os.kill(workers[0].pid, signal.SIGKILL)
+    with launched(run) as launcher:
+        children = psutil.Process(launcher.pid).children(recursive=True)
+        (worker,) = (
+            child
+            for child in children
+            if "torch.distributed.run" not in " ".join(child.cmdline())
+            and child.environ().get("RANK") == "1"
+        )
+        os.kill(worker.pid, signal.SIGKILL)
         assert launcher.wait(timeout=90) == 1
     assert run.state == "failed"
-    assert "One of the 2 processes" in run.error
+    assert "2 processes" in run.error
     assert run.resumable
 
 
-def test_a_polite_kill_stops_all_of_them_with_a_checkpoint(runs_dir: Path):
+def test_sigterm_stops_all_processes_with_a_checkpoint(runs_dir: Path):
     run = Run(runs_dir / "stopped")
-    with launched(run.directory) as launcher:
+    with launched(run) as launcher:
         launcher.terminate()
         assert launcher.wait(timeout=90) == 130
     assert run.state == "stopped"

@@ -178,7 +178,7 @@ def summarize(model: nn.Module, input_shape: Shape | None = None) -> Summary:
         if isinstance(module, nn.Flatten):
             feature_map = before
         params = sum(p.numel() for p in module.parameters())
-        macs, macs_formula = _macs(module, after)
+        params_formula, macs, macs_formula = _count(module, params, after, feature_map)
         layers.append(
             Layer(
                 name=names[module],
@@ -189,7 +189,7 @@ def summarize(model: nn.Module, input_shape: Shape | None = None) -> Summary:
                 input_shape=before,
                 output_shape=after,
                 params=params,
-                params_formula=_params_formula(module, params, feature_map),
+                params_formula=params_formula,
                 macs=macs,
                 macs_formula=macs_formula,
                 receptive_field=max(last - first + 1 for first, last in spans),
@@ -247,30 +247,26 @@ def _spans_after(
     return [(spans[max(0, s)][0], spans[min(edge, s + kernel - 1)][1]) for s in starts]
 
 
-def _macs(module: nn.Module, output: Shape) -> tuple[int, str]:
-    """Multiply-accumulates for one image, and their formula."""
-    if isinstance(module, nn.Conv2d):
-        inputs = module.in_channels // module.groups
-        factors = [*output[1:], *module.kernel_size, inputs, module.out_channels]
-    elif isinstance(module, nn.Linear):
-        factors = [module.in_features, module.out_features]
-    else:
-        return 0, ""
-    return prod(factors), f"{' * '.join(map(str, factors))} = {prod(factors):,}"
+def _count(
+    module: nn.Module, params: int, output: Shape, feature_map: Shape
+) -> tuple[str, int, str]:
+    """Formula of the parameters, and MACs for one image with theirs.
 
-
-def _params_formula(module: nn.Module, params: int, feature_map: Shape) -> str:
-    """As in the article: ``(1 * 11 * 11 * 96) + 96 = 11,712``."""
+    As in the article: ``(1 * 11 * 11 * 96) + 96 = 11,712``.
+    """
     if isinstance(module, nn.Conv2d):
         inputs: Shape = (module.in_channels // module.groups, *module.kernel_size)
         outputs = module.out_channels
+        factors = (*output[1:], *module.kernel_size, inputs[0], outputs)
     elif isinstance(module, nn.Linear):
-        fits = prod(feature_map) == module.in_features
-        inputs, outputs = feature_map if fits else (module.in_features,), module.out_features
+        factors = (module.in_features, module.out_features)
+        inputs = feature_map if prod(feature_map) == module.in_features else factors[:1]
+        outputs = module.out_features
     else:
-        return ""
+        return "", 0, ""
     bias = f" + {outputs}" if module.bias is not None else ""
-    return f"({' * '.join(map(str, (*inputs, outputs)))}){bias} = {params:,}"
+    params_formula = f"({' * '.join(map(str, (*inputs, outputs)))}){bias} = {params:,}"
+    return params_formula, prod(factors), f"{' * '.join(map(str, factors))} = {prod(factors):,}"
 
 
 # ----------------------------------------------------------------- formatting

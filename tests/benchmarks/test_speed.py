@@ -1,4 +1,4 @@
-"""The bench on a narrow network: real measurements, and figures that fit together."""
+"""The benchmark: medians of canned rounds, and a real measurement of a narrow network."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from alexnet_demo.network.alexnet import AlexNet
 
 
 def test_figures_are_medians_of_the_rounds(monkeypatch: pytest.MonkeyPatch):
-    """Canned turns, the two sides in turn; the third round is disturbed."""
+    """Canned turns, the two sides in turn; the third round is an outlier."""
     about: speed.Record = {"device": "cpu", "device_name": "a CPU", "precision": "fp32"}
     about |= {"memory_format": "contiguous", "overhead_share": 0.01}
-    taken: list[str] = []
+    turns: list[str] = []
 
     @contextmanager
     def worker(side, *_):
@@ -28,7 +28,7 @@ def test_figures_are_medians_of_the_rounds(monkeypatch: pytest.MonkeyPatch):
         first = [about] if name == "_engine_loop" else []
 
         def turn():
-            taken.append(name)
+            turns.append(name)
             if first:
                 return first.pop()
             flops = {"step_flops": 90.0, "matmul_flops": 100.0}
@@ -39,7 +39,7 @@ def test_figures_are_medians_of_the_rounds(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(speed, "worker", worker)
     monkeypatch.setattr(speed, "inference", lambda *_: {})
     report = speed.bench(rounds=3)
-    assert taken == ["_engine_loop", "_article_loop"] + ["_article_loop", "_engine_loop"] * 3
+    assert turns == ["_engine_loop", "_article_loop"] + ["_article_loop", "_engine_loop"] * 3
     assert (report["article_images_per_s"], report["engine_images_per_s"]) == (25.6, 64.0)
     assert (report["ratio"], report["ratio_spread"]) == (4.0, [2.5, 25.0])
     assert (report["matmul_share"], report["device_name"]) == (0.9, "a CPU")
@@ -62,7 +62,7 @@ def test_a_real_measurement_of_a_narrow_network(capsys: pytest.CaptureFixture[st
 
 
 def test_flops_are_those_of_the_layers():
-    """Forward and two products backward for each layer, but conv1 needs no gradient of pictures."""
+    """One product forward and two backward per layer; conv1 needs no gradient of its input."""
     model, x = AlexNet(width=0.0625), torch.rand(2, 1, 224, 224)
     macs = []
     for layer in model.net:
@@ -76,7 +76,7 @@ def test_flops_are_those_of_the_layers():
     assert counted == 2 * (3 * macs_of_all - macs_of_conv1)
 
 
-def test_a_side_that_breaks_off_is_a_sentence():
+def test_an_error_in_a_worker_process_reaches_the_caller():
     with (
         speed.worker(speed._engine_loop, "cuda:77", "fp32", 1.0) as turn,
         pytest.raises(ConfigError, match="no device 'cuda:77'"),

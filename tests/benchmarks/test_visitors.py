@@ -1,4 +1,4 @@
-"""Visitors without browsers: a real server, real sessions, every answer checked."""
+"""Visitors without browsers: a real server, real sessions, every prediction checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.server import Server
 
 @pytest.fixture(autouse=True)
 def _no_loop_of_others() -> Iterator[None]:
-    """In this thread Playwright's own loop runs on, once a test before has used a browser."""
+    """Playwright's event loop keeps running in this thread after a test with a browser."""
     loop = asyncio._get_running_loop()
     asyncio._set_running_loop(None)
     yield
@@ -41,7 +41,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expected, "UPLOADS", 6)
 
 
-def test_five_visitors_get_right_answers(
+def test_five_visitors_get_the_expected_predictions(
     url: str,
     server: Server,
     trained_run: Run,
@@ -56,26 +56,27 @@ def test_five_visitors_get_right_answers(
     assert report["wrong"] == report["lost"] == 0 and not report["problems"]
     assert 0 < report["p50_ms"] <= report["p95_ms"]
     assert report["memory"] > 50_000_000
-    assert server.process and (found := listener(url)) and found.pid == server.process.pid
+    assert server.process and (process := listener(url))
+    assert process.pid == server.process.pid
 
 
-def test_wrong_answers_are_told(url: str, tiny_weights: Path) -> None:
-    """The truth of another network stands for wrong answers of this one."""
+def test_wrong_predictions_are_counted(url: str, tiny_weights: Path) -> None:
+    """The predictions of another network are wrong for this one."""
     report = load_test.run_load_test(url, 2, 4, tiny_weights)
     assert report["answers"] > 0 and report["wrong"] == report["answers"]
     assert "instead of" in report["problems"][0] and "wrong" in load_test.format_report(report)
 
 
-def test_no_server_is_said_in_a_sentence(
+def test_without_a_server_the_command_fails(
     tiny_weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nowhere = ["--url", "http://127.0.0.1:9", "--weights", str(tiny_weights)]
     assert main(["load", "--users", "1", "--seconds", "1", *nowhere]) == 1
-    assert "No server answers at http://127.0.0.1:9" in capsys.readouterr().err
+    assert "http://127.0.0.1:9" in capsys.readouterr().err
     assert main(["load", "--users", "0", *nowhere]) == 2
 
 
-def test_what_is_not_there_is_lost(url: str) -> None:
+def test_a_missing_widget_is_an_error(url: str) -> None:
     async def press() -> None:
         session = Session(url)
         await session.open("Predict")
@@ -84,11 +85,11 @@ def test_what_is_not_there_is_lost(url: str) -> None:
         finally:
             await session.close()
 
-    with pytest.raises(LostError, match="shows no “no such widget”"):
+    with pytest.raises(LostError, match="no such widget"):
         asyncio.run(press())
 
 
-# ------------------------------------------------------------------ judging
+# ------------------------------------------------------------------ checks
 
 TRUE = {"Coat": 0.60, "Shirt": 0.30, "Bag": 0.10}
 PAGE = (
@@ -98,13 +99,13 @@ PAGE = (
 )
 
 
-def test_an_answer_is_read_from_the_page() -> None:
+def test_a_prediction_is_read_from_the_page() -> None:
     assert read_prediction(["<p>other</p>", PAGE]) == {"T-shirt/top": 0.851, "Bag": 0.049}
     assert read_prediction(["<p>other</p>"]) == {}
 
 
 @pytest.mark.parametrize(
-    ("answer", "right"),
+    ("prediction", "expected"),
     [
         ({"Coat": 0.60, "Shirt": 0.30}, True),
         ({"Coat": 0.61, "Shirt": 0.29}, True),
@@ -114,8 +115,10 @@ def test_an_answer_is_read_from_the_page() -> None:
         ({}, False),
     ],
 )
-def test_only_the_true_answer_counts(answer: dict[str, float], right: bool) -> None:
-    assert Sample("draw", [], TRUE).agrees(answer) is right
+def test_a_prediction_agrees_within_the_tolerance(
+    prediction: dict[str, float], expected: bool
+) -> None:
+    assert Sample("draw", [], TRUE).agrees(prediction) is expected
 
 
 def test_percentiles_are_milliseconds() -> None:
@@ -123,12 +126,12 @@ def test_percentiles_are_milliseconds() -> None:
     assert percentile([n / 1000 for n in range(101)], 95) == 95.0
 
 
-def test_growth_leaves_the_beginning_out() -> None:
+def test_memory_growth_excludes_the_warm_up() -> None:
     stats = LoadStats(memory=[(t, 100 if t < 20 else 1_000 + t) for t in range(101)])
     assert stats.growth() == pytest.approx(1_095 / 1_025 - 1, abs=1e-3)
     assert LoadStats(memory=[(0, 1)]).growth() is None
 
 
-def test_a_server_elsewhere_is_not_looked_for() -> None:
+def test_a_listener_is_found_on_this_machine_only() -> None:
     assert listener("http://example.org:80") is None
     assert listener("http://localhost:9") is None

@@ -49,20 +49,20 @@ def test_same_modules_in_the_same_order() -> None:
 
 
 @torch.no_grad()
-def test_same_start_and_same_answers() -> None:
+def test_same_initial_weights_and_same_logits() -> None:
     torch.manual_seed(7)
     ours = AlexNet()
     torch.manual_seed(7)
     theirs = article_network()
-    # The same seed gives the same weights: initialisation and its order are the article's too.
+    # The same seed gives the same weights: initialization and its order are the article's too.
     for mine, printed in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.equal(mine, printed)
-    pictures = torch.rand(2, 1, 224, 224)
+    images = torch.rand(2, 1, 224, 224)
     torch.manual_seed(3)  # both drop the same units
-    expected = theirs.train()(pictures)
+    expected = theirs.train()(images)
     torch.manual_seed(3)
-    assert torch.equal(ours.train()(pictures), expected)
-    assert torch.equal(ours.eval()(pictures), theirs.eval()(pictures))
+    assert torch.equal(ours.train()(images), expected)
+    assert torch.equal(ours.eval()(images), theirs.eval()(images))
 
 
 def test_parameter_counts() -> None:
@@ -89,16 +89,15 @@ def test_width_scales_all_layers_but_the_last(
 
 
 @pytest.mark.parametrize("side", [67, 96, 131, 224])
-def test_any_picture_that_is_large_enough_gives_logits(side: int) -> None:
+def test_any_image_size_that_is_large_enough_gives_logits(side: int) -> None:
     model = AlexNet(num_classes=4, in_channels=3, width=0.0625, image_size=side).eval()
     assert model(torch.zeros(2, 3, side, side)).shape == (2, 4)
-    # feature_side must follow what the pools really do.
     pooled = model.net[:13](torch.zeros(1, 3, side, side))
     assert pooled.shape[-2:] == (feature_side(side), feature_side(side))
 
 
-def test_too_small_a_picture_is_explained() -> None:
-    with pytest.raises(ValueError, match=r"66×66 is too small.*at least 67×67"):
+def test_too_small_an_image_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"66×66.*67×67"):
         AlexNet(width=0.0625, image_size=66)
 
 
@@ -116,8 +115,8 @@ def test_settings_build_the_same_network_again() -> None:
 
 
 @torch.no_grad()
-def test_initialised_for_relu_the_signal_keeps_its_size() -> None:
-    pictures = load_split(train=True).head(64).images
+def test_he_initialization_keeps_the_scale_of_the_signal() -> None:
+    images = load_split(train=True).head(64).images
     pixels = load_split(train=True).images / 255
     assert float(pixels.mean()) == pytest.approx(PIXEL_MEAN, abs=5e-5)
     assert float(pixels.std()) == pytest.approx(PIXEL_STD, abs=5e-5)
@@ -125,27 +124,27 @@ def test_initialised_for_relu_the_signal_keeps_its_size() -> None:
     model = AlexNet(width=0.25)
     default = deepcopy(model)
     model.initialize_he()
-    spreads = {}
+    scales = {}
     for name, network in (("default", default), ("kaiming", model)):
-        x = network.net[:17](to_input(pictures))  # to relu7's input but one
-        spreads[name] = float(x.std())
-    assert spreads["kaiming"] > 10 * spreads["default"]
-    assert 0.1 < spreads["kaiming"] < 10
+        x = network.net[:17](to_input(images))  # to relu7's input but one
+        scales[name] = float(x.std())
+    assert scales["kaiming"] > 10 * scales["default"]
+    assert 0.1 < scales["kaiming"] < 10
 
 
 @torch.no_grad()
-def test_folded_the_normalised_network_is_the_articles_and_answers_alike() -> None:
+def test_fused_batch_normalization_gives_the_articles_network_and_the_same_logits() -> None:
     torch.manual_seed(0)
     model = AlexNet(width=0.0625, norm=True)
-    pictures = to_input(load_split(train=True).head(32).images)
+    images = to_input(load_split(train=True).head(32).images)
     for _ in range(3):  # training mode: statistics move
-        model(pictures)
+        model(images)
     plain, article = fuse_batchnorm(model), AlexNet(width=0.0625)
     assert model.training
     assert [name for name, _ in plain.net.named_children()] == [
         name for name, _ in article.net.named_children()
     ]
     assert plain.settings == article.settings
-    torch.testing.assert_close(plain(pictures), model.eval()(pictures), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(plain(images), model.eval()(images), rtol=1e-4, atol=1e-5)
     assert fuse_batchnorm(plain) is plain
     assert AlexNet(**model.settings).norm

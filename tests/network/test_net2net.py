@@ -1,4 +1,4 @@
-"""Widening: the same function, and copies that do not stay copies."""
+"""Widening: the same function, and copies that learn different things."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights in 8 bits: small, close, and the same answers."""
+"""Weights in 8 bits: small, close, and with the same predictions."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The layer records, against the article's figures and against computations of another kind."""
+"""Layer records: against the article's figures and against independent computations."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from math import prod
 
@@ -25,7 +26,7 @@ def article() -> Summary:
     return measured()
 
 
-# Name, output shape, parameters and MACs, worked out by hand from the article's section 2.
+# Name, output shape, parameters and MACs, computed by hand from the article's section 2.
 GOLDEN = [
     ("conv1", (96, 54, 54), 1 * 11 * 11 * 96 + 96, 54 * 54 * 11 * 11 * 1 * 96),
     ("relu1", (96, 54, 54), 0, 0),
@@ -51,17 +52,17 @@ GOLDEN = [
 ]
 
 
-def test_every_layer_is_as_worked_out_by_hand(article: Summary) -> None:
-    seen = [(layer.name, layer.output_shape, layer.params, layer.macs) for layer in article.layers]
-    assert seen == GOLDEN
+def test_every_layer_is_as_computed_by_hand(article: Summary) -> None:
+    rows = [(layer.name, layer.output_shape, layer.params, layer.macs) for layer in article.layers]
+    assert rows == GOLDEN
 
 
-def test_each_layer_takes_in_what_the_one_before_gave_out(article: Summary) -> None:
+def test_each_input_is_the_output_of_the_layer_before(article: Summary) -> None:
     shapes = [article.input_shape] + [layer.output_shape for layer in article.layers]
     assert [layer.input_shape for layer in article.layers] == shapes[:-1]
 
 
-def test_totals_are_the_sums_of_the_hand_made_columns(article: Summary) -> None:
+def test_totals_are_the_sums_of_the_golden_columns(article: Summary) -> None:
     assert article.total_params == sum(row[2] for row in GOLDEN) == PARAMETERS == 46_764_746
     assert article.total_macs == sum(row[3] for row in GOLDEN) == 938_146_176
 
@@ -81,11 +82,8 @@ def test_sums_agree_with_pytorchs_own_counts(settings: dict[str, float], total: 
         assert summary.total_params == total
 
 
-def test_a_layer_left_out_of_the_sum_is_noticed(article: Summary) -> None:
-    short = Summary(
-        article.input_shape, article.layers[1:], article.counted_params, article.counted_macs
-    )
-    assert not short.consistent
+def test_a_missing_layer_is_noticed(article: Summary) -> None:
+    assert not replace(article, layers=article.layers[1:]).consistent
 
 
 def test_formulas_read_as_in_the_article(article: Summary) -> None:
@@ -99,7 +97,7 @@ def test_formulas_read_as_in_the_article(article: Summary) -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"in_channels": 3, "width": 0.3, "image_size": 160}])
-def test_formulas_come_to_what_they_say(settings: dict[str, float]) -> None:
+def test_formulas_evaluate_to_their_results(settings: dict[str, float]) -> None:
     for layer in measured(**settings).layers:
         for formula in filter(None, (layer.params_formula, layer.macs_formula)):
             terms, result = formula.split(" = ")
@@ -109,10 +107,10 @@ def test_formulas_come_to_what_they_say(settings: dict[str, float]) -> None:
 
 
 def footprint(model: AlexNet, upto: str, side: int) -> list[int]:
-    """Columns of the input whose pixels move the middle unit after the layer ``upto``.
+    """Columns of the input that the middle unit after the layer ``upto`` depends on.
 
-    Found with gradients: max-pools become average pools and all weights are positive, so that
-    no pixel's influence is lost or cancelled.
+    By gradients: max-pools become average pools and all weights are positive, so that no pixel's
+    influence is lost or canceled.
     """
     chain = nn.Sequential()
     for name, module in model.net.named_children():
@@ -123,12 +121,12 @@ def footprint(model: AlexNet, upto: str, side: int) -> list[int]:
         chain.append(module)
         if name == upto:
             break
-    picture = torch.ones(1, 1, side, side, requires_grad=True, dtype=torch.float64)
-    output = chain.double().eval()(picture)
+    image = torch.ones(1, 1, side, side, requires_grad=True, dtype=torch.float64)
+    output = chain.double().eval()(image)
     middle = tuple(size // 2 for size in output.shape[1:])
     output[(0, *middle)].backward()
-    assert picture.grad is not None
-    return picture.grad[0, 0].abs().sum(0).nonzero().flatten().tolist()
+    assert image.grad is not None
+    return image.grad[0, 0].abs().sum(0).nonzero().flatten().tolist()
 
 
 @pytest.mark.parametrize("name", ["conv1", "pool1", "conv2", "pool2", "conv4", "pool5", "fc6"])
@@ -142,20 +140,19 @@ def test_receptive_field_is_where_gradients_reach(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["conv1", "conv2", "conv3", "pool5", "fc7"])
-def test_each_frame_is_where_the_gradients_of_its_unit_reach(name: str) -> None:
-    frames = measured(width=0.0625).nested_receptive_fields(name)
-    assert [layer for layer, _ in frames][-1] == name
-    assert (name, footprint(AlexNet(width=0.0625), name, 224)) == (
-        name,
-        list(range(frames[-1][1][0], frames[-1][1][1] + 1)),
-    )
-    for (_, inner), (_, outer) in pairwise(frames):
+def test_nested_receptive_fields_are_where_the_gradients_of_their_units_reach(name: str) -> None:
+    summary = measured(width=0.0625)
+    fields = summary.nested_receptive_fields(name)
+    last, (first_column, last_column) = fields[-1]
+    assert last == name
+    columns = list(range(first_column, last_column + 1))
+    assert footprint(AlexNet(width=0.0625), name, 224) == columns
+    for (_, inner), (_, outer) in pairwise(fields):
         assert outer[0] <= inner[0] <= inner[1] <= outer[1]
-    fields = {layer.name: layer.spans for layer in measured(width=0.0625).layers}
-    assert all(span in fields[layer] for layer, span in frames)
+    assert all(span in summary[layer].spans for layer, span in fields)
 
 
-def test_the_frames_of_a_layer_are_those_of_all_windows_up_to_it(article: Summary) -> None:
+def test_nested_receptive_fields_include_every_window_up_to_the_layer(article: Summary) -> None:
     sizes = [
         (layer, last - first + 1)
         for layer, (first, last) in article.nested_receptive_fields("conv4")
@@ -166,17 +163,17 @@ def test_the_frames_of_a_layer_are_those_of_all_windows_up_to_it(article: Summar
     ]
 
 
-def test_receptive_fields_grow_as_the_textbook_recurrence_says(article: Summary) -> None:
+def test_receptive_fields_follow_the_textbook_recurrence(article: Summary) -> None:
     field, jump = 1, 1
     for layer in article.layers[:13]:
         if layer.kernel and layer.stride:
             field, jump = field + (layer.kernel - 1) * jump, jump * layer.stride
         assert layer.receptive_field == field
-    # The strides leave five of the 224 columns to nobody.
+    # No stride reaches five of the 224 columns.
     assert article["fc8"].receptive_field == 219
 
 
-def test_measuring_leaves_the_network_as_it_was() -> None:
+def test_measuring_does_not_change_the_network() -> None:
     model = AlexNet(width=0.0625, image_size=67).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     on_meta = measured(width=0.0625, image_size=67)
@@ -190,18 +187,26 @@ def test_memory_of_an_activation(article: Summary) -> None:
     assert article["conv1"].activation_bytes == prod((96, 54, 54)) * 4
 
 
-def test_most_parameters_are_connected_and_most_work_is_convolved(article: Summary) -> None:
+def test_most_parameters_are_in_fc_layers_and_most_macs_in_convolutions(article: Summary) -> None:
     assert article.share("fc", "params") == pytest.approx(43_040_778 / 46_764_746)
     assert article.share("conv", "macs") == pytest.approx(0.954, abs=0.001)
 
 
-def test_json_has_the_promised_keys(article: Summary) -> None:
+def test_json_has_the_documented_keys(article: Summary) -> None:
     record = json.loads(json.dumps(article.to_json()))
     assert set(record) == {"layers", "total_params", "total_macs"}
     assert record["total_params"] == sum(layer["params"] for layer in record["layers"])
     assert record["total_macs"] == sum(layer["macs"] for layer in record["layers"])
-    promised = {"name", "type", "input_shape", "output_shape", "params", "macs", "receptive_field"}
-    assert all(promised <= set(layer) for layer in record["layers"])
+    documented = {
+        "name",
+        "type",
+        "input_shape",
+        "output_shape",
+        "params",
+        "macs",
+        "receptive_field",
+    }
+    assert all(documented <= set(layer) for layer in record["layers"])
     assert record["layers"][0]["input_shape"] == [1, 224, 224]
 
 

@@ -1,4 +1,4 @@
-"""The step: its randomness, its place among several processes, its growth."""
+"""The step: its randomness, its shards on several processes, and growth."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ def weights(engine: Engine) -> list[torch.Tensor]:
     return [p.detach().clone() for p in engine.model.parameters()]
 
 
-def test_a_steps_randomness_is_its_number(data: Split):
-    """Whatever was drawn before: the same step gives the same weights, another one others."""
-    found = []
+def test_a_steps_randomness_depends_on_its_number_alone(data: Split):
+    """Whatever random numbers were used before."""
+    results = []
     for number in (5, 5, 6):
         engine = Engine(TINY)
         torch.rand(1000)
         engine.step(data, torch.arange(16), number, 0.05)
-        found.append(weights(engine))
-    assert all(torch.equal(a, b) for a, b in zip(found[0], found[1], strict=True))
-    assert not all(torch.equal(a, b) for a, b in zip(found[0], found[2], strict=True))
+        results.append(weights(engine))
+    assert all(torch.equal(a, b) for a, b in zip(results[0], results[1], strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(results[0], results[2], strict=True))
 
 
 @pytest.mark.parametrize(("count", "size"), [(16, 2), (15, 2), (1, 3), (7, 4), (128, 4)])
-def test_shares_cover_a_batch_and_their_weighted_means_average_to_its_mean(count: int, size: int):
+def test_shards_cover_a_batch_and_their_weighted_means_average_to_its_mean(count: int, size: int):
     values = torch.arange(count, dtype=torch.float)
-    shares = [ProcessGroup(rank, size).shard(count) for rank in range(size)]
-    parts = [values[part] for part, weight in shares if weight]
+    shards = [ProcessGroup(rank, size).shard(count) for rank in range(size)]
+    parts = [values[part] for part, weight in shards if weight]
     assert sorted(torch.cat(parts).tolist()) == values.tolist()
-    average = sum(values[part].mean() * weight for part, weight in shares) / size
+    average = sum(values[part].mean() * weight for part, weight in shards) / size
     assert float(average) == pytest.approx(float(values.mean()))
-    if count >= 2 * size:  # a batch has its drawings first: each share has some of all kinds
+    if count >= 2 * size:  # drawings come first in a batch: each shard has some of both halves
         assert all(part.min() < count // 2 <= part.max() for part in parts)
 
 
-def test_outcomes_of_the_shares_add_up_to_those_of_the_whole(data: Split):
+def test_results_of_the_shards_add_up_to_those_of_the_batch(data: Split):
     whole, _ = Engine(TINY).test(data, slice(0, 15))
     engine = Engine(TINY)
     loss = correct = 0.0
@@ -61,7 +61,7 @@ def test_outcomes_of_the_shares_add_up_to_those_of_the_whole(data: Split):
     assert correct == float(whole.correct)
 
 
-def test_widening_keeps_what_was_learned(data: Split):
+def test_growing_keeps_the_loss(data: Split):
     engine = Engine(TINY)
     for number in range(3):
         engine.step(data, torch.arange(32), number, 0.05)
@@ -72,7 +72,7 @@ def test_widening_keeps_what_was_learned(data: Split):
     assert float(after.loss) == pytest.approx(float(before.loss), rel=1e-4)
 
 
-def test_settings_reach_the_network_and_the_optimiser():
+def test_settings_reach_the_network_and_the_optimizer():
     engine = Engine(
         TrainConfig(**{**TINY.to_json(), "dropout": 0.2, "momentum": 0.9, "nesterov": True})
     )
@@ -84,14 +84,14 @@ def test_settings_reach_the_network_and_the_optimiser():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, there is none here")
 def test_a_step_never_waits_for_the_gpu():
-    """PyTorch raises at any synchronisation; fp16's check for overflow needs one, bf16 none."""
+    """PyTorch raises at any synchronization; fp16's overflow check needs one, bf16 does not."""
     engine = Engine(TrainConfig(device="cuda", precision="bf16", flip=True, shift=2, erase=0.5))
     data = load_split(train=True, device=engine.device)
-    chosen = torch.arange(128, device=engine.device)
-    engine.step(data, chosen, 0, 0.1)
+    indices = torch.arange(128, device=engine.device)
+    engine.step(data, indices, 0, 0.1)
     torch.cuda.set_sync_debug_mode("error")
     try:
         for number in range(1, 4):
-            engine.step(data, chosen, number, 0.1)
+            engine.step(data, indices, number, 0.1)
     finally:
         torch.cuda.set_sync_debug_mode("default")

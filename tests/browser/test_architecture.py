@@ -1,4 +1,4 @@
-"""The architecture explorer in real Chromium: blocks, channels and cells by click, files saved."""
+"""The Architecture page in Chromium: blocks, channels, and cells by click or key; saved files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.server import settle
 pytestmark = pytest.mark.browser
 
 
-def test_from_a_block_to_one_of_its_channels(page: Page, app_url: str):
+def test_a_block_and_one_of_its_channels_are_selected(page: Page, app_url: str):
     page.goto(f"{app_url}/Architecture")
     block = page.locator(".block[data-layer=conv2]")
     block.wait_for(timeout=60_000)
@@ -38,7 +38,7 @@ def test_from_a_block_to_one_of_its_channels(page: Page, app_url: str):
     expect(page.get_by_test_id("stButtonGroup").get_by_text("Decision")).to_be_visible()
 
 
-def test_a_unit_is_chosen_by_click_and_by_arrow_key(page: Page, app_url: str):
+def test_a_unit_is_selected_by_click_and_by_arrow_key(page: Page, app_url: str):
     page.goto(f"{app_url}/Architecture?layer=pool1&view=One+unit")
     cells = page.locator(".cells")
     cells.wait_for(timeout=60_000)
@@ -56,7 +56,7 @@ def test_a_unit_is_chosen_by_click_and_by_arrow_key(page: Page, app_url: str):
     expect(row).to_have_value("5")
     expect(column).to_have_value("6")
     expect(page.locator(".readout")).to_contain_text("Row 5, column 6: ")
-    # The map's own value is the greatest of the window that is listed.
+    # The map's value is the maximum of the window in the table.
     value = float(page.locator(".readout").inner_text().split(": ")[1])
     expect(page.get_by_text(f"values is the output: {value:.3f}")).to_be_visible()
     page.wait_for_url("**unit=*.5.6")
@@ -71,7 +71,7 @@ def saved(page: Page, button: Locator) -> bytes:
     return download.value.path().read_bytes()
 
 
-def test_figures_are_saved_as_files_that_stand_alone(page: Page, app_url: str):
+def test_saved_figures_are_self_contained(page: Page, app_url: str):
     page.emulate_media(color_scheme="dark")
     page.goto(f"{app_url}/Architecture")
     page.locator(".block").first.wait_for(timeout=60_000)
@@ -98,7 +98,7 @@ def test_figures_are_saved_as_files_that_stand_alone(page: Page, app_url: str):
     assert "rgb(255, 255, 255)" in text
 
 
-def test_the_network_is_downloaded_as_an_onnx_file(page: Page, app_url: str, tmp_path: Path):
+def test_the_model_is_downloaded_as_an_onnx_file(page: Page, app_url: str, tmp_path: Path):
     for name in onnx.PACKAGES:
         pytest.importorskip(name)
     page.goto(f"{app_url}/Architecture")

@@ -1,4 +1,4 @@
-"""Every page by its address on a fresh server, in real Chromium."""
+"""Every page by its address on a fresh server, in Chromium."""
 
 from __future__ import annotations
 

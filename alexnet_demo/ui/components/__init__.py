@@ -1,3 +1,3 @@
-"""Custom Streamlit components with their JavaScript and CSS: canvas, plot, gallery, drawing.
+"""Streamlit components with their JavaScript, CSS, and HTML: canvas, plot, gallery, drawing.
 
-Know nothing of runs or models."""
+They know nothing of runs and models."""

@@ -1,12 +1,12 @@
-// A drawing canvas. The drawing is a list of strokes in canvas units:
+// A drawing canvas. A drawing is a list of strokes in canvas units:
 //   [{ tool: "pen" | "eraser", width, points: [[x, y], …] }, …]
-// After every change the whole list goes to Python as the state "strokes". Python hands it back
-// as data.strokes, which is only read when the canvas appears anew, as after a page switch: an
-// answer that is still on its way must not undo the stroke that is being drawn.
+// After every change the whole list goes to Python as the state "strokes". Python sends it back as
+// data.strokes, which is read only when the canvas is created, such as after a page switch: a late
+// reply must not undo the stroke in progress.
 
-const SHARPNESS = 3; // canvas pixels per unit
+const PIXELS_PER_UNIT = 3;
 const DEFAULT_WIDTH = 8;
-const LEAST_MOVE = 0.75; // units; closer points are left out
+const MIN_DISTANCE = 0.75; // units between points of a stroke
 
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
@@ -21,17 +21,17 @@ export default function (component) {
 class Drawing {
   constructor(parent, side, strokes) {
     this.side = side;
-    this.history = [strokes]; // every state of the drawing; undo and redo walk along it
-    this.now = 0;
+    this.history = [strokes]; // every state of the drawing, for undo and redo
+    this.current = 0; // index in history
     this.tool = "pen";
-    this.stroke = null; // the one being drawn, and the pointer that draws it
-    this.pointer = null;
+    this.stroke = null; // the stroke in progress
+    this.pointer = null; // id of the pointer that draws it
 
     this.root = parent.querySelector(".drawing");
     this.canvas = parent.querySelector("canvas");
     this.hint = parent.querySelector(".hint");
     this.slider = parent.querySelector("input");
-    this.canvas.width = this.canvas.height = side * SHARPNESS;
+    this.canvas.width = this.canvas.height = side * PIXELS_PER_UNIT;
     this.context = this.canvas.getContext("2d");
     this.slider.value = DEFAULT_WIDTH;
     this.showWidth();
@@ -39,7 +39,7 @@ class Drawing {
   }
 
   get strokes() {
-    return this.history[this.now];
+    return this.history[this.current];
   }
 
   listen() {
@@ -60,10 +60,10 @@ class Drawing {
     event.preventDefault();
     this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
-    const turned = (event.buttons & 32) !== 0; // the other end of a stylus
+    const eraserEnd = (event.buttons & 32) !== 0; // of a stylus
     this.pointer = event.pointerId;
     this.stroke = {
-      tool: turned ? "eraser" : this.tool,
+      tool: eraserEnd ? "eraser" : this.tool,
       width: Number(this.slider.value),
       points: [this.position(event)],
     };
@@ -79,7 +79,7 @@ class Drawing {
     for (const each of events.length ? events : [event]) {
       const [x, y] = this.position(each);
       const [lastX, lastY] = points[points.length - 1];
-      if (Math.hypot(x - lastX, y - lastY) >= LEAST_MOVE) points.push([x, y]);
+      if (Math.hypot(x - lastX, y - lastY) >= MIN_DISTANCE) points.push([x, y]);
     }
     if (points.length > known) this.trace(this.stroke, known - 1);
   }
@@ -103,13 +103,13 @@ class Drawing {
   // ---------------------------------------------------------------- undo, redo, clear
 
   change(strokes) {
-    this.history = [...this.history.slice(0, this.now + 1), strokes];
-    this.go(this.history.length - 1);
+    this.history = [...this.history.slice(0, this.current + 1), strokes];
+    this.goTo(this.history.length - 1);
   }
 
-  go(place) {
-    if (this.stroke || place < 0 || place >= this.history.length) return;
-    this.now = place;
+  goTo(index) {
+    if (this.stroke || index < 0 || index >= this.history.length) return;
+    this.current = index;
     this.paint();
     this.send(this.strokes);
   }
@@ -118,8 +118,8 @@ class Drawing {
     if (!button) return;
     const { tool, action } = button.dataset;
     if (tool) this.tool = tool;
-    if (action === "undo") this.go(this.now - 1);
-    if (action === "redo") this.go(this.now + 1);
+    if (action === "undo") this.goTo(this.current - 1);
+    if (action === "redo") this.goTo(this.current + 1);
     if (action === "clear") this.change([]);
     this.showTools();
   }
@@ -130,13 +130,13 @@ class Drawing {
     if (letter !== "z" && letter !== "y") return;
     event.preventDefault();
     event.stopPropagation();
-    this.go(this.now + (letter === "y" || event.shiftKey ? 1 : -1));
+    this.goTo(this.current + (letter === "y" || event.shiftKey ? 1 : -1));
   }
 
-  // ---------------------------------------------------------------- what is seen
+  // ---------------------------------------------------------------- rendering
 
   paint() {
-    this.context.setTransform(SHARPNESS, 0, 0, SHARPNESS, 0, 0);
+    this.context.setTransform(PIXELS_PER_UNIT, 0, 0, PIXELS_PER_UNIT, 0, 0);
     this.context.clearRect(0, 0, this.side, this.side);
     for (const stroke of this.strokes) this.trace(stroke, 0);
     if (this.stroke) this.trace(this.stroke, 0);
@@ -161,8 +161,8 @@ class Drawing {
     for (const button of this.root.querySelectorAll("button")) {
       const { tool, action } = button.dataset;
       if (tool) button.setAttribute("aria-pressed", String(tool === this.tool));
-      if (action === "undo") button.disabled = this.now === 0;
-      if (action === "redo") button.disabled = this.now === this.history.length - 1;
+      if (action === "undo") button.disabled = this.current === 0;
+      if (action === "redo") button.disabled = this.current === this.history.length - 1;
       if (action === "clear") button.disabled = this.strokes.length === 0;
     }
   }

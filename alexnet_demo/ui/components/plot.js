@@ -1,8 +1,8 @@
-// A Plotly figure that is updated in place: the reader keeps the zoom while new data comes in.
-// Streamlit's own st.plotly_chart makes a new plot for every change, which loses it.
+// A Plotly figure that is updated in place, so that its zoom survives new data. Streamlit's own
+// st.plotly_chart creates a new plot for every change, which loses the zoom.
 
-const loads = new Map();
-const drawn = new WeakMap(); // figure and theme that an element shows now
+const loads = new Map(); // promises of Plotly, by URL
+const plotted = new WeakMap(); // by element: its current figure and theme
 
 function loadPlotly(url) {
   if (window.Plotly) return Promise.resolve(window.Plotly);
@@ -21,7 +21,7 @@ function loadPlotly(url) {
   return loads.get(url);
 }
 
-// Theme colours reach components as CSS variables.
+// Theme colors reach components as CSS variables.
 function themeOf(host) {
   const style = getComputedStyle(host);
   return {
@@ -40,62 +40,59 @@ function themed(layout, { color, background, family }) {
   };
 }
 
-// What is saved is for a slide or a text: dark on white, whatever the page's theme.
-const PAPER = { background: "#ffffff", color: "#22272e", family: "Helvetica, Arial, sans-serif" };
+// Saved files are for slides and documents: dark on white, whatever the page's theme.
+const FILE_THEME = { background: "#ffffff", color: "#22272e", family: "Helvetica, Arial, sans-serif" };
 
-function saver(format, name) {
+function fileButton(format, name) {
   const title = `Save as ${format}`;
-  const words = `<text x="13" y="12" text-anchor="middle">${format}</text>`;
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 26 16">${words}</svg>`;
+  const label = `<text x="13" y="12" text-anchor="middle">${format}</text>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 26 16">${label}</svg>`;
   const click = (host) => {
-    const { data, layout } = host; // as the reader has zoomed it
+    const { data, layout } = host; // with the current zoom
     const { width, height } = host.getBoundingClientRect();
-    const paper = { paper_bgcolor: PAPER.background, plot_bgcolor: PAPER.background };
-    const figure = { data, layout: { ...themed(layout, PAPER), ...paper } };
+    const { background } = FILE_THEME;
+    const colors = { paper_bgcolor: background, plot_bgcolor: background };
+    const figure = { data, layout: { ...themed(layout, FILE_THEME), ...colors } };
     const file = { format: format.toLowerCase(), filename: name, width, height, scale: 2 };
     window.Plotly.downloadImage(figure, format === "SVG" ? { ...file, scale: 1 } : file);
   };
   return { name: title, title, icon: { svg }, click };
 }
 
-// Zoom and pan only where there is something to see closer. Made once: with other buttons, equal as
-// they may look, Plotly would draw all anew and forget the zoom.
-const made = new Map();
+// Cached, since Plotly compares button lists by identity: a new list, even an equal one, makes it
+// redraw the figure and lose the zoom.
+const buttonLists = new Map();
 
 function buttons({ name, zoom }) {
   const key = `${name} ${zoom}`;
-  if (!made.has(key)) {
-    const savers = [saver("PNG", name), saver("SVG", name)];
-    const closer = [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
-    made.set(key, [...(zoom ? closer : []), savers]);
+  if (!buttonLists.has(key)) {
+    const fileButtons = [fileButton("PNG", name), fileButton("SVG", name)];
+    const zoomButtons = [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
+    buttonLists.set(key, [...(zoom ? zoomButtons : []), fileButtons]);
   }
-  return made.get(key);
+  return buttonLists.get(key);
 }
 
 export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".live-plot");
   host.setAttribute("aria-label", data.alt);
   const theme = themeOf(host);
-  // Every poll comes here; drawing the same again would only take time from a training.
-  const wanted = data.figure + JSON.stringify(theme);
-  if (drawn.get(host) === wanted) return;
+  // Called on every poll: plotting the same figure again would take time from a run in progress.
+  const version = data.figure + JSON.stringify(theme);
+  if (plotted.get(host) === version) return;
   const figure = JSON.parse(data.figure);
   host.style.height = `${figure.layout.height}px`;
-  const config = {
-    responsive: true,
-    displaylogo: false,
-    modeBarButtons: buttons(data),
-  };
+  const config = { responsive: true, displaylogo: false, modeBarButtons: buttons(data) };
   if (!data.zoom) figure.layout.dragmode = false;
   const token = (host.dataset.token = String(Number(host.dataset.token || 0) + 1));
   loadPlotly(data.plotly)
     .then((Plotly) => {
-      // Only the newest figure is drawn, should several arrive while Plotly loads.
+      // If several figures arrive while Plotly loads, plot only the newest.
       if (host.dataset.token !== token || !host.isConnected) return;
       Plotly.react(host, figure.data, themed(figure.layout, theme), config);
-      drawn.set(host, wanted);
+      plotted.set(host, version);
     })
     .catch((error) => {
-      host.textContent = `The plot cannot be shown: ${error.message}.`;
+      host.textContent = `Cannot show the plot: ${error.message}.`;
     });
 }

@@ -1,4 +1,4 @@
-"""How Plotly figures are shown: zoom is kept while data grows, and each can be saved."""
+"""Plotly figures that keep their zoom while data arrives, and that can be saved."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _mount = register("plot", __file__, isolate_styles=False)
 
 
 def live_plot(figure: go.Figure, alt: str, key: str, *, zoom: bool = True) -> None:
-    """Show a figure, or bring the one already shown under ``key`` up to date.
+    """Show a figure, or update the one that has this key.
 
     Args:
-        figure: with ``layout.height`` set, and ``layout.uirevision`` naming what it shows: while
-            that stays the same the reader's zoom and hidden traces stay too.
-        alt: what the figure says, for those who cannot see it.
-        key: unique on the page; the name, too, of the PNG or SVG file that the reader may save.
-        zoom: whether there is something to see closer.
+        figure: with ``layout.height`` set; zoom and hidden traces are kept while its
+            ``layout.uirevision`` is unchanged.
+        alt: description for screen readers.
+        key: unique on the page; also the name of the PNG or SVG file that can be saved.
+        zoom: whether one can zoom and pan.
     """
     url = _plotly_url()
     if url is None:
@@ -48,10 +48,9 @@ def live_plot(figure: go.Figure, alt: str, key: str, *, zoom: bool = True) -> No
 
 @cache
 def _plotly_url() -> str | None:
-    """Where the browser finds Plotly, which is served from the folder ``static``.
+    """URL of Plotly's script in the folder ``static``; None if the folder is not writable.
 
-    The script is the one that the plotly package carries, copied there once; None where the
-    folder cannot be written.
+    The script is part of the plotly package and is copied to the folder once.
     """
     source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     served = ROOT / "static" / f"plotly-{plotly.__version__}.min.js"
@@ -65,6 +64,6 @@ def _plotly_url() -> str | None:
 
 
 def served_url(file: Path) -> str:
-    """Where the browser finds a file of the folder ``static``."""
+    """URL of a file in the folder ``static``."""
     base = str(st.get_option("server.baseUrlPath")).strip("/")
     return f"{f'/{base}' if base else ''}/app/static/{file.name}"

@@ -1,3 +1,3 @@
-"""What surrounds every page: title, menu, status, and the guided tour.
+"""What every page has in common: title, menu, the current run's status, and the guided tour.
 
-Knows no page's content."""
+It knows nothing of the pages' content."""

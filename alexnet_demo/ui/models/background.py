@@ -5,21 +5,18 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import BoundedSemaphore, Lock, Thread
 from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
-from alexnet_demo.common.errors import BusyError
 from alexnet_demo.common.text import duration
 from alexnet_demo.ui.widgets.markdown import plain
 
 T = TypeVar("T")
 MAX_PENDING = 4  # unfinished jobs of a kind; each holds a network in memory
 MAX_IN_MEMORY = 16  # jobs whose results stay in memory; the disk has the others
-_BUSY = "The server is evaluating several other models. Try again in a few minutes."
 _pending = defaultdict[str, BoundedSemaphore](lambda: BoundedSemaphore(MAX_PENDING))
 _running = defaultdict[str, Lock](Lock)
 
@@ -34,6 +31,8 @@ class Job(Generic[T]):
         total: number of images to process, of which ``done`` are.
         seconds: expected duration, once estimated.
         began: when it was estimated, by the monotonic clock.
+        result: None until there is one.
+        error: why the job failed; empty if it did not.
     """
 
     digest: str
@@ -42,7 +41,9 @@ class Job(Generic[T]):
     done: int = 0
     seconds: float | None = None
     began: float = 0.0
-    future: Future[T] = field(default_factory=Future)
+    running: bool = False
+    result: T | None = None
+    error: str = ""
 
     def advance(self, count: int) -> None:
         """Count images as processed."""
@@ -54,7 +55,7 @@ class Job(Generic[T]):
 
     def progress(self) -> tuple[float, str]:
         """The fraction done, 0 to 1, and a description of it."""
-        if not self.future.running():
+        if not self.running:
             return 0.0, "queued."
         if self.total:
             fraction, text = self.done / self.total, f"{self.done:,} of {self.total:,}."
@@ -65,17 +66,6 @@ class Job(Generic[T]):
             fraction = min(0.99, elapsed / self.seconds)
             text = f"about {duration(self.seconds)} on this machine, {duration(elapsed)} elapsed."
         return min(1.0, fraction), f"{text} Runs once; results are cached."
-
-    @property
-    def result(self) -> T | None:
-        """The result; None until there is one."""
-        return self.future.result() if self.future.done() and not self.error else None
-
-    @property
-    def error(self) -> str:
-        """Why the job failed; empty if it did not."""
-        error = self.future.exception() if self.future.done() else None
-        return (str(error) or type(error).__name__) if error else ""
 
 
 @st.cache_resource(max_entries=MAX_IN_MEMORY, show_spinner=False)
@@ -92,37 +82,35 @@ def start(
         _read_cache: returns the result from disk, or None.
         _compute: returns the result; called in a thread, with the job to report progress to.
     """
-    job = Job[T](digest, kind, total)
-    if (cached := _read_cache()) is not None:
-        job.future.set_result(cached)
-    elif not _pending[kind].acquire(blocking=False):
-        job.future.set_exception(BusyError(_BUSY))
-    else:
+    job = Job[T](digest, kind, total, result=_read_cache())
+
+    def run() -> None:
+        with _running[kind]:
+            job.running = True
+            try:
+                job.result = _compute(job)
+            except Exception as error:
+                job.error = str(error) or type(error).__name__
+            finally:
+                job.running = False
+                _pending[kind].release()
+
+    if job.result is None and _pending[kind].acquire(blocking=False):
         # A daemon thread, unlike those of a pool, does not delay the server's exit.
-        Thread(target=_run, args=(job, _compute), name=kind, daemon=True).start()
+        Thread(target=run, name=kind, daemon=True).start()
+    elif job.result is None:
+        job.error = "The server is evaluating other models. Try again in a few minutes."
     return job
-
-
-def _run(job: Job[T], compute: Callable[[Job[T]], T]) -> None:
-    with _running[job.kind]:
-        job.future.set_running_or_notify_cancel()
-        try:
-            job.future.set_result(compute(job))
-        except Exception as error:
-            job.future.set_exception(error)
-        finally:
-            _pending[job.kind].release()
 
 
 def show_progress(
     job: Job[Any], label: str, before_rerun: Callable[[], object] = lambda: None
 ) -> None:
-    """Show a job's progress and rerun the page at its end, or show its error and a retry button.
+    """Show the progress of a job without a result, or its error and a retry button.
 
     Args:
-        job: one without a result.
         label: what the job does.
-        before_rerun: called before the page is rerun.
+        before_rerun: called before the page is rerun, at the end of the job or to retry it.
     """
     if not job.error:
         st.fragment(_progress, run_every=0.5)(job, label, before_rerun)
@@ -135,7 +123,7 @@ def show_progress(
 
 
 def _progress(job: Job[Any], label: str, before_rerun: Callable[[], object]) -> None:
-    if job.future.done():
+    if job.result is not None or job.error:
         before_rerun()
         st.rerun()
     fraction, text = job.progress()

@@ -13,7 +13,7 @@ export default function ({ parentElement, data, setStateValue }) {
 function table(classes, counts) {
   const element = document.createElement("table");
   const head = element.createTHead().insertRow();
-  head.append(createElement("td", "true ↓ predicted →", "corner"));
+  head.append(createElement("td", "true ↓\npredicted →", "corner"));
   for (const name of classes) head.append(header(name, "col"));
   const body = element.createTBody();
   counts.forEach((row, trueClass) => {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,29 +45,27 @@ def show(view: str, evaluation: Evaluation) -> None:
 
 
 def _totals(results: Results) -> None:
-    totals = (
-        (
+    metric = partial(st.metric, width=165)  # two fit side by side on a phone
+    with st.container(horizontal=True):
+        metric(
             "Test accuracy",
             percent(results.accuracy, 2),
-            "Share of test images classified correctly. The article reached "
+            help="Share of test images classified correctly. The article reached "
             f"{percent(ARTICLE_TEST_ACCURACY[-1], 2)}.",
-        ),
-        ("Mistakes", f"{int((~results.correct).sum()):,}", f"Of {len(results.labels):,} images."),
-        (
+        )
+        mistakes, total = int((~results.correct).sum()), len(results.labels)
+        metric("Mistakes", f"{mistakes:,}", help=f"Of {total:,} images.")
+        metric(
             "Mean confidence",
             percent(float(results.confidence.mean(dtype=np.float64))),
-            "Mean probability of the predicted class. If the model is well calibrated, it equals "
-            "the accuracy.",
-        ),
-        (
+            help="Mean probability of the predicted class. It equals the accuracy if the model is "
+            "well calibrated.",
+        )
+        metric(
             "Calibration error",
             percent(results.calibration_error(), 2),
-            "Expected calibration error: the average gap between confidence and accuracy.",
-        ),
-    )
-    with st.container(horizontal=True):
-        for label, value, help_text in totals:
-            st.metric(label, value, help=help_text, width=165)  # two fit side by side on a phone
+            help="Expected calibration error: the average gap between confidence and accuracy.",
+        )
 
 
 def _confusion(evaluation: Evaluation) -> None:
@@ -115,21 +115,17 @@ def _classes(evaluation: Evaluation) -> None:
         "Precision: of the images predicted as this class, the share that belong to it. Recall: of "
         "the images of this class, the share predicted as it. F1: their harmonic mean."
     )
+    share = partial(st.column_config.ProgressColumn, format="%.1f%%", min_value=0, max_value=100)
     st.dataframe(
         [
-            {
-                "Class": score.name,
-                "Precision": score.precision and 100 * score.precision,
-                "Recall": score.recall and 100 * score.recall,
-                "F1": score.f1 and 100 * score.f1,
-                "Images": score.samples,
-            }
+            {k: 100 * v if isinstance(v, float) else v for k, v in asdict(score).items()}
             for score in class_scores(evaluation.results.confusion)
         ],
-        column_config=dict.fromkeys(
-            ("Precision", "Recall", "F1"),
-            st.column_config.ProgressColumn(format="%.1f%%", min_value=0, max_value=100),
-        ),
+        column_config={
+            "name": "Class",
+            **{name.lower(): share(name) for name in ("Precision", "Recall", "F1")},
+            "samples": "Images",
+        },
         hide_index=True,
     )
 
@@ -159,8 +155,8 @@ def _confidence(evaluation: Evaluation) -> None:
             "accuracy against answered",
         )
         st.caption(
-            "If the model abstains below a confidence threshold, it classifies fewer images, and "
-            "more of its predictions are correct."
+            "If the model abstains below a confidence threshold, it classifies fewer images, but a "
+            "larger share of them correctly."
         )
 
 

@@ -9,10 +9,14 @@ from filelock import FileLock
 from alexnet_demo.settings import paths
 
 
+LAUNCH_SECONDS = 10.0
+"""How long an action waits for the one before it."""
+
+
 def launch_lock() -> FileLock:
     """Held while a run is started, changed, or deleted; a thread may acquire it twice."""
     paths.RUNS_DIR.mkdir(parents=True, exist_ok=True)
-    return FileLock(paths.RUNS_DIR / ".launch.lock", timeout=10, is_singleton=True)
+    return FileLock(paths.RUNS_DIR / ".launch.lock", timeout=LAUNCH_SECONDS, is_singleton=True)
 
 
 def trainer_lock(directory: Path) -> FileLock:

@@ -16,7 +16,7 @@ from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings import article, paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.train import replay
-from tests.runs.test_snapshots import moment, write
+from tests.runs.test_snapshots import snapshot, write
 from tests.support.pages import open_page, page_text
 
 
@@ -41,7 +41,7 @@ def finished(directory: Path, *steps: int) -> Run:
     )
     events.write("end", reason="finished", step=469)
     events.close()
-    write(run.snapshots, *(moment(step) for step in steps))
+    write(run.snapshots, *(snapshot(step) for step in steps))
     return run
 
 

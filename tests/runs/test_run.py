@@ -1,0 +1,200 @@
+"""Runs: their state, names, and settings, and directories that are damaged or from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from alexnet_demo.common.files import read_json, write_json
+from alexnet_demo.runs import state
+from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.history import NUMBERS
+from alexnet_demo.runs.process_info import register
+from alexnet_demo.runs.run import MAX_NAME, Run
+from alexnet_demo.runs.state import Status, derive_state
+from alexnet_demo.runs.store import best_run, current_run, get_run, list_runs, prepare
+from alexnet_demo.settings.config import TrainConfig
+
+START = {"event": "start", "step": 0}
+ERROR = {"event": "error", "message": "No."}
+
+
+def end(reason: str = "finished") -> dict[str, Any]:
+    return {"event": "end", "reason": reason}
+
+
+def epoch(accuracy: float, number: int = 1) -> dict[str, Any]:
+    numbers = dict.fromkeys(NUMBERS["epoch"], 1.0)
+    return {"event": "epoch", **numbers, "epoch": number, "test_accuracy": accuracy}
+
+
+def run_with(runs: Path, name: str, *events: dict[str, Any], **settings: Any) -> Run:
+    run = Run(runs / name)
+    prepare(run.directory, TrainConfig(**settings))
+    writer = EventWriter(run.events)
+    for event in events:
+        writer.write(event["event"], **{k: v for k, v in event.items() if k != "event"})
+    writer.close()
+    return run
+
+
+LOCAL, CLUSTER, PLACED = {"pid": 1}, {"ray": "x"}, {"ray": "x", "pid": 1}
+REPORTED: dict[str, Any] = {"job": LOCAL, "alive": True, "reported": True}
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (Status(), "interrupted"),
+        (Status(LOCAL, alive=True), "starting"),
+        (Status(LOCAL), "failed"),  # before its first event
+        (Status(**REPORTED), "running"),
+        (Status(**REPORTED, request="pause"), "pausing"),
+        (Status(**REPORTED, request="stop"), "stopping"),
+        (Status(LOCAL, reported=True), "interrupted"),
+        (Status(**REPORTED, end=end("paused")), "paused"),
+        (Status(**REPORTED, end=end("stopped")), "stopped"),
+        (Status(**REPORTED, end=end("finished"), request="stop"), "finished"),
+        (Status(**REPORTED, end=end("odd")), "failed"),
+        (Status(**REPORTED, end=ERROR), "failed"),
+        (Status(ticket=True), "queued"),
+        (Status(LOCAL, ticket=True), "queued"),
+        (Status(**REPORTED, end=end("paused"), ticket=True), "queued"),
+        (Status(**REPORTED, ticket=True), "running"),  # the trainer is about to take it
+        (Status(CLUSTER, alive=True), "queued"),
+        (Status(CLUSTER), "failed"),
+        (Status(PLACED, alive=True), "starting"),
+        (Status(PLACED, reported=True), "interrupted"),
+    ],
+)
+def test_the_state_follows_from_the_status(status: Status, expected: str):
+    assert derive_state(status) == expected
+
+
+def test_states_are_their_values_in_text_and_json():
+    assert f"{state.State.RUNNING}" == "running"
+    assert json.dumps(state.State.RUNNING) == '"running"'
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([START, end()], "finished"),
+        ([START, {"event": "batch", "step": 1}], "interrupted"),
+        ([START, end("paused"), START], "interrupted"),
+        ([START, ERROR], "failed"),
+    ],
+)
+def test_the_last_event_is_read(runs_dir: Path, events: list[dict], expected: str):
+    assert run_with(runs_dir, "a", *events).state == expected
+
+
+def test_the_process_of_an_ended_run_is_not_checked(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = run_with(runs_dir, "a", START, end())
+    monkeypatch.setattr(state, "is_alive", lambda *_: pytest.fail("checked"))
+    assert run.state == "finished"
+
+
+def test_a_pid_that_another_process_has_by_now_is_recognized(runs_dir: Path):
+    run = run_with(runs_dir, "a", START)
+    register(run.directory, os.getpid())
+    job = {**read_json(run.job_path), "marks": 0}
+    write_json(run.job_path, job)
+    assert run.state == "running"
+    write_json(run.job_path, {**job, "started": job["started"] - 1000})
+    assert run.state == "interrupted"
+
+
+def test_setting_the_clock_does_not_end_a_run(runs_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    run = run_with(runs_dir, "a", START)
+    process = subprocess.Popen(["sleep", "999"])
+    register(run.directory, process.pid)
+    write_json(run.job_path, {**read_json(run.job_path), "marks": 0})
+    boot = psutil.boot_time()
+    for module in (psutil, getattr(psutil, "_pslinux", psutil)):
+        monkeypatch.setattr(module, "boot_time", lambda: boot - 3600)
+    assert run.state == "running"
+    process.kill()
+    process.wait()
+
+
+def test_a_lost_epoch_event_does_not_make_a_run_unfinished(runs_dir: Path):
+    run = run_with(runs_dir, "a", epoch(0.5, 1), epoch(0.6, 3), end(), epochs=3)
+    assert run.state == "finished"
+    assert (run.unfinished, run.stopped_early, run.resumable) == (False, False, False)
+
+
+def test_runs_are_listed_newest_first_and_found_by_id_only(runs_dir: Path):
+    assert list_runs() == []
+    for name in ("20260101-000000-article-aa", "20260102-000000-quick-bb"):
+        run_with(runs_dir, name)
+    (runs_dir / "no-run").mkdir()
+    assert [run.id[-2:] for run in list_runs()] == ["bb", "aa"]
+    assert get_run("20260101-000000-article-aa")
+    for wrong in ("", "..", "../runs/20260101-000000-article-aa", "no-run", ".locks", "a/b"):
+        assert get_run(wrong) is None
+
+
+@pytest.mark.parametrize("name", ["=a", "a b", ".hidden", "a\nb", "ä", "a" * 200])
+def test_directories_whose_name_is_not_an_id_are_not_runs(runs_dir: Path, name: str):
+    run_with(runs_dir, name)
+    assert list_runs() == [] and get_run(name) is None
+    assert get_run("a" * 5_000) is None and get_run("../a") is None
+
+
+def test_the_current_run_is_not_one_that_failed_at_once(runs_dir: Path):
+    assert current_run() is None
+    run_with(runs_dir, "20260101-000000-quick-aa", end())
+    run_with(runs_dir, "20260102-000000-quick-bb", ERROR)
+    assert (run := current_run()) and run.id[-2:] == "aa"
+    run_with(runs_dir, "20260103-000000-quick-cc", epoch(0.5), ERROR)
+    assert (run := current_run()) and run.id[-2:] == "cc"
+
+
+def test_the_best_run_has_the_highest_test_accuracy_of_those_with_weights(runs_dir: Path):
+    assert best_run() is None
+    for day, accuracy in enumerate((0.8, 0.9, 0.1), 1):
+        run_with(runs_dir, f"2026010{day}-000000-quick-aa", epoch(accuracy)).best.touch()
+    run_with(runs_dir, "20260104-000000-quick-aa", epoch(0.95))
+    assert (run := best_run()) and run.best_accuracy == 0.9
+
+
+def test_default_names_differ_within_a_minute(runs_dir: Path):
+    for run_id in ("20260101-130500-a-aa", "20260101-130542-a-bb", "20260101-130600-a-cc"):
+        run_with(runs_dir, run_id)
+    assert [run.name[-8:] for run in list_runs()] == ["an 13:06", "13:05:42", "13:05:00"]
+
+
+def test_settings_come_from_the_events_where_the_config_is_damaged(runs_dir: Path):
+    settings = TrainConfig(epochs=7)
+    run = run_with(runs_dir, "a", {**START, "config": settings.to_json()}, end())
+    for name in ("config.json", "job.json", "label.json"):
+        (run.directory / name).write_bytes(b'{"half\xff')
+    damaged = Run(run.directory)
+    assert damaged.config == settings and damaged.warning
+    assert damaged.state == "finished" and damaged.name
+    damaged.events.unlink()
+    assert Run(run.directory).config == TrainConfig()
+
+
+def test_a_run_from_elsewhere_is_shown_as_far_as_possible(runs_dir: Path):
+    """Each of these once broke the list of runs, or the page."""
+    run = run_with(runs_dir, "a")
+    event = {"event": "start", "time": 9e14, "step": 0, "config": {"epochs": [1]}}
+    run.events.write_text(json.dumps(event) + "\n")
+    write_json(run.job_path, {"pid": 10**30, "started": 1, "marks": "x"})
+    write_json(run.label_path, {"name": "a\n\u202e=b" + "c" * 200, "note": 7})
+    run.request_path.write_bytes(b"\xff")
+    (run,) = list_runs()
+    assert run.state == "interrupted" and not run.stopped_early and run.started
+    assert run.name.startswith("a =bc") and len(run.name) == MAX_NAME
+    assert run.note == "" and run.request == ""
+    assert json.dumps(run.to_json())

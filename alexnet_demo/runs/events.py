@@ -20,12 +20,12 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Generic, Protocol, TextIO, TypeVar
 
 from alexnet_demo.common.files import parse_json
@@ -111,43 +111,35 @@ A = TypeVar("A", bound=Accumulator)
 
 
 class _Tail(Generic[A]):
-    """A reader and the accumulator that it fills, shared by the threads of this process."""
+    """The accumulated events of one file, shared by the threads of this process."""
 
-    def __init__(self, path: Path, accumulator: A) -> None:
-        self.reader, self._accumulator = EventReader(path), accumulator
-        self._lock = threading.Lock()
+    def __init__(self, path: Path, make: Callable[[], A]) -> None:
+        self._reader, self._make, self._lock = EventReader(path), make, Lock()
+        self._accumulator = make()
 
     def update(self) -> A:
+        path = self._reader.path
         with self._lock:
-            for event in self.reader.read():
+            if self._reader.offset > path.stat().st_size:  # truncated since
+                self._reader, self._accumulator = EventReader(path), self._make()
+            for event in self._reader.read():
                 self._accumulator.add(event)
             return self._accumulator
 
 
-class TailCache(Generic[A]):
-    """Accumulated events of growing files; drops the least recently used.
+def follower(make: Callable[[], A], files: int = 64) -> Callable[[Path], A]:
+    """A function that returns a growing file's accumulated events, and reads only the new ones.
 
     Args:
         make: an empty accumulator.
-        size: how many files to remember.
+        files: how many files to remember, the most recently used.
     """
+    tail = lru_cache(files)(lambda path, _inode: _Tail(path, make))
 
-    def __init__(self, make: Callable[[], A], size: int = 64) -> None:
-        self._make, self._size, self._lock = make, size, threading.Lock()
-        self._tails: OrderedDict[tuple[Path, int], _Tail[A]] = OrderedDict()
-
-    def follow(self, path: Path) -> A:
-        """The accumulated events of a file; reads only what is new since the last call."""
+    def follow(path: Path) -> A:
         try:
-            stat = path.stat()
+            return tail(path, path.stat().st_ino).update()
         except FileNotFoundError:
-            return self._make()
-        key = (path, stat.st_ino)
-        with self._lock:
-            tail = self._tails.pop(key, None)
-            if tail is None or tail.reader.offset > stat.st_size:  # truncated since
-                tail = _Tail(path, self._make())
-            self._tails[key] = tail
-            while len(self._tails) > self._size:
-                self._tails.popitem(last=False)
-        return tail.update()
+            return make()
+
+    return follow

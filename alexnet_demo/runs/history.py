@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alexnet_demo.runs.events import Event, EventReader, TailCache
+from alexnet_demo.runs.events import Event, EventReader, follower
 
 NUMBERS = {
     "start": ("step",),
@@ -156,9 +156,8 @@ def _thin(batches: list[Event], count: int) -> list[Event]:
     return thinned
 
 
-_histories = TailCache(History, size=2_000)
-follow = _histories.follow
-"""The history of an events file by now, see `TailCache.follow`."""
+follow = follower(History, files=2_000)
+"""The history of an events file by now."""
 
 
 def read_full(path: Path) -> History:

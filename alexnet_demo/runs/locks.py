@@ -8,7 +8,6 @@ from filelock import FileLock
 
 from alexnet_demo.settings import paths
 
-
 LAUNCH_SECONDS = 10.0
 """How long an action waits for the one before it."""
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_demo.runs.events import Event, TailCache
+from alexnet_demo.runs.events import Event, follower
 from alexnet_demo.settings.article import CLASSES
 
 MAX_DEAD_CHANNELS, MAX_DEAD_UNITS = 0.4, 0.8
@@ -204,12 +204,12 @@ class _Replay:
         self.snapshots.append(snapshot)
 
 
-_replays = TailCache(_Replay)
+_follow = follower(_Replay)
 
 
 def follow(path: Path) -> list[Snapshot]:
     """The snapshots in a file by now; reads only what is new since the last call."""
-    return list(_replays.follow(path).snapshots)  # a copy, since another thread may append
+    return list(_follow(path).snapshots)  # a copy, since another thread may append
 
 
 def diagnose(snapshot: Snapshot) -> list[str]:

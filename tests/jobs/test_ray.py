@@ -1,5 +1,5 @@
-"""Runs on a Ray cluster: the interface against a server that answers as Ray's does, and then Ray
-itself, two nodes of it on this machine, one of which is killed."""
+"""Runs on a Ray cluster: with a server that answers as Ray's dashboard does, and with Ray itself,
+two nodes on this machine, one of which is killed."""
 
 from __future__ import annotations
 
@@ -27,27 +27,19 @@ from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.process_info import register
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import current_run, get_run, list_runs, queued_runs
-from alexnet_demo.settings.config import TrainConfig
+from tests.support.runs import tiny_config
 from tests.support.waiting import begun, wait_for
 
-LONG = TrainConfig(
-    epochs=500,
-    batch_size=8,
-    width=0.0625,
-    train_samples=160,
-    test_samples=16,
-    device="cpu",
-    precision="fp32",
-    memory_format="channels_last",
-    checkpoint_minutes=0.01,
+LONG = tiny_config(
+    epochs=500, batch_size=8, train_samples=160, test_samples=16, checkpoint_minutes=0.01
 )
 
 
 class Dashboard(ThreadingHTTPServer):
-    """Answers as the dashboard of Ray does: submits, tells, stops; runs nothing."""
+    """Takes, reports, and stops jobs as Ray's dashboard does, but runs none."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.jobs: dict[str, str] = {}
         self.submitted: list[dict[str, Any]] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -58,7 +50,7 @@ class Dashboard(ThreadingHTTPServer):
         self.server_close()
 
 
-class Answer(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     server: Dashboard
 
     def log_message(self, *_: object) -> None: ...
@@ -71,13 +63,13 @@ class Answer(BaseHTTPRequestHandler):
         else:
             self.server.submitted.append(body)
             self.server.jobs[body["submission_id"]] = "PENDING"
-        self.tell(200, {})
+        self.answer(200, {})
 
     def do_GET(self) -> None:
         status = self.server.jobs.get(self.path.rpartition("/")[2])
-        self.tell(200, {"status": status}) if status else self.tell(404, {})
+        self.answer(200, {"status": status}) if status else self.answer(404, {})
 
-    def tell(self, code: int, body: dict[str, Any]) -> None:
+    def answer(self, code: int, body: dict[str, Any]) -> None:
         data = json.dumps(body).encode()
         self.send_response(code)
         self.send_header("Content-Length", str(len(data)))
@@ -87,81 +79,75 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def dashboard(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashboard]:
-    served = Dashboard()
-    monkeypatch.setenv("ALEXNET_DEMO_RAY", served.url + "/")
+    server = Dashboard()
+    monkeypatch.setenv("ALEXNET_DEMO_RAY", server.url + "/")
     monkeypatch.setattr(ray_client, "CACHE_SECONDS", 0.0)
     monkeypatch.setattr(ray_client, "_quiet_until", 0.0)
-    yield served
-    served.end()
+    yield server
+    server.end()
 
 
-def started(settings: TrainConfig = LONG) -> Run:
-    return begun(settings)
+def write(run: Run, kind: str, **fields: Any) -> None:
+    events = EventWriter(run.events)
+    events.write(kind, **fields)
+    events.close()
 
 
-def job_of(run: Run) -> dict[str, Any]:
-    return read_json(run.directory / "job.json")
-
-
-def test_a_run_waits_starts_and_ends_on_the_cluster(dashboard: Dashboard, monkeypatch):
-    run = started()
-    (job,) = dashboard.submitted
-    assert job["entrypoint"] == f"python -m alexnet_demo.cli.ray_driver {run.directory}"
-    assert job["runtime_env"]["env_vars"]["ALEXNET_DEMO_RUNS"] == str(run.directory.parent)
+def test_a_run_is_submitted_queued_trained_and_resubmitted(dashboard: Dashboard, monkeypatch):
+    run = begun(LONG)
+    (body,) = dashboard.submitted
+    job, variables = body["submission_id"], body["runtime_env"]["env_vars"]
+    assert body["entrypoint"] == f"python -m alexnet_demo.cli.ray_driver {run.directory}"
+    assert variables["ALEXNET_DEMO_RUNS"] == str(run.directory.parent)
     assert (run.state, run.on_ray, run.active) == ("queued", True, False)
-    assert [waiting.id for waiting in queue.pending_on_cluster()] == [run.id]
-    dashboard.jobs[job["submission_id"]] = "RUNNING"
-    assert run.state == "queued"  # the job runs, its trainer has no node yet
+    assert [queued.id for queued in queue.pending_on_cluster()] == [run.id]
+    dashboard.jobs[job] = "RUNNING"
+    assert run.state == "queued"  # the job runs, but its trainer has no node yet
 
     with monkeypatch.context() as node:
-        node.setenv("ALEXNET_DEMO_RAY_JOB", job["submission_id"])
+        node.setenv("ALEXNET_DEMO_RAY_JOB", job)
         register(run.directory, os.getpid())
-    assert run.state == "starting" and job_of(run)["ray"] == job["submission_id"]
-    events = EventWriter(run.events)
-    events.write("start", step=0)
+    assert run.state == "starting" and read_json(run.job_path)["ray"] == job
+    write(run, "start", step=0)
     assert run.state == "running"
     assert actions.request(run, "pause").done and run.state == "pausing"
-    events.write("end", reason="paused", step=1)
-    events.close()
+    write(run, "end", reason="paused", step=1)
     assert run.state == "paused"
     run.last.write_bytes(b"state")
-    dashboard.jobs[job["submission_id"]] = "SUCCEEDED"
+    dashboard.jobs[job] = "SUCCEEDED"
     assert actions.resume(run).done and run.state == "queued"
     assert len(dashboard.submitted) == 2
 
 
-def test_it_waits_for_no_local_training_and_none_for_it(dashboard: Dashboard, monkeypatch):
-    first, second = started(), started()
+def test_runs_on_the_cluster_use_no_local_device(dashboard: Dashboard):
+    first, second = begun(LONG), begun(LONG)
     assert not first.ticket.exists() and not second.ticket.exists()
     assert blocking_run("cpu") is None and queued_runs() == []
 
 
-def test_cancelled_while_it_waits_it_is_gone_or_as_it_was(dashboard: Dashboard):
-    run = started()
+def test_a_cancelled_run_is_gone_or_as_before(dashboard: Dashboard):
+    run = begun(LONG)
     assert actions.cancel(run).done
     assert "STOPPED" in dashboard.jobs.values() and list_runs() == []
-    run = started()
-    (run.directory / "job.json").unlink()
-    events = EventWriter(run.events)
-    events.write("end", reason="paused", step=1)
-    events.close()
+    run = begun(LONG)
+    run.job_path.unlink()
+    write(run, "end", reason="paused", step=1)
     run.last.write_bytes(b"state")
     actions.resume(run)
     assert run.state == "queued"
     assert actions.cancel(run).done and run.state == "paused"
 
 
-def test_a_job_that_ray_lost_leaves_a_run_that_can_go_on(dashboard: Dashboard):
-    run = started()
-    EventWriter(run.events).write("start", step=0)
-    assert run.state == "running" or run.state == "queued"
-    dashboard.jobs.clear()  # the cluster was begun anew
-    assert run.state == "interrupted" and "The cluster ended this run" in run.error
+def test_a_run_whose_job_the_cluster_forgot_can_resume(dashboard: Dashboard):
+    run = begun(LONG)
+    write(run, "start", step=0)
+    dashboard.jobs.clear()  # the cluster was restarted
+    assert run.state == "interrupted" and "cluster" in run.error
     assert run.resumable
 
 
-def test_a_silent_cluster_is_believed_for_a_while(dashboard: Dashboard, monkeypatch):
-    run = started()
+def test_jobs_of_a_silent_cluster_count_as_before_for_a_while(dashboard: Dashboard, monkeypatch):
+    run = begun(LONG)
     assert run.state == "queued"
     dashboard.end()
     assert run.state == "queued"
@@ -169,27 +155,27 @@ def test_a_silent_cluster_is_believed_for_a_while(dashboard: Dashboard, monkeypa
     assert run.state == "failed"
 
 
-def test_a_silent_cluster_is_waited_for_once_by_all_pages(dashboard: Dashboard, monkeypatch):
-    runs = [started() for _ in range(3)]
-    monkeypatch.setattr(ray_client, "CACHE_SECONDS", 2.0)
-    asked = []
+def test_a_silent_cluster_is_asked_once_for_all_runs(dashboard: Dashboard, monkeypatch):
+    runs = [begun(LONG) for _ in range(3)]
+    monkeypatch.setattr(ray_client, "CACHE_SECONDS", 999.0)
+    calls = []
 
     def silent(url: str, *_: object) -> None:
-        asked.append(url)
+        calls.append(url)
         raise TimeoutError
 
     monkeypatch.setattr(ray_client, "_call", silent)
     assert [run.state for _ in range(3) for run in runs] == ["queued"] * 9
-    assert len(asked) == 1
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"SSH-2.0\r\n", b"HTTP/1.0 200 OK\r\n\r\n[", b"HTTP/1.0 200"]
+    "response", [b"", b"SSH-2.0\r\n", b"HTTP/1.0 200 OK\r\n\r\n[", b"HTTP/1.0 200"]
 )
-def test_what_is_no_dashboard_is_a_silent_cluster(
-    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch, answer: bytes
+def test_another_server_at_the_address_counts_as_a_silent_cluster(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch, response: bytes
 ):
-    run = started()
+    run = begun(LONG)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -198,64 +184,58 @@ def test_what_is_no_dashboard_is_a_silent_cluster(
                     peer, _ = server.accept()
                     with peer:
                         peer.recv(4096)
-                        peer.sendall(answer)
+                        peer.sendall(response)
 
         Thread(target=serve, daemon=True).start()
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setenv("ALEXNET_DEMO_RAY", address)
-        write_json(run.directory / "job.json", {**job_of(run), "address": address})
+        write_json(run.job_path, {**read_json(run.job_path), "address": address})
         assert run.state == "queued"
         outcome = actions.start(LONG)
-        assert not outcome.done and "did not accept it" in outcome.message
+        assert not outcome.done and address in outcome.message
         assert not actions.cancel(run).done
 
 
-def test_no_address_that_a_run_names_is_asked_but_the_own_cluster(
+def test_no_address_in_a_run_directory_is_ever_asked(
     dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
 ):
-    run = started()
+    run = begun(LONG)
     monkeypatch.setattr(ray_client, "_call", lambda *_: pytest.fail("asked"))
     for address in ("http://127.0.0.1:9", "file:///etc", "", None, ["x"]):
-        write_json(run.directory / "job.json", {"ray": "secret", "address": address})
+        write_json(run.job_path, {"ray": "secret", "address": address})
         assert run.state == "failed"
     monkeypatch.delenv("ALEXNET_DEMO_RAY")
     for job in ({"ray": "x"}, {"ray": "x", "address": ""}, {"ray": ["x"], "address": "y"}):
-        write_json(run.directory / "job.json", job)
+        write_json(run.job_path, job)
         assert run.state == "failed" and current_run()
 
 
-def test_a_cluster_that_cannot_be_reached_is_said_and_leaves_nothing(runs_dir, monkeypatch):
+def test_a_start_that_the_cluster_cannot_take_leaves_nothing(runs_dir: Path, monkeypatch):
     monkeypatch.setenv("ALEXNET_DEMO_RAY", "http://127.0.0.1:9")
-    outcome = actions.start(LONG)
-    assert not outcome.done
-    assert "the Ray cluster at http://127.0.0.1:9 did not accept it" in outcome.message
-    assert list_runs() == []
+    for settings, fact in ((LONG, "http://127.0.0.1:9"), (replace(LONG, device="cuda:1"), "auto")):
+        outcome = actions.start(settings)
+        assert not outcome.done and fact in outcome.message
+        assert list_runs() == []
 
 
-def test_a_gpu_by_number_is_refused_on_a_cluster(dashboard: Dashboard):
-    outcome = actions.start(replace(LONG, device="cuda:1"))
-    assert not outcome.done and "choose the device auto, cuda, or cpu" in outcome.message
-    assert not dashboard.submitted and list_runs() == []
-
-
-def test_an_ended_run_asks_the_cluster_nothing(dashboard: Dashboard, monkeypatch):
-    run = started()
-    EventWriter(run.events).write("end", reason="finished", step=1)
+def test_the_cluster_is_not_asked_about_an_ended_run(dashboard: Dashboard, monkeypatch):
+    run = begun(LONG)
+    write(run, "end", reason="finished", step=1)
     monkeypatch.setattr(ray_client, "_call", lambda *_: pytest.fail("asked"))
     assert run.state == "finished"
 
 
-# ---------------------------------------------------------------------------- Ray itself
+# ------------------------------------------------------------------ Ray itself
 
 
 def agents() -> dict[str, Any]:
-    """Ports of a node's helpers, chosen here: Ray gives them no more than 15 s to choose some."""
+    """Ports of a node's agents, chosen here since Ray gives them only 15 s to choose some."""
     names = (
         *("metrics_agent_port", "metrics_export_port"),
         *("runtime_env_agent_port", "dashboard_agent_listen_port"),
     )
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in names]
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in names]
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return {n: each.getsockname()[1] for n, each in zip(names, sockets, strict=True)}
@@ -274,11 +254,11 @@ def cluster() -> Iterator[Any]:
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 0, "include_dashboard": True, "dashboard_port": 0, **agents()}
-        made = Cluster(initialize_head=True, head_node_args=head)
+        nodes = Cluster(initialize_head=True, head_node_args=head)
         for _ in range(2):
-            made.add_node(num_cpus=1, **agents())
-        yield made
-        made.shutdown()
+            nodes.add_node(num_cpus=1, **agents())
+        yield nodes
+        nodes.shutdown()
 
 
 @pytest.fixture
@@ -288,10 +268,10 @@ def ray_address(cluster: Any, runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -
     yield address
     for run in list_runs():
         with suppress(OSError, KeyError):
-            ray_client.stop(job_of(run))
+            ray_client.stop(read_json(run.job_path))
 
 
-def raylets_of(pid: int) -> set[int]:
+def ancestors_of(pid: int) -> set[int]:
     return {process.pid for process in psutil.Process(pid).parents()}
 
 
@@ -301,10 +281,12 @@ def reach(run: Run, state: str, seconds: float = 300) -> None:
 
 @pytest.mark.slow
 def test_ray_queues_trains_pauses_resumes_and_stops(ray_address: str):
-    first, second = started(), started()
+    first, second = begun(LONG), begun(LONG)
     reach(first, "running")
-    reach(second, "starting")  # on the other node, though it is the same machine: it waits
-    third = started()
+    reach(
+        second, "starting"
+    )  # on the other node of the same machine, where it waits for the device
+    third = begun(LONG)
     assert third.state == "queued"
     assert actions.cancel(third).done and get_run(third.id) is None
     wait_for(lambda: first.history.epochs, 120, "no epoch")
@@ -316,7 +298,7 @@ def test_ray_queues_trains_pauses_resumes_and_stops(ray_address: str):
     step = first.history.last["step"] if first.history.last else 0
     assert actions.resume(first).done
     reach(first, "running")
-    wait_for(lambda: first.history.batches[-1]["step"] > step, 120, "it does not go on")
+    wait_for(lambda: first.history.batches[-1]["step"] > step, 120, "it does not continue")
     steps = [batch["step"] for batch in first.history.batches]
     assert steps == sorted(set(steps))
     assert actions.request(first, "stop").done
@@ -324,11 +306,11 @@ def test_ray_queues_trains_pauses_resumes_and_stops(ray_address: str):
 
 
 @pytest.mark.slow
-def test_a_killed_trainer_on_ray_is_seen_and_can_go_on(ray_address: str):
-    run = started()
+def test_a_run_whose_trainer_is_killed_on_ray_can_resume(ray_address: str):
+    run = begun(LONG)
     reach(run, "running")
     wait_for(run.last.is_file, 120, "no checkpoint")
-    os.kill(job_of(run)["pid"], signal.SIGKILL)
+    os.kill(read_json(run.job_path)["pid"], signal.SIGKILL)
     reach(run, "interrupted")
     assert actions.resume(run).done
     reach(run, "running")
@@ -337,23 +319,25 @@ def test_a_killed_trainer_on_ray_is_seen_and_can_go_on(ray_address: str):
 
 
 @pytest.mark.slow
-def test_when_a_node_dies_the_run_goes_on_from_its_checkpoint_on_another(
+def test_when_a_node_dies_the_run_continues_from_its_checkpoint_on_another(
     cluster: Any, ray_address: str
 ):
-    run = started()
+    run = begun(LONG)
     reach(run, "running")
     wait_for(lambda: run.history.epochs and run.last.is_file(), 120, "no checkpoint")
-    pid = job_of(run)["pid"]
-    above = raylets_of(pid)
+    pid = read_json(run.job_path)["pid"]
+    ancestors = ancestors_of(pid)
     raylets = {node: node.all_processes["raylet"][0].process.pid for node in cluster.worker_nodes}
-    (place,) = [node for node, raylet in raylets.items() if raylet in above]
+    (place,) = [node for node, raylet in raylets.items() if raylet in ancestors]
     cluster.remove_node(place, allow_graceful=False)
-    wait_for(lambda: job_of(run).get("pid") not in (None, pid), 300, "it is not placed anew")
+    wait_for(
+        lambda: read_json(run.job_path).get("pid") not in (None, pid), 300, "it is not placed again"
+    )
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     reach(run, "running")
     (left,) = [raylet for node, raylet in raylets.items() if node is not place]
-    assert left in raylets_of(job_of(run)["pid"])
-    begun = run.history.start
-    assert begun and begun["step"] > 0  # from the checkpoint, not from the beginning
+    assert left in ancestors_of(read_json(run.job_path)["pid"])
+    start = run.history.start
+    assert start and start["step"] > 0  # it continues from the checkpoint
     actions.request(run, "stop")
     reach(run, "stopped")

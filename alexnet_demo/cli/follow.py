@@ -6,7 +6,6 @@ import json
 import logging
 import sys
 import time
-from pathlib import Path
 from typing import TextIO
 
 from alexnet_demo.common.access import ADMIN
@@ -34,43 +33,29 @@ def follow(
     Returns:
         The run's last state; `State.STOPPED` if it was removed from the queue.
     """
-    events, text, place = EventReader(run.events), _Tail(run.log), None
-    if from_now:
-        events.read()
-        text.read()
-    while True:
-        try:
-            if interrupted:
-                interrupted = False
-                raise KeyboardInterrupt
-            state = run.state  # before the files, so that all before the end is read below
-            if not run.directory.exists():
-                log.info("Removed from the queue.")
-                return State.STOPPED
-            for event in events.read() if echo else ():
-                print(json.dumps(event), file=echo, flush=True)
-            print(text.read(), end="", file=sys.stderr, flush=True)
-            if state not in LIVE:
-                return state
-            if place != (place := queue.place(run)) and place:
-                log.info("Queued, place %d", place)
-            time.sleep(POLL_SECONDS)
-        except KeyboardInterrupt:
-            if not actions.cancel(run, role=ADMIN).done:
-                actions.request(run, "stop", role=ADMIN)
-
-
-class _Tail:
-    """Reads the text appended to a file since the last call."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._offset = path, 0
-
-    def read(self) -> str:
-        if not self._path.exists():
-            return ""
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            block = file.read()
-        self._offset += len(block)
-        return block.decode(errors="replace")
+    events, place = EventReader(run.events), None
+    with run.log.open("a+", encoding="utf-8", errors="replace") as text:
+        if from_now:
+            events.read()
+        else:
+            text.seek(0)
+        while True:
+            try:
+                if interrupted:
+                    interrupted = False
+                    raise KeyboardInterrupt
+                state = run.state  # before the files, so that all before the end is read below
+                if not run.directory.exists():
+                    log.info("Removed from the queue.")
+                    return State.STOPPED
+                for event in events.read() if echo else ():
+                    print(json.dumps(event), file=echo, flush=True)
+                print(text.read(), end="", file=sys.stderr, flush=True)
+                if state not in LIVE:
+                    return state
+                if place != (place := queue.place(run)) and place:
+                    log.info("Queued, place %d", place)
+                time.sleep(POLL_SECONDS)
+            except KeyboardInterrupt:
+                if not actions.cancel(run, role=ADMIN).done:
+                    actions.request(run, "stop", role=ADMIN)

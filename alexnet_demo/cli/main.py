@@ -182,9 +182,9 @@ def run_lr_find(options: argparse.Namespace) -> int:
 
 
 def run_queue(_options: argparse.Namespace) -> int:
-    from alexnet_demo.jobs import scheduler
+    from alexnet_demo.jobs import queue
 
-    scheduler.run_scheduler()
+    queue.run_scheduler()
     return DONE
 
 

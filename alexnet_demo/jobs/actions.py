@@ -1,4 +1,4 @@
-"""What users do with runs: start, queue, pause, resume, stop, change, label, delete.
+"""What users do: start, queue, pause, resume, stop, change, label, and delete runs; pin images.
 
 A run is trained by the command that a person would type, as a process of its own.
 """
@@ -9,6 +9,7 @@ import math
 import secrets
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
@@ -19,14 +20,20 @@ from alexnet_demo.common.text import one_line, readable
 from alexnet_demo.jobs import processes, queue
 from alexnet_demo.jobs.action import action
 from alexnet_demo.jobs.lr_tests import stop_lr_test
-from alexnet_demo.jobs.scheduler import ensure_scheduler, launch
-from alexnet_demo.runs import ray_client
+from alexnet_demo.runs import pins, ray_client
 from alexnet_demo.runs.devices import blocking_run, is_free
 from alexnet_demo.runs.locks import has_trainer
+from alexnet_demo.runs.pins import Pin
 from alexnet_demo.runs.process_info import register_job
 from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run
 from alexnet_demo.runs.state import LIVE, State
-from alexnet_demo.runs.store import new_run_directory, prepare, update_config
+from alexnet_demo.runs.store import (
+    active_runs,
+    new_run_directory,
+    prepare,
+    queued_runs,
+    update_config,
+)
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 
@@ -79,10 +86,10 @@ def _launch_or_queue(run: Run, seconds: float | None, message: str) -> Outcome:
     if not blocking_run(device):
         stop_lr_test(role=ADMIN)  # it may have the device
     if is_free(device):
-        launch(run)
+        queue.launch(run)
         return Outcome(True, message, run.id)
     queue.enter(run, seconds)
-    ensure_scheduler()
+    queue.ensure_scheduler()
     return Outcome(True, f"Queued, place {queue.place(run)}.", run.id)
 
 
@@ -188,3 +195,33 @@ def request_weights(run: Run, *, role: Role = READ_ONLY) -> bool:
         if run.active and age > (WEIGHTS_SECONDS if has_access(role) else VISITOR_WEIGHTS_SECONDS):
             run.weights_request.touch()
     return run.now.is_file()
+
+
+# ------------------------------------------------------------------ pins
+
+
+@action("The pins could not be saved")
+def pin(image: Pin, *, role: Role = READ_ONLY) -> Outcome:
+    """Pin an image for the next run, and for the active and queued ones."""
+    already = any(image.id == other.id for other in pins.for_next_run())
+    _update_pins(lambda before: (*before, image))
+    return Outcome(True, f"{image.name} is {'already ' if already else ''}pinned.")
+
+
+@action("The pins could not be saved")
+def unpin(pin_id: str, *, role: Role = READ_ONLY) -> Outcome:
+    """Unpin an image for the next run, and for the active and queued ones."""
+    _update_pins(lambda before: tuple(pin for pin in before if pin.id != pin_id))
+    return Outcome(True, "No longer pinned.")
+
+
+def _update_pins(change: Callable[[tuple[Pin, ...]], tuple[Pin, ...]]) -> None:
+    """Change the pins of the next run and of every active or queued run, or of none."""
+    runs = [*active_runs(), *queued_runs(), *queue.pending_on_cluster()]
+    before = {pins.board_path(): pins.for_next_run()}
+    before |= {run.pins: pins.read(run.pins) for run in runs}
+    after = {path: {pin.id: pin for pin in change(old)}.values() for path, old in before.items()}
+    if max(map(len, after.values())) > pins.MAX_PINS:
+        raise ConfigError(f"{pins.MAX_PINS} images are pinned already: unpin one first.")
+    for path, changed in after.items():
+        pins.write(path, tuple(changed))

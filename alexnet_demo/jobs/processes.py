@@ -55,9 +55,7 @@ def launch(arguments: list[str], directory: Path, output: str = "train.log") -> 
         register(directory, process.pid)
 
 
-def probe(
-    settings: TrainConfig, timeout: float = 180.0, *, role: Role = READ_ONLY
-) -> dict[str, Any]:
+def probe(settings: TrainConfig, *, role: Role = READ_ONLY) -> dict[str, Any]:
     """Measure this machine's devices with the command ``probe``.
 
     Returns:
@@ -66,7 +64,7 @@ def probe(
     if not has_access(role):
         return {"error": RESTRICTED}
     command = [sys.executable, "-m", "alexnet_demo", "probe", *settings.command()[1:], "--json"]
-    options: dict[str, Any] = {"cwd": paths.ROOT, "env": os.environ | folders(), "timeout": timeout}
+    options: dict[str, Any] = {"cwd": paths.ROOT, "env": os.environ | folders(), "timeout": 180.0}
     try:
         process = subprocess.run(command, capture_output=True, text=True, check=False, **options)
         if process.returncode == 0:

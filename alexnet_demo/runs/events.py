@@ -37,7 +37,7 @@ DURABLE = ("start", "epoch", "end", "error")
 
 
 class EventWriter:
-    """Appends events to a file, flushes each line, and echoes it if ``echo`` is given."""
+    """Appends events to a file, which may be `os.devnull`, and echoes them if ``echo`` is given."""
 
     def __init__(self, path: Path, echo: TextIO | None = None) -> None:
         self._echo = echo
@@ -47,11 +47,6 @@ class EventWriter:
         if torn:
             self._file.write("\n")
         self._on_disk = path.is_file()
-
-    @classmethod
-    def silent(cls) -> EventWriter:
-        """A writer that discards its events."""
-        return cls(Path(os.devnull))
 
     def write(self, kind: str, **fields: Any) -> Event:
         """Append one event.

@@ -1,22 +1,4 @@
-"""Run directories: the only contract between the trainer and the pages.
-
-A run is a directory under ``runs/``:
-
-``config.json``    its `TrainConfig`
-``events.jsonl``   the trainer's `events`
-``moments.jsonl``  `snapshots` of the network during training
-``pins.json``      the images pinned to the run, see `pins`
-``train.log``      the trainer's log, with tracebacks
-``job.json``       its process, as pid and start time, or its job on a Ray cluster
-``trainer.lock``   held by the one process that trains it
-``request``        a pending request, "pause" or "stop"
-``ticket.json``    its number in the queue, while it waits for a device
-``wanted``         there while somebody waits for the current weights
-``label.json``     the name and note that a user gave
-``checkpoints/``   training state: ``last.safetensors``, and ``previous.safetensors`` in case that
-                   is damaged; weights: ``best.safetensors``, ``now.safetensors``, and
-                   ``epoch-001.safetensors`` … of some epochs
-"""
+"""Run directories, each the only contract between a trainer and the pages."""
 
 from __future__ import annotations
 
@@ -54,22 +36,22 @@ class _Path:
 
 
 class RunFiles:
-    """The paths of a run directory, whether or not the files exist yet; see the module."""
+    """The paths of a run directory under ``runs/``, whether or not the files exist yet."""
 
-    config_path = _Path("config.json")
-    events = _Path("events.jsonl")
-    snapshots = _Path("moments.jsonl")
-    pins = _Path("pins.json")
-    log = _Path("train.log")
-    job_path = _Path("job.json")
-    request_path = _Path("request")
-    ticket = _Path("ticket.json")
-    weights_request = _Path("wanted")
-    label_path = _Path("label.json")
-    last = _Path("checkpoints", "last.safetensors")
-    previous = _Path("checkpoints", "previous.safetensors")
-    best = _Path("checkpoints", "best.safetensors")
-    now = _Path("checkpoints", "now.safetensors")
+    config_path = _Path("config.json")  # a `TrainConfig`
+    events = _Path("events.jsonl")  # written by the trainer, see `events`
+    snapshots = _Path("moments.jsonl")  # of the network during training, see `snapshots`
+    pins = _Path("pins.json")  # the images pinned to the run, see `pins`
+    log = _Path("train.log")  # with tracebacks
+    job_path = _Path("job.json")  # pid and start time of its process, or its job on a cluster
+    request_path = _Path("request")  # a pending request, "pause" or "stop"
+    ticket = _Path("ticket.json")  # its number in the queue, while it waits for a device
+    weights_request = _Path("wanted")  # there while somebody waits for the current weights
+    label_path = _Path("label.json")  # the name and note that a user gave
+    last = _Path("checkpoints", "last.safetensors")  # the whole training state
+    previous = _Path("checkpoints", "previous.safetensors")  # the one before, if that is damaged
+    best = _Path("checkpoints", "best.safetensors")  # weights of the best epoch
+    now = _Path("checkpoints", "now.safetensors")  # weights when they were last requested
 
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)

@@ -12,7 +12,7 @@ from alexnet_demo.common.access import ADMIN, READ_ONLY, PasswordLimiter, Role
 from alexnet_demo.common.errors import AccessError
 from alexnet_demo.common.files import read_json
 from alexnet_demo.inference.classifier import Classifier
-from alexnet_demo.jobs import actions, lr_tests, pinning, processes
+from alexnet_demo.jobs import actions, lr_tests, processes
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import prepare
@@ -75,8 +75,8 @@ REQUESTS: dict[str, Callable[[Run, Role], actions.Outcome]] = {
     "delete": lambda run, role: actions.delete(run, role=role),
     "find_lr": lambda run, role: lr_tests.start_lr_test(TINY, role=role),
     "cancel": lambda run, role: actions.cancel(run, role=role),
-    "pin": lambda run, role: pinning.pin(pins.defaults()[0], role=role),
-    "unpin": lambda run, role: pinning.unpin("an id", role=role),
+    "pin": lambda run, role: actions.pin(pins.defaults()[0], role=role),
+    "unpin": lambda run, role: actions.unpin("an id", role=role),
 }
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.jobs import actions, lr_tests, processes, scheduler
+from alexnet_demo.jobs import actions, lr_tests, processes, queue
 from alexnet_demo.runs.devices import blocking_run
 from alexnet_demo.runs.locks import trainer_lock
 from alexnet_demo.runs.run import Run
@@ -240,5 +240,5 @@ def test_a_read_only_runs_directory_is_reported_and_can_be_read(runs_dir: Path):
         )
         assert not any(outcome.done for outcome in outcomes)
         assert all("Read-only file system" in outcome.message for outcome in outcomes)
-        scheduler.ensure_scheduler()
+        queue.ensure_scheduler()
         assert [(run.id, run.state) for run in list_runs()] == [(NAME, "paused")]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo.jobs import actions, queue, scheduler
+from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs.devices import device_lock
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, list_runs, prepare, queued_runs
@@ -44,7 +44,7 @@ def test_queued_runs_are_trained_in_turn(runs_dir: Path):
     assert second.state == "finished"
     assert second.history.end and third.history.start
     assert second.history.end["time"] <= third.history.start["time"]  # never two at once
-    job = runs_dir / scheduler.SCHEDULER / "job.json"
+    job = runs_dir / queue.SCHEDULER / "job.json"
     wait_for(lambda: not job.exists(), 120, "the scheduler does not end with the queue")
 
 
@@ -76,12 +76,12 @@ def test_the_queue_survives_the_kill_of_all_processes(runs_dir: Path):
     first = begun(ENDLESS)
     second = begun(SHORT)
     reach(first, "running")
-    kill(runs_dir / scheduler.SCHEDULER)
+    kill(runs_dir / queue.SCHEDULER)
     kill(first.directory)
     reach(first, "interrupted")
     assert second.state == "queued"
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: scheduler.ensure_scheduler(), range(4)))
+        list(pool.map(lambda _: queue.ensure_scheduler(), range(4)))
     reach(second, "finished")
     assert len([run for run in list_runs() if run.state == "finished"]) == 1
 
@@ -95,7 +95,7 @@ def test_the_queue_needs_no_server():
 def test_a_scheduler_killed_while_it_starts_a_run_neither_loses_nor_doubles_it(runs_dir: Path):
     """Killed after the launch, before the ticket is gone: the trainer takes the ticket."""
     run = queued(runs_dir, "20260101-000000-quick-aa")
-    scheduler.launch(run)
+    queue.launch(run)
     reach(run, "running")
     assert not run.ticket.exists()
     assert queued_runs() == []
@@ -125,7 +125,7 @@ def test_a_damaged_ticket_and_a_damaged_config_block_nobody(runs_dir: Path):
     behind = queued(runs_dir, "20260102-000000-quick-bb")
     assert queue.expected_seconds(damaged) is None
     assert [run.id for run in queued_runs()] == [damaged.id, behind.id]
-    scheduler.ensure_scheduler()
+    queue.ensure_scheduler()
     reach(behind, "running")
     assert damaged.state == "failed"
     assert "ConfigError" in damaged.log_tail()

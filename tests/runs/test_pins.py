@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from alexnet_demo.common.errors import ImageError
-from alexnet_demo.jobs import pinning
+from alexnet_demo.jobs import actions
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.pins import MAX_PINS, Pin
 from alexnet_demo.runs.run import Run
@@ -63,18 +63,18 @@ def test_a_run_starts_with_an_image_of_each_class_or_the_pins_chosen(runs_dir: P
 
 def test_images_are_pinned_once_and_unpinned(runs_dir: Path):
     mine = Pin("mine", image(5))
-    assert pinning.pin(mine).done
-    assert pinning.pin(mine).done
+    assert actions.pin(mine).done
+    assert actions.pin(mine).done
     assert [pin.name for pin in pins.for_next_run()][-1] == "mine"
     assert len(pins.for_next_run()) == 11
     for pin in pins.for_next_run():
-        assert pinning.unpin(pin.id).done
+        assert actions.unpin(pin.id).done
     assert pins.for_next_run() == ()
 
 
 def test_the_number_of_pins_is_limited(runs_dir: Path):
     for number in range(MAX_PINS - 10):
-        assert pinning.pin(Pin(f"{number}", image(number))).done
-    refused = pinning.pin(Pin("one more", image(99)))
+        assert actions.pin(Pin(f"{number}", image(number))).done
+    refused = actions.pin(Pin("one more", image(99)))
     assert not refused.done and str(MAX_PINS) in refused.message
     assert len(pins.for_next_run()) == MAX_PINS

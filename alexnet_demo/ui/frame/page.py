@@ -8,7 +8,7 @@ import streamlit as st
 
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.common.text import percent, without_folders
-from alexnet_demo.jobs import scheduler
+from alexnet_demo.jobs import queue
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.state import LIVE
 from alexnet_demo.runs.store import current_run, get_run
@@ -76,7 +76,7 @@ def page(title: str, lead: str = "", *, heading: str | None = None) -> None:
 
 def _show_current_run() -> None:
     """The run in progress, else the newest one, refreshed while it trains."""
-    scheduler.ensure_scheduler()
+    queue.ensure_scheduler()
     run = current_run()
     if run is None:
         return

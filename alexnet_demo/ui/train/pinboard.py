@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo.jobs import pinning
+from alexnet_demo.jobs import actions
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.pins import Pin
 from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
@@ -44,7 +44,7 @@ def pinboard() -> None:
                 test = datasets.test_set()
                 pixels, label = test.images[index].numpy(), int(test.labels[index])
                 pin = Pin(f"Test image {index}", pixels, label)
-                page.show_outcome(pinning.pin(pin, role=access.role()))
+                page.show_outcome(actions.pin(pin, role=access.role()))
 
 
 def _label(pin: Pin) -> str:
@@ -53,6 +53,6 @@ def _label(pin: Pin) -> str:
 
 def _unpin(before: frozenset[str]) -> None:
     for pin_id in before - set(st.session_state[_SELECTED]):
-        outcome = pinning.unpin(pin_id, role=access.role())
+        outcome = actions.unpin(pin_id, role=access.role())
         if not outcome.done:
             st.toast(plain(outcome.message), icon=":material/error:")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from alexnet_demo.common.text import duration
-from alexnet_demo.jobs import actions, queue, scheduler
+from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs.eta import seconds_left
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, get_run, queued_runs
@@ -30,7 +30,7 @@ def refresh_on_change(before: RunIds) -> None:
 
 
 def _refresh(before: RunIds) -> None:
-    scheduler.ensure_scheduler()
+    queue.ensure_scheduler()
     if active_and_queued() != before:
         st.rerun()
 

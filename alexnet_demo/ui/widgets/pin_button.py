@@ -7,7 +7,7 @@ from itertools import chain, count
 import numpy as np
 import streamlit as st
 
-from alexnet_demo.jobs import pinning
+from alexnet_demo.jobs import actions
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.pins import Pin
 from alexnet_demo.ui.widgets import access
@@ -47,5 +47,5 @@ def pin_button(pixels: np.ndarray, name: str, label: int | None = None) -> None:
 def _toggle(pin: Pin, pinned: bool) -> None:
     role = access.role()
     st.session_state[_OUTCOME] = (
-        pinning.unpin(pin.id, role=role) if pinned else pinning.pin(pin, role=role)
+        actions.unpin(pin.id, role=role) if pinned else actions.pin(pin, role=role)
     )

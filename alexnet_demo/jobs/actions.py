@@ -38,7 +38,7 @@ from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 
 WEIGHTS_SECONDS, VISITOR_WEIGHTS_SECONDS = 8.0, 60.0
-"""Age from which the current weights of an active run are requested anew."""
+"""Age in seconds from which an active run's current weights are requested again."""
 
 EXIT_SECONDS = 3.0
 """Time that a trainer may take to exit after its last event."""
@@ -167,7 +167,7 @@ def delete(run: Run, *, role: Role = READ_ONLY) -> Outcome:
 
 
 def _remove(run: Run) -> None:
-    # Renamed first, so that nobody reads a run that is half deleted.
+    # Renamed first, so that no reader finds it half deleted.
     trash = run.directory.with_name(f".trash-{run.id}-{secrets.token_hex(2)}")
     run.directory.rename(trash)
     shutil.rmtree(trash)

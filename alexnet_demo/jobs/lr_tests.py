@@ -1,4 +1,4 @@
-"""Learning-rate range tests as processes of their own: one at a time, and only the last is kept."""
+"""Learning-rate range tests, each in a process of its own; only the last one's results are kept."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def read_lr_test(test_id: str) -> LrTest | None:
 
 
 def running_lr_test() -> str | None:
-    """The id of the test that is running, whoever started it."""
+    """The id of the running test, which any process may have started."""
     jobs = (paths.RUNS_DIR / LR_TESTS).glob("*/job.json")
     return next((job.parent.name for job in jobs if is_alive(job.parent)), None)
 

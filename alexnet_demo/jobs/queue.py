@@ -58,7 +58,7 @@ def pending_on_cluster() -> list[Run]:
 
 
 def due() -> list[Run]:
-    """Queued runs that can start now: nobody uses their device or has queued longer for it."""
+    """Queued runs that can start now: their device is free, and no earlier run waits for it."""
     taken, runs = [run.device for run in local_runs()], []
     for run in queued_runs():
         device = run.config.device
@@ -115,10 +115,10 @@ def run_scheduler() -> None:
                 for run in due():
                     _launch_queued(run)
                 if not queued_runs():
-                    # Under the lock, so whoever queues the next run sees that this one is gone.
+                    # Under the lock, so that whoever queues a run next starts another scheduler.
                     (folder / "job.json").unlink(missing_ok=True)
                     return
-        except OSError as error:  # such as a full disk, which may be fixed meanwhile
+        except OSError as error:  # such as a full disk, which may be fixed by the next attempt
             log.error("The queue is stuck: %s", error)
         time.sleep(POLL_SECONDS)
 

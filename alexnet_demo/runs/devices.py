@@ -13,7 +13,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.common.files import read_json
 from alexnet_demo.runs.locks import is_held
+from alexnet_demo.runs.process_info import on_other_host
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, queued_runs
 from alexnet_demo.settings import paths
@@ -62,7 +64,11 @@ def same_device(one: str, other: str) -> bool:
 
 def local_runs() -> list[Run]:
     """The active runs that use a device of this machine."""
-    return [run for run in active_runs() if not (run.on_ray or run.on_other_host)]
+    return [
+        run
+        for run in active_runs()
+        if not run.on_ray and not on_other_host(read_json(run.job_path))
+    ]
 
 
 def blocking_run(device: str, excluding: str = "") -> Run | None:

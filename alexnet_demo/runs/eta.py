@@ -1,4 +1,4 @@
-"""Estimate of the time that a run still takes, from its recent speed and the work ahead."""
+"""Estimate a run's remaining time from its recent speed and the steps left."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def trainer_lock(directory: Path) -> FileLock:
 
 
 def is_held(lock: FileLock, seconds: float = 0.0) -> bool:
-    """Whether somebody holds a lock, and still does after ``seconds``."""
+    """Whether a lock is held, and still is after ``seconds``."""
     try:
         with lock.acquire(timeout=seconds):
             return False

@@ -2,8 +2,8 @@
 
 ``ALEXNET_DEMO_RAY`` has the address, such as ``http://head:8265``; no Ray is needed on this
 machine. A run is a Ray job with the module `cli.ray_driver`, and its directory is on storage that
-all nodes share. Ray is only asked whether the job is alive, since nobody writes to the directory
-while the job waits for a node. No address but this server's own is ever asked: a run directory may
+all nodes share. Ray is only asked whether the job is alive, since the directory does not show
+that while the job waits for a node. No address but this server's own is ever asked: a run directory may
 come from elsewhere and name any.
 """
 
@@ -52,7 +52,7 @@ def own_job() -> Job:
 
 
 def submit(job: Job, directory: str, environment: dict[str, str]) -> None:
-    """Submit a run; the cluster queues and places it, and places it anew if its node dies.
+    """Submit a run; the cluster queues it, places it, and places it again if its node dies.
 
     Args:
         environment: variables for the job and the trainer, besides those about the job.
@@ -96,7 +96,7 @@ class _Answer:
 
 _answers: dict[str, _Answer] = {}
 _lock = Lock()
-_quiet_until = 0.0  # the cluster did not answer: nobody asks it again before that time
+_quiet_until = 0.0  # after a request without an answer, no other is made before that time
 
 
 def is_alive(job: Job) -> bool:
@@ -113,7 +113,7 @@ def is_alive(job: Job) -> bool:
         answer = _answers.setdefault(name, _Answer(True, now))
         outdated = not answer.ended and now >= max(answer.valid_until, _quiet_until)
         if outdated:
-            answer.valid_until = now + STATUS_SECONDS  # no other thread asks meanwhile
+            answer.valid_until = now + STATUS_SECONDS  # for that long, no other thread asks
     if outdated:
         _refresh(name, answer)
     return answer.alive and time.monotonic() - answer.answered < PATIENCE_SECONDS

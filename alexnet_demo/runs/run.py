@@ -12,7 +12,6 @@ from typing import Any
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import parse_json, read_json
 from alexnet_demo.common.text import one_line, readable
-from alexnet_demo.runs import process_info
 from alexnet_demo.runs.history import History, follow
 from alexnet_demo.runs.state import ACTIVE, LIVE, State, derive_state, read_request, read_status
 from alexnet_demo.settings import recipes
@@ -46,9 +45,9 @@ class RunFiles:
     job_path = _Path("job.json")  # pid and start time of its process, or its job on a cluster
     request_path = _Path("request")  # a pending request, "pause" or "stop"
     ticket = _Path("ticket.json")  # its number in the queue, while it waits for a device
-    weights_request = _Path("wanted")  # there while somebody waits for the current weights
+    weights_request = _Path("wanted")  # exists while a page waits for the current weights
     label_path = _Path("label.json")  # the name and note that a user gave
-    last = _Path("checkpoints", "last.safetensors")  # the whole training state
+    last = _Path("checkpoints", "last.safetensors")  # the training state
     previous = _Path("checkpoints", "previous.safetensors")  # the one before, if that is damaged
     best = _Path("checkpoints", "best.safetensors")  # weights of the best epoch
     now = _Path("checkpoints", "now.safetensors")  # weights when they were last requested
@@ -63,7 +62,7 @@ class RunFiles:
 
     @property
     def checkpoints(self) -> list[Path]:
-        """The existing files of the whole training state, newest first."""
+        """The training state files that exist, newest first."""
         return [path for path in (self.last, self.previous) if path.is_file()]
 
     @property
@@ -73,7 +72,7 @@ class RunFiles:
 
 
 class Run(RunFiles):
-    """One run directory; what changes is read anew at each access."""
+    """One run. Properties read the files at each access, except for settings, name, and note."""
 
     # ------------------------------------------------------------------ settings and label
 
@@ -149,7 +148,7 @@ class Run(RunFiles):
 
     @property
     def state(self) -> State:
-        """How the run stands, from its last event and whether its process is alive."""
+        """The run's state, from its last event and whether its process is alive."""
         return derive_state(read_status(self.directory))
 
     @property
@@ -166,12 +165,6 @@ class Run(RunFiles):
     def on_ray(self) -> bool:
         """Whether the newest launch is a job on a Ray cluster, see `ray_client`."""
         return isinstance(read_json(self.job_path).get("ray"), str)
-
-    @property
-    def on_other_host(self) -> bool:
-        """Whether the newest launch is a process of another machine."""
-        job = read_json(self.job_path)
-        return "ray" not in job and process_info.on_other_host(job)
 
     @property
     def resumable(self) -> bool:

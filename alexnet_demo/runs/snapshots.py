@@ -42,12 +42,7 @@ def to_map(values: np.ndarray) -> dict[str, Any]:
     return {"shape": list(values.shape), "bytes": base64.b64encode(values.tobytes()).decode()}
 
 
-def from_map(record: Mapping[str, Any]) -> np.ndarray:
-    """The array of a map.
-
-    Raises:
-        ValueError, KeyError, TypeError: when the record is not a map.
-    """
+def _from_map(record: Mapping[str, Any]) -> np.ndarray:
     return np.frombuffer(base64.b64decode(record["bytes"]), np.uint8).reshape(record["shape"])
 
 
@@ -135,7 +130,7 @@ class Snapshot:
         Raises:
             ValueError, KeyError, TypeError, AttributeError: when a field is missing or invalid.
         """
-        filters = from_map(record["filters"])
+        filters = _from_map(record["filters"])
         if filters.ndim != 3:
             raise ValueError(f"filters of shape {filters.shape}, not (filters, height, width)")
         return cls(
@@ -164,7 +159,7 @@ def _optional(value: Any) -> float | None:
 
 def _prediction(record: Mapping[str, Any]) -> PinPrediction:
     probabilities = tuple(map(_number, record["probabilities"]))
-    heat = from_map(record["heat"])
+    heat = _from_map(record["heat"])
     if len(probabilities) != len(CLASSES) or heat.ndim != 2:
         raise ValueError("not a prediction for a pin")
     return PinPrediction(probabilities, heat)

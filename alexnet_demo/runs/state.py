@@ -1,4 +1,4 @@
-"""The state of a run: what decides it is read once, and a pure function derives it from that."""
+"""The state of a run: a record of what decides it, read once, and a pure function of that record."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class State(str, Enum):
 
 ACTIVE = (State.STARTING, State.RUNNING, State.PAUSING, State.STOPPING)
 LIVE = (State.QUEUED, *ACTIVE)
-"""States that change without anybody's doing."""
+"""States that may change without a user's action."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Status:
 def read_status(directory: Path) -> Status:
     """Read what decides the state of the run in a directory."""
     job, events = read_json(directory / "job.json"), directory / "events.jsonl"
-    # Once a run has ended nobody looks at its process, and above all no cluster is asked.
+    # An ended run's process is not checked, which spares above all a request to the cluster.
     ended = _has_reported(job, history := follow(events)) and history.end is not None
     alive = not ended and is_alive(directory, job)
     # After the process, since one that ended in between has written its last event.

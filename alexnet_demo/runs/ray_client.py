@@ -3,8 +3,8 @@
 ``ALEXNET_DEMO_RAY`` has the address, such as ``http://head:8265``; no Ray is needed on this
 machine. A run is a Ray job with the module `cli.ray_driver`, and its directory is on storage that
 all nodes share. Ray is only asked whether the job is alive, since the directory does not show
-that while the job waits for a node. No address but this server's own is ever asked: a run directory may
-come from elsewhere and name any.
+that while the job waits for a node. Only this server's own cluster is asked, never an address from
+a run directory, which may come from elsewhere.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The state of a run: a record of what decides it, read once, and a pure function of that record."""
+"""The state of a run: a pure function of a record, which is read in one go."""
 
 from __future__ import annotations
 

@@ -131,16 +131,8 @@ def request(run: Run, what: Literal["pause", "stop"], *, role: Role = READ_ONLY)
 
 
 @action("The settings could not be saved")
-def change_settings(
-    run: Run,
-    *,
-    epochs: int | None = None,
-    lr_scale: float | None = None,
-    patience: int | None = None,
-    role: Role = READ_ONLY,
-) -> Outcome:
-    """Change settings of a run that is to resume; None leaves one as it is."""
-    settings = {"epochs": epochs, "lr_scale": lr_scale, "patience": patience}
+def change_settings(run: Run, *, role: Role = READ_ONLY, **settings: float | None) -> Outcome:
+    """Change some `config.CHANGEABLE` settings of a run that is to resume; None keeps a value."""
     if not run.changeable:
         raise ConfigError("Only an inactive run with a checkpoint can be changed.")
     update_config(run, **{name: value for name, value in settings.items() if value is not None})

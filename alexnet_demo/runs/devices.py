@@ -56,10 +56,8 @@ def same_device(one: str, other: str) -> bool:
 
     Only the trainer resolves ``auto``, so until then it counts as any device.
     """
-    if "auto" in (one, other):
-        return True
-    unnumbered = "cuda" in (one, other) and one.startswith("cuda") and other.startswith("cuda")
-    return one == other or unnumbered
+    names = (one, other)
+    return one == other or "auto" in names or ("cuda" in names and one[:4] == other[:4])
 
 
 def local_runs() -> list[Run]:

@@ -1,4 +1,4 @@
-"""Whatever comes from outside is used or refused in a sentence: thousands of generated cases.
+"""Anything from outside is used, or refused in one line: thousands of generated cases.
 
 A few of each kind run with every test run, all of them with ``pytest -m slow``; the cases are the
 same each time.
@@ -50,7 +50,7 @@ TIERS = pytest.mark.parametrize("tier", ["few", pytest.param("many", marks=pytes
 
 
 def fuzz(tier: str, cases: int, strategy: st.SearchStrategy[Any], check: Callable) -> None:
-    """Run a check on that many generated values, or on a hundredth of them."""
+    """Check that many generated values, or a hundredth of them."""
     limits = settings(
         max_examples=cases if tier == "many" else cases // 100,
         deadline=None,
@@ -60,8 +60,6 @@ def fuzz(tier: str, cases: int, strategy: st.SearchStrategy[Any], check: Callabl
     )
     limits(given(strategy)(check))()
 
-
-# ------------------------------------------------------------------ what is generated
 
 odd_numbers = st.one_of(
     st.integers(),
@@ -101,14 +99,14 @@ odd_values = st.recursive(
 
 
 def mixed(usual: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Records in which any value may be replaced by an odd one or be missing."""
+    """Records in which any value may be missing or replaced by an odd one."""
     return st.fixed_dictionaries(
         {}, optional={k: st.one_of(st.just(v), st.just(v), odd_values) for k, v in usual.items()}
     )
 
 
 def damaged(files: list[bytes]) -> st.SearchStrategy[bytes]:
-    """Files with bytes changed, cut out, doubled, put in, or their end cut off."""
+    """Files with bytes changed, removed, doubled, or inserted, or truncated."""
     edit = st.tuples(
         st.sampled_from(["set", "drop", "double", "insert", "cut", "big"]),
         st.floats(0, 1, exclude_max=True),
@@ -118,7 +116,7 @@ def damaged(files: list[bytes]) -> st.SearchStrategy[bytes]:
     def apply(pair: tuple[bytes, list[tuple[str, float, bytes]]]) -> bytes:
         data = bytearray(pair[0])
         for what, share, content in pair[1]:
-            # Most of what a decoder trusts stands at the beginning.
+            # Most of what a decoder trusts is at the beginning.
             at = int(share * share * len(data))
             if what == "set":
                 data[at : at + len(content)] = content
@@ -137,34 +135,31 @@ def damaged(files: list[bytes]) -> st.SearchStrategy[bytes]:
     return st.tuples(st.sampled_from(files), st.lists(edit, min_size=1, max_size=4)).map(apply)
 
 
-# ------------------------------------------------------------------ pictures
-
-
 def small_files() -> list[bytes]:
-    """A small picture of each format and of most ways to store it."""
+    """A small image in each format, in most of its variants."""
     exif = Image.Exif()
     exif[0x0112] = 6
     deep = np.linspace(0, 65_535, 24 * 20).reshape(20, 24)
-    picture = garment((24, 20))
+    image = garment((24, 20))
     return [
-        encode(picture, "PNG"),
-        encode(picture.convert("RGBA"), "PNG", exif=exif),
-        encode(picture.convert("P"), "PNG", transparency=0),
+        encode(image, "PNG"),
+        encode(image.convert("RGBA"), "PNG", exif=exif),
+        encode(image.convert("P"), "PNG", transparency=0),
         encode(Image.fromarray(deep.astype(np.uint16)), "PNG"),
-        encode(picture, "JPEG", exif=exif),
-        encode(picture, "JPEG", progressive=True, comment="x" * 50),
-        encode(picture.convert("CMYK"), "JPEG"),
-        encode(picture, "WEBP"),
-        encode(picture.convert("RGBA"), "WEBP", lossless=True, exif=exif),
-        encode(picture, "WEBP", save_all=True, append_images=[picture.rotate(90)]),
-        encode(picture.convert("P"), "GIF", comment="x" * 300),
-        encode(picture, "GIF", save_all=True, append_images=[picture.rotate(90)]),
-        encode(picture, "BMP"),
-        encode(picture.convert("1"), "BMP"),
-        encode(picture, "TIFF"),
-        encode(picture, "TIFF", compression="tiff_lzw", exif=exif),
-        encode(picture.convert("1"), "TIFF", compression="group4"),
-        encode(picture, "TIFF", compression="jpeg"),
+        encode(image, "JPEG", exif=exif),
+        encode(image, "JPEG", progressive=True, comment="x" * 50),
+        encode(image.convert("CMYK"), "JPEG"),
+        encode(image, "WEBP"),
+        encode(image.convert("RGBA"), "WEBP", lossless=True, exif=exif),
+        encode(image, "WEBP", save_all=True, append_images=[image.rotate(90)]),
+        encode(image.convert("P"), "GIF", comment="x" * 300),
+        encode(image, "GIF", save_all=True, append_images=[image.rotate(90)]),
+        encode(image, "BMP"),
+        encode(image.convert("1"), "BMP"),
+        encode(image, "TIFF"),
+        encode(image, "TIFF", compression="tiff_lzw", exif=exif),
+        encode(image.convert("1"), "TIFF", compression="group4"),
+        encode(image, "TIFF", compression="jpeg"),
         encode(Image.fromarray(deep.astype(np.float32)), "TIFF"),
         encode(Image.fromarray(deep.astype(np.int32)), "TIFF", compression="tiff_deflate"),
     ]
@@ -172,10 +167,11 @@ def small_files() -> list[bytes]:
 
 @TIERS
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
-def test_damaged_picture_files(tier: str) -> None:
+def test_damaged_image_files(tier: str) -> None:
     def check(data: bytes) -> None:
         try:
             opened = open_image(data)
+            prepare(opened)
         except ImageError as error:
             assert str(error).endswith(".") and "\n" not in str(error)
         else:
@@ -204,9 +200,6 @@ def test_any_pixels_in_any_shape(tier: str) -> None:
     fuzz(tier, 300, st.tuples(side, side, st.integers(0, 2**31), modes), check)
 
 
-# ------------------------------------------------------------------ drawings
-
-
 @TIERS
 def test_forged_drawings(tier: str) -> None:
     number = st.one_of(st.floats(-300, 600), st.integers(0, 255), odd_numbers)
@@ -229,9 +222,6 @@ def test_forged_drawings(tier: str) -> None:
             assert drawing.render(strokes).size == (drawing.SIDE, drawing.SIDE)
 
     fuzz(tier, 2_000, sent, check)
-
-
-# ------------------------------------------------------------------ a run's files
 
 
 def usual_event(kind: str) -> dict[str, Any]:
@@ -258,7 +248,7 @@ config_files = st.one_of(mixed(config.TrainConfig.from_recipe("fast").to_json())
 
 
 @TIERS
-def test_event_files_with_anything_in_them(tier: str, tmp_path: Path) -> None:
+def test_event_files_of_any_content(tier: str, tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
 
     def check(block: list[bytes]) -> None:
@@ -321,17 +311,14 @@ def test_settings_from_elsewhere(tier: str) -> None:
     fuzz(tier, 1_000, config_files, check)
 
 
-# ------------------------------------------------------------------ weights
-
-
 @pytest.fixture(scope="module")
 def narrow() -> bytes:
-    """A file with every tensor of the network, cut down to its first bytes by the cases."""
+    """A file with every tensor of the network, of which some cases keep only the first bytes."""
     return save(dict(AlexNet(width=0.0625).state_dict()), {"alexnet_demo": '{"epoch": 1}'})
 
 
 @TIERS
-def test_weight_files_with_lying_headers(tier: str, narrow: bytes) -> None:
+def test_weight_files_with_forged_headers(tier: str, narrow: bytes) -> None:
     length = struct.unpack("<Q", narrow[:8])[0]
     header, body = json.loads(narrow[8 : 8 + length]), narrow[8 + length :]
     small = narrow[: 8 + length] + body[:64]
@@ -351,12 +338,12 @@ def test_weight_files_with_lying_headers(tier: str, narrow: bytes) -> None:
     names = st.sampled_from(
         [*header, "net.999.weight", f"net.{'9' * 5000}.weight", "certainty.basis", "a.scale"]
     )
-    told = st.fixed_dictionaries(
+    metadata_values = st.fixed_dictionaries(
         {"alexnet_demo": st.one_of(st.just("[" * 100_000), odd_values.map(json.dumps))}
     )
     changes = st.one_of(
         st.dictionaries(names, st.one_of(entry, odd_values), min_size=1, max_size=3),
-        told.map(lambda metadata: {"__metadata__": metadata}),
+        metadata_values.map(lambda metadata: {"__metadata__": metadata}),
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "w.safetensors"
@@ -373,8 +360,6 @@ def test_weight_files_with_lying_headers(tier: str, narrow: bytes) -> None:
         files = st.one_of(changes.map(forged), damaged([small]), st.binary(max_size=40))
         fuzz(tier, 1_500, files, check)
 
-
-# ------------------------------------------------------------------ names and what a browser sends
 
 MARKDOWN = set("\\`*_{}[]()#+-|<>~$:&!")
 

@@ -49,9 +49,6 @@ PHOTO_WARP = WarpRanges(
 )
 
 
-# ------------------------------------------------------------------ the garment itself
-
-
 def silhouettes(images: Tensor, labels: Tensor) -> Tensor:
     """The garments' masks: float (N, 1, 28, 28) in {0, 1} from gray levels in [0, 1].
 
@@ -133,9 +130,6 @@ def _mirrored_pair(half: Tensor) -> Tensor:
     return torch.cat([half, half.flip(3)], 3)
 
 
-# ------------------------------------------------------------------ drawings
-
-
 def as_drawings(
     images: Tensor, labels: Tensor, generator: torch.Generator, side: int | None = None
 ) -> Tensor:
@@ -200,9 +194,6 @@ def add_shading(ink: Tensor, body: Tensor, inner: Tensor, random: BatchRandom) -
     solid = random.chance_nchw(0.06)
     glyph = ((body - 0.45) * 6 + 0.5).clamp(0, 1) * (1 - 0.9 * ink * (inner > 0.5))
     return torch.where(solid, glyph, ink.maximum(inside))
-
-
-# ------------------------------------------------------------------ photos
 
 
 def as_photos(images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:

@@ -8,19 +8,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from alexnet_demo.images.raster import (
-    channel_min,
-    disk,
-    gradient_magnitude,
-    shrink,
-    smooth_surface,
-    to_uint8,
-)
+from alexnet_demo.images import raster
 
 DETECTION_SIDE = 256  # longest side at which drawings are distinguished from photos, pixels
-
-
-# ------------------------------------------------------------------ is it a drawing?
 
 
 def is_drawing(gray: np.ndarray, tolerance: float = 2.0) -> bool:
@@ -35,15 +25,15 @@ def is_drawing(gray: np.ndarray, tolerance: float = 2.0) -> bool:
         tolerance: the score below which it is a drawing. Drawings score less than 1, photographed
             drawings rarely more than 2, photos nearly always more than 5.
     """
-    small = shrink(gray, DETECTION_SIDE)
+    small = raster.shrink(gray, DETECTION_SIDE)
     lines, rest, _ = split_lines(small)
     peak = max(float(np.percentile(lines, 99.5)), 1)
     grain = cv2.absdiff(small, cv2.GaussianBlur(small, (0, 0), 1))
     ink = lines > max(6, 0.33 * peak, 3 * float(grain.mean()))
     if not 0.002 < ink.mean() < 0.4 or _is_surface(ink):
         return False
-    steep = gradient_magnitude(rest)
-    beside = lines[cv2.dilate(ink.astype(np.uint8), disk(5)) == 0]
+    steep = raster.gradient_magnitude(rest)
+    beside = lines[cv2.dilate(ink.astype(np.uint8), raster.disk(5)) == 0]
     residue = float(np.percentile(beside, 95)) / peak if beside.size else 1.0
     score = (steep > 2.5).mean() / 0.02 + (steep > 0.04 * peak).mean() / 0.02 + residue / 0.1
     if peak < 60 and max(grain[0].mean(), grain[-1].mean()) < 0.3:
@@ -63,9 +53,9 @@ def split_lines(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
         The lines' contrast with their surroundings, uint8 (H, W); the image without them, uint8
         (H, W); and whether the lines are darker than the background.
     """
-    closed = cv2.morphologyEx(gray, cv2.MORPH_CLOSE, disk(21))
-    opened = cv2.morphologyEx(gray, cv2.MORPH_OPEN, disk(21))
-    roughness = [np.minimum(gradient_magnitude(rest), 8).mean() for rest in (closed, opened)]
+    closed = cv2.morphologyEx(gray, cv2.MORPH_CLOSE, raster.disk(21))
+    opened = cv2.morphologyEx(gray, cv2.MORPH_OPEN, raster.disk(21))
+    roughness = [np.minimum(raster.gradient_magnitude(rest), 8).mean() for rest in (closed, opened)]
     dark = bool(roughness[0] <= roughness[1])
     rest = closed if dark else opened
     return cv2.absdiff(gray, rest), rest, dark
@@ -73,16 +63,14 @@ def split_lines(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
 
 def _is_surface(ink: np.ndarray) -> bool:
     """Whether thin structures, bool (H, W), are so dense that they form a surface: print dots."""
-    joined = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_CLOSE, disk(3))
-    return bool(cv2.morphologyEx(joined, cv2.MORPH_OPEN, disk(17)).sum() > 0.6 * ink.sum())
+    joined = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_CLOSE, raster.disk(3))
+    return bool(cv2.morphologyEx(joined, cv2.MORPH_OPEN, raster.disk(17)).sum() > 0.6 * ink.sum())
 
 
 def _is_scribble(gray: np.ndarray, lines: np.ndarray) -> bool:
     """Whether an image has only two tones, and much of the ink is lines though parts are filled.
 
-    Args:
-        gray: uint8 (H, W).
-        lines: their contrast, from `split_lines`, uint8 (H, W).
+    Both are uint8 (H, W); the lines' contrast is from `split_lines`.
     """
     contrast = np.abs(gray - float(np.median(gray)))
     peak = max(float(np.percentile(contrast, 99)), 1)
@@ -91,19 +79,12 @@ def _is_scribble(gray: np.ndarray, lines: np.ndarray) -> bool:
     return bool(between.mean() < 0.08 and (ink & thin).sum() > 0.4 * ink.sum())
 
 
-# ------------------------------------------------------------------ a sheet on a table
-
-
 def isolate_sheet(image: np.ndarray) -> np.ndarray | None:
     """Remove the table around a sheet of paper: the paper is extended over the whole image.
 
-    Args:
-        image: uint8 (H, W, 3).
-
-    Returns:
-        uint8 (H, W, 3); None where there is no large bright quadrilateral.
+    Images are uint8 (H, W, 3). Returns None where there is no large bright quadrilateral.
     """
-    small = shrink(image, 160)
+    small = raster.shrink(image, 160)
     gray = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (0, 0), 1)
     _, bright = cv2.threshold(gray, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -119,25 +100,17 @@ def isolate_sheet(image: np.ndarray) -> np.ndarray | None:
     if not quadrilateral or no_table or area < 0.2 * gray.size:
         return None
     sheet = cv2.drawContours(np.zeros_like(gray), [outline], -1, 1, cv2.FILLED)
-    sheet = cv2.erode(np.pad(sheet, 1), disk(7))[1:-1, 1:-1]
+    sheet = cv2.erode(np.pad(sheet, 1), raster.disk(7))[1:-1, 1:-1]
     if not sheet.any():
         return None
     size = (image.shape[1], image.shape[0])
     opacity = cv2.resize(sheet.astype(np.float32), size)[..., None]
     paper = cv2.resize(_extrapolate(small.astype(np.float32), sheet > 0), size)
-    return to_uint8(opacity * image + (1 - opacity) * paper)
+    return raster.to_uint8(opacity * image + (1 - opacity) * paper)
 
 
 def _extrapolate(image: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Fill in unknown pixels from known ones, the closer the more they count.
-
-    Args:
-        image: float32 (H, W, 3).
-        known: bool (H, W), not all False.
-
-    Returns:
-        float32 (H, W, 3).
-    """
+    """Fill in unknown pixels of float32 (H, W, 3) from known ones, the closest count most."""
     weight = known.astype(np.float32)
     filled = np.broadcast_to(image[known].mean(0), image.shape).astype(np.float32)
     for sigma in (60, 24, 10, 4):
@@ -148,35 +121,23 @@ def _extrapolate(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.where(known[..., None], image, filled)
 
 
-# ------------------------------------------------------------------ ink and paper
-
-
 def contrast(image: np.ndarray) -> np.ndarray:
     """How much darker than the paper each pixel is, in the channel where that is most.
 
-    Args:
-        image: uint8 (H, W, 3), with dark ink.
-
-    Returns:
-        float32 (H, W), from 0 for paper to 1 for black; noise reaches below 0.
+    uint8 (H, W, 3) → float32 (H, W), from 0 for paper to 1 for black; noise reaches below 0.
     """
-    return 1 - channel_min(image / estimate_paper(image))
+    return 1 - raster.channel_min(image / estimate_paper(image))
 
 
 def estimate_paper(image: np.ndarray) -> np.ndarray:
     """The color of the paper everywhere, also under the ink.
 
     Closing removes lines. A smooth surface fitted to the rest reveals filled areas, which take the
-    color of the paper around them.
-
-    Args:
-        image: uint8 (H, W, 3), with dark ink.
-
-    Returns:
-        float32 (H, W, 3), at least 1.
+    color of the paper around them. uint8 (H, W, 3) → float32 (H, W, 3), at least 1.
     """
-    closed = cv2.morphologyEx(shrink(image, 128), cv2.MORPH_CLOSE, disk(11)).astype(np.float32)
-    surface = smooth_surface(closed)
+    small = raster.shrink(image, 128)
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, raster.disk(11)).astype(np.float32)
+    surface = raster.smooth_surface(closed)
     bare = np.asarray((closed > 0.8 * surface).all(2), np.float32)
     weight = cv2.GaussianBlur(bare, (0, 0), 8)[..., None]
     blurred = cv2.GaussianBlur(closed * bare[..., None], (0, 0), 8)

@@ -16,28 +16,11 @@ import numpy as np
 from PIL import Image
 
 from alexnet_demo.common.errors import ImageError
-from alexnet_demo.images import ink, redraw, segmentation
-from alexnet_demo.images.boxes import (
-    WHOLE,
-    Box,
-    bounding_box,
-    clip_mask,
-    crop,
-    pixel_slices,
-    relative_box,
-)
+from alexnet_demo.images import boxes, ink, raster, redraw, segmentation
+from alexnet_demo.images.boxes import WHOLE, bounding_box, clip_mask, crop, relative_box
 from alexnet_demo.images.captions import caption_steps
 from alexnet_demo.images.decode import alpha_mask, flatten, open_image, to_rgb
 from alexnet_demo.images.prepared import SIDE, Background, Choices, Kind, Polarity, PreparedImage
-from alexnet_demo.images.raster import (
-    center,
-    channel_max,
-    channel_min,
-    resize_to_fit,
-    shrink,
-    to_gray,
-    to_uint8,
-)
 from alexnet_demo.settings.article import IMAGE_SIZE
 
 DARKEST = 70  # gray level of black cloth's negative, of 255: it must stand out from the background
@@ -94,16 +77,14 @@ def input_pixels(view: np.ndarray) -> np.ndarray:
     its own in the thread of each session.
     """
     size = (IMAGE_SIZE, IMAGE_SIZE)
-    return to_uint8(cv2.resize(view.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
-
-
-# ------------------------------------------------------------------ pipelines
+    resized = cv2.resize(view.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    return raster.to_uint8(resized)
 
 
 def dataset_pipeline(image: np.ndarray, choices: Choices) -> Result:
     """Make the image light on dark, and 28×28 if it is not."""
     box = choices.box or WHOLE
-    gray = to_gray(crop(image, box))
+    gray = raster.to_gray(crop(image, box))
     polarity = detect_polarity(gray) if choices.polarity == "auto" else choices.polarity
     light = view = 255 - gray if polarity == "invert" else gray
     if light.shape != (SIDE, SIDE):
@@ -130,7 +111,7 @@ def sketch_pipeline(image: np.ndarray, choices: Choices) -> Result:
     interior = redraw.interior(strokes, skeleton) if redraw.SHADE else empty
     views = [redraw.render(strokes, interior)]
     images = {
-        "paper": to_uint8(contrast * 255),
+        "paper": raster.to_uint8(contrast * 255),
         "ink": mask * np.uint8(255),
         "ink crop": placed * np.uint8(255),
         "strokes": strokes * np.uint8(255),
@@ -155,7 +136,7 @@ def photo_pipeline(image: np.ndarray, alpha: np.ndarray | None, choices: Choices
         ImageError: when there is nothing but the background.
     """
     background, mask = separate(image, alpha, choices)
-    gray = to_gray(image)
+    gray = raster.to_gray(image)
     polarity = choices.polarity
     if polarity == "auto":
         polarity = detect_polarity(gray, None if background == "keep" else mask)
@@ -174,9 +155,6 @@ def photo_pipeline(image: np.ndarray, alpha: np.ndarray | None, choices: Choices
     images["photo"] = views[0]
     decided = replace(choices, polarity=polarity, background=background, box=box)
     return Result(views, images, decided)
-
-
-# ------------------------------------------------------------------ steps of photos
 
 
 def separate(
@@ -199,12 +177,15 @@ def separate(
 def find_object(
     image: np.ndarray, alpha: np.ndarray | None, method: Background, choices: Choices
 ) -> np.ndarray | None:
-    """The object's mask by one method, bool (H, W); None where that does not suit the image."""
+    """The object's mask by one method, bool (H, W); None where that does not suit the image.
+
+    A method chosen by hand is used even if it does not.
+    """
     by_hand = choices.background == method
     if method == "alpha":
         return alpha
     if method == "plain":
-        small = shrink(image, segmentation.PLAIN_SIDE)
+        small = raster.shrink(image, segmentation.PLAIN_SIDE)
         surface = segmentation.fit_background(small)
         if not (surface.plain or by_hand):
             return None
@@ -213,7 +194,7 @@ def find_object(
             raise ImageError("The image shows nothing but one plain color.")
         plausible = mask.mean() < 0.95
     elif method == "cluttered":
-        small = shrink(image, segmentation.CLUTTERED_SIDE)
+        small = raster.shrink(image, segmentation.CLUTTERED_SIDE)
         mask = segmentation.cluttered_mask(small, choices.box)
         plausible = segmentation.is_plausible(mask)
     else:
@@ -224,19 +205,19 @@ def find_object(
 def tone(light: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The object's gray levels mapped to `DARKEST`…255, on black; uint8 (H, W)."""
     lifted = DARKEST + light.astype(np.float32) * ((255 - DARKEST) / 255)
-    return to_uint8(lifted) * mask
+    return raster.to_uint8(lifted) * mask
 
 
 def fit(cropped: np.ndarray) -> np.ndarray:
     """Scale until the longest side is 28, sharpen, and center on black, uint8 (28, 28)."""
-    scaled = resize_to_fit(cropped, SIDE).astype(np.float32)
+    scaled = raster.resize_to_fit(cropped, SIDE).astype(np.float32)
     blurred = cv2.GaussianBlur(scaled, (0, 0), 1)
-    return center(to_uint8(scaled + 0.5 * (scaled - blurred)), SIDE)
+    return raster.center(raster.to_uint8(scaled + 0.5 * (scaled - blurred)), SIDE)
 
 
-def with_surroundings(light: np.ndarray, box: Box) -> np.ndarray:
+def with_surroundings(light: np.ndarray, box: boxes.Box) -> np.ndarray:
     """A square around the object with what is near it, uint8 (28, 28); edge pixels are repeated."""
-    rows, columns = pixel_slices(box, light.shape)
+    rows, columns = boxes.pixel_slices(box, light.shape)
     side = FRAME * max(rows.stop - rows.start, columns.stop - columns.start)
     scale = SIDE / side
     y, x = (rows.start + rows.stop) / 2, (columns.start + columns.stop) / 2
@@ -244,9 +225,6 @@ def with_surroundings(light: np.ndarray, box: Box) -> np.ndarray:
     move[:, 2] += (scale - 1) / 2  # coordinates are those of pixel centers
     soft = cv2.GaussianBlur(light, (0, 0), max(0.4 / scale, 0.1))  # no moiré when scaled down
     return cv2.warpAffine(soft, move, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
-
-
-# ------------------------------------------------------------------ automatic decisions
 
 
 def detect_kind(image: np.ndarray, chosen: Kind = "auto") -> tuple[Kind, np.ndarray]:
@@ -261,22 +239,24 @@ def detect_kind(image: np.ndarray, chosen: Kind = "auto") -> tuple[Kind, np.ndar
     if chosen in ("dataset", "photo"):
         return chosen, image
     small = image.shape[:2] == (SIDE, SIDE)
-    if chosen == "auto" and small and (channel_max(image) - channel_min(image)).max() <= 8:
+    if chosen == "auto" and small and raster.channel_range(image).max() <= 8:
         return "dataset", image
-    if ink.is_drawing(to_gray(image)):
+    if ink.is_drawing(raster.to_gray(image)):
         return "sketch", image
     sheet = ink.isolate_sheet(image)
-    if sheet is not None and ink.is_drawing(to_uint8((1 - ink.contrast(sheet)) * 255), tolerance=1):
-        return "sketch", sheet
+    if sheet is not None:
+        evenly_lit = raster.to_uint8((1 - ink.contrast(sheet)) * 255)
+        if ink.is_drawing(evenly_lit, tolerance=1):
+            return "sketch", sheet
     return ("photo" if chosen == "auto" else chosen), image
 
 
 def detect_ink_polarity(image: np.ndarray) -> Polarity:
     """``invert`` where a drawing's ink is darker than its paper, else ``keep``."""
-    gray = to_gray(image)
+    gray = raster.to_gray(image)
     if clear := _clear_polarity(_border_level(gray)):
         return clear
-    return "invert" if ink.split_lines(shrink(gray, ink.DETECTION_SIDE))[2] else "keep"
+    return "invert" if ink.split_lines(raster.shrink(gray, ink.DETECTION_SIDE))[2] else "keep"
 
 
 def detect_polarity(gray: np.ndarray, mask: np.ndarray | None = None) -> Polarity:

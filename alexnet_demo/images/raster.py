@@ -68,15 +68,17 @@ def channel_max(image: np.ndarray) -> np.ndarray:
     return np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
 
 
+def channel_range(image: np.ndarray) -> np.ndarray:
+    """The difference of the greatest and the least channel, 0 for gray."""
+    return channel_max(image) - channel_min(image)
+
+
 def smooth_surface(image: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
-    """A quadratic surface fitted to an image, robust to outliers.
+    """A quadratic surface fitted to an image, robust to outliers; both float32 (H, W, 3).
 
     Args:
-        image: float32 (H, W, 3).
+        image: what to fit to.
         where: pixels to fit to, bool (H, W); all of them if None.
-
-    Returns:
-        float32 (H, W, 3).
     """
     height, width = image.shape[:2]
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)

@@ -34,9 +34,6 @@ def place(ink: np.ndarray) -> np.ndarray:
     return center((scaled > threshold).astype(np.uint8), CANVAS)
 
 
-# ------------------------------------------------------------------ one pen for all
-
-
 _NEIGHBOR_BITS = np.array([[128, 1, 2], [64, 0, 4], [32, 16, 8]], np.float32)
 
 
@@ -65,11 +62,7 @@ def _look_up(mask: np.ndarray, table: np.ndarray) -> np.ndarray:
 def thin(mask: np.ndarray) -> np.ndarray:
     """A mask's skeleton, one pixel wide, by the method of Zhang and Suen (1984).
 
-    Args:
-        mask: uint8 0 or 1 (H, W).
-
-    Returns:
-        uint8 0 or 1 (H, W).
+    Both are uint8 0 or 1 (H, W).
     """
     skeleton, changed = mask.copy(), True
     while changed:
@@ -87,13 +80,9 @@ def pen_width(mask: np.ndarray, skeleton: np.ndarray) -> float:
 
 
 def redraw(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Strokes of any width as strokes of the standard pen; filled areas stay filled.
+    """Strokes of any width, from `place`, as strokes of the standard pen; filled areas stay filled.
 
-    Args:
-        mask: from `place`.
-
-    Returns:
-        The strokes and their skeleton, both uint8 0 or 1 (CANVAS, CANVAS).
+    Returns the strokes and their skeleton, both uint8 0 or 1 (CANVAS, CANVAS).
     """
     joined = cv2.morphologyEx(np.pad(mask, PEN), cv2.MORPH_CLOSE, disk(PEN // 2))
     joined = joined[PEN:-PEN, PEN:-PEN]
@@ -104,9 +93,6 @@ def redraw(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     solid = round(min(max(1.8 * pen_width(joined, skeleton), 2.2 * PEN), 0.14 * CANVAS))
     filled = cv2.morphologyEx(joined, cv2.MORPH_OPEN, disk(solid))
     return np.maximum(cv2.dilate(skeleton, disk(PEN)), filled), skeleton
-
-
-# ------------------------------------------------------------------ the enclosed area
 
 
 def _bridges(skeleton: np.ndarray, reach: int) -> np.ndarray:
@@ -132,14 +118,9 @@ def _bridges(skeleton: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _enclosed(strokes: np.ndarray, gap: int) -> np.ndarray:
-    """What cannot be reached from outside without crossing a stroke.
+    """What cannot be reached from outside without crossing a stroke, or a gap of that width.
 
-    Args:
-        strokes: uint8 0 or 1 (H, W).
-        gap: widest gap, in pixels, that counts as closed.
-
-    Returns:
-        uint8 0 or 1 (H, W), without the strokes.
+    Both are uint8 0 or 1 (H, W); the result is without the strokes.
     """
     margin = gap + 2
     wall = np.pad(strokes, margin)

@@ -11,15 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from alexnet_demo.images import raster
 from alexnet_demo.images.boxes import Box
-from alexnet_demo.images.raster import (
-    channel_max,
-    channel_min,
-    disk,
-    gradient_magnitude,
-    shrink,
-    smooth_surface,
-)
 
 PLAIN_SIDE, CLUTTERED_SIDE = 256, 144  # longest side at which masks are computed, pixels
 MARGIN = 0.04  # around the rectangle in which a cluttered photo's object is searched
@@ -57,14 +50,11 @@ def border_mask(shape: tuple[int, ...], share: float = 0.03) -> np.ndarray:
 def fit_background(image: np.ndarray) -> BackgroundSurface:
     """Fit a surface to the image's border; an object that reaches the border is ignored."""
     border = border_mask(image.shape)
-    color = smooth_surface(image.astype(np.float32), border)
+    color = raster.smooth_surface(image.astype(np.float32), border)
     distance = np.abs(image[border] - color[border]).max(1)
     near = distance < 16
     noise = float(np.percentile(distance[near], 75)) if near.any() else 255.0
     return BackgroundSurface(color, float(near.mean()), noise)
-
-
-# ------------------------------------------------------------------ plain background
 
 
 def plain_mask(image: np.ndarray, background: BackgroundSurface) -> np.ndarray:
@@ -74,7 +64,7 @@ def plain_mask(image: np.ndarray, background: BackgroundSurface) -> np.ndarray:
         image: its longest side about `PLAIN_SIDE` pixels.
         background: from `fit_background`.
     """
-    distance = channel_max(np.abs(image - background.color))
+    distance = raster.channel_max(np.abs(image - background.color))
     marked = distance > max(7.0, 4 * background.noise)
     if not marked.any():
         return marked
@@ -90,8 +80,8 @@ def _soft_shadow(image: np.ndarray, background: BackgroundSurface, bare: np.ndar
     """
     ratio = image / np.maximum(background.color, 1)
     gray = ratio.mean(2)
-    tint = channel_max(ratio) - channel_min(ratio)
-    gentle = gradient_magnitude(image.mean(2), blur=1) < 3.5
+    tint = raster.channel_range(ratio)
+    gentle = raster.gradient_magnitude(image.mean(2), blur=1) < 3.5
     passable = (tint < 0.06) & (gray > 0.55) & (gray < 1.02) & gentle
     labels = cv2.connectedComponents((passable | bare).astype(np.uint8), connectivity=4)[1]
     joined = np.isin(labels, np.unique(labels[bare & border_mask(bare.shape)])) & (labels > 0)
@@ -104,7 +94,7 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
 
     An object as pale as its background shows little but its outline: then every hole is filled.
     """
-    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disk(3))
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, raster.disk(3))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - closed, connectivity=4)
     areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
     areas[np.unique(labels[border_mask(mask.shape, 0)])] = areas[0] = 0  # background, object
@@ -117,7 +107,7 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
 
 def _drop_small_parts(mask: np.ndarray, share: float) -> np.ndarray:
     """Opened, then without parts smaller than ``share`` of the largest one's area."""
-    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disk(3))
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, raster.disk(3))
     if not opened.any():
         opened = mask.astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
@@ -126,18 +116,12 @@ def _drop_small_parts(mask: np.ndarray, share: float) -> np.ndarray:
     return (areas >= max(1, share * areas.max()))[labels]
 
 
-# ------------------------------------------------------------------ cluttered scene
-
-
 def cluttered_mask(image: np.ndarray, box: Box | None) -> np.ndarray:
-    """The object in a cluttered image, by GrabCut from a rectangle.
+    """The object in a cluttered image, by GrabCut from a rectangle; empty where none is found.
 
     Args:
         image: its longest side about `CLUTTERED_SIDE` pixels.
         box: where the object is; nearly the whole image if None.
-
-    Returns:
-        The mask; empty where no object was found.
     """
     height, width = image.shape[:2]
     left, top, right, bottom = box or (MARGIN, MARGIN, 1 - MARGIN, 1 - MARGIN)
@@ -160,27 +144,21 @@ def is_plausible(mask: np.ndarray) -> bool:
     return 0.03 < float(mask.mean()) < 0.93
 
 
-# ------------------------------------------------------------------ worn garments
-
-
 def remove_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     """The garment without the person wearing it, as catalogs show it.
 
     Skin has a narrow range of hues whatever its tone. A person shows it at the top (face, neck) or
-    at the bottom (legs), and less of it than cloth.
+    at the bottom (legs), and less of it than cloth. Without any sign of a person, returns None.
 
     Args:
         image: uint8 (H, W, 3).
-        mask: person and garment together, bool (H, W).
-
-    Returns:
-        The garment's mask, or None where there is no sign of a person.
+        mask: person and garment together.
     """
-    small = shrink(image, PLAIN_SIDE)
+    small = raster.shrink(image, PLAIN_SIDE)
     person = resize_mask(mask, small.shape)
     _, red, blue = cv2.split(cv2.cvtColor(cv2.medianBlur(small, 3), cv2.COLOR_RGB2YCrCb))
     skin = (red > 138) & (red < 175) & (blue > 85) & (blue < 125) & person
-    skin = cv2.morphologyEx(skin.astype(np.uint8), cv2.MORPH_OPEN, disk(3)) > 0
+    skin = cv2.morphologyEx(skin.astype(np.uint8), cv2.MORPH_OPEN, raster.disk(3)) > 0
     area = max(1, int(person.sum()))
     if not 0.03 < skin.sum() / area < 0.45:
         return None
@@ -189,7 +167,7 @@ def remove_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     ends = (slice(top, top + max(1, height // 4)), slice(top + height - height // 4, None))
     if max(skin[end].sum() / max(1, person[end].sum()) for end in ends) < 0.25:
         return None
-    skin = cv2.dilate(skin.astype(np.uint8), disk(3)) > 0
+    skin = cv2.dilate(skin.astype(np.uint8), raster.disk(3)) > 0
     garment = _drop_small_parts(person & ~skin, share=0.25)
     return resize_mask(garment, mask.shape) & mask if garment.sum() > 0.3 * area else None
 

@@ -164,8 +164,6 @@ def test_malicious_uploads_do_not_affect_others() -> None:
         assert result is None or (result == expected).all()
 
 
-# ------------------------------------------------------------------ measured
-
 MEASURE = """
 import re, sys, time, warnings
 from pathlib import Path

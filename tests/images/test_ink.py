@@ -27,9 +27,6 @@ def ink_of(image: np.ndarray) -> np.ndarray:
     return find_ink(contrast(image))
 
 
-# ------------------------------------------------------------------ drawing or photo
-
-
 @pytest.mark.parametrize("pen", [1, 3, 7, 16])
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (200, 250), (60, 120)])
 def test_line_drawings_are_detected(pen: int, ink: int, paper: int) -> None:
@@ -69,9 +66,6 @@ def test_the_table_around_a_sheet_is_removed() -> None:
 def test_without_a_table_there_is_no_sheet() -> None:
     assert isolate_sheet(to_rgb(drawn())) is None
     assert isolate_sheet(np.zeros((50, 50, 3), np.uint8)) is None
-
-
-# ------------------------------------------------------------------ ink
 
 
 def test_ink_is_found_in_uneven_light() -> None:

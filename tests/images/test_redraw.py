@@ -29,9 +29,6 @@ def redrawn(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return strokes, redraw.interior(strokes, skeleton)
 
 
-# ------------------------------------------------------------------ one pen
-
-
 def test_a_skeleton_is_one_pixel_wide_and_keeps_the_shape() -> None:
     mask = (drawn(9) < 128).astype(np.uint8)
     thin = redraw.thin(mask)
@@ -64,9 +61,6 @@ def test_filled_parts_stay_filled() -> None:
     ImageDraw.Draw(image).rectangle((90, 130, 170, 200), fill=0)
     strokes, _ = redrawn(np.asarray(image))
     assert strokes[140:160, 100:120].all()
-
-
-# ------------------------------------------------------------------ shading
 
 
 @pytest.mark.parametrize("gap", [0, 8, 20, 60])

@@ -1,4 +1,4 @@
-"""Picture files made to do harm: each is small, and asks for much memory, much time, or a crash."""
+"""Malicious image files: each is small, and demands much memory, much time, or a crash."""
 
 from __future__ import annotations
 
@@ -12,20 +12,18 @@ from PIL import Image
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    """The image as a file of this format."""
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def garment(size: tuple[int, int] = (300, 200), mode: str = "RGB") -> Image.Image:
-    """A dark shape on a light ground that any preparation can use."""
+    """A dark shape on a light background, which can be prepared."""
     image = Image.new("L", size, 240)
     width, height = size
     image.paste(60, (width // 4, height // 5, -(-3 * width // 4), -(-4 * height // 5)))
     return image.convert(mode)
-
-
-# ------------------------------------------------------------------ PNG
 
 
 def chunk(kind: bytes, content: bytes = b"") -> bytes:
@@ -38,19 +36,15 @@ def chunk(kind: bytes, content: bytes = b"") -> bytes:
 
 
 def png(
-    width: int, height: int, *, bits: int = 8, colour: int = 0, extra: bytes = b"", end: bytes = b""
+    width: int, height: int, *, bits: int = 8, color: int = 0, extra: bytes = b"", end: bytes = b""
 ) -> bytes:
-    """A plain picture of any size, compressed a thousandfold."""
-    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    """A black image of any size, compressed a thousandfold."""
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
     row = -(-width * channels * bits // 8) + 1
-    packer, rows = zlib.compressobj(9), height
-    parts = []
-    block = bytes(row * min(64, height))
-    while rows > 0:
-        parts.append(packer.compress(block[: row * min(64, rows)]))
-        rows -= 64
-    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
-    palette = chunk(b"PLTE", bytes(3)) + chunk(b"tRNS", b"\0") if colour == 3 else b""
+    packer, block = zlib.compressobj(9), bytes(row * 64)
+    parts = [packer.compress(block[: row * (height - top)]) for top in range(0, height, 64)]
+    header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
+    palette = chunk(b"PLTE", bytes(3)) + chunk(b"tRNS", b"\0") if color == 3 else b""
     return b"".join(
         [
             b"\x89PNG\r\n\x1a\n",
@@ -69,9 +63,6 @@ def ifd_bomb(entries: int, size: int) -> bytes:
     head = b"II*\0" + struct.pack("<IH", 8, entries)
     body = b"".join(struct.pack("<HHII", 50_000 - entries + n, 1, size, 0) for n in range(entries))
     return (head + body).ljust(size, b"\0")
-
-
-# ------------------------------------------------------------------ JPEG
 
 
 def segment(code: int, content: bytes) -> bytes:
@@ -98,9 +89,6 @@ def scans_jpeg(width: int, height: int, scans: int) -> bytes:
     return data[:last] + data[last:-2] * scans + data[-2:]
 
 
-# ------------------------------------------------------------------ GIF, BMP, TIFF, WebP
-
-
 def gif_comment(blocks: int) -> bytes:
     data = encode(garment(mode="P"), "GIF")
     place = data.index(b"\x2c", 13 + 3 * 2 ** ((data[10] & 7) + 1))
@@ -108,14 +96,14 @@ def gif_comment(blocks: int) -> bytes:
 
 
 def gif(width: int, height: int) -> bytes:
-    """A GIF of that size on its screen and in its frame; what follows is cut short."""
+    """A GIF with a screen and a frame of that size; the rest is missing."""
     screen = struct.pack("<HHBBB", width, height, 0x80, 0, 0)
     frame = b"," + struct.pack("<HHHHB", 0, 0, width, height, 0)
     return b"GIF89a" + screen + bytes(6) + frame + b"\x02\x02\x4c\x01\0;"
 
 
 def frames(count: int, kind: str) -> bytes:
-    """Many tiny frames that differ, of which only the first is wanted."""
+    """Many tiny frames that differ, of which only the first should be read."""
     rng = np.random.default_rng(0)
     shots = [Image.fromarray(rng.integers(0, 255, (8, 8), np.uint8)) for _ in range(count)]
     return encode(shots[0], kind, save_all=True, append_images=shots[1:])
@@ -134,39 +122,45 @@ def bmp_runs(width: int, height: int, runs: int) -> bytes:
     )
 
 
-def tiff(tags: dict[int, tuple[int, int, int]], size: int = 0, extra: int = 0) -> bytes:
-    """A TIFF of given entries (type, count, value), padded with zeros."""
-    entries = b"".join(struct.pack("<HHII", tag, *tags[tag]) for tag in sorted(tags))
-    data = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
-    return data.ljust(size, b"\0") + bytes(extra)
+def black(
+    kind: str, mode: str = "RGB", size: tuple[int, int] = (10_000, 5_000), **options: object
+) -> bytes:
+    """A black image of this format, mode, and size."""
+    return encode(Image.new(mode, size), kind, **options)
 
 
-def tiff_plain(
-    width: int, height: int, **more: tuple[int, int, int]
-) -> dict[int, tuple[int, int, int]]:
-    return {
-        256: (4, 1, width),
-        257: (4, 1, height),
-        258: (3, 1, 8),
-        259: (3, 1, 1),
-        262: (3, 1, 1),
-        273: (4, 1, 200),
-        277: (3, 1, 1),
-        278: (4, 1, height),
-        279: (4, 1, width * height),
-    }
+def black_tiff(mode: str, size: tuple[int, int] = (10_000, 5_000), **options: object) -> bytes:
+    """A compressed black TIFF."""
+    return black("TIFF", mode, size, compression="tiff_deflate", **options)
+
+
+def tiff(changes: dict[int, tuple[int, int, int]], size: int) -> bytes:
+    """A gray TIFF of 40 × 40 with other entries (type, count, value), padded with zeros."""
+    entries = (
+        {256: (4, 1, 40), 257: (4, 1, 40), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1)}
+        | {273: (4, 1, 200), 277: (3, 1, 1), 278: (4, 1, 40), 279: (4, 1, 1600)}
+        | changes
+    )
+    packed = b"".join(struct.pack("<HHII", tag, *entries[tag]) for tag in sorted(entries))
+    return (b"II*\0" + struct.pack("<IH", 8, len(entries)) + packed + bytes(4)).ljust(size, b"\0")
+
+
+def strips(count: int, size: int) -> bytes:
+    """A TIFF in so many strips of one row."""
+    return tiff({273: (4, count, 200), 279: (4, count, 200), 278: (4, 1, 1)}, size)
 
 
 MB = 2**20
+HUGE, LARGE = (10_000, 5_000), (5_000, 4_000)
 BOMBS: dict[str, Callable[[], bytes]] = {
     "PNG of 30,000 × 30,000": lambda: png(30_000, 30_000, bits=1),
-    "PNG of 50 million pixels, grey": lambda: png(10_000, 5_000),
-    "PNG of 50 million pixels, colour": lambda: png(10_000, 5_000, colour=2),
-    "PNG of 50 million pixels, transparent": lambda: png(10_000, 5_000, colour=6),
-    "PNG of 50 million pixels, grey and alpha": lambda: png(10_000, 5_000, colour=4),
-    "PNG of 50 million pixels, 16 bits": lambda: png(10_000, 5_000, bits=16),
-    "PNG of 50 million pixels, 16 bits transparent": lambda: png(10_000, 5_000, bits=16, colour=6),
-    "PNG of 50 million pixels, palette": lambda: png(10_000, 5_000, colour=3),
+    "PNG of 50 million pixels, gray": lambda: png(*HUGE),
+    "PNG of 50 million pixels, color": lambda: png(*HUGE, color=2),
+    "PNG of 50 million pixels, transparent": lambda: png(*HUGE, color=6),
+    "PNG of 50 million pixels, gray and alpha": lambda: png(*HUGE, color=4),
+    "PNG of 50 million pixels, 16 bits": lambda: png(*HUGE, bits=16),
+    "PNG of 50 million pixels, 16 bits transparent": lambda: png(*HUGE, bits=16, color=6),
+    "PNG of 50 million pixels, palette": lambda: png(*HUGE, color=3),
     "PNG, one row of 50 million": lambda: png(50_000_000, 1),
     "PNG, one column of 50 million": lambda: png(1, 50_000_000),
     "PNG with a million chunks": lambda: png(40, 40, extra=chunk(b"teSt") * 1_500_000),
@@ -176,14 +170,12 @@ BOMBS: dict[str, Callable[[], bytes]] = {
         40, 40, extra=chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1_000_000))) * 60
     ),
     "PNG with an EXIF bomb": lambda: png(40, 40, extra=chunk(b"eXIf", ifd_bomb(5_000, 15 * MB))),
-    "JPEG of 50 million pixels": lambda: encode(Image.new("RGB", (10_000, 5_000)), "JPEG"),
-    "JPEG of 50 million pixels, progressive": lambda: encode(
-        Image.new("RGB", (10_000, 5_000)), "JPEG", progressive=True, subsampling=0
+    "JPEG of 50 million pixels": lambda: black("JPEG"),
+    "JPEG of 50 million pixels, progressive": lambda: black(
+        "JPEG", progressive=True, subsampling=0
     ),
-    "JPEG of 50 million pixels, CMYK progressive": lambda: encode(
-        Image.new("CMYK", (10_000, 5_000)), "JPEG", progressive=True
-    ),
-    "JPEG of 65,000 × 760": lambda: encode(Image.new("RGB", (65_000, 760)), "JPEG"),
+    "JPEG of 50 million pixels, CMYK progressive": lambda: black("JPEG", "CMYK", progressive=True),
+    "JPEG of 65,000 × 760": lambda: black("JPEG", size=(65_000, 760)),
     "JPEG with ten thousand scans": lambda: scans_jpeg(8_000, 6_000, 10_000),
     "JPEG with a million segments": lambda: jpeg_with(segment(0xEB, b"") * 4_000_000),
     "JPEG with an EXIF bomb": lambda: exif_jpeg(ifd_bomb(5_000, 15 * MB)),
@@ -194,73 +186,43 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "JPEG with 18 MB of metadata": lambda: jpeg_with(
         segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + bytes(65_000)) * 280
     ),
-    "GIF of 50 million pixels": lambda: gif(10_000, 5_000),
-    "GIF of 50 million pixels, whole": lambda: encode(Image.new("P", (10_000, 5_000)), "GIF"),
+    "GIF of 50 million pixels": lambda: gif(*HUGE),
+    "GIF of 50 million pixels, whole": lambda: black("GIF", "P"),
     "GIF with an endless comment": lambda: gif_comment(75_000),
     "GIF of 10,000 frames": lambda: frames(10_000, "GIF"),
     "WebP of 10,000 frames": lambda: frames(10_000, "WEBP"),
     "PNG of 10,000 frames": lambda: frames(10_000, "PNG"),
     "TIFF of 1,000 pages": lambda: frames(1_000, "TIFF"),
-    "WebP of 50 million pixels": lambda: encode(Image.new("RGB", (10_000, 5_000)), "WEBP"),
-    "WebP of 50 million pixels, lossless": lambda: encode(
-        Image.new("RGBA", (10_000, 5_000)), "WEBP", lossless=True
+    "WebP of 50 million pixels": lambda: black("WEBP"),
+    "WebP of 50 million pixels, lossless": lambda: black("WEBP", "RGBA", lossless=True),
+    "WebP of 16 million pixels": lambda: black("WEBP", size=(4_000, 4_000)),
+    "WebP of 16 million pixels, lossless": lambda: black(
+        "WEBP", "RGBA", (4_000, 4_000), lossless=True
     ),
-    "WebP of 16 million pixels": lambda: encode(Image.new("RGB", (4_000, 4_000)), "WEBP"),
-    "WebP of 16 million pixels, lossless": lambda: encode(
-        Image.new("RGBA", (4_000, 4_000)), "WEBP", lossless=True
-    ),
-    "JPEG of 30 million pixels, CMYK progressive": lambda: encode(
-        Image.new("CMYK", (6_000, 5_000)), "JPEG", progressive=True
+    "JPEG of 30 million pixels, CMYK progressive": lambda: black(
+        "JPEG", "CMYK", (6_000, 5_000), progressive=True
     ),
     "JPEG of 30 million pixels and 50 scans": lambda: scans_jpeg(6_000, 5_000, 43),
     "BMP of runs of one": lambda: bmp_runs(10_000, 5_000, 10_000_000),
     "BMP of 50 million pixels, nothing behind": lambda: bmp_runs(10_000, 5_000, 1),
-    "TIFF of 50 million pixels, packed": lambda: encode(
-        Image.new("RGB", (10_000, 5_000)), "TIFF", compression="tiff_deflate"
+    "TIFF of 50 million pixels, packed": lambda: black_tiff("RGB"),
+    "TIFF of 50 million pixels, one strip": lambda: black_tiff("RGBA", tiffinfo={278: 5_000}),
+    "TIFF of 50 million floats": lambda: black_tiff("F"),
+    "TIFF of 50 million pixels, fax": lambda: black("TIFF", "1", compression="group4"),
+    "TIFF of 20 million pixels, one strip": lambda: black_tiff(
+        "RGBA", LARGE, tiffinfo={278: 4_000}
     ),
-    "TIFF of 50 million pixels, one strip": lambda: encode(
-        Image.new("RGBA", (10_000, 5_000)),
-        "TIFF",
-        compression="tiff_deflate",
-        tiffinfo={278: 5_000},
-    ),
-    "TIFF of 50 million floats": lambda: encode(
-        Image.new("F", (10_000, 5_000)), "TIFF", compression="tiff_deflate"
-    ),
-    "TIFF of 50 million pixels, fax": lambda: encode(
-        Image.new("1", (10_000, 5_000)), "TIFF", compression="group4"
-    ),
-    "TIFF of 20 million pixels, one strip": lambda: encode(
-        Image.new("RGBA", (5_000, 4_000)), "TIFF", compression="tiff_deflate", tiffinfo={278: 4_000}
-    ),
-    "TIFF of 20 million pixels, turned": lambda: encode(
-        Image.new("RGBA", (5_000, 4_000)), "TIFF", compression="tiff_deflate", tiffinfo={274: 6}
-    ),
-    "TIFF of 20 million floats": lambda: encode(
-        Image.new("F", (5_000, 4_000)), "TIFF", compression="tiff_deflate", tiffinfo={278: 4_000}
-    ),
-    "TIFF of 20 million pixels, fax": lambda: encode(
-        Image.new("1", (5_000, 4_000)), "TIFF", compression="group4"
-    ),
-    "TIFF of 20,000 strips": lambda: tiff(
-        tiff_plain(40, 40) | {273: (4, 20_000, 200), 279: (4, 20_000, 200), 278: (4, 1, 1)}, 100_000
-    ),
+    "TIFF of 20 million pixels, turned": lambda: black_tiff("RGBA", LARGE, tiffinfo={274: 6}),
+    "TIFF of 20 million floats": lambda: black_tiff("F", LARGE, tiffinfo={278: 4_000}),
+    "TIFF of 20 million pixels, fax": lambda: black("TIFF", "1", LARGE, compression="group4"),
+    "TIFF of 20,000 strips": lambda: strips(20_000, 100_000),
     "TIFF whose tags share bytes": lambda: tiff(
-        dict.fromkeys(range(40000, 45000), (1, 15 * MB, 0)) | tiff_plain(40, 40), 15 * MB
+        dict.fromkeys(range(40000, 45000), (1, 15 * MB, 0)), 15 * MB
     ),
-    "TIFF of a million strips": lambda: tiff(
-        tiff_plain(40, 40) | {273: (4, 4_500_000, 200), 279: (4, 4_500_000, 200), 278: (4, 1, 1)},
-        18 * MB,
-    ),
+    "TIFF of a million strips": lambda: strips(4_500_000, 18 * MB),
     "TIFF of a huge tile": lambda: tiff(
-        tiff_plain(40, 40)
-        | {
-            322: (4, 1, 60_000),
-            323: (4, 1, 60_000),
-            324: (4, 1, 200),
-            325: (4, 1, 1000),
-            259: (3, 1, 8),
-        },
+        {322: (4, 1, 60_000), 323: (4, 1, 60_000), 324: (4, 1, 200), 325: (4, 1, 1000)}
+        | {259: (3, 1, 8)},
         5_000,
     ),
 }

@@ -1,3 +1,3 @@
-"""The commands of `python -m alexnet_demo`, one function each.
+"""The commands of ``python -m alexnet_demo``: options in, one call into the other packages, output.
 
-Knows everything but the pages."""
+Knows every package but `ui`."""

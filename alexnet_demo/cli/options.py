@@ -1,8 +1,10 @@
-"""Command-line options that several commands share."""
+"""Exit statuses, options, and output that commands share."""
 
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,25 @@ from alexnet_demo.runs.store import best_run
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import SETTINGS, TrainConfig, option
 
-DEVICES = SETTINGS["device"].help
+DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+LOG_FORMAT = "%(asctime)s %(message)s"
+Options = argparse.Namespace
+
+
+def add_command(
+    commands: Any, name: str, run: Callable[[Options], int], summary: str
+) -> argparse.ArgumentParser:
+    """Add a command that calls ``run``, which returns the exit status."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output")
+    parser.set_defaults(run=run)
+    return parser
 
 
 def add_training_options(parser: argparse._ActionsContainer) -> None:
-    """One option for each setting; what is not given comes from the recipe."""
+    """One option for each setting; the recipe decides those not given."""
     for name, setting in SETTINGS.items():
         words = f"{setting.help} {setting.range}".strip().replace("%", "%%")
-        if name == "recipe":
-            words = f"default: {setting.default}"
         if isinstance(setting.default, bool):
             flag = argparse.BooleanOptionalAction
             parser.add_argument(option(name), action=flag, default=None, help=words)
@@ -34,24 +46,24 @@ def add_weights_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_device_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="auto", help=DEVICES)
+    parser.add_argument("--device", default="auto", help=SETTINGS["device"].help)
 
 
-def given_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """The settings named on the command line."""
+def given_settings(options: Options) -> dict[str, Any]:
+    """The settings given on the command line."""
     return {n: value for n in SETTINGS if (value := getattr(options, n)) is not None}
 
 
-def settings_of(options: argparse.Namespace) -> TrainConfig:
-    """The run settings from the command line: the recipe's, with those named there."""
+def settings_of(options: Options) -> TrainConfig:
+    """The recipe's settings, with those given on the command line."""
     return TrainConfig.from_recipe(**{"recipe": "article", **given_settings(options)})
 
 
-def weights_of(options: argparse.Namespace) -> Path:
-    """The weights named on the command line, else the included model's.
+def weights_of(options: Options) -> Path:
+    """The weights given on the command line, else those of the included model.
 
     Raises:
-        ConfigError: when neither exists.
+        ConfigError: when there are neither.
     """
     shipped = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
     if options.weights or shipped.is_file():
@@ -59,6 +71,11 @@ def weights_of(options: argparse.Namespace) -> Path:
     best = best_run()
     example = best.best if best else Path("runs", "RUN", "checkpoints", "best.safetensors")
     raise ConfigError(
-        f"The included model is missing. Choose weights, such as --weights {example} "
+        f"The included model is missing. Choose other weights, such as --weights {example} "
         "(`python -m alexnet_demo runs` lists your runs)."
     )
+
+
+def show(options: Options, record: Any, text: str) -> None:
+    """Print a record as JSON if ``--json`` is given, else the text."""
+    print(json.dumps(record) if options.json else text, flush=True)

@@ -75,7 +75,9 @@ class TrainConfig:
         ConfigError: when a value is out of range or unknown, or values contradict each other.
     """
 
-    recipe: str = setting("article", "Recipe", choices=tuple(RECIPES))
+    recipe: str = setting(
+        "article", "Recipe", "Settings to start from (default: article).", choices=tuple(RECIPES)
+    )
     epochs: int = setting(
         10, "Epochs", "Number of passes over the training set.", low=1, high=1000, changeable=True
     )
@@ -97,7 +99,7 @@ class TrainConfig:
     lr_scale: float = setting(
         1.0,
         "Learning-rate multiplier",
-        "Multiplies the schedule from here on.",
+        "Multiplies the learning rate of the whole schedule.",
         low=0.001,
         high=1000.0,
         step=0.1,

@@ -1,4 +1,4 @@
-"""The commands, as a person or a script calls them."""
+"""The commands, as a person or a script calls them: output, errors, exit status."""
 
 from __future__ import annotations
 
@@ -38,37 +38,33 @@ def test_train_streams_events_then_predict_uses_its_weights(runs_dir, tmp_path, 
 
     directory = tmp_path / "somewhere"
     assert main([*TRAIN, "--epochs", "1", "--run-dir", str(directory), "--json"]) == 0
-    told = lines(capsys.readouterr().out)
-    assert told[0]["event"] == "start"
-    assert told[-1]["reason"] == "finished"
-    assert told == lines((directory / "events.jsonl").read_text())
+    events = lines(capsys.readouterr().out)
+    assert events[0]["event"] == "start"
+    assert events[-1]["reason"] == "finished"
+    assert events == lines((directory / "events.jsonl").read_text())
     assert "Epoch 1/1" in (directory / "train.log").read_text()
 
-    picture = tmp_path / "shoe.png"
-    Image.fromarray(load_split(train=False).images[0].numpy()).save(picture)
+    image = tmp_path / "shoe.png"
+    Image.fromarray(load_split(train=False).images[0].numpy()).save(image)
     best = str(Run(directory).best)
-    assert main(["predict", str(picture), "--weights", best, "--json"]) == 0
-    (answer,) = lines(capsys.readouterr().out)
-    assert answer["path"] == str(picture)
-    assert answer["label"] in article.CLASSES
-    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert main(["predict", str(image), "--weights", best, "--json"]) == 0
+    (prediction,) = lines(capsys.readouterr().out)
+    assert prediction["path"] == str(image)
+    assert prediction["label"] in article.CLASSES
+    assert sum(prediction["probabilities"].values()) == pytest.approx(1, abs=1e-3)
 
 
-def test_a_run_goes_on_with_more_epochs_and_remembers_them(runs_dir, tmp_path, capsys):
+def test_resume_with_more_epochs_saves_the_changed_settings(runs_dir, tmp_path, capsys):
     directory = tmp_path / "run"
     assert main([*TRAIN, "--epochs", "1", "--run-dir", str(directory)]) == 0
     more = ["--epochs", "2", "--lr-scale", "0.5"]
     assert main(["train", "--resume", str(directory), *more, "--json"]) == 0
-    told = lines(capsys.readouterr().out.partition("\n")[2])
-    assert [e["epoch"] for e in told if e["event"] == "epoch"] == [2]
-    assert main(["train", "--resume", str(directory), "--epochs", "1"]) == 2
-    assert "at least 2, which are done already" in capsys.readouterr().err
-    assert main(["train", "--resume", str(directory)]) == 2
-    assert "--epochs with a greater number" in capsys.readouterr().err
+    events = lines(capsys.readouterr().out.partition("\n")[2])
+    assert [e["epoch"] for e in events if e["event"] == "epoch"] == [2]
     assert (Run(directory).config.epochs, Run(directory).config.lr_scale) == (2, 0.5)
 
 
-def test_the_range_test_prints_its_curve_and_a_suggestion(capsys):
+def test_the_range_test_prints_its_trials_and_a_suggestion(capsys):
     recipe = ("--recipe", "quick", "--lr-find", "--json")
     assert main([*TRAIN, *recipe, "--precision", "fp32"]) == 0
     *trials, suggested = lines(capsys.readouterr().out)
@@ -76,22 +72,15 @@ def test_the_range_test_prints_its_curve_and_a_suggestion(capsys):
     assert 1e-4 < suggested["suggested_lr"] < 3
 
 
-def test_train_refuses_what_it_cannot_do_with_status_2(runs_dir, tmp_path, capsys):
+def test_train_reports_unusable_arguments_with_status_2(runs_dir, tmp_path, capsys):
     assert main(["train", "--epochs", "0"]) == 2
-    assert "Epochs must be between 1 and 1,000, not 0." in capsys.readouterr().err
-    assert main(["train", "--lr-find", "--resume", "nothing"]) == 2
-    assert "leave --resume and --run-dir out" in capsys.readouterr().err
-    assert main(["train", "--resume", "nothing"]) == 2
-    assert "no run to go on with" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("alexnet_demo train: Epochs must be between 1 and")
+    for option in (("--resume", "nothing"), ("--run-dir", str(tmp_path / "a")), ("--wait",)):
+        assert main([*TRAIN, "--lr-find", *option]) == 2
+        assert option[0] in capsys.readouterr().err
     assert main([*TRAIN, "--device", "cuda:77", "--run-dir", str(tmp_path / "a")]) == 2
-    assert "no device 'cuda:77'" in capsys.readouterr().err
+    assert "'cuda:77'" in capsys.readouterr().err
     assert not (tmp_path / "a").exists()
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "events.jsonl").touch()
-    assert main([*TRAIN, "--run-dir", str(tmp_path / "b")]) == 2
-    assert "holds a run already" in capsys.readouterr().err
-    assert main([*TRAIN, "--resume", "nothing"]) == 2
-    assert "only --epochs, --lr-scale" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
         main(["train", "--recipe", "none"])
     assert stop.value.code == 2
@@ -104,33 +93,24 @@ def test_a_busy_device_is_refused_before_anything_is_written(runs_dir: Path, cap
     with device_lock("cpu"):
         assert main([*TRAIN, "--json"]) == 2
         assert main(["train", "--resume", paused.id]) == 2
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     line = "alexnet_demo train: Another run is using cpu: pause or stop it first, choose "
-    assert told.err == 2 * f"{line}another device, or queue behind it with --wait.\n"
-    assert not told.out
+    assert output.err == 2 * f"{line}another device, or queue behind it with --wait.\n"
+    assert not output.out
     assert [run.id for run in list_runs()] == [paused.id]
     assert not paused.events.exists()
 
 
-def test_of_two_started_at_once_one_trains_and_the_other_leaves_nothing(runs_dir: Path):
+def test_of_two_runs_started_at_once_one_trains_and_the_other_leaves_no_trace(runs_dir: Path):
     command = [sys.executable, "-m", "alexnet_demo", *TRAIN, "--epochs", "1"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     both = [subprocess.Popen(command, cwd=paths.ROOT, **pipes) for _ in range(2)]  # type: ignore[call-overload]
-    told = [process.communicate(timeout=120)[1] for process in both]
-    assert sorted(process.returncode for process in both) == [0, 2], told
+    errors = [process.communicate(timeout=120)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2], errors
     assert [run.state for run in list_runs()] == ["finished"]
 
 
-def test_wait_has_no_use_where_there_is_no_queue(runs_dir: Path, tmp_path: Path, capsys):
-    assert main([*TRAIN, "--wait", "--lr-find"]) == 2
-    assert main([*TRAIN, "--wait", "--run-dir", str(tmp_path / "a")]) == 2
-    prepare(tmp_path / "b", config.TrainConfig())
-    assert main(["train", "--wait", "--resume", str(tmp_path / "b")]) == 2
-    assert capsys.readouterr().err.count("leave") == 3
-    assert list_runs() == []
-
-
-def test_a_training_waits_until_the_device_is_free(runs_dir: Path, capsys):
+def test_a_queued_run_starts_when_the_device_is_free(runs_dir: Path, capsys):
     with device_lock("cpu"):
         options = ["--epochs", "1", "--wait", "--json"]
         command = [sys.executable, "-m", "alexnet_demo", *TRAIN, *options]
@@ -169,7 +149,7 @@ def test_summary_gives_the_true_totals(capsys):
     assert "66×66 is too small" in capsys.readouterr().err
 
 
-def test_runs_lists_them(runs_dir: Path, capsys):
+def test_runs_lists_runs(runs_dir: Path, capsys):
     assert main(["runs", "--json"]) == 0
     assert capsys.readouterr().out == ""
     prepare(runs_dir / "20260101-000000-quick-aa", config.TrainConfig.from_recipe("quick"))
@@ -181,13 +161,13 @@ def test_runs_lists_them(runs_dir: Path, capsys):
     assert "Quick look" in capsys.readouterr().out
 
 
-def test_predict_names_broken_files_and_goes_on(tmp_path: Path, tiny_weights: Path, capsys):
+def test_predict_reports_damaged_files_and_continues(tmp_path: Path, tiny_weights: Path, capsys):
     from PIL import Image
 
-    picture = Image.new("L", (40, 60), 255)
-    picture.paste(60, (10, 10, 30, 50))
-    picture.save(tmp_path / "b.png")
-    (tmp_path / "a.png").write_bytes(b"no picture")
+    image = Image.new("L", (40, 60), 255)
+    image.paste(60, (10, 10, 30, 50))
+    image.save(tmp_path / "b.png")
+    (tmp_path / "a.png").write_bytes(b"not an image")
     assert main(["predict", str(tmp_path), "--weights", str(tiny_weights), "--json"]) == 2
     broken, good = lines(capsys.readouterr().out)
     assert broken["path"].endswith("a.png")
@@ -195,11 +175,11 @@ def test_predict_names_broken_files_and_goes_on(tmp_path: Path, tiny_weights: Pa
     assert good["label"]
     missing = str(tmp_path / "none.safetensors")
     assert main(["predict", str(tmp_path), "--weights", missing]) == 2
-    assert "There is no checkpoint" in capsys.readouterr().err
+    assert missing in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["predict", "shoe.png"], ["evaluate"]])
-def test_without_shipped_weights_it_says_how_to_name_some(
+def test_without_the_included_model_the_error_shows_how_to_choose_weights(
     runs_dir: Path, tmp_path: Path, monkeypatch, capsys, command: list[str]
 ):
     monkeypatch.setattr(paths, "WEIGHTS_DIR", tmp_path)
@@ -212,7 +192,7 @@ def test_without_shipped_weights_it_says_how_to_name_some(
     assert f"--weights {run.best}" in capsys.readouterr().err
 
 
-def test_evaluate_measures_on_the_test_set(tiny_weights: Path, capsys):
+def test_evaluate_uses_the_test_set(tiny_weights: Path, capsys):
     command = ["evaluate", "--weights", str(tiny_weights), "--test-samples", "50", "--json"]
     assert main([*command, "--device", "cpu"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -220,7 +200,7 @@ def test_evaluate_measures_on_the_test_set(tiny_weights: Path, capsys):
     assert main([*command, "--test-samples", "0"]) == 2
 
 
-def test_export_makes_a_small_file_that_the_other_commands_take(
+def test_export_quantizes_to_a_file_that_other_commands_read(
     trained_run: Run, tmp_path: Path, capsys
 ):
     out = tmp_path / "new folder" / "small.safetensors"
@@ -233,10 +213,10 @@ def test_export_makes_a_small_file_that_the_other_commands_take(
     assert main([*evaluate, "--device", "cpu"]) == 0
     assert json.loads(capsys.readouterr().out)["temperature"] == report["certainty"]["temperature"]
     assert main([*command, "--out", str(out), "--samples", "1"]) == 2
-    assert "--samples must be between" in capsys.readouterr().err
+    assert "--samples" in capsys.readouterr().err
 
 
-def test_export_writes_a_training_as_a_script(tmp_path: Path, capsys):
+def test_export_writes_a_run_as_a_script(tmp_path: Path, capsys):
     out = tmp_path / "new folder" / "train.py"
     settings = ["--recipe", "quick", "--epochs", "2", "--device", "cpu"]
     assert main(["export", "--script", str(out), *settings, "--json"]) == 0
@@ -246,10 +226,10 @@ def test_export_writes_a_training_as_a_script(tmp_path: Path, capsys):
     assert report["out"] == str(out) and report["config"] == expected.to_json()
     assert report["lines"] == len(out.read_text(encoding="utf-8").splitlines())
     assert main(["export", "--script", str(out), "--epochs", "0"]) == 2
-    assert "Epochs must be between" in capsys.readouterr().err
+    assert "Epochs" in capsys.readouterr().err
 
 
-def test_export_writes_a_network_as_onnx(tiny_weights: Path, tmp_path: Path, capsys):
+def test_export_writes_a_model_as_onnx(tiny_weights: Path, tmp_path: Path, capsys):
     for name in onnx.PACKAGES:
         pytest.importorskip(name)
     out = tmp_path / "net.onnx"
@@ -261,18 +241,18 @@ def test_export_writes_a_network_as_onnx(tiny_weights: Path, tmp_path: Path, cap
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("arguments", "facts"),
     [
-        ([], "Give one of --out, --onnx and --script"),
-        (["--out", "a", "--onnx", "b"], "Give one of --out, --onnx and --script"),
-        (["--out", "a", "--epochs", "3"], "go with --script alone"),
-        (["--script", "a", "--weights", "b"], "needs no --weights"),
+        ([], "--out, --onnx"),
+        (["--out", "a", "--onnx", "b"], "--out, --onnx"),
+        (["--out", "a", "--epochs", "3"], "--script"),
+        (["--script", "a", "--weights", "b"], "--weights"),
     ],
 )
-def test_export_writes_one_file_and_says_so(given: list[str], sentence: str, tmp_path, capsys):
-    files = [str(tmp_path / part) if len(part) == 1 and part.isalpha() else part for part in given]
+def test_export_writes_one_file(arguments: list[str], facts: str, tmp_path, capsys):
+    files = [str(tmp_path / part) if len(part) == 1 else part for part in arguments]
     assert main(["export", *files]) == 2
-    assert sentence in capsys.readouterr().err
+    assert facts in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
@@ -289,15 +269,14 @@ def test_a_report_of_a_run_is_one_file(runs_dir: Path, tmp_path: Path, capsys):
         assert main(["report", name, "--html", str(out)]) == 0
         assert str(out) in capsys.readouterr().out
     assert main(["report", "nothing", "--html", str(out)]) == 2
-    assert "No run 'nothing'" in capsys.readouterr().err
+    assert "'nothing'" in capsys.readouterr().err
     run.best.write_bytes(b"no weights")
     assert main(["report", run.id, "--html", str(out)]) == 2
     assert "best.safetensors" in capsys.readouterr().err
     assert main(["report", "fast", "--html", str(tmp_path)]) == 2
 
 
-def test_answers_alone_on_standard_output():
-    """A script that reads it must not meet warnings or progress there."""
+def test_standard_output_is_json_only():
     done = subprocess.run(
         [sys.executable, "-m", "alexnet_demo", "summary", "--json"],
         cwd=paths.ROOT,

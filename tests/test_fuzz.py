@@ -37,7 +37,7 @@ from alexnet_demo.runs.events import EventReader
 from alexnet_demo.runs.history import NUMBERS, History
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import get_run, list_runs
-from alexnet_demo.settings import config, paths
+from alexnet_demo.settings import config, paths, schedule
 from alexnet_demo.ui.predict.classify import as_csv
 from alexnet_demo.ui.results.embedding_map import _numbers
 from alexnet_demo.ui.results.views import _cell
@@ -306,7 +306,7 @@ def test_settings_from_elsewhere(tier: str) -> None:
         except (ConfigError, TypeError):
             return
         assert settings_.total_steps > 0 and settings_.command()
-        assert config.lr_at(settings_, 0) >= 0
+        assert schedule.lr_at(settings_, 0) >= 0
 
     fuzz(tier, 1_000, config_files, check)
 

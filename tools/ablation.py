@@ -28,7 +28,8 @@ from alexnet_demo.images.prepare import prepare
 from alexnet_demo.network.device import keep_freed_memory
 from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.settings.config import TrainConfig, lr_at
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.schedule import lr_at
 from alexnet_demo.training.engine import Engine
 from tools.real_images import read_manifest
 

@@ -4,36 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from alexnet_demo.cli.options import DONE, Options, add_command, show
+from alexnet_demo.cli import options
+from alexnet_demo.cli.options import Options
 from alexnet_demo.jobs import scheduler
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 
 
 def add_commands(commands: Any) -> None:
-    summary = add_command(commands, "summary", run_summary, "print the layer table")
+    summary = options.add_command(commands, "summary", run_summary, "print the layer table")
     summary.add_argument("--in-channels", type=int, default=1)
     summary.add_argument("--classes", type=int, default=len(CLASSES))
     summary.add_argument("--width", type=float, default=1.0)
     summary.add_argument("--image-size", type=int, default=IMAGE_SIZE)
-    add_command(commands, "runs", run_runs, "list the runs and their states")
-    add_command(commands, "queue", run_queue, "start queued runs as devices become free")
+    options.add_command(commands, "runs", run_runs, "list the runs and their states")
+    options.add_command(commands, "queue", run_queue, "start queued runs as devices become free")
 
 
-def run_summary(options: Options) -> int:
+def run_summary(args: Options) -> int:
     import torch
 
     from alexnet_demo.network.alexnet import AlexNet
     from alexnet_demo.network.summary import format_table, summarize
 
     with torch.device("meta"):  # shapes without memory for the weights
-        model = AlexNet(options.classes, options.in_channels, options.width, options.image_size)
+        model = AlexNet(args.classes, args.in_channels, args.width, args.image_size)
     summary = summarize(model)
-    show(options, summary.to_json(), format_table(summary))
-    return DONE
+    options.show(args, summary.to_json(), format_table(summary))
+    return options.DONE
 
 
-def run_runs(options: Options) -> int:
+def run_runs(args: Options) -> int:
     for run in list_runs():
         record = run.to_json()
         best = record["best_test_accuracy"]
@@ -41,10 +42,10 @@ def run_runs(options: Options) -> int:
             f"{record['id']}  {record['state']:<11}  {record['epochs']}/{record['epochs_planned']} "
             f"epochs  {'–' if best is None else f'{best:.2%}':>7}  {record['name']}"
         )
-        show(options, record, text)
-    return DONE
+        options.show(args, record, text)
+    return options.DONE
 
 
-def run_queue(_options: Options) -> int:
+def run_queue(_args: Options) -> int:
     scheduler.run_scheduler()
-    return DONE
+    return options.DONE

@@ -9,14 +9,16 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from alexnet_demo.cli.options import Options, given_settings, settings_of
+from alexnet_demo.cli import options
+from alexnet_demo.cli.options import Options
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.runs.process_info import is_own_job, is_registered
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.state import State
 from alexnet_demo.runs.store import get_run, new_run_directory
 from alexnet_demo.settings import paths
-from alexnet_demo.settings.config import CHANGEABLE, TrainConfig, option
+from alexnet_demo.settings.config import CHANGEABLE, TrainConfig
+from alexnet_demo.settings.setting import option
 
 
 class Mode(Enum):
@@ -55,7 +57,7 @@ class LaunchPlan:
         return [*(resume if self.resume else new), *(["--json"] if self.json else [])]
 
 
-def plan_launch(options: Options, environment: Mapping[str, str] = os.environ) -> LaunchPlan:
+def plan_launch(args: Options, environment: Mapping[str, str] = os.environ) -> LaunchPlan:
     """Decide how to start or resume a run.
 
     Args:
@@ -64,9 +66,9 @@ def plan_launch(options: Options, environment: Mapping[str, str] = os.environ) -
     Raises:
         ConfigError: when options contradict each other or the run on disk.
     """
-    plan = _resumed(options, environment) if options.resume else _new(options, environment)
-    if options.wait:
-        if options.run_dir or "RANK" in environment:
+    plan = _resumed(args, environment) if args.resume else _new(args, environment)
+    if args.wait:
+        if args.run_dir or "RANK" in environment:
             raise ConfigError("--wait needs a run under runs/: leave out --run-dir and torchrun.")
         if plan.resume and plan.directory.parent != paths.RUNS_DIR:
             raise ConfigError(f"{plan.directory} is not under runs/: leave --wait out.")
@@ -76,31 +78,31 @@ def plan_launch(options: Options, environment: Mapping[str, str] = os.environ) -
     return plan
 
 
-def _new(options: Options, environment: Mapping[str, str]) -> LaunchPlan:
-    settings = settings_of(options)
-    directory = (options.run_dir or new_run_directory(settings.recipe)).resolve()
+def _new(args: Options, environment: Mapping[str, str]) -> LaunchPlan:
+    settings = options.settings_of(args)
+    directory = (args.run_dir or new_run_directory(settings.recipe)).resolve()
     run = Run(directory)
     restarted = int(environment.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-    if restarted and not options.run_dir:
+    if restarted and not args.run_dir:
         raise ConfigError("torchrun can only restart a run that has a --run-dir.")
     if run.has_started and not restarted:
         raise ConfigError(f"{directory} already contains a run: --resume it, or choose another.")
     claimed = run.config_path.exists()
     if claimed and run.read_config() != settings:
         raise ConfigError(f"{directory} was made for other settings: choose another directory.")
-    return LaunchPlan(Mode.HERE, directory, settings, claimed=claimed, json=options.json)
+    return LaunchPlan(Mode.HERE, directory, settings, claimed=claimed, json=args.json)
 
 
-def _resumed(options: Options, environment: Mapping[str, str]) -> LaunchPlan:
-    changes = given_settings(options)
-    if options.run_dir or not changes.keys() <= set(CHANGEABLE):
+def _resumed(args: Options, environment: Mapping[str, str]) -> LaunchPlan:
+    changes = options.given_settings(args)
+    if args.run_dir or not changes.keys() <= set(CHANGEABLE):
         raise ConfigError(
             "--resume uses the run's own settings: only "
             f"{', '.join(map(option, CHANGEABLE))} can be changed."
         )
-    run = get_run(options.resume) or Run(Path(options.resume).resolve())
+    run = get_run(args.resume) or Run(Path(args.resume).resolve())
     if not run.config_path.is_file():
-        raise ConfigError(f"{options.resume!r} is not a run: `runs` lists them.")
+        raise ConfigError(f"{args.resume!r} is not a run: `runs` lists them.")
     claimed = _is_claimed(run, environment)
     if run.active and not claimed:
         raise ConfigError(f"{run.id} is already training.")
@@ -110,7 +112,7 @@ def _resumed(options: Options, environment: Mapping[str, str]) -> LaunchPlan:
             f"{run.id} is finished after {run.history.epochs_done} epochs: set more --epochs to "
             "continue training."
         )
-    return LaunchPlan(Mode.HERE, run.directory, run.config, True, changes, claimed, options.json)
+    return LaunchPlan(Mode.HERE, run.directory, run.config, True, changes, claimed, args.json)
 
 
 def _is_claimed(run: Run, environment: Mapping[str, str]) -> bool:

@@ -5,17 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from alexnet_demo.cli.options import (
-    DONE,
-    FAILED,
-    Options,
-    add_command,
-    add_device_option,
-    add_training_options,
-    settings_of,
-    show,
-    weights_of,
-)
+from alexnet_demo.cli import options
+from alexnet_demo.cli.options import Options
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.text import duration, memory
 from alexnet_demo.settings import cost
@@ -23,15 +14,19 @@ from alexnet_demo.settings.config import SETTINGS
 
 
 def add_commands(commands: Any) -> None:
-    probe = add_command(commands, "probe", run_probe, "measure this machine's speed for a run")
-    add_training_options(probe)
-    bench = add_command(commands, "bench", run_bench, "compare this engine with the article's loop")
-    add_device_option(bench)
+    probe = options.add_command(
+        commands, "probe", run_probe, "measure this machine's speed for a run"
+    )
+    options.add_training_options(probe)
+    bench = options.add_command(
+        commands, "bench", run_bench, "compare this engine with the article's loop"
+    )
+    options.add_device_option(bench)
     precision, width = SETTINGS["precision"], SETTINGS["width"]
     bench.add_argument("--precision", choices=precision.choices, default="auto")
     bench.add_argument("--width", type=float, default=1.0, help=width.range)
     bench.add_argument("--rounds", type=int, default=7, help="measurements of each side")
-    load = add_command(
+    load = options.add_command(
         commands, "load", run_load, "simulate visitors of a running app and check their predictions"
     )
     load.add_argument("--url", default="http://localhost:8501", help="of the app (%(default)s)")
@@ -40,8 +35,8 @@ def add_commands(commands: Any) -> None:
     load.add_argument("--weights", type=Path, help="the app's model, for the expected predictions")
 
 
-def run_probe(options: Options) -> int:
-    settings = settings_of(options)
+def run_probe(args: Options) -> int:
+    settings = options.settings_of(args)
     from alexnet_demo.training import probe
 
     record = probe.probe(settings)
@@ -52,28 +47,26 @@ def run_probe(options: Options) -> int:
         f"{duration(expected.seconds_per_epoch)} per epoch, {duration(expected.total_seconds)} in "
         f"total\nabout {memory(expected.memory_bytes)} of memory"
     )
-    show(options, record, text)
-    return DONE
+    options.show(args, record, text)
+    return options.DONE
 
 
-def run_bench(options: Options) -> int:
-    if options.rounds < 1:
+def run_bench(args: Options) -> int:
+    if args.rounds < 1:
         raise ConfigError("--rounds must be at least 1.")
-    SETTINGS["width"].check(options.width)
+    SETTINGS["width"].check(args.width)
     from alexnet_demo.benchmarks import speed
 
-    report = speed.bench(options.device, options.precision, options.rounds, options.width)
-    show(options, report, speed.format_report(report))
-    return DONE
+    report = speed.bench(args.device, args.precision, args.rounds, args.width)
+    options.show(args, report, speed.format_report(report))
+    return options.DONE
 
 
-def run_load(options: Options) -> int:
-    if options.users < 1 or options.seconds <= 0:
+def run_load(args: Options) -> int:
+    if args.users < 1 or args.seconds <= 0:
         raise ConfigError("--users and --seconds must be above 0.")
     from alexnet_demo.benchmarks.visitors import load_test
 
-    report = load_test.run_load_test(
-        options.url, options.users, options.seconds, weights_of(options)
-    )
-    show(options, report, load_test.format_report(report))
-    return FAILED if report["wrong"] or report["lost"] else DONE
+    report = load_test.run_load_test(args.url, args.users, args.seconds, options.weights_of(args))
+    options.show(args, report, load_test.format_report(report))
+    return options.FAILED if report["wrong"] or report["lost"] else options.DONE

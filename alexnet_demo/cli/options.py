@@ -11,7 +11,8 @@ from typing import Any
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.runs.store import best_run
 from alexnet_demo.settings import paths
-from alexnet_demo.settings.config import SETTINGS, TrainConfig, option
+from alexnet_demo.settings.config import SETTINGS, TrainConfig
+from alexnet_demo.settings.setting import option
 
 DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 LOG_FORMAT = "%(asctime)s %(message)s"

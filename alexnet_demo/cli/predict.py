@@ -7,23 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from alexnet_demo.cli.options import (
-    DONE,
-    UNUSABLE,
-    Options,
-    add_command,
-    add_device_option,
-    add_weights_option,
-    show,
-    weights_of,
-)
+from alexnet_demo.cli import options
+from alexnet_demo.cli.options import Options
 from alexnet_demo.common.text import percent
 from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
 from alexnet_demo.settings.config import SETTINGS
 
 
 def add_commands(commands: Any) -> None:
-    predict = add_command(commands, "predict", run_predict, "classify images")
+    predict = options.add_command(commands, "predict", run_predict, "classify images")
     predict.add_argument(
         "paths",
         nargs="+",
@@ -37,7 +29,7 @@ def add_commands(commands: Any) -> None:
         help="how to prepare the images (default: %(default)s)",
     )
     predict.add_argument("--top", type=int, default=len(CLASSES), help="number of classes to print")
-    evaluate = add_command(
+    evaluate = options.add_command(
         commands, "evaluate", run_evaluate, "measure accuracy on the test set or a folder"
     )
     evaluate.add_argument("--images", type=Path, help="a folder with one subfolder per class")
@@ -51,20 +43,20 @@ def add_commands(commands: Any) -> None:
         "--flip", action="store_true", help="also average over each image and its mirror image"
     )
     for parser in (predict, evaluate):
-        add_weights_option(parser)
-        add_device_option(parser)
+        options.add_weights_option(parser)
+        options.add_device_option(parser)
 
 
-def run_predict(options: Options) -> int:
+def run_predict(args: Options) -> int:
     from alexnet_demo.inference import image_files
 
-    status = DONE
+    status = options.DONE
     for record in image_files.classify_paths(
-        options.paths, weights_of(options), options.device, options.kind, options.top
+        args.paths, options.weights_of(args), args.device, args.kind, args.top
     ):
         if "error" in record:
-            status = UNUSABLE
-        if options.json:
+            status = options.UNUSABLE
+        if args.json:
             print(json.dumps(record), flush=True)
         elif "error" in record:
             print(f"{record['path']}: {record['error']}", file=sys.stderr)
@@ -74,14 +66,14 @@ def run_predict(options: Options) -> int:
     return status
 
 
-def run_evaluate(options: Options) -> int:
-    SETTINGS["test_samples"].check(options.test_samples)
+def run_evaluate(args: Options) -> int:
+    SETTINGS["test_samples"].check(args.test_samples)
     from alexnet_demo.inference import evaluate
     from alexnet_demo.network import device
 
     device.keep_freed_memory()
     report = evaluate.evaluate(
-        weights_of(options), options.device, options.images, options.test_samples, options.flip
+        options.weights_of(args), args.device, args.images, args.test_samples, args.flip
     )
-    show(options, report, evaluate.format_report(report))
-    return DONE
+    options.show(args, report, evaluate.format_report(report))
+    return options.DONE

@@ -13,7 +13,7 @@ from typing import Any
 
 import ray
 
-from alexnet_demo.cli.train import INTERRUPTED
+from alexnet_demo.cli.options import INTERRUPTED
 from alexnet_demo.runs.run import FAILURE, Run
 from alexnet_demo.settings.config import TrainConfig
 

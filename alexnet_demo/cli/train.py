@@ -11,19 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alexnet_demo.cli import options
 from alexnet_demo.cli.follow import follow
 from alexnet_demo.cli.launch_plan import LaunchPlan, Mode, plan_launch
-from alexnet_demo.cli.options import (
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    LOG_FORMAT,
-    Options,
-    add_command,
-    add_training_options,
-    settings_of,
-    show,
-)
+from alexnet_demo.cli.options import DONE, FAILED, INTERRUPTED, Options
 from alexnet_demo.common.access import ADMIN
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.signals import signal_handlers
@@ -42,8 +33,8 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
-    parser = add_command(commands, "train", run_train, "train AlexNet on Fashion-MNIST")
-    add_training_options(parser)
+    parser = options.add_command(commands, "train", run_train, "train AlexNet on Fashion-MNIST")
+    options.add_training_options(parser)
     parser.add_argument("--run-dir", type=Path, help="directory of the run (default: a new one)")
     parser.add_argument("--resume", metavar="RUN", help="id or directory of a run to resume")
     parser.add_argument(
@@ -54,11 +45,11 @@ def add_commands(commands: Any) -> None:
     )
 
 
-def run_train(options: Options) -> int:
-    if options.lr_find:
-        return _find_lr(options)
+def run_train(args: Options) -> int:
+    if args.lr_find:
+        return _find_lr(args)
     # Planned before torch loads, so that mistakes are reported at once.
-    plan = plan_launch(options) if os.environ.get("RANK", "0") == "0" else None
+    plan = plan_launch(args) if os.environ.get("RANK", "0") == "0" else None
     if plan and plan.mode is Mode.QUEUE:
         return _queue(plan)
     from alexnet_demo.training.distributed import init_distributed
@@ -160,16 +151,16 @@ def _log_to(path: Path) -> None:
         if os.path.samestat(os.fstat(sys.stderr.fileno()), path.stat()):
             return
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    handler.setFormatter(logging.Formatter(options.LOG_FORMAT))
     logging.getLogger("alexnet_demo").addHandler(handler)
 
 
-def _find_lr(options: Options) -> int:
-    if options.resume or options.run_dir or options.wait:
+def _find_lr(args: Options) -> int:
+    if args.resume or args.run_dir or args.wait:
         raise ConfigError(
             "--lr-find trains a new network: leave --resume, --run-dir, and --wait out."
         )
-    settings, trials = settings_of(options), []
+    settings, trials = options.settings_of(args), []
     from alexnet_demo.network import device
     from alexnet_demo.training import lr_range_test
     from alexnet_demo.training.worker import hold_device
@@ -177,7 +168,7 @@ def _find_lr(options: Options) -> int:
     with hold_device(str(device.resolve(settings.device))):
         for trial in lr_range_test.range_test(settings):
             trials.append(trial)
-            show(options, asdict(trial), f"{trial.lr:.6f}  {trial.loss:.4f}")
+            options.show(args, asdict(trial), f"{trial.lr:.6f}  {trial.loss:.4f}")
     suggested = lr_range_test.suggest_lr(trials)
-    show(options, {"suggested_lr": suggested}, f"Suggested: {suggested:g}")
+    options.show(args, {"suggested_lr": suggested}, f"Suggested: {suggested:g}")
     return DONE

@@ -25,7 +25,8 @@ from alexnet_demo.export.source_copy import (
     read,
 )
 from alexnet_demo.settings.article import PARAMETERS, TEST_SAMPLES, TRAIN_SAMPLES
-from alexnet_demo.settings.config import SETTINGS, TrainConfig, channels, stages
+from alexnet_demo.settings.config import SETTINGS, TrainConfig
+from alexnet_demo.settings.schedule import channels, stages
 
 TEMPLATE = Path(__file__).parent / "templates" / "script.txt"
 SIDE = 5  # of pool5's feature map for 224×224 pixels

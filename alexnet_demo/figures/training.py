@@ -21,7 +21,8 @@ from alexnet_demo.figures.theme import (
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS
-from alexnet_demo.settings.config import TrainConfig, lr_at, stages
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.schedule import lr_at, stages
 
 if TYPE_CHECKING:  # both import torch, which this module must not
     pass

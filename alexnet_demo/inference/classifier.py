@@ -27,7 +27,7 @@ from alexnet_demo.network.device import DTYPES
 from alexnet_demo.network.input import to_input
 from alexnet_demo.network.timing import choose_precision
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.settings.config import channels
+from alexnet_demo.settings.schedule import channels
 
 BATCH = 64  # images
 

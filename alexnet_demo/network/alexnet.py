@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from alexnet_demo.settings.article import IMAGE_SIZE, PIXEL_MEAN, PIXEL_STD
-from alexnet_demo.settings.config import channels
+from alexnet_demo.settings.schedule import channels
 
 
 class AlexNet(nn.Module):

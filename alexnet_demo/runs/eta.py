@@ -7,7 +7,7 @@ from statistics import harmonic_mean
 
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import Run
-from alexnet_demo.settings.config import stages
+from alexnet_demo.settings.schedule import stages
 
 WORK_BY_WIDTH = 1.66
 """Exponent of a step's duration by width: a network four times as wide takes ten times as long."""

@@ -1,63 +1,16 @@
-"""The settings of a run, described once: the form, the options, and validation derive from them."""
+"""`TrainConfig`: the settings of a run, from which the form, the options, and validation derive."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from itertools import pairwise
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.settings.recipes import RECIPES
-
-
-def channels(width: float) -> tuple[int, int, int, int, int]:
-    """Channels of conv1, conv2, conv3 and conv4, conv5, and units of fc6 and fc7."""
-    c1, c2, c3, c5, units = (max(1, round(n * width)) for n in (96, 256, 384, 256, 4096))
-    return c1, c2, c3, c5, units
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a setting is called, what it means, and which values it takes.
-
-    Attributes:
-        default: its type is the setting's type.
-        low, high: inclusive range of a number.
-        step: increment of the form's number field.
-        choices: allowed values of a text.
-        changeable: whether a paused run may resume with another value.
-    """
-
-    default: Any
-    label: str
-    help: str = ""
-    low: float = 0
-    high: float | None = None
-    step: float = 1
-    choices: tuple[str, ...] = ()
-    changeable: bool = False
-
-    @property
-    def range(self) -> str:
-        """Such as ``1 to 4,096``; empty unless the setting is a number."""
-        return "" if self.high is None else f"{self.low:,.10g} to {self.high:,.10g}"
-
-    def check(self, value: Any) -> None:
-        """Raise `ConfigError` for a value out of range (NaN is too) or not among the choices."""
-        if self.high is not None and not self.low <= value <= self.high:
-            allowed = self.range.replace(" to ", " and ")
-            raise ConfigError(f"{self.label} must be between {allowed}, not {value:,.10g}.")
-        if self.choices and value not in self.choices:
-            raise ConfigError(
-                f"Unknown {self.label.lower()} {value!r}: choose {', '.join(self.choices)}."
-            )
-
-
-def setting(default: Any, label: str, help: str = "", **more: Any) -> Any:
-    """A dataclass field that carries its `Setting`."""
-    return field(default=default, metadata={"setting": Setting(default, label, help, **more)})
+from alexnet_demo.settings.schedule import MIN_WIDTH, stages
+from alexnet_demo.settings.setting import Setting, option, setting
 
 
 @dataclass(frozen=True)
@@ -75,127 +28,78 @@ class TrainConfig:
         ConfigError: when a value is out of range or unknown, or values contradict each other.
     """
 
-    recipe: str = setting(
-        "article", "Recipe", "Settings to start from (default: article).", choices=tuple(RECIPES)
-    )
+    recipe: str = setting("article", "Recipe", "Default: article.", choices=tuple(RECIPES))
     epochs: int = setting(
-        10, "Epochs", "Number of passes over the training set.", low=1, high=1000, changeable=True
+        10, "Epochs", "Number of passes over the training set.", (1, 1000), changeable=True
     )
     batch_size: int = setting(
-        128,
-        "Batch size",
-        "Images per step. Larger batches use a GPU better and need more memory.",
-        low=1,
-        high=4096,
+        128, "Batch size", "Larger batches use a GPU better and need more memory.", (1, 4096)
     )
     lr: float = setting(
-        0.1,
-        "Learning rate",
-        "Size of each step. Too high and the loss diverges; too low and it barely falls.",
-        low=1e-6,
-        high=10.0,
-        step=0.01,
+        0.1, "Learning rate", "Too high and the loss diverges.", (1e-6, 10.0), step=0.01
     )
     lr_scale: float = setting(
-        1.0,
-        "Learning-rate multiplier",
-        "Multiplies the learning rate of the whole schedule.",
-        low=0.001,
-        high=1000.0,
-        step=0.1,
-        changeable=True,
+        1.0, "Learning-rate multiplier", "Scales the schedule.", (0.001, 1000.0), changeable=True
     )
     schedule: str = setting(
         "constant",
         "Learning-rate schedule",
-        "Learning rate over the run: constant, or up and then linearly down to 0.",
+        "Constant, or up during warm-up and then linearly down to 0.",
         choices=("constant", "linear"),
     )
     warmup: float = setting(
-        0.0,
-        "Warm-up, as a share of all steps",
-        "Share of all steps over which the learning rate rises.",
-        high=0.9,
-        step=0.05,
+        0.0, "Warm-up", "Share of all steps with a rising learning rate.", (0.0, 0.9), step=0.05
     )
     momentum: float = setting(
-        0.0,
-        "Momentum",
-        "Share of the previous update that is added to each step. The article uses none.",
-        high=0.999,
-        step=0.1,
+        0.0, "Momentum", "Share of the last update that is kept.", (0.0, 0.999), step=0.1
     )
-    nesterov: bool = setting(
-        False, "Nesterov momentum", "Evaluate momentum one step ahead. Needs momentum."
-    )
+    nesterov: bool = setting(False, "Nesterov momentum", "Looks one step ahead. Needs momentum.")
     weight_decay: float = setting(
-        0.0, "Weight decay", "Pulls weights toward zero at each step.", high=1.0, step=0.0001
+        0.0, "Weight decay", "Pulls weights toward zero at each step.", (0.0, 1.0), step=0.0001
     )
     dropout: float = setting(
-        0.5,
-        "Dropout",
-        "Share of the fully connected units dropped at each step. The article uses 0.5.",
-        high=0.9,
-        step=0.1,
+        0.5, "Dropout", "Share of fully connected units dropped per step.", (0.0, 0.9), step=0.1
     )
     label_smoothing: float = setting(
-        0.0,
-        "Label smoothing",
-        "Share of the target spread over all classes. Reduces overconfidence.",
-        high=0.5,
-        step=0.05,
+        0.0, "Label smoothing", "Share of the target put on all classes.", (0.0, 0.5), step=0.05
     )
     init: str = setting(
         "default",
         "Initial weights",
-        "The article uses PyTorch's default. He initialization lets deep ReLU networks learn from "
-        "the first step.",
+        "PyTorch's default as in the article, or He initialization, made for deep ReLU networks.",
         choices=("default", "kaiming"),
     )
-    flip: bool = setting(
-        False, "Random mirroring", "Mirror each training image with probability 0.5."
-    )
+    flip: bool = setting(False, "Random mirroring", "Mirror each image with probability 0.5.")
     shift: int = setting(
-        0,
-        "Shift in pixels",
-        "Shift each training image by up to this many pixels (of 28) in each direction.",
-        high=8,
+        0, "Shift in pixels", "Shift each image by up to this many pixels (of 28).", (0, 8)
     )
     erase: float = setting(
-        0.0,
-        "Probability of random erasing",
-        "Probability that a random rectangle of a training image is erased.",
-        high=1.0,
-        step=0.1,
+        0.0, "Random erasing", "Probability of erasing a random rectangle.", (0.0, 1.0), step=0.1
     )
     drawings: float = setting(
         0.0,
         "Share of line drawings",
-        "Share of the training images rendered as line drawings, similar to what people draw.",
-        high=1.0,
+        "Share of the images rendered as line drawings, similar to what people draw.",
+        (0.0, 1.0),
         step=0.05,
         changeable=True,
     )
     photos: float = setting(
         0.0,
         "Share of photos",
-        "Share of the training images rendered as photos: lit, warped, worn, or lying somewhere.",
-        high=1.0,
+        "Share of the images rendered as photos: lit, warped, worn, or lying somewhere.",
+        (0.0, 1.0),
         step=0.05,
         changeable=True,
     )
     norm: bool = setting(
-        False,
-        "Batch normalization",
-        "Normalize each channel during training, so the network learns faster. Folded into the "
-        "convolutions afterwards.",
+        False, "Batch normalization", "Speeds up training. Folded into the convolutions afterwards."
     )
     width: float = setting(
         1.0,
         "Width",
         "Multiplies the channels of every layer. 1 is the article's network.",
-        low=0.0625,
-        high=2.0,
+        (MIN_WIDTH, 2.0),
         step=0.125,
     )
     grow: str = setting(
@@ -205,43 +109,29 @@ class TrainConfig:
         "the steps, half of it for 30%, and the full width for the rest. Empty for none.",
     )
     train_samples: int = setting(
-        TRAIN_SAMPLES,
-        "Training images",
-        "A subset trains faster and learns less.",
-        low=1,
-        high=TRAIN_SAMPLES,
+        TRAIN_SAMPLES, "Training images", "Fewer train faster, less accurately.", (1, TRAIN_SAMPLES)
     )
     test_samples: int = setting(
-        TEST_SAMPLES,
-        "Test images",
-        "Images used for the test after each epoch.",
-        low=1,
-        high=TEST_SAMPLES,
+        TEST_SAMPLES, "Test images", "Images to test on after each epoch.", (1, TEST_SAMPLES)
     )
     validation: int = setting(
         0,
         "Validation images",
-        "Training images held out for validation, so that settings are not tuned on the test set. "
-        "0 for none.",
-        high=TEST_SAMPLES,
+        "Training images held out to choose settings on, in place of the test set. 0 for none.",
+        (0, TEST_SAMPLES),
     )
     patience: int = setting(
         0,
         "Early-stopping patience",
         "Stop after this many epochs without a better accuracy. 0 for never.",
-        high=1000,
+        (0, 1000),
         changeable=True,
     )
     seed: int = setting(
-        0,
-        "Seed",
-        "The same seed gives the same initial weights and order of images.",
-        high=2**31 - 1,
+        0, "Seed", "Determines the initial weights and the order of images.", (0, 2**31 - 1)
     )
     device: str = setting("auto", "Device", "auto, cpu, mps, cuda, or cuda:N")
-    devices: int = setting(
-        1, "Devices", "GPUs that share the training.", low=1, high=64, changeable=True
-    )
+    devices: int = setting(1, "Devices", "GPUs that share the training.", (1, 64), changeable=True)
     precision: str = setting(
         "fp32",
         "Precision",
@@ -251,28 +141,27 @@ class TrainConfig:
     memory_format: str = setting(
         "auto",
         "Memory format",
-        "Order of channels and pixels in memory. Changes the speed, not the result.",
+        "Order of channels and pixels in memory. Affects only the speed.",
         choices=("auto", "channels_last", "contiguous"),
     )
     checkpoint_minutes: float = setting(
         5.0,
         "Minutes between checkpoints",
-        "A run that is killed loses at most this much work. 0 for only after each epoch.",
-        high=1440.0,
+        "At most this much work is lost if the run is killed. 0 for only after each epoch.",
+        (0.0, 1440.0),
         changeable=True,
     )
     keep_epochs: int = setting(
         10,
         "Epochs to keep",
-        "Number of epochs, evenly spaced, whose weights are kept to inspect later. An epoch of the "
-        "full network takes 47 MB.",
-        high=1000,
+        "Epochs, evenly spaced, whose weights are kept: 47 MB each for the full network.",
+        (0, 1000),
         changeable=True,
     )
 
     def __post_init__(self) -> None:
-        for name, setting in SETTINGS.items():
-            setting.check(getattr(self, name))
+        for name, about in SETTINGS.items():
+            about.check(getattr(self, name))
         if self.nesterov and not self.momentum:
             raise ConfigError("Nesterov momentum needs a momentum above 0.")
         if self.devices > 1 and (":" in self.device or self.device == "mps"):
@@ -352,78 +241,5 @@ class TrainConfig:
 
 
 SETTINGS: Mapping[str, Setting] = {f.name: f.metadata["setting"] for f in fields(TrainConfig)}
-CHANGEABLE = tuple(name for name, setting in SETTINGS.items() if setting.changeable)
+CHANGEABLE = tuple(name for name, about in SETTINGS.items() if about.changeable)
 """Settings with which a paused run may resume changed."""
-
-
-def option(name: str) -> str:
-    """The command-line option of a setting."""
-    return f"--{name.replace('_', '-')}"
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of a run at one width: steps ``first`` up to but not including ``end``."""
-
-    width: float
-    first: int
-    end: int
-
-
-def stages(config: TrainConfig) -> tuple[Stage, ...]:
-    """The widths that a run trains at; the last one is its own ``width``.
-
-    Raises:
-        ConfigError: when ``grow`` cannot be parsed, a width is not a whole multiple of the one
-            before, or no share is left for the full width.
-    """
-    parts: list[Stage] = []
-    first, used = 0, 0.0
-    for part in filter(None, config.grow.split(",")):
-        try:
-            relative, share = map(float, part.split(":"))
-        except ValueError:
-            raise ConfigError(
-                "Growth must be written as width:share of the steps, such as 0.25:0.6,0.5:0.3, "
-                f"not {config.grow!r}."
-            ) from None
-        used += share
-        if not (0 < relative < 1 and share > 0 and used < 1):
-            raise ConfigError(
-                "Growth needs widths between 0 and 1, and shares that sum to less than 1."
-            )
-        width, narrowest = relative * config.width, SETTINGS["width"].low
-        if width < narrowest:
-            raise ConfigError(
-                f"Growth would start at width {width:g}, below the minimum of {narrowest:g}: "
-                "choose a larger width, or no growth."
-            )
-        end = round(used * config.total_steps)
-        parts.append(Stage(width, first, end))
-        first = end
-    parts.append(Stage(config.width, first, config.total_steps))
-    for small, large in pairwise(parts):
-        factor = round(large.width / small.width)
-        copies = tuple(factor * count for count in channels(small.width))
-        if factor < 2 or channels(large.width) != copies:
-            raise ConfigError(
-                "Growth needs each width to be a whole multiple of the one before, in every layer."
-            )
-    return tuple(parts)
-
-
-def width_at(config: TrainConfig, step: int) -> float:
-    """The width at a step, counted from 0; the final width after the last step."""
-    return next((s.width for s in stages(config) if step < s.end), config.width)
-
-
-def lr_at(config: TrainConfig, step: int) -> float:
-    """The learning rate of a step, counted from 0."""
-    peak = config.lr * config.lr_scale
-    if config.schedule == "constant":
-        return peak
-    total = config.total_steps
-    rise = config.warmup * total
-    if step < rise:
-        return peak * (step + 1) / (rise + 1)
-    return peak * (total - step) / (total - rise)

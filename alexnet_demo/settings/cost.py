@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from alexnet_demo.settings.article import TRAIN_SAMPLES
-from alexnet_demo.settings.config import Stage, TrainConfig, stages
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.schedule import Stage, stages
 
 
 @dataclass(frozen=True)

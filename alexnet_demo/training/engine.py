@@ -21,7 +21,8 @@ from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.device import autocast
 from alexnet_demo.network.input import to_input
 from alexnet_demo.network.net2net import widen
-from alexnet_demo.settings.config import TrainConfig, width_at
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.schedule import width_at
 from alexnet_demo.training.distributed import ProcessGroup
 
 

@@ -15,8 +15,9 @@ from alexnet_demo.network.alexnet import AlexNet, count_parameters
 from alexnet_demo.network.device import autocast
 from alexnet_demo.network.timing import best_time, choose_precision
 from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
-from alexnet_demo.settings.config import TrainConfig, stages
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.cost import Speed
+from alexnet_demo.settings.schedule import stages
 
 
 def probe(settings: TrainConfig) -> dict[str, Any]:

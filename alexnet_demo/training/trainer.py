@@ -22,8 +22,9 @@ from alexnet_demo.network.alexnet import count_parameters, fuse_batchnorm
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.settings.config import TrainConfig, lr_at, width_at
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.provenance import provenance
+from alexnet_demo.settings.schedule import lr_at, width_at
 from alexnet_demo.training.distributed import ProcessGroup
 from alexnet_demo.training.engine import Engine
 from alexnet_demo.training.metrics import MetricAccumulator, Metrics

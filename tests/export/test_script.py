@@ -21,7 +21,7 @@ from alexnet_demo.network import checkpoint
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import prepare
-from alexnet_demo.settings import config, paths
+from alexnet_demo.settings import paths, schedule
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.training import engine
@@ -129,8 +129,8 @@ def test_the_script_gives_the_same_losses_step_for_step(
 
 def test_the_cases_stop_early_and_grow_as_meant() -> None:
     """Lest the comparison above compare less than it says."""
-    assert len({stage.width for stage in config.stages(CASES["fast"])}) == 3
-    assert all(stage.first < stage.end for stage in config.stages(CASES["best"]))
+    assert len({stage.width for stage in schedule.stages(CASES["fast"])}) == 3
+    assert all(stage.first < stage.end for stage in schedule.stages(CASES["best"]))
     untold = training_script(CASES["of a width that shapes do not tell"])
     assert "save_file(weights, options.out, about)" in untold
 

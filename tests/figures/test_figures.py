@@ -10,8 +10,9 @@ import torch
 from alexnet_demo.figures import architecture, theme, training
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.summary import Summary, summarize
-from alexnet_demo.settings.config import TrainConfig, lr_at, stages
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.paths import ROOT
+from alexnet_demo.settings.schedule import lr_at, stages
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,9 @@ from itertools import pairwise
 import pytest
 
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.settings.config import (
-    SETTINGS,
-    Stage,
-    TrainConfig,
-    channels,
-    lr_at,
-    stages,
-    width_at,
-)
+from alexnet_demo.settings.config import SETTINGS, TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
+from alexnet_demo.settings.schedule import Stage, channels, lr_at, stages, width_at
 
 
 def test_the_article_recipe_is_the_article():
@@ -32,10 +25,10 @@ def test_the_article_recipe_is_the_article():
 @pytest.mark.parametrize("side", ["low", "high"])
 def test_numbers_out_of_range_are_refused_with_the_range(name: str, side: str):
     setting = SETTINGS[name]
-    kind, edge = type(setting.default), getattr(setting, side)
+    kind, edge = type(setting.default), setting.bounds[side == "high"]
     assert getattr(TrainConfig(**{name: kind(edge)}), name) == edge
     beyond = edge - 1 if side == "low" else edge + 1
-    with pytest.raises(ConfigError, match=rf"{setting.label}.*{setting.low:,g} and .*, not"):
+    with pytest.raises(ConfigError, match=rf"{setting.label}.*{setting.bounds[0]:,g} and .*, not"):
         TrainConfig(**{name: kind(beyond)})
 
 

@@ -31,7 +31,8 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import list_runs, prepare, queued_runs
 from alexnet_demo.settings import paths, recipes
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
-from alexnet_demo.settings.config import TrainConfig, stages
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.schedule import stages
 from alexnet_demo.ui.train import cost, downloads, form_state, live
 from alexnet_demo.ui.train.data_preview import augmentation
 from alexnet_demo.ui.widgets.markdown import plain

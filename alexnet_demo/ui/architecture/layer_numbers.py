@@ -60,7 +60,7 @@ def show(layer: Layer, summary: Summary) -> None:
     with right:
         st.markdown(_receptive_field(layer))
         batch = st.number_input(
-            "Batch size", 1, SETTINGS["batch_size"].high, 128, key="arch_batch", width=140
+            "Batch size", 1, int(SETTINGS["batch_size"].bounds[1]), 128, key="arch_batch", width=140
         )
         st.markdown(
             f"The output takes {memory(layer.activation_bytes)} for one image and "

@@ -75,7 +75,8 @@ def _inputs() -> None:
     st.number_input("Classes", 1, 21_841, key=classes, help="Number of units in fc8.")
     st.number_input(
         "Width",
-        *(limit.low, limit.high),
+        min_value=limit.bounds[0],
+        max_value=limit.bounds[1],
         key=width,
         step=0.25,
         help="Multiplies the channels of every convolution and the units of fc6 and fc7.",

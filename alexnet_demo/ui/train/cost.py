@@ -16,9 +16,10 @@ from alexnet_demo.common.access import READ_ONLY, Role
 from alexnet_demo.common.text import duration, memory
 from alexnet_demo.jobs import processes
 from alexnet_demo.runs.store import active_runs
-from alexnet_demo.settings.config import TrainConfig, stages
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.cost import Estimate, Speed, estimate, fit
 from alexnet_demo.settings.recipes import RECIPES
+from alexnet_demo.settings.schedule import stages
 from alexnet_demo.ui.train import form_state
 from alexnet_demo.ui.widgets import access
 

@@ -69,12 +69,12 @@ def _claim(plan: LaunchPlan) -> None:
     from alexnet_demo.network import device
 
     run = Run(plan.directory)
+    if plan.changes:
+        update_config(run, **plan.changes)
     if not plan.claimed:
         name = str(device.check(plan.settings))
         with launch_lock():  # until it is registered: of two processes, the second sees the first
             require_free(name, run.id if plan.resume else "")
-            if plan.changes:
-                update_config(run, **plan.changes)
             if plan.resume:
                 run.request_path.unlink(missing_ok=True)
             else:
@@ -135,13 +135,9 @@ def _queue(plan: LaunchPlan) -> int:
 def _report(reason: str, run: Run, *, quiet: bool) -> int:
     """Print how a run ended, and return the exit status."""
     if not quiet:
-        best = run.best_accuracy
-        result = (
-            f", best {run.config.eval_split} accuracy {percent(best, 2)}"
-            if best is not None
-            else ""
-        )
-        print(f"{reason.capitalize()}{result}: {run.directory}")
+        accuracy = "–" if run.best_accuracy is None else percent(run.best_accuracy, 2)
+        split = run.config.eval_split
+        print(f"{reason.capitalize()}, best {split} accuracy {accuracy}: {run.directory}")
     return INTERRUPTED if reason == "stopped" else DONE
 
 

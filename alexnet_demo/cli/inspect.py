@@ -6,7 +6,7 @@ from typing import Any
 
 from alexnet_demo.cli import options
 from alexnet_demo.cli.options import Options
-from alexnet_demo.jobs import scheduler
+from alexnet_demo.jobs import queue
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 
@@ -47,5 +47,5 @@ def run_runs(args: Options) -> int:
 
 
 def run_queue(_args: Options) -> int:
-    scheduler.run_scheduler()
+    queue.run_scheduler()
     return options.DONE

@@ -199,7 +199,7 @@ def test_activations_are_computed_once_per_model_and_image(
         calls.append(image)
         return activations(model, image)
 
-    layer_views._activations.clear()
+    layer_views.activations_of.clear()
     monkeypatch.setattr("alexnet_demo.network.activations.activations", counting)
     select(trained, "conv1", "Output")
     select(trained, "conv5", "One unit")

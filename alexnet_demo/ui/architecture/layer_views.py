@@ -46,8 +46,11 @@ class ViewedModel:
     temperature: float = 1.0
 
 
+@st.cache_resource(
+    max_entries=CACHED_IMAGES, show_spinner=False, hash_funcs={ViewedModel: lambda model: model.id}
+)
 def activations_of(model: ViewedModel, image: np.ndarray) -> dict[str, Tensor]:
-    """Every layer's output, as `network.activations` gives it; shared, so do not modify it.
+    """Every layer's output, as `network.activations` gives it; cached, so do not modify it.
 
     Args:
         image: uint8 (side, side), 0 background.
@@ -55,14 +58,9 @@ def activations_of(model: ViewedModel, image: np.ndarray) -> dict[str, Tensor]:
     Raises:
         BusyError: when too many requests are waiting.
     """
-    return _activations(model.id, image, model.model)
-
-
-@st.cache_resource(max_entries=CACHED_IMAGES, show_spinner=False)
-def _activations(model_id: str, image: np.ndarray, _model: AlexNet) -> dict[str, Tensor]:
     from alexnet_demo.network.activations import activations
 
-    return BATCHER.submit(partial(activations, _model, image))
+    return BATCHER.submit(partial(activations, model.model, image))
 
 
 def show_weights(layer: Layer, model: ViewedModel, image: None, key: str) -> None:

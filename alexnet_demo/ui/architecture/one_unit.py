@@ -39,7 +39,7 @@ def show_unit(layer: Layer, model: ViewedModel, image: np.ndarray, key: str) -> 
     _select_first(output, (model.id, image.tobytes()), key)
     with st.container(horizontal=True):
         channel, row, column = (
-            int(st.number_input(name, 0, size - 1, key=f"{name} {key}", width=122))
+            int(st.number_input(name, 0, size - 1, key=f"{name} {key}", width=112))
             for name, size in zip(_INPUTS, output.shape, strict=True)
         )
     if _is_linked(key):
@@ -113,12 +113,10 @@ def _show_window(module: Any, inputs: Tensor, position: Position) -> None:
     from alexnet_demo.network.activations import pool_window
 
     window = pool_window(module, inputs, *position)
+    names = [f"column {x}" for x in range(window.shape[1])]
     st.dataframe(
-        {f"column {x}": window[:, x].tolist() for x in range(window.shape[1])},
-        column_config={
-            f"column {x}": st.column_config.NumberColumn(format="%.3f")
-            for x in range(window.shape[1])
-        },
+        dict(zip(names, window.T.tolist(), strict=True)),
+        column_config=dict.fromkeys(names, st.column_config.NumberColumn(format="%.3f")),
         hide_index=True,
         width="content",
     )

@@ -19,7 +19,7 @@ if recorded_run := recorded.requested():
     recorded.recorded_replay(recorded_run)
     st.stop()
 
-run_ids = queue.active_and_queued()
+changing = queue.changing_runs()
 linked = get_run(st.query_params.get("run", ""))
 run = linked or current_run()
 
@@ -32,7 +32,7 @@ elif linked is None and form_open(run):
         resume_card(run)
     training_form()
     st.divider()
-queue.queue_view(run)
+queue.queue_view(run, changing)
 pinboard()
 recorded.replay_buttons()
 if run:
@@ -42,4 +42,3 @@ if run:
         replay(run)
         st.divider()
     runs_table(list_runs())
-queue.refresh_on_change(run_ids)

@@ -168,10 +168,10 @@ def test_the_widths_of_a_growing_training_are_measured_apart(monkeypatch):
         return {"devices": [], "speeds": []}
 
     monkeypatch.setattr(processes, "probe", probe)
-    found = cost.Probes()
+    st.cache_resource.clear()
     for grow in ("", "0.5:0.5", "0.5:0.1", "0.25:0.5"):
         settings = TrainConfig(grow=grow)
-        wait_for(partial(found.get, settings), 5, "no answer")
+        wait_for(partial(cost.probe, settings), 5, "no answer")
     assert asked == ["", "0.5:0.5", "0.25:0.5"]  # shares change nothing
 
 
@@ -199,13 +199,14 @@ def test_a_failed_measurement_is_shown_and_tried_again_later(monkeypatch):
         return {"error": "No such device."}
 
     monkeypatch.setattr(processes, "probe", failing)
-    found, settings = cost.Probes(), TrainConfig()
+    st.cache_resource.clear()
+    settings = TrainConfig()
     for _ in range(20):
-        answer = wait_for(lambda: found.get(settings), 5, "no answer")
+        answer = wait_for(lambda: cost.probe(settings), 5, "no answer")
         assert answer["error"] == "No such device."
     assert len(asked) == 1
     monkeypatch.setattr(cost, "RETRY_SECONDS", 0.0)
-    wait_for(lambda: found.get(settings) or len(asked) > 1, 5, "not tried again")
+    wait_for(lambda: cost.probe(settings) or len(asked) > 1, 5, "not tried again")
     wait_for(lambda: len(asked) > 1, 5, "not tried again")
 
 

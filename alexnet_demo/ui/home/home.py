@@ -12,37 +12,17 @@ from alexnet_demo.runs.store import best_run, current_run
 from alexnet_demo.settings import paths
 from alexnet_demo.ui.frame import page as frame
 from alexnet_demo.ui.models.model_picker import quick_run_button
-from alexnet_demo.ui.widgets import access, sample_images
+from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
-from alexnet_demo.ui.widgets.navigation import (
-    ARCHITECTURE,
-    PREDICT,
-    RESULTS,
-    TOUR,
-    TRAIN,
-    link,
-    replay_link,
-)
+from alexnet_demo.ui.widgets.navigation import PREDICT, TOUR, TRAIN, link, replay_link
 
-CARDS = (
-    (TRAIN, "Train", "Choose a recipe, check the estimated time, and watch the curves."),
-    (ARCHITECTURE, "Architecture", "Eight layers drawn to scale, with 46.8 million parameters."),
-    (PREDICT, "Predict", "Draw or upload clothing and see the prediction."),
-    (RESULTS, "Results", "Misclassified images, confidence, and evidence for each class."),
-)
+CARDS = {
+    "Train": "Choose a recipe, check the estimated time, and watch the curves.",
+    "Architecture": "Eight layers drawn to scale, with 46.8 million parameters.",
+    "Predict": "Draw or upload clothing and see the prediction.",
+    "Results": "Misclassified images, confidence, and evidence for each class.",
+}
 TRAIN_FOR_VISITORS = "Watch a training replay: curves, filters, and predictions at every step."
-_ICONS = {script: icon for script, _, icon in frame.PAGES}
-
-
-def invitation() -> str:
-    """What to do about training here; visitors of a closed server can only watch."""
-    return "Train it on your own machine" if access.can_control() else "Watch how it learns"
-
-
-def hero() -> None:
-    """Ten images from the data set, one per class."""
-    if strip := sample_images.class_strip():
-        st.html(strip)
 
 
 def next_step() -> None:
@@ -115,8 +95,8 @@ def guide() -> None:
     """A pointer to the tour for first-time readers."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="home-tour"):
         st.markdown(
-            "**New here?** A ten-minute tour of drawing, training, and mistakes, for one reader or "
-            "a class:",
+            "**New here?** Take a ten-minute tour of drawing, training, and mistakes, alone or "
+            "with a class:",
             width="content",
         )
         link(TOUR, "Take the tour", ":material/tour:")
@@ -124,9 +104,10 @@ def guide() -> None:
 
 def cards() -> None:
     """One card per page."""
-    for column, (script, title, text) in zip(st.columns(len(CARDS)), CARDS, strict=True):
+    pages = [page for page in frame.PAGES if page[1] in CARDS]
+    for column, (script, title, icon) in zip(st.columns(len(pages)), pages, strict=True):
         with column.container(border=True, height="stretch", gap="xsmall", key=f"card-{title}"):
-            st.subheader(f"{_ICONS[script]} {title}", anchor=False)
+            st.subheader(f"{icon} {title}", anchor=False)
             visitor = script == TRAIN and not access.can_control()
-            st.markdown(TRAIN_FOR_VISITORS if visitor else text)
+            st.markdown(TRAIN_FOR_VISITORS if visitor else CARDS[title])
             link(script, f"Open {title}", ":material/arrow_forward:")

@@ -7,67 +7,64 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Lock
 from typing import Any
 
 import streamlit as st
 
-from alexnet_demo.common.access import READ_ONLY, Role
+from alexnet_demo.common.access import Role
 from alexnet_demo.common.text import duration, memory
 from alexnet_demo.jobs import processes
 from alexnet_demo.runs.store import active_runs
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.settings.cost import Estimate, Speed, estimate, fit
+from alexnet_demo.settings.cost import Speed, estimate, fit
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.settings.schedule import stages
 from alexnet_demo.ui.train import form_state
 from alexnet_demo.ui.widgets import access
 
 QUICK_SECONDS = 60
+"""Duration that the quick look is fitted to."""
 LONG_SECONDS = 600
+"""Shorter runs are suggested on a CPU above this duration."""
 RETRY_SECONDS = 30
-MAX_PROBES = 64
+_pool = ThreadPoolExecutor(1, "probe")  # one measurement at a time
+_devices: dict[str, str] = {}
 
 
-class Probes:
-    """Measurements of this machine: one runs at a time, and results are shared."""
+def devices() -> dict[str, str]:
+    """Devices that the measurements so far listed: id → name with memory."""
+    return dict(_devices)
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, "probe")
-        self._results: dict[tuple[object, ...], Future[dict[str, Any]]] = {}
-        self._lock = Lock()
 
-    def get(self, settings: TrainConfig, role: Role = READ_ONLY) -> dict[str, Any] | None:
-        """Result of `processes.probe` for these settings; None until it is measured.
+def probe(settings: TrainConfig) -> dict[str, Any] | None:
+    """Result of `processes.probe` for these settings; None until it is measured.
 
-        A failure is kept for `RETRY_SECONDS`, then measured again.
-        """
-        s = settings
-        widths = tuple(dict.fromkeys(stage.width for stage in stages(s)))
-        key = (role, s.device, s.precision, widths, min(s.batch_size, 1024), s.momentum > 0)
-        with self._lock:
-            future = self._results.get(key)
-            if future is None or (future.done() and _outdated(future.result())):
-                future = self._results[key] = self._pool.submit(_measure, settings, role)
-            while len(self._results) > MAX_PROBES:
-                self._results.pop(next(iter(self._results)))
-        return future.result() if future.done() else None
+    A failure is kept for `RETRY_SECONDS`, then measured again.
+    """
+    s, role = settings, access.role()
+    widths = tuple(dict.fromkeys(stage.width for stage in stages(s)))
+    batch_size = min(s.batch_size, 1024)
+    key = (role, s.device, s.precision, widths, batch_size, s.momentum > 0)
+    future = _measurement(key, settings, role)
+    if future.done() and _outdated(future.result()):
+        _measurement.clear(key, settings, role)
+        future = _measurement(key, settings, role)
+    return future.result() if future.done() else None
 
-    def devices(self) -> dict[str, str]:
-        """Devices that the measurements so far listed: id → name with memory."""
-        with self._lock:
-            results = [future.result() for future in self._results.values() if future.done()]
-        return {
-            device["id"]: f"{device['name']} ({memory(device['memory'])})"
-            for result in results
-            for device in result.get("devices", ())
-        }
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _measurement(
+    key: tuple[object, ...], _settings: TrainConfig, _role: Role
+) -> Future[dict[str, Any]]:
+    return _pool.submit(_measure, _settings, _role)
 
 
 def _measure(settings: TrainConfig, role: Role) -> dict[str, Any]:
     """A measurement with its time, and whether a run was active meanwhile."""
     busy = bool(active_runs())
     result = processes.probe(settings, role=role)
+    for device in result.get("devices", ()):
+        _devices[device["id"]] = f"{device['name']} ({memory(device['memory'])})"
     return {**result, "at": time.monotonic(), "busy": busy or bool(active_runs())}
 
 
@@ -78,33 +75,13 @@ def _outdated(result: dict[str, Any]) -> bool:
     return result["busy"] and not active_runs()
 
 
-@st.cache_resource
-def _shared() -> Probes:
-    return Probes()
-
-
-def probe(settings: TrainConfig) -> dict[str, Any] | None:
-    """See `Probes.get`."""
-    return _shared().get(settings, access.role())
-
-
-def devices() -> dict[str, str]:
-    """See `Probes.devices`."""
-    return _shared().devices()
-
-
 # ------------------------------------------------------------------ estimates
 
 
 def seconds(settings: TrainConfig) -> float | None:
     """Estimated duration of a run; None until it is measured."""
-    expected = _estimate(settings)
-    return expected.total_seconds if expected else None
-
-
-def _estimate(settings: TrainConfig) -> Estimate | None:
     speeds = _speeds(settings)
-    return estimate(settings, speeds) if speeds else None
+    return estimate(settings, speeds).total_seconds if speeds else None
 
 
 def _speeds(settings: TrainConfig) -> list[Speed]:
@@ -152,7 +129,8 @@ def _cost(settings: TrainConfig, was_pending: bool) -> None:
     if "error" in result:
         st.warning(result["error"], icon=":material/warning:")
         return
-    speed, expected = _speeds(settings)[-1], estimate(settings, _speeds(settings))
+    speeds = _speeds(settings)
+    speed, expected = speeds[-1], estimate(settings, speeds)
     st.markdown(
         f":material/timer: About **{duration(expected.seconds_per_epoch)}** per epoch, "
         f"**{duration(expected.total_seconds)}** in total, and {memory(expected.memory_bytes)} of "

@@ -1,4 +1,4 @@
-"""Queued runs: place, expected start, cancel. And a rerun when runs change outside this session."""
+"""Queued runs: place, expected start, and cancel."""
 
 from __future__ import annotations
 
@@ -14,57 +14,47 @@ from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 
 POLL_SECONDS = 2.0
-REFRESH_SECONDS = 3.0
 
-RunIds = tuple[frozenset[str], frozenset[str]]
-
-
-def active_and_queued() -> RunIds:
-    """Ids of the runs in training, and of those that are queued."""
-    return frozenset(run.id for run in active_runs()), frozenset(run.id for run in _queued())
+Changing = tuple[list[Run], list[Run], list[Run]]
 
 
-def refresh_on_change(before: RunIds) -> None:
-    """Rerun the page when another tab or a terminal starts, queues, or ends a run."""
-    st.fragment(_refresh, run_every=REFRESH_SECONDS)(before)
+def changing_runs() -> Changing:
+    """Active runs, runs queued here, and runs queued on a cluster."""
+    return active_runs(), queued_runs(), queue.pending_on_cluster()
 
 
-def _refresh(before: RunIds) -> None:
-    queue.ensure_scheduler()
-    if active_and_queued() != before:
-        st.rerun()
-
-
-def queue_view(shown: Run | None) -> None:
-    """List all queued runs, polling while there are any; show nothing when there are none.
+def queue_view(shown: Run | None, before: Changing) -> None:
+    """Show the queue, if any, and rerun the page when a run starts, queues, or ends elsewhere.
 
     Args:
         shown: the run shown on the page, highlighted in the queue.
+        before: the `changing_runs` that the page was drawn for.
     """
-    ids = tuple(run.id for run in _queued())
-    if ids:
-        st.fragment(_view, run_every=POLL_SECONDS)(shown.id if shown else "", ids)
-        st.divider()
+    st.fragment(_view, run_every=POLL_SECONDS)(shown.id if shown else "", _ids(before))
 
 
-def _queued() -> list[Run]:
-    return [*queued_runs(), *queue.pending_on_cluster()]
+def _ids(runs: Changing) -> list[set[str]]:
+    return [{run.id for run in group} for group in runs]
 
 
-def _view(shown: str, before: tuple[str, ...]) -> None:
-    active, local, on_cluster = active_runs(), queued_runs(), queue.pending_on_cluster()
-    if tuple(run.id for run in (*local, *on_cluster)) != before:
+def _view(shown: str, before: list[set[str]]) -> None:
+    queue.ensure_scheduler()
+    runs = active, queued, on_cluster = changing_runs()
+    if _ids(runs) != before:
         st.rerun()  # the rest of the page follows
+    if not queued and not on_cluster:
+        return
     st.subheader("Queue", anchor=False)
     st.caption("One run per device at a time; queued runs start automatically.")
     for run in active:
         _active_row(run, run.id == shown)
     with st.container(key="queue", gap="small"):
-        for place, run in enumerate(local, 1):
-            start = _expected_start(place, queue.seconds_until_start(run, active, local))
+        for place, run in enumerate(queued, 1):
+            start = _expected_start(place, queue.seconds_until_start(run, active, queued))
             _queued_row(str(place), run, start, run.id == shown)
         for run in on_cluster:
             _queued_row("–", run, "starts when the cluster has capacity", run.id == shown)
+    st.divider()
 
 
 def _active_row(run: Run, shown: bool) -> None:
@@ -81,8 +71,7 @@ def _active_row(run: Run, shown: bool) -> None:
 def _queued_row(place: str, run: Run, start: str, shown: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(place, color="violet" if shown else "gray")
-        st.markdown(f"**{plain(run.name)}**", width="content")
-        st.markdown(f":gray[{start}]", width="content")
+        st.markdown(f"**{plain(run.name)}** :gray[{start}]", width="content")
         if access.can_control():
             st.button(
                 "Cancel",

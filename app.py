@@ -1,7 +1,5 @@
 """Home: what the app is, what to try first, and a card for each page."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from alexnet_demo.ui.frame.page import page

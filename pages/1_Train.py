@@ -4,19 +4,17 @@ import streamlit as st
 
 from alexnet_demo.runs.store import current_run, get_run, list_runs
 from alexnet_demo.ui.frame.page import page
-from alexnet_demo.ui.train import queue, recorded
+from alexnet_demo.ui.train import queue, replay
 from alexnet_demo.ui.train.form import form_open, training_form
 from alexnet_demo.ui.train.live import live_view, resume_card
-from alexnet_demo.ui.train.pinboard import pinboard
-from alexnet_demo.ui.train.replay import replay
 from alexnet_demo.ui.train.runs_table import runs_table
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.glossary import explain
 
 page("Train", lead="Train AlexNet to classify ten kinds of clothing, and watch it learn.")
 
-if recorded_run := recorded.requested():
-    recorded.recorded_replay(recorded_run)
+if recorded_run := replay.requested():
+    replay.recorded_replay(recorded_run)
     st.stop()
 
 changing = queue.changing_runs()
@@ -33,12 +31,12 @@ elif linked is None and form_open(run):
     training_form()
     st.divider()
 queue.queue_view(run, changing)
-pinboard()
-recorded.replay_buttons()
+replay.pinboard()
+replay.replay_buttons()
 if run:
     if run.state != "queued" or run.history.batches:
         live_view(run)
         explain("Reading the curves", "Loss", "Training and test curves")
-        replay(run)
+        replay.replay(run)
         st.divider()
     runs_table(list_runs())

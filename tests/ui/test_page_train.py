@@ -68,7 +68,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
         }
 
     monkeypatch.setattr(cost, "probe", probe)
-    monkeypatch.setattr(cost, "devices", lambda: {"cpu": "Slow CPU (8.0 GB)"})
+    monkeypatch.setattr(cost, "DEVICES", {"cpu": "Slow CPU (8.0 GB)"})
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_every_setting_has_its_place(runs_dir, measured, monkeypatch):
 
     settings = set(TrainConfig().to_json()) - {"lr_scale"}  # that one is for a run that waits
     assert settings - shown() == {"devices"}
-    monkeypatch.setattr(cost, "devices", lambda: gpus)
+    monkeypatch.setattr(cost, "DEVICES", gpus)
     assert not settings - shown()
 
 

@@ -22,18 +22,11 @@ from alexnet_demo.settings.schedule import stages
 from alexnet_demo.ui.train import form_state
 from alexnet_demo.ui.widgets import access
 
-QUICK_SECONDS = 60
-"""Duration that the quick look is fitted to."""
-LONG_SECONDS = 600
-"""Shorter runs are suggested on a CPU above this duration."""
+QUICK_SECONDS = 60  # duration that the quick look is fitted to
+LONG_SECONDS = 600  # duration from which shorter runs are suggested on a CPU
 RETRY_SECONDS = 30
 _pool = ThreadPoolExecutor(1, "probe")  # one measurement at a time
-_devices: dict[str, str] = {}
-
-
-def devices() -> dict[str, str]:
-    """Devices that the measurements so far listed: id → name with memory."""
-    return dict(_devices)
+DEVICES: dict[str, str] = {}  # id → name and memory, as the measurements so far listed them
 
 
 def probe(settings: TrainConfig) -> dict[str, Any] | None:
@@ -53,9 +46,7 @@ def probe(settings: TrainConfig) -> dict[str, Any] | None:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _measurement(
-    key: tuple[object, ...], _settings: TrainConfig, _role: Role
-) -> Future[dict[str, Any]]:
+def _measurement(key: object, _settings: TrainConfig, _role: Role) -> Future[dict[str, Any]]:
     return _pool.submit(_measure, _settings, _role)
 
 
@@ -64,7 +55,7 @@ def _measure(settings: TrainConfig, role: Role) -> dict[str, Any]:
     busy = bool(active_runs())
     result = processes.probe(settings, role=role)
     for device in result.get("devices", ()):
-        _devices[device["id"]] = f"{device['name']} ({memory(device['memory'])})"
+        DEVICES[device["id"]] = f"{device['name']} ({memory(device['memory'])})"
     return {**result, "at": time.monotonic(), "busy": busy or bool(active_runs())}
 
 
@@ -73,9 +64,6 @@ def _outdated(result: dict[str, Any]) -> bool:
     if "error" in result:
         return time.monotonic() - result["at"] > RETRY_SECONDS
     return result["busy"] and not active_runs()
-
-
-# ------------------------------------------------------------------ estimates
 
 
 def seconds(settings: TrainConfig) -> float | None:
@@ -90,15 +78,14 @@ def _speeds(settings: TrainConfig) -> list[Speed]:
 
 def _long_on_cpu(settings: TrainConfig) -> bool:
     speeds = _speeds(settings)
-    on_cpu = bool(speeds) and speeds[-1].device == "cpu"
-    return on_cpu and (seconds(settings) or 0) > LONG_SECONDS
+    if not speeds or speeds[-1].device != "cpu":
+        return False
+    return estimate(settings, speeds).total_seconds > LONG_SECONDS
 
 
 def _alternatives(settings: TrainConfig) -> list[TrainConfig]:
     """Shorter runs on the same device; the quick look has as many images as its time allows."""
-    quick, fast = (
-        TrainConfig.from_recipe(name, device=settings.device) for name in ("quick", "fast")
-    )
+    quick, fast = (TrainConfig.from_recipe(r, device=settings.device) for r in ("quick", "fast"))
     if speeds := _speeds(quick):
         quick = fit(quick, speeds, QUICK_SECONDS)
     return [quick] if settings.recipe == "fast" else [quick, fast]
@@ -108,9 +95,6 @@ def _pending(settings: TrainConfig) -> bool:
     """Whether a measurement is missing; requests all of them, so that they follow each other."""
     alternatives = _alternatives(settings) if _long_on_cpu(settings) else []
     return None in [probe(each) for each in (settings, *alternatives)]
-
-
-# ------------------------------------------------------------------ on the page
 
 
 def cost_line(settings: TrainConfig) -> None:
@@ -139,29 +123,22 @@ def _cost(settings: TrainConfig, was_pending: bool) -> None:
     )
     if result.get("busy"):
         st.caption("Measured while another run was active; it will be faster alone.")
-    if _long_on_cpu(settings):
-        _suggest(settings, was_pending)
-
-
-def _suggest(settings: TrainConfig, pending: bool) -> None:
+    if not _long_on_cpu(settings):
+        return
     with st.container(border=True):
         st.markdown(
             "No GPU was found, and the full network trains slowly on a CPU. For a result within "
             "minutes, train a narrower AlexNet on fewer images."
             + ("" if settings.grow else " *Fast* starts narrow and widens during training.")
         )
-        if pending:
+        if was_pending:
             st.caption(":material/timer: Measuring shorter runs…")
         with st.container(horizontal=True):
             offers(settings, "")
 
 
 def offers(settings: TrainConfig, place: str) -> None:
-    """Buttons that fill the form with shorter runs, as far as these are measured.
-
-    Args:
-        place: makes the buttons' keys unique on the page.
-    """
+    """Buttons that fill the form with shorter runs, with keys that are unique by ``place``."""
     current = seconds(settings) or 0.0
     for other in _alternatives(settings):
         expected = seconds(other)

@@ -13,10 +13,10 @@ from alexnet_demo.images.encode import data_url
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.components.component import style
+from alexnet_demo.ui.models import datasets
 
-if TYPE_CHECKING:  # both import torch
+if TYPE_CHECKING:  # imports torch
     from alexnet_demo.data.preview import Group
-    from alexnet_demo.data.splits import Split
 
 PER_CLASS = 4
 RELEVANT = ("drawings", "photos", "flip", "shift", "erase")
@@ -51,19 +51,11 @@ def data_preview(settings: TrainConfig) -> None:
 @st.cache_data(max_entries=32, show_spinner="Generating images…")
 def _sheet(config: TrainConfig, page: int) -> str:
     """The images as HTML, grouped by augmentation."""
-    from alexnet_demo.data.preview import preview_groups
+    from alexnet_demo.data.preview import preview_groups, samples_per_class
 
-    garments = _garments(page)
+    garments = samples_per_class(datasets.training_set(), PER_CLASS, page)
     groups = preview_groups(garments, config, seed=page)
     return "".join(_group(group, len(garments), config) for group in groups)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _garments(page: int) -> Split:
-    from alexnet_demo.data.preview import samples_per_class
-    from alexnet_demo.data.splits import load_split
-
-    return samples_per_class(load_split(train=True), PER_CLASS, page)
 
 
 def _group(group: Group, total: int, config: TrainConfig) -> str:

@@ -16,17 +16,15 @@ from alexnet_demo.export import report
 from alexnet_demo.export.script import file_name, training_script
 from alexnet_demo.inference import predictions
 from alexnet_demo.inference.predictions import Results
-from alexnet_demo.runs.history import read_full
+from alexnet_demo.runs.history import NUMBERS, read_full
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.models import background, model_loading, passes
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 
-METRICS = (
-    *("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
-    *("seconds", "test_seconds", "images_per_s", "peak_memory"),
-)
+METRICS = tuple(dict.fromkeys(("epoch", *NUMBERS["epoch"])))
+"""Columns of the CSV file."""
 _REQUESTED = "report wanted"  # session state: id of the run whose report was requested
 _REPORT_HELP = (
     "One HTML file with settings, curves, confusion matrix, mistakes, and pinned images. It works "
@@ -82,18 +80,11 @@ def metrics_csv(run: Run) -> str:
 
 def metrics_json(run: Run) -> str:
     """The run's settings and all its epoch and batch records."""
-    history = read_full(run.events)
-    record = {
-        **run.to_json(),
-        "config": run.config.to_json(),
-        "epochs": history.epochs,
-        "batches": history.batches,
-    }
+    history, config = read_full(run.events), run.config.to_json()
+    records = {"config": config, "epochs": history.epochs, "batches": history.batches}
+    record = run.to_json() | records
     del record["directory"]  # a path on the server
     return json.dumps(record, indent=1)
-
-
-# ------------------------------------------------------------------ report
 
 
 def report_button(run: Run) -> None:

@@ -11,7 +11,7 @@ from alexnet_demo.figures import training
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs.devices import blocking_run
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.store import get_run
+from alexnet_demo.runs.store import get_run, recorded_runs
 from alexnet_demo.settings.config import SETTINGS, TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.ui.components.plot import live_plot
@@ -19,13 +19,12 @@ from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.train import cost, downloads, form_state
 from alexnet_demo.ui.train.data_preview import data_preview
 from alexnet_demo.ui.train.lr_range_test import lr_range_test
-from alexnet_demo.ui.train.recorded import expectation
+from alexnet_demo.ui.train.replay import result
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.markdown import plain
 
-CONFIRM_SECONDS = 3600
-"""A longer run needs a confirmation."""
+CONFIRM_SECONDS = 3600  # duration above which a run needs a confirmation
 OPEN = "form open"  # session state: show the form while another run trains
 GROUPS = {
     "Optimizer": (
@@ -75,7 +74,9 @@ def training_form() -> None:
     settings = None if errors else TrainConfig(**values)
     if settings:
         data_preview(settings)
-        _schedule(settings)
+        with st.expander("Learning-rate schedule", icon=":material/show_chart:"):
+            figure = training.schedule_figure(settings)
+            live_plot(figure, "Learning rate by epoch", "schedule", zoom=False)
     lr_range_test(settings)
     for error in errors:
         st.error(plain(error), icon=":material/error:")  # it may quote a link
@@ -84,8 +85,7 @@ def training_form() -> None:
             f"“{plain(other.name)}” is using this device. New runs are queued.",
             icon=":material/hourglass_top:",
         )
-    if _start_clicked(settings) and settings:
-        _start(settings)
+    _start_button(settings)
     if settings:
         cost.cost_line(settings)
         downloads.script_button(settings, key="script of form")
@@ -101,7 +101,23 @@ def _recipe() -> None:
         on_change=_apply_recipe,
     )
     recipe = st.session_state[form_state.key("recipe")]
-    st.caption(f"{RECIPES[recipe].summary} {plain(expectation(recipe))}")
+    st.caption(f"{RECIPES[recipe].summary} {plain(_expectation(recipe))}")
+
+
+def _expectation(recipe: str) -> str:
+    """A sentence on what recorded runs of this recipe reached; empty where there are none.
+
+    Runs of another width or number of images do not count.
+    """
+    usual = TrainConfig.from_recipe(recipe)
+    results = []
+    for run in recorded_runs():
+        config, history = run.config, run.history
+        same = config.recipe == recipe and config.width == usual.width
+        if same and config.train_images == usual.train_images and history.best and history.start:
+            epochs = f" ({config.epochs} epochs)" if config.epochs != usual.epochs else ""
+            results.append(result(history) + epochs)
+    return f"Recorded run: {'; '.join(results)}." if results else ""
 
 
 def _apply_recipe() -> None:
@@ -111,7 +127,7 @@ def _apply_recipe() -> None:
 
 
 def _more_settings() -> None:
-    gpus = sum(name.startswith("cuda") for name in cost.devices())
+    gpus = sum(name.startswith("cuda") for name in list(cost.DEVICES))
     for group, names in GROUPS.items():
         st.markdown(f"**{group}**")
         shown = [name for name in names if name != "devices" or gpus > 1]
@@ -122,60 +138,52 @@ def _more_settings() -> None:
 
 
 def _field(place: Any, name: str) -> None:
-    """A setting's widget. It allows any value, so that `TrainConfig` can explain its limits."""
+    """A setting's widget."""
     key, setting = form_state.key(name), SETTINGS[name]
+    options = {"key": key, "help": setting.help}
     if name == "device":
-        names = {"auto": "Automatic (a GPU if available)", **cost.devices()}
-        place.selectbox(
-            setting.label,
-            list(dict.fromkeys([*names, st.session_state[key]])),
-            format_func=lambda device: names.get(device, device),
-            key=key,
-        )
-    elif setting.choices:
-        place.selectbox(
-            setting.label,
-            setting.choices,
-            format_func=lambda choice: CHOICE_NAMES.get(choice, choice),
-            key=key,
-            help=setting.help,
-        )
-    elif setting.range:
-        kind = type(setting.default)
-        place.number_input(
-            setting.label,
-            key=key,
-            step=kind(setting.step),
-            format="%g" if kind is float else "%d",
-            help=f"{setting.help} {setting.range}.",
-        )
-    elif isinstance(setting.default, bool):
-        place.checkbox(setting.label, key=key, help=setting.help)
+        names = {"auto": "Automatic (a GPU if available)", **cost.DEVICES}
+        choices = tuple(dict.fromkeys([*names, st.session_state[key]]))
     else:
-        place.text_input(setting.label, key=key, help=setting.help, placeholder="none")
+        names, choices = CHOICE_NAMES, setting.choices
+    if choices:
+        place.selectbox(setting.label, choices, format_func=lambda c: names.get(c, c), **options)
+    elif setting.range:
+        number_field(place, name, key)
+    elif isinstance(setting.default, bool):
+        place.checkbox(setting.label, **options)
+    else:
+        place.text_input(setting.label, placeholder="none", **options)
 
 
-def _schedule(settings: TrainConfig) -> None:
-    with st.expander("Learning-rate schedule", icon=":material/show_chart:"):
-        figure = training.schedule_figure(settings)
-        live_plot(figure, "Learning rate by epoch", "schedule", zoom=False)
+def number_field(place: Any, name: str, key: str, **options: Any) -> Any:
+    """A number field. It allows any value, so that `TrainConfig` can explain the range."""
+    setting = SETTINGS[name]
+    kind = type(setting.default)
+    return place.number_input(
+        setting.label,
+        key=key,
+        step=kind(setting.step),
+        format="%g" if kind is float else "%d",
+        help=f"{setting.help} {setting.range}.",
+        **options,
+    )
 
 
-def _start_clicked(settings: TrainConfig | None) -> bool:
-    """The Start button, with a confirmation if the run will take long."""
-    style: dict[str, Any] = {"type": "primary", "icon": ":material/play_arrow:"}
+def _start_button(settings: TrainConfig | None) -> None:
+    """Start or queue a run, with a confirmation if it will take long."""
+    style: dict[str, Any] = {"key": "start", "type": "primary", "icon": ":material/play_arrow:"}
     seconds = cost.seconds(settings) if settings else None
     if settings is None or seconds is None or seconds <= CONFIRM_SECONDS:
-        return st.button("Start training", disabled=settings is None, key="start", **style)
-    with st.popover("Start training", **style):
-        st.markdown(f"This takes about **{duration(seconds)}** on this machine.")
-        clicked = st.button("Start anyway", key="start", **style)
-        cost.offers(settings, "instead")
-    return clicked
-
-
-def _start(settings: TrainConfig) -> None:
-    outcome = actions.start(settings, cost.seconds(settings), role=access.role())
+        clicked = st.button("Start training", disabled=settings is None, **style)
+    else:
+        with st.popover("Start training", type="primary", icon=style["icon"]):
+            st.markdown(f"This takes about **{duration(seconds)}** on this machine.")
+            clicked = st.button("Start anyway", **style)
+            cost.offers(settings, "instead")
+    if not clicked or settings is None:
+        return
+    outcome = actions.start(settings, seconds, role=access.role())
     if outcome.done and outcome.run_id:
         form_state.clear_address()
         run = get_run(outcome.run_id)

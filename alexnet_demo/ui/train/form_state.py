@@ -17,13 +17,8 @@ from alexnet_demo.settings.recipes import RECIPES
 DRAFT = "training draft"  # session state: Streamlit drops widgets' own keys on a page switch
 MACHINE = ("device", "devices", "checkpoint_minutes")
 """Settings of the machine: neither a recipe nor a link changes them."""
-LINKED = tuple(
-    name
-    for name in TrainConfig().to_json()
-    # lr_scale is not in the form, so a link must not change it unseen.
-    if name not in ("recipe", "lr_scale", *MACHINE)
-)
-"""Settings that the address can hold beside the recipe."""
+LINKED = tuple(name for name in SETTINGS if name not in ("recipe", "lr_scale", *MACHINE))
+"""Settings that the address can hold beside the recipe; the form does not show lr_scale."""
 _MAX_NUMBER = 2**53 - 1  # largest integer that JavaScript represents exactly
 _MAX_TEXT = 200
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -60,7 +55,7 @@ def restore() -> None:
 
 def store() -> dict[str, Any]:
     """Store the widgets' values as the draft and in the address, and return them by setting."""
-    draft = {name: st.session_state[key(name)] for name in TrainConfig().to_json()}
+    draft = {name: st.session_state[key(name)] for name in SETTINGS}
     st.session_state[DRAFT] = draft
     _write(to_link(draft))
     return draft
@@ -80,9 +75,6 @@ def errors(values: dict[str, Any]) -> list[str]:
         else:
             valid[name] = value
     return messages
-
-
-# ------------------------------------------------------------------ the address
 
 
 def clear_address() -> None:
@@ -114,18 +106,14 @@ def to_link(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _parse(name: str, text: str) -> Any:
     """A setting's value in a link; None if it is of the wrong type."""
-    kind = type(SETTINGS[name].default)
-    if choices := SETTINGS[name].choices:
-        return text if text in choices else None
-    if kind is bool:
-        return _BOOLEANS.get(text.lower())
+    choices, kind = SETTINGS[name].choices, type(SETTINGS[name].default)
     if kind is str:
-        return text[:_MAX_TEXT]
+        return text[:_MAX_TEXT] if not choices or text in choices else None
     try:
-        number: float = kind(text)
-    except ValueError:
+        value: float = _BOOLEANS[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
         return None
-    return number if abs(number) <= _MAX_NUMBER else None  # NaN fails, too
+    return value if abs(value) <= _MAX_NUMBER else None  # NaN fails, too
 
 
 def _text(value: Any) -> str:

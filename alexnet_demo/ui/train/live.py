@@ -19,29 +19,19 @@ from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.state import LIVE, State
-from alexnet_demo.runs.store import get_run, resolved_config
+from alexnet_demo.runs.store import get_run, recorded_runs, resolved_config
 from alexnet_demo.settings.config import SETTINGS
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.models import model_picker
 from alexnet_demo.ui.train import downloads
-from alexnet_demo.ui.train.form import OPEN
-from alexnet_demo.ui.train.recorded import Curves, axis_choice, compare_with
+from alexnet_demo.ui.train.form import OPEN, number_field
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 
 POLL_SECONDS = 1.0
-CHANGES = {
-    "epochs": "Set more epochs to continue training; a decaying schedule is re-stretched.",
-    "lr_scale": "Multiplies the learning rate from here on.",
-    "patience": SETTINGS["patience"].help,
-}
-RECENT = 10
-"""Batch records to average over; a single batch is noisy."""
-PRECISION_HELP = (
-    "fp32 computes with 32-bit numbers. bf16 and fp16 use 16 bits: faster on hardware that "
-    "supports them, and slightly less exact."
-)
+RECENT = 10  # batch records to average over; a single batch is noisy
+Curves = list[tuple[str, History]]  # name and history of each run
 _MESSAGE = "control message"  # session state: why a click on a control failed
 
 
@@ -81,9 +71,6 @@ def _view(run_id: str, last_state: State, last_epochs: int) -> None:
         st.rerun()  # polling starts or stops, and the rest of the page follows
 
 
-# ------------------------------------------------------------------ controls
-
-
 def _controls(run: Run) -> None:
     """Buttons for what can be done now."""
     state, controls = run.state, access.can_control()
@@ -95,7 +82,7 @@ def _controls(run: Run) -> None:
         elif controls and run.resumable:
             _control("Resume", "play_arrow", run)
         if not run.active and run.best.is_file():
-            _try_button(run)
+            try_button(run, "try run", "primary" if state == "finished" else "secondary")
         if controls and (run.active or "run" in st.query_params):
             _form_toggle()
         if controls and run.changeable:
@@ -109,9 +96,9 @@ def _controls(run: Run) -> None:
             downloads.script_button(settings, key="script of run")
 
 
-def _try_button(run: Run) -> None:
-    kind: Literal["primary", "secondary"] = "primary" if run.state == "finished" else "secondary"
-    if st.button("Try on Predict", icon=":material/draw:", key="try run", type=kind):
+def try_button(run: Run, key: str, kind: Literal["primary", "secondary"] = "primary") -> None:
+    """Open Predict with a run's best weights."""
+    if st.button("Try on Predict", icon=":material/draw:", key=key, type=kind):
         model_picker.open_predict(run)
 
 
@@ -151,17 +138,10 @@ def _change(run: Run) -> None:
     """A form for the settings that can change before a run is resumed."""
     values = {}
     with st.form(f"change {run.id}", border=False):
-        for name, description in CHANGES.items():
-            value = getattr(run.config, name)
-            integer = isinstance(value, int)
-            values[name] = st.number_input(
-                SETTINGS[name].label,
-                value=value,
-                step=1 if integer else 0.1,
-                format="%d" if integer else "%g",
-                help=f"{description} {SETTINGS[name].range}.",
-                key=f"change {name} {run.id}",
-            )
+        for name in ("epochs", "lr_scale", "patience"):
+            value = type(SETTINGS[name].default)(getattr(run.config, name))
+            values[name] = number_field(st, name, f"change {name} {run.id}", value=value)
+        st.caption("Set more epochs to continue training; a decaying schedule is re-stretched.")
         saved = st.form_submit_button("Save", icon=":material/save:", key=f"save change {run.id}")
     if saved:
         page.show_outcome(actions.change_settings(run, **values, role=access.role()))
@@ -171,7 +151,11 @@ def _notes(run: Run) -> None:
     """Why the run ended and how to continue it, errors, and warnings."""
     state, controls = run.state, access.can_control()
     if run.stopped_early:
-        st.caption(_early_stop(run))
+        best, patience = run.history.best, run.config.patience
+        reason = ""
+        if best and patience:
+            reason = f": no improvement in the last {patience} (best: epoch {best['epoch']})"
+        st.caption(f"Stopped early after {run.history.epochs_done} epochs{reason}.")
     elif controls and state == "finished" and run.resumable:
         st.caption("More epochs are planned. Select Resume to continue.")
     if controls and state in ("paused", "stopped") and run.resumable:
@@ -181,17 +165,6 @@ def _notes(run: Run) -> None:
             st.error(plain(error), icon=":material/error:")
     if warning := run.warning:
         st.warning(plain(page.visible_error(warning)), icon=":material/warning:")
-
-
-def _early_stop(run: Run) -> str:
-    best, patience = run.history.best, run.config.patience
-    words = f"Stopped early after {run.history.epochs_done} epochs"
-    if best and patience:
-        words += f": no improvement in the last {patience} (best: epoch {best['epoch']})"
-    return f"{words}."
-
-
-# ------------------------------------------------------------------ progress and figures
 
 
 def _progress(run: Run, history: History) -> None:
@@ -218,14 +191,12 @@ def _progress(run: Run, history: History) -> None:
 
 
 def _figures(run: Run, history: History) -> None:
-    best, recent = history.best, history.batches[-RECENT:]
+    best, recent = [history.best] if history.best else [], history.batches[-RECENT:]
     # The last batches during training; afterwards the last epoch, as in the table and the files.
     by_epoch = bool(history.epochs) and not run.active
     records, part = (history.epochs[-1:], "train_") if by_epoch else (recent, "")
     figures = {
-        f"Best {run.config.eval_split} accuracy": percent(best["test_accuracy"], 2)
-        if best
-        else "–",
+        f"Best {run.config.eval_split} accuracy": _mean(best, "test_accuracy", "{:.2%}"),
         "Train accuracy": _mean(records, f"{part}accuracy", "{:.1%}"),
         "Train loss": _mean(records, f"{part}loss", "{:.3f}"),
         "Images/s": _mean(records, "images_per_s", "{:,.0f}"),
@@ -245,16 +216,13 @@ def _figures(run: Run, history: History) -> None:
             f"{config.train_images:,} training and {config.eval_images:,} {config.eval_split} "
             f"images, batch size {config.batch_size}, "
             f"learning rate {config.lr * config.lr_scale:g}",
-            help=PRECISION_HELP,
+            help=SETTINGS["precision"].help,
         )
 
 
 def _mean(records: list[Event], field: str, form: str) -> str:
     values = [record[field] for record in records if field in record]
     return form.format(mean(values)) if values else "–"
-
-
-# ------------------------------------------------------------------ curves
 
 
 def _curves(run: Run, history: History) -> None:
@@ -266,11 +234,12 @@ def _curves(run: Run, history: History) -> None:
     dashed = "Dashed: the article's published run. " if axis == "epochs" else ""
     caption.caption(f"{dashed}Drag to zoom, double-click to reset.")
     others, best = compare_with("live compare"), history.best
+    version = (run.config.epochs, len(history.batches), history.seconds)  # of what is drawn
     for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         log = log_scale and metric == "loss"
         shown = others if metric == "accuracy" else []
-        view = (metric, log, axis, run.config.epochs, tuple(name for name, _ in shown))
-        figure = _curve(str(run.directory), view, _version(history), run, shown)
+        names = tuple(name for name, _ in shown)
+        figure = _curve(str(run.directory), metric, log, axis, names, version, run, shown)
         alt = f"{metric.capitalize()} by epoch of {run.name}"
         if best:
             alt += f"; best {run.config.eval_split} accuracy {percent(best['test_accuracy'])}"
@@ -278,23 +247,40 @@ def _curves(run: Run, history: History) -> None:
             live_plot(figure, alt, metric)
 
 
-def _version(history: History) -> tuple[float, ...]:
-    """A key that changes whenever there is more to draw."""
-    last = history.batches[-1]["time"] if history.batches else 0.0
-    return len(history.batches), len(history.epochs), len(history.grow_events), last
+def compare_with(key: str) -> Curves:
+    """A multiselect of recorded runs, empty at first; returns the selected ones."""
+    histories = {run.name: run.history for run in recorded_runs() if run.history.epochs}
+    if not histories:
+        return []
+    names = st.multiselect(
+        "Compare with",
+        list(histories),
+        key=key,
+        placeholder="Recorded runs",
+        help="Runs included with this app.",
+    )
+    return [(name, histories[name]) for name in names]
+
+
+def axis_choice(key: str) -> Axis:
+    """A control for the x axis of curves."""
+    axes: tuple[Axis, Axis] = ("epochs", "minutes")
+    return st.segmented_control("x axis", axes, default="epochs", key=key, required=True)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curve(
     directory: str,
-    view: tuple[str, bool, Axis, int, tuple[str, ...]],
+    metric: str,
+    log: bool,
+    axis: Axis,
+    names: tuple[str, ...],
     version: tuple[float, ...],
     _run: Run,
     _others: Curves,
 ) -> Figure:
     """A run's figure, cached per view until new records arrive."""
-    metric, log, axis, epochs, _ = view
     figure = training.training_curve(
-        _run.history, metric, epochs, log_scale=log, others=_others, axis=axis
+        _run.history, metric, _run.config.epochs, log_scale=log, others=_others, axis=axis
     )
     return figure.update_layout(uirevision=f"{_run.id} {log} {axis}")

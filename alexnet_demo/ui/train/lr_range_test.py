@@ -6,7 +6,6 @@ import streamlit as st
 
 from alexnet_demo.figures import training
 from alexnet_demo.jobs import lr_tests
-from alexnet_demo.jobs.lr_tests import LrTest
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.train import form_state
@@ -38,17 +37,16 @@ def lr_range_test(settings: TrainConfig | None) -> None:
                 args=(test_id,),
                 kwargs={"role": access.role()},
             )
-        elif st.button(
-            "Start test", icon=":material/search:", disabled=settings is None, key="find lr"
-        ):
-            _start(settings)
+        else:
+            _start_button(settings)
         if test:
             st.session_state[_TEST] = test_id
             st.fragment(_result, run_every=POLL_SECONDS if running else None)(test_id, running)
 
 
-def _start(settings: TrainConfig | None) -> None:
-    if settings is None:
+def _start_button(settings: TrainConfig | None) -> None:
+    icon, disabled = ":material/search:", settings is None
+    if not st.button("Start test", icon=icon, disabled=disabled, key="find lr") or not settings:
         return
     outcome = lr_tests.start_lr_test(settings, role=access.role())
     if outcome.done:
@@ -68,7 +66,10 @@ def _result(test_id: str, was_running: bool) -> None:
             st.caption(":material/timer: Loading PyTorch and the data…")
         return
     figure = training.lr_test_figure(test.trials, test.suggestion)
-    live_plot(figure.update_layout(uirevision=test_id), _alt_text(test), "lr test")
+    alt = f"Loss by learning rate, {len(test.trials)} steps up to {test.trials[-1]['lr']:.2g}"
+    if test.suggestion is not None:
+        alt += f"; suggested: {test.suggestion:g}"
+    live_plot(figure.update_layout(uirevision=test_id), alt, "lr test")
     if test.suggestion is not None and st.button(
         f"Use {test.suggestion:g}",
         icon=":material/check:",
@@ -77,8 +78,3 @@ def _result(test_id: str, was_running: bool) -> None:
         args=("lr", test.suggestion),
     ):
         st.rerun()  # the form is outside this fragment
-
-
-def _alt_text(test: LrTest) -> str:
-    text = f"Loss by learning rate, {len(test.trials)} steps up to {test.trials[-1]['lr']:.2g}"
-    return text if test.suggestion is None else f"{text}; suggested: {test.suggestion:g}"

@@ -12,9 +12,8 @@ from alexnet_demo.jobs import actions
 from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.frame import page
-from alexnet_demo.ui.models import model_picker
 from alexnet_demo.ui.train import downloads
-from alexnet_demo.ui.train.recorded import axis_choice, compare_with
+from alexnet_demo.ui.train.live import axis_choice, compare_with, try_button
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 
@@ -80,23 +79,16 @@ def _row(run: Run) -> dict[str, Any]:
 
 def _compare(selected: list[Run]) -> None:
     """Test curves of several runs in one figure."""
+    names, title = ("accuracy", "loss"), str.capitalize
     metric = st.segmented_control(
-        "Compare",
-        ("accuracy", "loss"),
-        format_func=str.capitalize,
-        default="accuracy",
-        key="compare",
-        required=True,
+        "Metric", names, default="accuracy", key="compare", required=True, format_func=title
     )
     axis = axis_choice("overlay axis")
     curves = [(run.name, run.history) for run in selected] + compare_with("overlay compare")
     figure = training.compare_runs(curves, metric, axis)
     figure.update_layout(uirevision=f"overlay {metric} {axis}")
-    names = ", ".join(name for name, _ in curves)
-    live_plot(figure, f"Test {metric} by {axis} of {names}", "overlay")
-
-
-# ------------------------------------------------------------------ one run
+    runs = ", ".join(name for name, _ in curves)
+    live_plot(figure, f"Test {metric} by {axis} of {runs}", "overlay")
 
 
 def _details(run: Run) -> None:
@@ -107,10 +99,8 @@ def _details(run: Run) -> None:
             if st.button("View", icon=":material/monitoring:", key="show run"):
                 st.query_params["run"] = run.id
                 st.rerun()
-            if run.best.is_file() and st.button(
-                "Try on Predict", icon=":material/draw:", key="use run", type="primary"
-            ):
-                model_picker.open_predict(run)
+            if run.best.is_file():
+                try_button(run, "use run")
             downloads.files(run)
             downloads.report_button(run)
             if access.can_control() and st.button(

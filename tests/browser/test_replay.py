@@ -1,4 +1,4 @@
-"""The time slider in real Chromium: it moves, plays, goes into the address, and follows a run."""
+"""The training replay in Chromium: slider, playback, and the step in the address."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def slider(page: Page) -> Locator:
 
 
 def move(page: Page, place: int) -> None:
-    """Drag the slider, as far as the page can tell."""
+    """Drag the slider, by the events that a drag fires."""
     slider(page).evaluate(
         """(range, place) => {
             range.value = place;
@@ -32,14 +32,14 @@ def move(page: Page, place: int) -> None:
 
 @pytest.fixture(scope="module")
 def replayed(server: Server) -> str:
-    """The address of a finished run with three moments."""
+    """The address of a finished run with three snapshots."""
     finished(server.runs / RUN, 0, 100, 469)
     return f"{server.url}/Train?run={RUN}"
 
 
-def test_the_slider_shows_each_moment_and_the_address_keeps_it(page: Page, replayed: str):
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
+def test_the_slider_selects_a_snapshot_and_the_address_keeps_it(page: Page, replayed: str):
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(replayed)
     settle(page)
     when = page.locator(".replay .when")
@@ -54,10 +54,10 @@ def test_the_slider_shows_each_moment_and_the_address_keeps_it(page: Page, repla
     expect(when).to_contain_text("step 100")
     slider(page).press("ArrowLeft")
     expect(when).to_contain_text("Before the first step")
-    assert not problems
+    assert not errors
 
 
-def test_it_plays_to_the_end(page: Page, replayed: str):
+def test_playback_reaches_the_end(page: Page, replayed: str):
     page.goto(replayed)
     settle(page)
     when = page.locator(".replay .when")
@@ -68,7 +68,7 @@ def test_it_plays_to_the_end(page: Page, replayed: str):
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible(timeout=5_000)
 
 
-def test_a_narrow_window_is_never_wider_than_it_is(page: Page, replayed: str):
+def test_a_phone_does_not_scroll_sideways(page: Page, replayed: str):
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(replayed)
     settle(page)

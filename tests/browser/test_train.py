@@ -1,4 +1,4 @@
-"""The Train page in real Chromium, with a real trainer on real data."""
+"""The Train page in Chromium, with a real trainer and real data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.server import Server, settle
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.browser
-# A narrow network on few images; long enough to be paused, stopped and watched.
+# A narrow network on few images; long enough to pause, stop, and watch it.
 SETTINGS = {
     "Epochs": "60",
     "Batch size": "16",
@@ -23,8 +23,7 @@ SETTINGS = {
 
 
 def runs_of(server: Server) -> list[Run]:
-    found = [d for d in server.runs.iterdir() if (d / "config.json").is_file()]
-    return [Run(d) for d in sorted(found)]
+    return [Run(config.parent) for config in sorted(server.runs.glob("*/config.json"))]
 
 
 def open_train(page: Page, server: Server, query: str = "") -> None:
@@ -55,17 +54,17 @@ def start(page: Page, server: Server) -> Run:
     return run
 
 
-def test_from_the_click_to_the_curve_pause_resume_stop(page: Page, server: Server):
+def test_start_pause_resume_and_stop(page: Page, server: Server):
     run = start(page, server)
     expect(badge(page, "Running")).to_be_visible(timeout=60_000)
-    # Real points on the plot, and more of them as time goes on.
+    # Real points on the plot, and more of them over time.
     points = (
         "() => document.querySelector('.live-plot')?.data?.find(t => t.name === 'train, per epoch')"
         "?.x?.length ?? 0"
     )
     wait_for(lambda: page.evaluate(points) >= 2, 60, "no curve")
     before = page.evaluate(points)
-    wait_for(lambda: page.evaluate(points) > before, 30, "the curve stands still")
+    wait_for(lambda: page.evaluate(points) > before, 30, "the curve does not grow")
 
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=15_000)
@@ -74,13 +73,13 @@ def test_from_the_click_to_the_curve_pause_resume_stop(page: Page, server: Serve
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=5_000)
     expect(badge(page, "Running")).to_be_visible(timeout=60_000)
-    wait_for(lambda: len(run.history.epochs) > done, 60, "it does not go on")
+    wait_for(lambda: len(run.history.epochs) > done, 60, "training did not resume")
     page.get_by_role("button", name="Stop").click()
     expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
     assert run.state == "stopped"
 
 
-def test_zoom_stays_while_data_comes_in(page: Page, server: Server):
+def test_zoom_survives_new_data(page: Page, server: Server):
     run = start(page, server)
     expect(badge(page, "Running")).to_be_visible(timeout=60_000)
     plot = page.locator(".live-plot").first
@@ -102,13 +101,13 @@ def test_zoom_stays_while_data_comes_in(page: Page, server: Server):
     expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
 
 
-def test_the_network_answers_as_it_is_now_and_pins_follow(page: Page, server: Server):
+def test_replay_and_predict_follow_the_active_run(page: Page, server: Server):
     run = start(page, server)
     expect(badge(page, "Running")).to_be_visible(timeout=60_000)
     when = page.locator(".replay .when")
     expect(when).to_contain_text("Epoch", timeout=60_000)
-    moment = when.text_content()
-    wait_for(lambda: when.text_content() != moment, 60, "the newest moment is not followed")
+    before = when.text_content()
+    wait_for(lambda: when.text_content() != before, 60, "the newest snapshot is not shown")
     expect(page.locator(".replay .row .share").first).to_be_visible()
 
     page.goto(f"{server.url}/Predict?model={run.id}/now&source=Samples")
@@ -116,14 +115,14 @@ def test_the_network_answers_as_it_is_now_and_pins_follow(page: Page, server: Se
     expect(page.locator(".bars .percent").first).to_be_visible(timeout=60_000)
     wait_for(run.now.exists, 10, "no weights were written")
     written = run.now.stat().st_mtime_ns
-    wait_for(lambda: run.now.stat().st_mtime_ns > written, 60, "they are not kept up to date")
+    wait_for(lambda: run.now.stat().st_mtime_ns > written, 60, "the weights are not updated")
 
     open_train(page, server)
     page.get_by_role("button", name="Stop").click()
     expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
 
 
-def test_reload_second_tab_and_killed_server_show_the_same_run(page: Page, server: Server):
+def test_reload_second_tab_and_server_restart_show_the_same_run(page: Page, server: Server):
     run = start(page, server)
     expect(badge(page, "Running")).to_be_visible(timeout=60_000)
     page.reload()
@@ -131,7 +130,7 @@ def test_reload_second_tab_and_killed_server_show_the_same_run(page: Page, serve
     expect(page.get_by_role("heading", name=run.name)).to_be_visible()
 
     second = page.context.new_page()
-    open_train(second, server)  # no link to the run: the one that trains is shown
+    open_train(second, server)  # without a link, the active run is shown
     expect(second.get_by_role("heading", name=run.name)).to_be_visible()
     second.close()
 
@@ -147,13 +146,13 @@ def test_reload_second_tab_and_killed_server_show_the_same_run(page: Page, serve
     expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
 
 
-def test_pause_is_seen_to_be_heard_within_a_second(page: Page, server: Server):
+def test_a_click_on_pause_shows_within_a_second(page: Page, server: Server):
     start(page, server)
     expect(badge(page, "Running")).to_be_visible(timeout=60_000)
     begin = time.monotonic()
     page.get_by_role("button", name="Pause").click()
-    signal_handlers = page.get_by_test_id("stMain").get_by_text("Pausing", exact=True)
-    expect(signal_handlers.or_(badge(page, "Paused")).first).to_be_visible(timeout=1_000)
+    pausing = page.get_by_test_id("stMain").get_by_text("Pausing", exact=True)
+    expect(pausing.or_(badge(page, "Paused")).first).to_be_visible(timeout=1_000)
     assert time.monotonic() - begin < 1.5  # the click itself included
     expect(badge(page, "Paused")).to_be_visible(timeout=15_000)
 
@@ -164,9 +163,9 @@ def test_name_note_compare_and_delete(page: Page, server: Server):
     open_train(page, server)
     page.get_by_test_id("stDataFrame").locator(".dvn-scroller").click(position={"x": 20, "y": 52})
     settle(page)
-    page.get_by_label("Name", exact=True).fill("My best one")
+    page.get_by_label("Name", exact=True).fill("My best run")
     page.get_by_role("button", name="Save name and note").click()
-    expect(page.get_by_role("heading", name="My best one")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("heading", name="My best run")).to_be_visible(timeout=10_000)
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Delete run").click()
     wait_for(lambda: len(runs_of(server)) == len(runs) - 1, 10, "not deleted")

@@ -1,8 +1,10 @@
-"""The time slider and the pins on Train, without a browser."""
+"""Training replay and pinned images on Train, without a browser."""
 
 from __future__ import annotations
 
+import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,59 +13,40 @@ from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.runs import pins, snapshots
 from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.history import NUMBERS
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import prepare
-from alexnet_demo.settings import article, paths
+from alexnet_demo.settings import article
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.train import replay
 from tests.runs.test_snapshots import snapshot, write
 from tests.support.pages import open_page, page_text
 
+page = partial(open_page, "pages/1_Train.py")
+
 
 def finished(directory: Path, *steps: int) -> Run:
-    """A run of one epoch with moments at these steps."""
+    """A run of one epoch with snapshots at these steps."""
     run = Run(directory)
     prepare(directory, TrainConfig(epochs=1))
     events = EventWriter(run.events)
     events.write("start", step=0, config=run.config.to_json(), device_name="a CPU", device="cpu")
-    events.write(
-        "epoch",
-        step=469,
-        epoch=1,
-        train_loss=1.0,
-        train_accuracy=0.5,
-        test_loss=0.9,
-        test_accuracy=0.6,
-        seconds=9.0,
-        test_seconds=1.0,
-        images_per_s=99.0,
-        peak_memory=1,
-    )
+    numbers = dict.fromkeys(NUMBERS["epoch"], 1.0) | {"step": 469, "epoch": 1}
+    events.write("epoch", **numbers | {"train_accuracy": 0.5, "test_accuracy": 0.6})
     events.write("end", reason="finished", step=469)
     events.close()
     write(run.snapshots, *(snapshot(step) for step in steps))
     return run
 
 
-@pytest.fixture
-def recorded_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(paths, "RECORDED_DIR", tmp_path / "recorded")
-    return tmp_path / "recorded"
-
-
-def page(**query: str) -> AppTest:
-    return open_page("pages/1_Train.py", **query)
-
-
 def shown(at: AppTest) -> dict[str, Any]:
-    """What the page gave the component."""
-    from json import loads
+    """The data that the component received."""
+    protos = [component.proto for component in at.get("bidi_component")]
+    (replayed,) = [proto for proto in protos if "replay" in proto.component_name]
+    return json.loads(replayed.json)
 
-    (found,) = [c.proto for c in at.get("bidi_component") if "replay" in c.proto.component_name]
-    return loads(found.json)
 
-
-def test_a_finished_run_can_be_gone_through(runs_dir: Path):
+def test_a_finished_run_has_a_replay(runs_dir: Path):
     run = finished(runs_dir / "20260101-000000-article-aa", 0, 100, 469)
     at = page(run=run.id)
     assert not at.exception
@@ -77,19 +60,19 @@ def test_a_finished_run_can_be_gone_through(runs_dir: Path):
 @pytest.mark.parametrize(
     ("link", "step"), [("100", 100), ("x", None), ("-3", None), ("9" * 30, None)]
 )
-def test_the_address_names_the_moment(runs_dir: Path, link: str, step: int | None):
+def test_the_address_names_the_step(runs_dir: Path, link: str, step: int | None):
     run = finished(runs_dir / "20260101-000000-article-aa", 0, 100)
     assert shown(page(run=run.id, moment=link))["step"] == step
 
 
-def test_a_run_of_old_says_that_it_has_no_moments(runs_dir: Path):
+def test_a_run_without_snapshots_says_so(runs_dir: Path):
     run = finished(runs_dir / "20260101-000000-article-aa")
     run.snapshots.unlink()
     at = page(run=run.id)
     assert "No snapshots were recorded" in page_text(at)
 
 
-def test_a_visitor_can_watch_what_was_recorded(runs_dir: Path, recorded_dir: Path):
+def test_a_recorded_run_can_be_replayed(runs_dir: Path, recorded_dir: Path):
     finished(recorded_dir / "best", 0, 469)
     at = page()
     (button,) = [b for b in at.button if b.key == "watch best"]
@@ -102,11 +85,11 @@ def test_a_visitor_can_watch_what_was_recorded(runs_dir: Path, recorded_dir: Pat
     assert [b for b in at.button if b.key == "start"]
 
 
-def test_an_unknown_recording_shows_the_form(runs_dir: Path, recorded_dir: Path):
+def test_an_unknown_recorded_run_shows_the_form(runs_dir: Path, recorded_dir: Path):
     assert [b for b in page(watch="../../x").button if b.key == "start"]
 
 
-def test_pins_are_put_up_and_taken_off(runs_dir: Path):
+def test_images_can_be_pinned_and_unpinned(runs_dir: Path):
     at = page()
     at.number_input(key="pin number").set_value(17)
     at.button(key="pin test picture").click().run()
@@ -117,9 +100,8 @@ def test_pins_are_put_up_and_taken_off(runs_dir: Path):
     assert len(pins.for_next_run()) == 9
 
 
-def test_moments_are_made_ready_once(runs_dir: Path, monkeypatch: pytest.MonkeyPatch):
+def test_snapshot_data_is_cached(runs_dir: Path):
     run = finished(runs_dir / "20260101-000000-article-aa", 0, 100)
-    found = snapshots.follow(run.snapshots)
-    first = replay._snapshot_data(str(run.directory), (2, 100, 1), run, found)
-    assert replay._snapshot_data(str(run.directory), (2, 100, 1), run, found) is first
+    arguments = (str(run.directory), (2, 100, 1), run, snapshots.follow(run.snapshots))
+    assert replay._snapshot_data(*arguments) is replay._snapshot_data(*arguments)
     shutil.rmtree(run.directory)

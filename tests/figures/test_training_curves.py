@@ -1,0 +1,66 @@
+"""Curves of accuracy and loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alexnet_demo.figures.training import MAX_POINTS, compare_runs, downsample, training_curve
+from alexnet_demo.runs.history import NUMBERS, History
+from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
+
+
+def history_of(count: int, best: int, pace: float = 0.0) -> History:
+    """``count`` epochs, ``pace`` seconds apart."""
+    history = History()
+    for i in range(1, count + 1):
+        for kind in ("batch", "epoch"):
+            when = {"step": i, "epoch": i, "time": i * pace}
+            numbers = dict.fromkeys(NUMBERS[kind], 1.0) | when
+            accuracy = 0.9 if i == best else 0.5
+            history.add({"event": kind, **numbers, "test_accuracy": accuracy})
+    return history
+
+
+def traces(figure: Any) -> dict[str, Any]:
+    return {trace.name: trace for trace in figure.data}
+
+
+def test_downsampling_keeps_the_best_and_the_last_epoch():
+    history = history_of(5_003, best=1_234)
+    kept = downsample(history.epochs, keep=history.best)
+    assert len(kept) <= MAX_POINTS + 1
+    assert history.best in kept
+    assert kept[-1] is history.epochs[-1]
+    figure = traces(training_curve(history, "accuracy", 5_003))
+    assert max(figure["test, per epoch"].y) == 0.9
+    assert list(figure["best epoch"].x) == [1_234]
+
+
+def test_the_articles_curve_is_the_dashed_reference():
+    figure = traces(training_curve(history_of(2, 1), "accuracy", 10))
+    assert list(figure["article, test"].y) == list(ARTICLE_TEST_ACCURACY)
+    assert figure["article, test"].line.dash == "dash"
+    assert training_curve(History(), "loss", 3, log_scale=True).layout.yaxis.type == "log"
+
+
+def test_a_comparison_has_a_line_per_run():
+    runs = [("one", history_of(2, 1)), ("two", history_of(3, 2))]
+    figure = traces(compare_runs(runs, "accuracy"))
+    assert list(figure["two"].y) == [0.5, 0.9, 0.5]
+    assert set(figure) == {"one", "two", "article, test"}
+    assert list(traces(compare_runs(runs, "loss"))["two"].y) == [1.0, 1.0, 1.0]
+
+
+def test_the_x_axis_can_show_minutes():
+    quick, slow = (history_of(2, 1, pace) for pace in (60, 600))
+    figure = training_curve(quick, "accuracy", 2, others=[("slow", slow)], axis="minutes")
+    assert list(traces(figure)["test, per epoch"].x) == [0, 1]
+    assert list(traces(figure)["slow"].x) == [0, 10]
+    assert "article, test" not in traces(figure)  # it tells no times
+    assert list(traces(compare_runs([("slow", slow)], "loss", "minutes"))["slow"].x) == [0, 10]
+
+
+def test_an_empty_curve_explains_itself():
+    (words,) = training_curve(History(), "accuracy", 3).layout.annotations
+    assert words.text == "The curve begins after the first batches."
+    assert not training_curve(history_of(1, 1), "accuracy", 3).layout.annotations

@@ -1,0 +1,48 @@
+"""Fixtures of the page tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alexnet_demo.settings import paths
+from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.schedule import stages
+from alexnet_demo.ui.train import cost
+
+SLOW = {
+    "device": "cpu",
+    "device_name": "Slow CPU",
+    "precision": "fp32",
+    "seconds_per_image": 0.05,
+    "seconds_per_update": 0.1,
+    "test_seconds_per_image": 0.02,
+    "parameter_bytes": 374_000_000,
+    "activation_bytes_per_image": 5_000_000,
+    "base_bytes": 500_000_000,
+}
+DEVICES = [{"id": "cpu", "name": "Slow CPU", "memory": 8_000_000_000}]
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of known speed, faster for narrower networks."""
+
+    def probe(settings: TrainConfig) -> dict[str, Any]:
+        return {"devices": DEVICES, "speeds": [at(stage.width) for stage in stages(settings)]}
+
+    def at(width: float) -> dict[str, Any]:
+        per_image = {k: v * width**1.66 for k, v in SLOW.items() if k.endswith("_image")}
+        return SLOW | per_image | {"width": width}
+
+    monkeypatch.setattr(cost, "probe", probe)
+    monkeypatch.setattr(cost, "DEVICES", {"cpu": "Slow CPU (8.0 GB)"})
+
+
+@pytest.fixture
+def recorded_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for recorded runs."""
+    monkeypatch.setattr(paths, "RECORDED_DIR", tmp_path / "recorded")
+    return tmp_path / "recorded"

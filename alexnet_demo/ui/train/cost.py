@@ -32,7 +32,7 @@ DEVICES: dict[str, str] = {}  # id → name and memory, as the measurements so f
 def probe(settings: TrainConfig) -> dict[str, Any] | None:
     """Result of `processes.probe` for these settings; None until it is measured.
 
-    A failure is kept for `RETRY_SECONDS`, then measured again.
+    A failure is cached for `RETRY_SECONDS`.
     """
     s, role = settings, access.role()
     widths = tuple(dict.fromkeys(stage.width for stage in stages(s)))

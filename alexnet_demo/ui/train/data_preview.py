@@ -53,9 +53,9 @@ def _sheet(config: TrainConfig, page: int) -> str:
     """The images as HTML, grouped by augmentation."""
     from alexnet_demo.data.preview import preview_groups, samples_per_class
 
-    garments = samples_per_class(datasets.training_set(), PER_CLASS, page)
-    groups = preview_groups(garments, config, seed=page)
-    return "".join(_group(group, len(garments), config) for group in groups)
+    samples = samples_per_class(datasets.training_set(), PER_CLASS, page)
+    groups = preview_groups(samples, config, seed=page)
+    return "".join(_group(group, len(samples), config) for group in groups)
 
 
 def _group(group: Group, total: int, config: TrainConfig) -> str:

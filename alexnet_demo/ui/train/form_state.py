@@ -86,7 +86,7 @@ def from_link(address: Mapping[str, str]) -> dict[str, Any]:
     """Values for the form: the recipe's, overridden by the link's.
 
     Unknown settings and values of the wrong type are ignored. Values that are merely out of range,
-    such as 0 epochs, are taken, so that the form can report them.
+    such as 0 epochs, are accepted, so that the form can report them.
     """
     recipe = address.get("recipe", "")
     values = TrainConfig.from_recipe(recipe if recipe in RECIPES else "article").to_json()

@@ -114,9 +114,7 @@ def _details(run: Run) -> None:
 
 def _label(run: Run) -> None:
     with st.form(f"label {run.id}", border=False):
-        name = st.text_input(
-            "Name", run.name, max_chars=MAX_NAME, help="Leave empty for the automatic name."
-        )
+        name = st.text_input("Name", run.name, max_chars=MAX_NAME, help="Empty: default name.")
         note = st.text_area("Note", run.note, max_chars=MAX_NOTE, height=80)
         if st.form_submit_button("Save name and note", icon=":material/save:"):
             custom = "" if name == run.default_name else name

@@ -1,3 +1,3 @@
-"""What every package may use: files, text, signals, errors, access control.
+"""What every package may use: files, text, signal handlers, errors, access control.
 
 Knows no other package of this project."""

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and told apart. Imports no torch."""
+"""Atomic writes, tolerant JSON reading, and digests of files."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ REPLACE_SECONDS = 1.0
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | None = None) -> None:
-    """Call ``write(temporary_path)``, flush it to disk, then put it in ``path``'s place.
+    """Call ``write(temporary_path)``, flush to disk, then rename over ``path``.
 
-    Whatever happens before the last step, the file that was there stays whole.
+    Until the rename, the previous file stays intact.
 
     Args:
-        keep: where to put the file that was there; killed between the two, only this one is there.
+        keep: where to move the previous file; a kill between both renames leaves only this one.
 
     Raises:
-        OSError: what ``write`` or the system raised, such as a full disk.
+        OSError: from ``write`` or the system, such as for a full disk.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
@@ -39,7 +39,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | N
 
 
 def _replace(source: Path, target: Path) -> None:
-    """Rename over ``target``; Windows refuses that while somebody reads it, so try again."""
+    """Rename over ``target``; retry on Windows, which refuses while somebody reads the file."""
     end = time.monotonic() + REPLACE_SECONDS
     while True:
         try:
@@ -52,7 +52,7 @@ def _replace(source: Path, target: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what writers that were killed left behind; only while nobody writes there."""
+    """Remove temporary files of killed writers; only while nobody writes there."""
     for temporary in folder.glob(".*.tmp"):
         temporary.unlink(missing_ok=True)
 
@@ -68,23 +68,23 @@ def write_text(path: Path, text: str) -> None:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value in a JSON text that somebody else may have written.
+    """Parse untrusted JSON.
 
     Raises:
-        ValueError: when it is damaged, nested too deep, or holds half a character (a lone
-            surrogate), which can be neither shown nor written.
+        ValueError: when it is damaged, nested too deeply, or contains a lone surrogate, which can
+            be neither displayed nor written.
     """
     try:
         value = json.loads(text)
         if (b"\\ud" if isinstance(text, bytes) else "\\ud") in text.lower():  # type: ignore[operator]
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
-        raise ValueError("the JSON is nested too deep") from error
+        raise ValueError("the JSON is nested too deeply") from error
     return value
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where it is missing or damaged."""
+    """The object in a JSON file; empty if the file is missing or damaged."""
     try:
         record = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -93,7 +93,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def sha256(path: Path) -> str:
-    """The file's digest in hexadecimal; empty where there is no such file, or nothing in it."""
+    """Hexadecimal SHA-256 of a file; empty if the file is missing or empty."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return hashlib.sha256(data).hexdigest()

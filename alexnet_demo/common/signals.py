@@ -1,4 +1,4 @@
-"""Signals that are heard for a while. Imports nothing of ours."""
+"""Temporary signal handlers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from types import FrameType
 def signal_handlers(
     handler: Callable[[int, FrameType | None], object], *numbers: int
 ) -> Iterator[None]:
-    """Call ``handler`` for these signals, and afterwards whatever was called before."""
-    before = {number: signal.signal(number, handler) for number in numbers}
+    """Handle these signals with ``handler``, then restore the previous handlers."""
+    previous = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

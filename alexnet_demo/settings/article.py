@@ -1,17 +1,10 @@
-"""TODO docstring."""
+"""Figures of the article "AlexNet: The Breakthrough CNN" and of Fashion-MNIST."""
 
 from __future__ import annotations
 
 IMAGE_SIZE = 224
-
-
 TRAIN_SAMPLES, TEST_SAMPLES = 60_000, 10_000
-
-
-# Of the training pictures' pixels in [0, 1].
-PIXEL_MEAN, PIXEL_STD = 0.2860, 0.3530
-
-
+PIXEL_MEAN, PIXEL_STD = 0.2860, 0.3530  # of the training images' pixels in [0, 1]
 CLASSES = (
     "T-shirt/top",
     "Trouser",
@@ -25,26 +18,17 @@ CLASSES = (
     "Ankle boot",
 )
 
-
-# Figures printed in the article "AlexNet: The Breakthrough CNN" (section 4).
+# By epoch, as printed in section 4 of the article.
 ARTICLE_TEST_ACCURACY = (
     *(0.7637, 0.8285, 0.8776, 0.8809, 0.8864),
     *(0.8928, 0.8999, 0.9045, 0.9135, 0.9047),
 )
-
-
 ARTICLE_TEST_LOSS = (
     *(0.5943, 0.4608, 0.3330, 0.3193, 0.3089),
     *(0.2878, 0.2703, 0.2697, 0.2414, 0.2596),
 )
 
-
-# The article's total. Its FC#1 line says 27,140,096 where 256·5·5·4096 + 4096 = 26,218,496,
-# so the network it prints really has 46,764,746 parameters.
+# The article's total is wrong: its FC#1 line says 27,140,096, but 256·5·5·4096 + 4096 = 26,218,496.
 ARTICLE_PRINTED_PARAMETERS = 47_686_346
-
-
 PARAMETERS = 46_764_746
-
-
 CALIBRATION_BINS = 15  # of top probabilities, as in Guo et al., "On Calibration" (2017)

@@ -1,4 +1,4 @@
-"""What a training will cost, from a measured speed: arithmetic only, no torch."""
+"""Estimated time and memory of a run, computed from measured speeds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from alexnet_demo.settings.schedule import Stage, stages
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast and how big a network of one width is on one device, as `device.measure` found.
+    """Measured speed and size of a network of one width on one device, see `probe.measure`.
 
-    Times in seconds, sizes in bytes. ``seconds_per_update`` is the optimiser's, once a batch.
+    Times are in seconds, sizes in bytes. ``seconds_per_update`` is the optimizer's, per batch.
     """
 
     width: float
@@ -31,7 +31,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training is expected to take."""
+    """Expected time and memory of a run."""
 
     seconds_per_epoch: float
     total_seconds: float
@@ -40,7 +40,7 @@ class Estimate:
 
 
 def estimate(settings: TrainConfig, speeds: Sequence[Speed]) -> Estimate:
-    """Cost of ``settings`` at ``speeds``, measured at each width that the training goes through."""
+    """Estimate a run from the speeds at each width that it trains at."""
     at_width = {speed.width: speed for speed in speeds}
     batch = min(settings.batch_size, settings.train_images)
     training = testing = 0.0
@@ -54,7 +54,7 @@ def estimate(settings: TrainConfig, speeds: Sequence[Speed]) -> Estimate:
             memory,
             speed.base_bytes
             + speed.parameter_bytes
-            # The backward pass holds gradients of the layer at work beside what forward kept.
+            # The backward pass holds one layer's gradients in addition to all activations.
             + int(1.5 * batch * speed.activation_bytes_per_image),
         )
     total = training + testing
@@ -67,18 +67,18 @@ def estimate(settings: TrainConfig, speeds: Sequence[Speed]) -> Estimate:
 
 
 def _tests(settings: TrainConfig, stage: Stage) -> int:
-    """Evaluations at the stage's width: one after each epoch that ends in it."""
+    """Evaluations at the stage's width: one after each epoch that ends in the stage."""
     return stage.end // settings.steps_per_epoch - stage.first // settings.steps_per_epoch
 
 
 def fit(settings: TrainConfig, speeds: Sequence[Speed], seconds: float) -> TrainConfig:
-    """The same training on as many images as it can see in ``seconds``, in steps of 1,024.
+    """The same run on as many images as fit in ``seconds``, in steps of 1,024.
 
-    At least 2,048 images: with fewer, this network does not leave its first plateau.
+    At least 2,048 images: with fewer, the loss of this network stays on its first plateau.
     """
     whole = estimate(settings, speeds)
     training = settings.train_images * settings.epochs / whole.images_per_s
     testing = whole.total_seconds - training
-    wanted = settings.train_images * (seconds - testing) / training
-    samples = round(wanted / 1024) * 1024
+    affordable = settings.train_images * (seconds - testing) / training
+    samples = round(affordable / 1024) * 1024
     return replace(settings, train_samples=min(max(samples, 2048), TRAIN_SAMPLES))

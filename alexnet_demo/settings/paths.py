@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""Where data, runs, and weights are on disk; environment variables override the defaults."""
 
 from __future__ import annotations
 
@@ -6,19 +6,8 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
 DATA_DIR = Path(os.environ.get("ALEXNET_DEMO_DATA", ROOT / "data")).absolute()
-
-
 RUNS_DIR = Path(os.environ.get("ALEXNET_DEMO_RUNS", ROOT / "runs")).absolute()
-
-
 WEIGHTS_DIR = Path(os.environ.get("ALEXNET_DEMO_WEIGHTS", ROOT / "weights")).absolute()
-
-
 SHIPPED_WEIGHTS = "alexnet-fashion-mnist.safetensors"
-
-
-# Runs that come with this program, as curves to compare with: no weights, no batch records.
-RECORDED_DIR = ROOT / "recorded"
+RECORDED_DIR = ROOT / "recorded"  # included runs to compare with: curves only, no weights

@@ -1,4 +1,4 @@
-"""What a training's result rests on beside its settings. Imports no torch."""
+"""What the results of a run depend on besides its settings: versions and commit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alexnet_demo.settings import paths
 
 @cache
 def provenance() -> dict[str, Any]:
-    """Versions, and the commit where it is known."""
+    """Versions, and the commit if known, for the records of a run."""
     names = ("torch", "torchvision", "numpy")
     versions = {name: metadata.version(name) for name in names}
     versions |= {"alexnet_demo": __version__, "python": platform.python_version()}
@@ -22,10 +22,10 @@ def provenance() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """The commit of this program's own checkout, marked where files differ from it; or empty."""
+    """The commit of this checkout, with ``-dirty`` if files differ from it; empty if unknown."""
     command = ["git", "-C", str(paths.ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return told.stdout.strip() if (paths.ROOT / ".git").exists() else ""
+    return result.stdout.strip() if (paths.ROOT / ".git").exists() else ""

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""Recipes: named sets of settings to start a run from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named set of settings, with a sentence for the reader who chooses."""
+    """A named set of settings; the rest are the defaults of `TrainConfig`."""
 
     title: str
     summary: str
@@ -19,13 +19,13 @@ class Recipe:
 RECIPES: Mapping[str, Recipe] = {
     "article": Recipe(
         "Article",
-        "The article's loop as published: plain SGD, learning rate 0.1, batch 128, 10 epochs, in "
-        "float32. Its author reached 90.47 % on a GPU.",
+        "The article's training loop as published: plain SGD, learning rate 0.1, batch size 128, "
+        "10 epochs, float32. Its author reached 90.47% on a GPU.",
     ),
     "fast": Recipe(
         "Fast",
-        "The same network, begun at a quarter of its width and widened on the way without losing "
-        "what it knows: the article's accuracy in a fraction of the time.",
+        "The same network, started at a quarter of its width and widened during training without "
+        "changing its outputs: the article's accuracy in a fraction of the time.",
         {
             "epochs": 4,
             "lr": 0.05,
@@ -42,8 +42,8 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "best": Recipe(
         "Best",
-        "For what people really draw and upload: half of the pictures are shown as line drawings "
-        "and as photos, many epochs while the network is narrow, the last at the whole width.",
+        "For what people really draw and upload: half of the images are rendered as line drawings "
+        "or photos. Many epochs while the network is narrow, the last at full width.",
         {
             "epochs": 42,
             "lr": 0.05,

@@ -1,17 +1,17 @@
-"""Writes docs/dependencies.md and requirements-lock.txt from the metadata of what is installed.
+"""Write docs/dependencies.md and requirements-lock.txt from the metadata of installed packages.
 
     pip install -r requirements-dev.txt
     python tools/dependencies.py            # writes docs/dependencies.md
     python tools/dependencies.py --lock     # writes requirements-lock.txt
 
-Asks no registry: versions, licences and sizes are those of this environment.
+Versions, licenses, and sizes are those of this environment; no registry is queried.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -22,20 +22,20 @@ ROOT = Path(__file__).resolve().parent.parent
 LISTS = ("requirements.txt", "requirements-dev.txt")
 CUDA = ("nvidia-", "cuda-", "triton")  # only on machines with a GPU; torch pins them itself
 REASONS = {
-    "torch": "the network, its training, its gradients",
+    "torch": "the network, gradients, and training",
     "torchvision": "the data set's files; the article's own transforms, in `bench`",
     "streamlit": "pages, widgets, the web server",
-    "plotly": "figures that can be zoomed and pointed at",
-    "pillow": "picture files decoded; strokes drawn",
-    "opencv-python-headless": "an object cut out of a photo (GrabCut), shapes, blurs",
-    "numpy": "pictures and answers as arrays",
+    "plotly": "interactive figures",
+    "pillow": "decoding image files; drawing strokes",
+    "opencv-python-headless": "segmenting photos (GrabCut), shapes, blurs",
+    "numpy": "images and predictions as arrays",
     "scikit-learn": "PCA and t-SNE, for the map of the test set; AUROC",
     "scipy": "the temperature that calibrates probabilities",
-    "threadpoolctl": "t-SNE kept to one core",
-    "jinja2": "the report of a run, escaped",
-    "safetensors": "weights in files that cannot run code",
-    "psutil": "whether a training's process lives; memory",
-    "filelock": "one training a device, one start at a time",
+    "threadpoolctl": "limiting t-SNE to one core",
+    "jinja2": "the HTML report of a run, with escaping",
+    "safetensors": "weight files that cannot run code",
+    "psutil": "whether a trainer's process is alive; memory",
+    "filelock": "one run per device, one launch at a time",
     "pytest": "the tests",
     "pytest-xdist": "the tests on several cores",
     "pytest-playwright": "tests in a real browser",
@@ -43,39 +43,37 @@ REASONS = {
     "ruff": "lint and format",
     "mypy": "types",
     "import-linter": "which package may import which",
-    "onnx": "the network as a file for other programs",
-    "onnxruntime": "that file checked; what `bench` compares with",
+    "onnx": "exporting models for other programs",
+    "onnxruntime": "checking exported models; a reference for `bench`",
     "onnxscript": "what torch needs to export to ONNX",
-    "scikit-image": "photos of other things, for `tools/not_clothing.py`",
+    "scikit-image": "photos of other objects, for `tools/not_clothing.py`",
 }
 LOCK = """\
-# Versions that were tested together, Python 3.11 on Linux, for installs that come out the same:
+# Versions that were tested together, Python 3.11 on Linux, for reproducible installs:
 #     pip install -r requirements.txt -c requirements-lock.txt
-# Written by `python tools/dependencies.py --lock`. The CUDA packages of a machine with a GPU are
-# not named: torch asks for exact versions of them itself.
+# Written by `python tools/dependencies.py --lock`. CUDA packages are left out: torch pins them.
 """
 PAGE = """\
 # Dependencies
 
-What is needed directly, what for, under which licence, and how large it is on the disk: of the
-package alone, and with everything it needs itself. Written by `python tools/dependencies.py` from
-the metadata of an installation on Linux with Python 3.11 and PyTorch's CUDA build, whose `nvidia`
-packages are most of the size; the CPU build does without them.
+Direct dependencies: their purpose, license, and size on disk, alone and with everything that they
+require. Written by `python tools/dependencies.py` from the metadata of an installation on Linux
+with Python 3.11 and PyTorch's CUDA build. Its `nvidia` packages are most of the size; the CPU build
+does not need them.
 
-## To run: `requirements.txt`
+## Runtime: `requirements.txt`
 
 {run}
 
-## To develop: `requirements-dev.txt`, besides
+## Development: additionally `requirements-dev.txt`
 
 {develop}
 
 ## Versions
 
-`requirements.txt` gives the oldest versions that do; `requirements-lock.txt` names one version of
-each that were tested together (`pip install -r requirements.txt -c requirements-lock.txt`). After
-an update: install, test, `python tools/dependencies.py --lock`, then
-`python tools/dependencies.py`.
+`requirements.txt` gives the oldest supported versions; `requirements-lock.txt` pins versions that
+were tested together (`pip install -r requirements.txt -c requirements-lock.txt`). After an update:
+install, test, `python tools/dependencies.py --lock`, then `python tools/dependencies.py`.
 
 ## Known vulnerabilities
 
@@ -83,90 +81,73 @@ an update: install, test, `python tools/dependencies.py --lock`, then
 pip install pip-audit && pip-audit -r requirements-lock.txt --no-deps
 ```
 
-asks the Python packages' advisory database for each version of the lock file. It needs the network;
-where it cannot reach the database, it lists packages as skipped, which says nothing about them.
+looks up each version of the lock file in the Python Packaging Advisory Database. This needs network
+access: packages listed as skipped were not checked.
 """
 
 
 def direct(name: str) -> list[Requirement]:
-    """What a requirements file asks for itself, without the files it includes."""
+    """The requirements in a requirements file, without the files that it includes."""
     lines = (line.partition("#")[0].strip() for line in (ROOT / name).read_text().splitlines())
     return [Requirement(line) for line in lines if line and not line.startswith("-")]
 
 
-def needs(found: Distribution, extras: set[str]) -> Iterator[Requirement]:
-    """What a package asks for on this machine."""
-    for line in found.requires or ():
-        wanted = Requirement(line)
-        if wanted.marker is None or any(
-            wanted.marker.evaluate({"extra": extra}) for extra in extras | {""}
-        ):
-            yield wanted
-
-
-def closure(wanted: list[Requirement]) -> dict[str, Distribution]:
-    """These packages and all that they need, by canonical name."""
-    found: dict[str, Distribution] = {}
-    queue = list(wanted)
+def closure(requirements: list[Requirement]) -> dict[str, Distribution]:
+    """These packages and everything that they require on this machine, by canonical name."""
+    packages: dict[str, Distribution] = {}
+    queue = list(requirements)
     while queue:
-        one = queue.pop()
-        key = canonicalize_name(one.name)
-        if key in found:
+        requirement = queue.pop()
+        key = canonicalize_name(requirement.name)
+        if key in packages:
             continue
         try:
-            found[key] = distribution(one.name)
+            packages[key] = distribution(requirement.name)
         except PackageNotFoundError:
-            print(f"{one.name} is not installed here: pip install -r {LISTS[1]}", file=sys.stderr)
+            print(f"{key} is not installed: pip install -r {LISTS[1]}", file=sys.stderr)
             continue
-        queue += needs(found[key], one.extras)
-    return found
+        for further in map(Requirement, packages[key].requires or ()):
+            marker, extras = further.marker, requirement.extras | {""}
+            if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras):
+                queue.append(further)
+    return packages
 
 
-def size(found: Distribution) -> int:
-    """Bytes of its files on the disk."""
-    paths = (Path(str(found.locate_file(file))) for file in found.files or ())
-    return sum(path.stat().st_size for path in paths if path.is_file())
+def size(packages: Iterable[Distribution]) -> str:
+    """Size of these packages' files on disk, in MB."""
+    paths = (Path(str(p.locate_file(file))) for p in packages for file in p.files or ())
+    return f"{sum(path.stat().st_size for path in paths if path.is_file()) / 1e6:,.1f} MB"
 
 
-def licence(found: Distribution) -> str:
-    """As the package states it: its expression, its classifier, or the first line of its text."""
-    meta = found.metadata
-    if expression := meta.get("License-Expression"):
-        return expression
-    kinds = [c for c in meta.get_all("Classifier") or () if c.startswith("License ::")]
-    if kinds:
-        return kinds[0].rpartition(" :: ")[2]
-    return (meta.get("License") or "not stated").splitlines()[0]
+def license_of(package: Distribution) -> str:
+    """The license expression, else the classifier, else the first line of the license text."""
+    meta = package.metadata
+    classifiers = [c for c in meta.get_all("Classifier") or () if c.startswith("License ::")]
+    classifier = classifiers[0].rpartition(" :: ")[2] if classifiers else ""
+    text = meta.get("License-Expression") or classifier or meta.get("License") or "not stated"
+    return text.splitlines()[0]
+
+
+def version(package: Distribution) -> str:
+    """Without the part after ``+``, which names a build for one device."""
+    return package.version.partition("+")[0]
 
 
 def table(name: str) -> str:
-    """Markdown: a line for each direct dependency, and the sum."""
-    lines = [
-        "| package | what for | version | licence | size | with what it needs |",
-        "| --- " * 6 + "|",
-    ]
-    for wanted in direct(name):
-        own = closure([wanted])
-        if found := own.get(canonicalize_name(wanted.name)):
-            total = sum(map(size, own.values()))
+    """A Markdown table of the direct dependencies, with a total below."""
+    lines = ["| package | purpose | version | license | size | with requirements |"]
+    lines.append("| --- " * 6 + "|")
+    for requirement in direct(name):
+        packages = closure([requirement])
+        if package := packages.get(canonicalize_name(requirement.name)):
             lines.append(
-                f"| {wanted.name} | {REASONS[wanted.name]} | {version(found)} | {licence(found)} "
-                f"| {megabytes(size(found))} | {megabytes(total)}, {len(own)} in all |"
+                f"| {requirement.name} | {REASONS[requirement.name]} | {version(package)} "
+                f"| {license_of(package)} | {size([package])} "
+                f"| {size(packages.values())}, {len(packages)} in all |"
             )
-    whole = closure(direct(name))
-    together = megabytes(sum(map(size, whole.values())))
-    return "\n".join(
-        [*lines, "", f"Together, with what they need: {len(whole)} packages, {together}."]
-    )
-
-
-def version(found: Distribution) -> str:
-    """Without the part after ``+``, which names a build for one device."""
-    return found.version.partition("+")[0]
-
-
-def megabytes(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB"
+    packages = closure(direct(name))
+    total = f"{len(packages)} packages, {size(packages.values())}"
+    return "\n".join([*lines, "", f"Together, with requirements: {total}."])
 
 
 def page() -> str:
@@ -177,9 +158,9 @@ def page() -> str:
 
 def lock() -> str:
     """All of requirements-lock.txt: every package with the version installed here."""
-    found = closure([wanted for name in LISTS for wanted in direct(name)])
-    named = {name: d for name, d in found.items() if not name.startswith(CUDA)}
-    return LOCK + "".join(sorted(f"{name}=={version(d)}\n" for name, d in named.items()))
+    packages = closure([requirement for name in LISTS for requirement in direct(name)])
+    pinned = {name: package for name, package in packages.items() if not name.startswith(CUDA)}
+    return LOCK + "".join(sorted(f"{name}=={version(p)}\n" for name, p in pinned.items()))
 
 
 if __name__ == "__main__":

@@ -17,5 +17,5 @@ def signal_handlers(
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, restored in previous.items():
+            signal.signal(number, restored)

@@ -1,9 +1,9 @@
-"""What each part of the recipe ``best`` brings: ``python tools/ablation.py [--real DIR]``.
+"""What each part of the recipe ``best`` contributes: ``python tools/ablation.py [--real DIR]``.
 
-Small networks, alike but for one part, are trained for a few epochs each and asked about the test
-set, about drawings and photos made from held-back pictures, and about a folder of real pictures
-with a ``manifest.csv`` (columns ``path``, ``source``, ``label``). A line of JSON a variant comes
-out; ``docs/ablation.md`` holds them as a table, with what was concluded.
+Trains small models that differ in one part, for a few epochs each, and evaluates them on the test
+set, on drawings and photos made from validation images, and on a folder of real images with a
+``manifest.csv`` (columns ``path``, ``source``, ``label``). Prints a line of JSON per variant;
+``docs/ablation.md`` has the results as a table, and the conclusions.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ from alexnet_demo.settings.schedule import lr_at
 from alexnet_demo.training.engine import Engine
 from tools.real_images import read_manifest
 
-Variant = dict[str, Any]
-VARIANTS: dict[str, Variant] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "all": {},
     "drawings at 28×28": {"SKETCH_SIDE": 28},
     "drawings at 112×112": {"SKETCH_SIDE": 112},
@@ -44,13 +43,13 @@ VARIANTS: dict[str, Variant] = {
     "neither": {"drawings": 0.0, "photos": 0.0},
     "no normalisation": {"norm": False},
 }
-"""What differs from the recipe: settings, and in capitals constants of `linework`."""
+"""What differs from the recipe: settings, and in capitals constants of `images.redraw`."""
 
 CONSTANTS = {name: getattr(redraw, name) for name in ("SHADE", "SKETCH_SIDE")}
 
 
 def train(config: TrainConfig) -> Engine:
-    """A network trained as `train` would, without files and tests."""
+    """A model trained as by `train`, without files and evaluation."""
     engine = Engine(config)
     data = load_split(train=True, device=engine.device).head(config.train_images)
     step = 0
@@ -74,29 +73,23 @@ def accuracy(engine: Engine, images: Tensor, labels: Tensor) -> float:
     return float((probabilities(engine, images).argmax(1) == labels).float().mean())
 
 
-def scores(engine: Engine, held: Split, test: Split, real: Path | None) -> dict[str, float]:
-    """Shares that are right, 0 to 1."""
+def accuracies(engine: Engine, validation: Split, test: Split, real: Path | None) -> dict[str, Any]:
+    """Accuracy on each kind of image, 0 to 1."""
     generator = torch.Generator().manual_seed(7)
-    found = {
-        "test": accuracy(engine, test.images, test.labels),
-        "made drawings": accuracy(
-            engine, as_drawings(held.images, held.labels, generator), held.labels
-        ),
-        "made photos": accuracy(
-            engine, as_photos(held.images, held.labels, generator), held.labels
-        ),
-    }
+    result = {"test": accuracy(engine, test.images, test.labels)}
+    for name, make in (("made drawings", as_drawings), ("made photos", as_photos)):
+        images = make(validation.images, validation.labels, generator)
+        result[name] = accuracy(engine, images, validation.labels)
     if real is not None:
-        hits = defaultdict(list)
+        correct = defaultdict(list)
         for row in read_manifest(real):
             views = prepare((real / row["path"]).read_bytes()).views
             p = sum(probabilities(engine, torch.from_numpy(v.copy())[None])[0] for v in views)
             assert isinstance(p, Tensor)
-            right = CLASSES[int(p.argmax())] == row["label"]
-            hits[row["path"].split("/")[0]].append(right)
-            hits[row["source"]].append(right)
-        found |= {f"real {name}": sum(v) / len(v) for name, v in hits.items()}
-    return {name: round(value, 4) for name, value in found.items()}
+            for group in (row["path"].split("/")[0], row["source"]):
+                correct[group].append(CLASSES[int(p.argmax())] == row["label"])
+        result |= {f"real {name}": sum(v) / len(v) for name, v in correct.items()}
+    return {name: round(value, 4) for name, value in result.items()}
 
 
 def main() -> None:
@@ -107,35 +100,26 @@ def main() -> None:
     parser.add_argument("--train-samples", type=int, default=30_000)
     parser.add_argument("--validation", type=int, default=1_000)
     parser.add_argument("--real", type=Path, help="folder with manifest.csv")
-    parser.add_argument("--out", type=Path, help="also keep the networks in this folder")
-    given = parser.parse_args()
+    parser.add_argument("--out", type=Path, help="also save the weights in this folder")
+    options = parser.parse_args()
+    common = {"grow": "", **{k: getattr(options, k) for k in ("width", "epochs", "train_samples")}}
     keep_freed_memory()
-    held = load_split(train=True).tail(given.validation)
+    validation = load_split(train=True).tail(options.validation)
     test = load_split(train=False)
-    for name in given.variants:
-        settings = dict(VARIANTS[name])
-        for constant, usual in CONSTANTS.items():
-            setattr(redraw, constant, settings.get(constant, usual))
-        settings = {k: v for k, v in settings.items() if k not in CONSTANTS}
-        config = TrainConfig.from_recipe(
-            "best",
-            **{
-                "width": given.width,
-                "grow": "",
-                "epochs": given.epochs,
-                "train_samples": given.train_samples,
-                "validation": given.validation,
-                **settings,
-            },
-        )
+    for name in options.variants:
+        changes = CONSTANTS | VARIANTS[name]
+        for constant in CONSTANTS:
+            setattr(redraw, constant, changes.pop(constant))
+        settings = {**common, "validation": options.validation, **changes}
         begin = time.monotonic()
-        engine = train(config)
+        engine = train(TrainConfig.from_recipe("best", **settings))
         seconds = round(time.monotonic() - begin, 1)
-        record = {"variant": name, **scores(engine, held, test, given.real), "seconds": seconds}
+        scores = accuracies(engine, validation, test, options.real)
+        record = {"variant": name, **scores, "seconds": seconds}
         print(json.dumps(record, ensure_ascii=False), flush=True)
-        if given.out:
-            given.out.mkdir(parents=True, exist_ok=True)
-            torch.save(engine.model.state_dict(), given.out / f"{name}.pt")
+        if options.out:
+            options.out.mkdir(parents=True, exist_ok=True)
+            torch.save(engine.model.state_dict(), options.out / f"{name}.pt")
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
-"""Which model a page uses, how it is loaded, and its cached passes over the datasets.
+"""The model picker, model loading, and cached passes of a model over the datasets.
 
-Knows no page."""
+Knows no page.
+"""

@@ -146,6 +146,7 @@ def add_upload(name: str, data: bytes) -> bool:
         False if it is the current upload already.
 
     Raises:
+        AccessError: for visitors of a read-only server.
         CheckpointError: when the file is too large or cannot be used.
     """
     digest = hashlib.sha256(data).hexdigest()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import streamlit as st
 
-from alexnet_demo.common.errors import CheckpointError
+from alexnet_demo.common.errors import AccessError, CheckpointError
 from alexnet_demo.common.text import percent
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs.run import Run
@@ -151,7 +151,7 @@ def _upload_form() -> None:
         return
     try:
         is_new = add_upload(Path(file.name).name, file.getvalue())
-    except CheckpointError as error:
+    except (AccessError, CheckpointError) as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
     if is_new:

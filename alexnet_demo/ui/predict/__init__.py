@@ -1,1 +1,4 @@
-"""The Predict page: where an image comes from, and the prediction."""
+"""The Predict page: sources of images, their preprocessing, and predictions.
+
+Knows no other page, and runs models only through `models` and the batcher.
+"""

@@ -181,7 +181,7 @@ def _cards(prepared: PreparedImage) -> str:
         arrow = '<span class="arrow" aria-hidden="true">→</span>' if alts[0] == "Before" else ""
         tiles = arrow.join(map(tile, images, alts))
         return (
-            f'<div class="step" role="listitem"><div class="pictures">{tiles}</div><div '
+            f'<div class="step" role="listitem"><div class="images">{tiles}</div><div '
             f'class="words"><b>{escape(name)}</b><span>{escape(explanation)}</span></div></div>'
         )
 

@@ -157,7 +157,7 @@ class EmbeddingMap {
     if (number < 0) return;
     const { sprite, labels, guesses, classes } = this.data;
     const [x, y] = this.at(number);
-    const image = this.tip.querySelector(".picture");
+    const image = this.tip.querySelector(".thumbnail");
     if (sprite) {
       const { url, columns, rows } = sprite;
       image.style.backgroundImage = `url("${url}")`;

@@ -1,3 +1,4 @@
-"""Small pieces that several pages share: links, glossary, access control, answer bars.
+"""Parts that several pages share: links, glossary, access control, predictions in words and bars.
 
-Know no page."""
+Know no page, and load no model.
+"""

@@ -30,7 +30,7 @@ def show_prediction(intro: str, label: str, note: str, rows: Sequence[tuple[str,
     """Three lines of text, and a bar for each class with its probability."""
     style(__file__)
     st.html(
-        f'<div class="answer" role="status"><div class="says">{intro}</div>'
+        f'<div class="answer" role="status"><div class="intro">{intro}</div>'
         f'<div class="label">{escape(label)}</div><div class="note">{escape(note)}</div></div>'
         f'<div class="bars" role="list">{"".join(_bar(*row) for row in rows)}</div>'
     )

@@ -68,9 +68,8 @@ def show(live: bool = False) -> Classifier | None:
             format_func=lambda i: available[i].label if i in available else i,
             key=_WIDGET,
             on_change=lambda: st.session_state.update({CHOICE: st.session_state[_WIDGET]}),
-            help="best: weights of the epoch with the highest test accuracy. last: weights of the "
-            "last checkpoint. current weights: those of a run in progress, refreshed "
-            "automatically.",
+            help="best: the epoch with the highest test accuracy. last: the last checkpoint. "
+            "current weights: those of a run in progress, refreshed automatically.",
         )
         details = st.empty()
         _upload_form()
@@ -171,7 +170,7 @@ def _show_no_model() -> None:
             "curves, then come back here."
         )
         quick_run_button("primary")
-        with st.popover("I have a weights file", icon=":material/upload_file:"):
+        with st.popover("Upload a model", icon=":material/upload_file:"):
             _upload_form()
 
 

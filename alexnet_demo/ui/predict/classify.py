@@ -59,7 +59,6 @@ def classify(
 
     Args:
         image: as for `prepare`.
-        classifier: the model.
         kind: what the image is, unless the reader has chosen otherwise.
     """
     choices = preparation.choices(kind)
@@ -68,11 +67,10 @@ def classify(
         prepared = prepare(image, choices)
         return Classification(prepared, BATCHER.predict(classifier, [prepared])[0])
 
-    if isinstance(image, bytes):
-        content = image
-    else:
-        content = f"{image.mode} {image.size} ".encode() + image.tobytes()
-    key = hashlib.blake2b(content).hexdigest(), choices, classifier.digest
+    content = hashlib.blake2b(image if isinstance(image, bytes) else image.tobytes())
+    if not isinstance(image, bytes):
+        content.update(f"{image.mode} {image.size}".encode())
+    key = content.hexdigest(), choices, classifier.digest
     return _once("last prediction", key, compute)
 
 
@@ -92,8 +90,7 @@ def _once(name: str, key: tuple[object, ...], compute: Callable[[], T]) -> T | N
         st.warning(str(error), icon=":material/hourglass_top:")
         st.button("Try again", icon=":material/refresh:", key="ask again")
         return None
-    value: T = last[1]
-    return value
+    return last[1]
 
 
 # ------------------------------------------------------------------ one image

@@ -118,9 +118,9 @@ def reset() -> None:
 
 def _start_from_last_box() -> None:
     """Let the manual crop begin with the automatic one."""
-    left, top, right, bottom = st.session_state.get(_LAST_BOX) or (0.0, 0.0, 1.0, 1.0)
-    st.session_state["across"] = (round(100 * left), round(100 * right))
-    st.session_state["down"] = (round(100 * top), round(100 * bottom))
+    box = st.session_state.get(_LAST_BOX) or (0.0, 0.0, 1.0, 1.0)
+    left, top, right, bottom = (round(100 * edge) for edge in box)
+    st.session_state.update(across=(left, right), down=(top, bottom))
 
 
 # ------------------------------------------------------------------ decisions and steps

@@ -6,7 +6,7 @@ Each is a fragment: a stroke reruns only the part of the page that it changes.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -166,9 +166,6 @@ def choose() -> Callable[[Classifier], None]:
 def _pick_another() -> None:
     """Pick a random test image of the chosen class."""
     preparation.reset()
-    labels = test_set().labels
-    name = st.session_state["sample class"]
-    numbers: Sequence[int] = range(len(labels))
-    if name != _ANY:
-        numbers = (labels == CLASSES.index(name)).nonzero().flatten().tolist()
+    name, labels = st.session_state["sample class"], test_set().labels.tolist()
+    numbers = [n for n, label in enumerate(labels) if name in (_ANY, CLASSES[label])]
     st.session_state[_SAMPLE] = random.choice(numbers)

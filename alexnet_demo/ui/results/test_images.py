@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -25,6 +25,9 @@ from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.navigation import PREDICT
 from alexnet_demo.ui.widgets.pin_button import pin_button
 from alexnet_demo.ui.widgets.query_params import parse_index
+
+if TYPE_CHECKING:  # imports torch
+    from alexnet_demo.data.splits import Split
 
 PAGE = 48  # images that a gallery shows at first, and more with each click
 NEIGHBORS = 8  # nearest training images to show
@@ -47,7 +50,7 @@ def show_gallery(
         return
     shown = f"shown {name}"  # session state
     count = st.session_state.setdefault(shown, PAGE)
-    tiles = [_tile(evaluation.results, other, n) for n in numbers[:count].tolist()]
+    tiles = [_result_tile(evaluation.results, other, n) for n in numbers[:count].tolist()]
     clicked = gallery(tiles, f"gallery {name}")
     left = len(numbers) - count
     if left > 0 and st.button(f"Show more ({left:,} left)", key=f"more {name}"):
@@ -56,23 +59,21 @@ def show_gallery(
     open_panel(evaluation, clicked, numbers)
 
 
-def _tile(results: Results, other: Results | None, number: int) -> Tile:
+def _result_tile(results: Results, other: Results | None, number: int) -> Tile:
     def prediction(of: Results) -> str:
         return f"{CLASSES[of.predicted[number]]} {whole_percent(float(of.confidence[number]))}"
 
     correct = results.correct[number]
-    label = f"label: {CLASSES[results.labels[number]]}"
-    if other is not None:
-        detail = f"other: {prediction(other)} · {label}"
-    else:
-        detail = "" if correct else label
+    details = [] if other is None else [f"other: {prediction(other)}"]
+    if other is not None or not correct:
+        details.append(f"label: {CLASSES[results.labels[number]]}")
     caption = f"{'✓' if correct else '✗'} {prediction(results)}"
-    image = datasets.test_set().images[number].numpy()
-    return Tile(number, _thumbnail(image), f"Test image {number}", caption, detail)
+    return _tile(datasets.test_set(), number, f"Test image {number}", caption, " · ".join(details))
 
 
-def _thumbnail(pixels: np.ndarray) -> str:
-    return data_url(Image.fromarray(pixels), pixels.shape[0])
+def _tile(split: Split, number: int, alt: str, caption: str, detail: str = "") -> Tile:
+    pixels = split.images[number].numpy()
+    return Tile(number, data_url(Image.fromarray(pixels), len(pixels)), alt, caption, detail)
 
 
 def open_panel(evaluation: Evaluation, clicked: Any, numbers: np.ndarray) -> None:
@@ -170,13 +171,11 @@ def _evidence(evaluation: Evaluation, number: int) -> None:
 @st.fragment
 def _similar_images(evaluation: Evaluation, number: int) -> None:
     """The training images nearest to a test image in the model's embedding."""
-    key = f"like {evaluation.classifier.digest}"
-    if not st.session_state.get(key):
-        st.session_state[key] = st.button(
-            "Show most similar training images", icon=":material/image_search:"
-        )
-        if not st.session_state[key]:
-            return
+    requested = f"like {evaluation.classifier.digest}"  # session state
+    label = "Show most similar training images"
+    if not (st.session_state.get(requested) or st.button(label, icon=":material/image_search:")):
+        return
+    st.session_state[requested] = True
     job = passes.embed_training_set(evaluation.classifier, evaluation.embedding)
     if job.result is None:
         # The rerun closes the panel: let the page's link open it again.
@@ -189,12 +188,7 @@ def _similar_images(evaluation: Evaluation, number: int) -> None:
     neighbors, _ = nearest(job.result, evaluation.embedding.points[number], NEIGHBORS)
     st.markdown("**Most similar training images** by the model's fc7 features, with their labels")
     tiles = [
-        Tile(
-            n,
-            _thumbnail(split.images[n].numpy()),
-            f"Training image {n}",
-            CLASSES[int(split.labels[n])],
-        )
+        _tile(split, n, f"Training image {n}", CLASSES[int(split.labels[n])])
         for n in neighbors.tolist()
     ]
     gallery(tiles, "gallery like", clickable=False)

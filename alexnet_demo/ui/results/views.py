@@ -209,8 +209,8 @@ VIEWS: dict[str, View] = {
     "Confidence": _confidence,
     "Compare": _compare,
 }
+# In links of version 0.5:
 FORMER_NAMES = {"Narrow hits": "Barely correct", "First pictures": "First images"}
-"""Names of views in links of version 0.5."""
 TOPICS = {
     "Confusion": "Confusion matrix",
     "Mistakes": "Wrong prediction or wrong label?",

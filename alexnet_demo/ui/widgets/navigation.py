@@ -33,7 +33,6 @@ def link(
     of a single page.
 
     Args:
-        script: the page's path.
         state: query parameters, such as ``{"show": "Mistakes"}``.
         stretch: as wide as its container instead of its label.
         icon_right: the icon after the label instead of before it.

@@ -33,4 +33,4 @@ def begun(settings: config.TrainConfig) -> Run:
 
 def reach(run: Run, state: str) -> None:
     """Wait until a run is in that state."""
-    wait_for(lambda: run.state == state, 60, f"not {state} but {run.state}: {run.log_tail()}")
+    wait_for(lambda: run.state == state, 180, f"not {state} but {run.state}: {run.log_tail()}")

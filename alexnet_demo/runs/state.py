@@ -60,6 +60,8 @@ class Status:
 
 def read_status(directory: Path) -> Status:
     """Read what decides the state of the run in a directory."""
+    # The ticket first: a queued run that is launched in between then counts as still queued.
+    ticket = (directory / "ticket.json").exists()
     job, events = read_json(directory / "job.json"), directory / "events.jsonl"
     # An ended run's process is not checked, which spares above all a request to the cluster.
     ended = _has_reported(job, history := follow(events)) and history.end is not None
@@ -69,7 +71,7 @@ def read_status(directory: Path) -> Status:
     return Status(
         job,
         alive,
-        (directory / "ticket.json").exists(),
+        ticket,
         read_request(directory),
         reported,
         history.end if reported else None,

@@ -103,6 +103,15 @@ def test_the_process_of_an_ended_run_is_not_checked(
     assert run.state == "finished"
 
 
+def test_a_queued_run_that_is_launched_meanwhile_counts_as_queued(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = run_with(runs_dir, "a")
+    run.ticket.touch()
+    monkeypatch.setattr(state, "is_alive", lambda *_: run.ticket.unlink())
+    assert run.state == "queued"
+
+
 def test_a_pid_that_another_process_has_by_now_is_recognized(runs_dir: Path):
     run = run_with(runs_dir, "a", START)
     register(run.directory, os.getpid())

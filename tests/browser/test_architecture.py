@@ -81,8 +81,8 @@ def test_saved_figures_are_self_contained(page: Page, app_url: str):
     names = [part.attrib["data-layer"] for part in root.iter() if "data-layer" in part.attrib]
     assert names[:2] == ["input", "conv1"]
     assert names[-1] == "fc8"
-    picture = saved(page, diagram.get_by_role("button", name="Save as PNG"))
-    with Image.open(io.BytesIO(picture)) as image:
+    png = saved(page, diagram.get_by_role("button", name="Save as PNG"))
+    with Image.open(io.BytesIO(png)) as image:
         assert image.size == (2 * int(root.attrib["width"]), 2 * int(root.attrib["height"]))
         assert image.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
         assert np.asarray(image.convert("L"))[-92:].min() < 60  # the names are dark on it

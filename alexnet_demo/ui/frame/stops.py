@@ -40,7 +40,7 @@ class Stop:
         question: can be answered by looking.
         answer: true of the included model (Markdown).
         visitor_task: replaces the task on a read-only server; may be empty.
-        place: key of the container to scroll to; may be empty.
+        target: key of the container to scroll to; may be empty.
     """
 
     title: str
@@ -50,7 +50,7 @@ class Stop:
     question: str
     answer: str
     visitor_task: str
-    place: str
+    target: str
 
 
 def read_stops(text: str) -> tuple[Stop, ...]:
@@ -59,8 +59,8 @@ def read_stops(text: str) -> tuple[Stop, ...]:
     for section in _SECTION.finditer(text):
         fields = {name: " ".join(value.split()) for name, value in section.groupdict("").items()}
         address = urlsplit(fields.pop("address"))
-        state, place = dict(parse_qsl(address.query)), address.fragment
-        stops.append(Stop(script=_SCRIPTS[address.path], state=state, place=place, **fields))
+        state, target = dict(parse_qsl(address.query)), address.fragment
+        stops.append(Stop(script=_SCRIPTS[address.path], state=state, target=target, **fields))
     return tuple(stops)
 
 

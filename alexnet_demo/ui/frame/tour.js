@@ -9,12 +9,12 @@ export default function ({ data }) {
   const scroll = () => {
     const main = document.querySelector('[data-testid="stMain"]');
     if (!main || main.scrollTop > 0) return; // the reader is scrolling already
-    const place = document.querySelector(`.st-key-${data.place}`);
+    const target = document.querySelector(`.st-key-${data.target}`);
     const bar = document.querySelector(".st-key-tour-bar");
     const busy = document.querySelector('[data-testid="stApp"][data-test-script-state="running"]');
-    if (place && bar && !busy) {
-      place.style.scrollMarginTop = `${bar.getBoundingClientRect().height + 80}px`;
-      place.scrollIntoView({ block: "start", behavior: "smooth" });
+    if (target && bar && !busy) {
+      target.style.scrollMarginTop = `${bar.getBoundingClientRect().height + 80}px`;
+      target.scrollIntoView({ block: "start", behavior: "smooth" });
     } else if (Date.now() < deadline) setTimeout(scroll, 200);
   };
   scroll();

@@ -11,7 +11,7 @@ from alexnet_demo.ui.widgets.navigation import PREDICT, RESULTS, TOUR, TRAIN, li
 
 _STOP = "tour"  # query parameter of a stop's page: the number of the stop
 _GO, _END = "go", "end"  # query parameters of the tour's page: a stop to go to; the tour is over
-_scroll_to_place = register("tour", __file__)
+_scroll_to_target = register("tour", __file__)
 
 
 def parse_stop(text: str) -> int | None:
@@ -63,8 +63,8 @@ def show_bar() -> None:
                 else:
                     link(TOUR, "The end", ":material/flag:", icon_right=True, state={_END: "1"})
         st.markdown(_task(stop))
-        if stop.place:
-            _scroll_to_place(data={"stop": number, "place": stop.place}, key="tour-guide")
+        if stop.target:
+            _scroll_to_target(data={"stop": number, "target": stop.target}, key="tour-guide")
 
 
 def show_task() -> None:
@@ -130,7 +130,7 @@ def _show_start() -> None:
         if st.button("Start the tour", icon=":material/tour:", type="primary"):
             st.switch_page(STOPS[0].script, query_params=_query(1))
         st.caption(
-            "A bar at the top of each page says what to do there and leads to the next stop.",
+            "A bar at the top of each page tells you what to do and leads to the next stop.",
             width="content",
         )
     with st.expander("With a class", icon=":material/groups:"):

@@ -1,4 +1,4 @@
-"""Who may train, change and delete, in the core."""
+"""Access control: roles, passwords, admins, and what a restricted server refuses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(runs_dir: Path) -> Run:
 
 
 @pytest.mark.parametrize("value", ["1", "true", "yes", "public", " 1 "])
-def test_public_closes_the_controls(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_public_restricts_the_server(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", value)
     assert not access.has_access(READ_ONLY)
     assert access.has_access(ADMIN)
@@ -45,7 +45,9 @@ def test_public_closes_the_controls(value: str, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("value", ["", "0", "false", "No", "off"])
-def test_without_it_everybody_controls(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unrestricted_server_gives_everybody_access(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", value)
     assert not access.is_restricted() and access.has_access(READ_ONLY)
     access.require_admin(READ_ONLY)
@@ -53,7 +55,7 @@ def test_without_it_everybody_controls(value: str, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("key", ["ada@school.example", "", ","])
 @pytest.mark.parametrize("name", ["ALEXNET_DEMO_PASSWORD", "ALEXNET_DEMO_CONTROLLERS"])
-def test_a_key_makes_a_lock_also_an_empty_one(
+def test_even_an_empty_key_restricts_the_server(
     name: str, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, key)
@@ -62,8 +64,6 @@ def test_a_key_makes_a_lock_also_an_empty_one(
         monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "0")
         assert access.is_restricted() is (name.endswith("PASSWORD") and key == ",")
 
-
-# ------------------------------------------------------------------ what is refused
 
 REQUESTS: dict[str, Callable[[Run, Role], actions.Outcome]] = {
     "start": lambda run, role: actions.start(TINY, role=role),
@@ -81,7 +81,7 @@ REQUESTS: dict[str, Callable[[Run, Role], actions.Outcome]] = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_visitors_change_nothing(
+def test_read_only_requests_change_nothing(
     name: str, run: Run, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
@@ -99,7 +99,7 @@ def test_who_is_admin_email_does(run: Run, runs_dir: Path, monkeypatch: pytest.M
     assert actions.delete(run, role=ADMIN).done and not run.directory.exists()
 
 
-def test_visitors_measure_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_only_requests_measure_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     monkeypatch.setattr(
         processes.subprocess, "run", lambda *_, **__: pytest.fail("it was measured")
@@ -107,13 +107,13 @@ def test_visitors_measure_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert processes.probe(TINY) == {"error": access.RESTRICTED}
 
 
-def test_visitors_do_not_stop_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_only_requests_stop_no_range_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     monkeypatch.setattr(lr_tests, "running_lr_test", lambda: pytest.fail("it was looked for"))
     lr_tests.stop_lr_test()
 
 
-def test_visitors_upload_no_weights(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_only_uploads_are_refused(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tiny_weights.read_bytes()
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     with pytest.raises(AccessError):
@@ -121,12 +121,12 @@ def test_visitors_upload_no_weights(tiny_weights: Path, monkeypatch: pytest.Monk
     assert Classifier.from_upload("mine.safetensors", data, ADMIN).info["epoch"] == 1
 
 
-def test_a_bad_upload_is_called_by_its_own_name() -> None:
+def test_the_error_for_a_bad_upload_names_the_file() -> None:
     with pytest.raises(ValueError, match=r"^mine\.safetensors is not a readable"):
         Classifier.from_upload("mine.safetensors", b"nothing")
 
 
-def test_the_command_line_may_train_anyway(
+def test_commands_run_as_admin(
     runs_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from alexnet_demo.cli.main import main
@@ -137,10 +137,7 @@ def test_the_command_line_may_train_anyway(
     assert len(list(paths.RUNS_DIR.glob("*/checkpoints/best.safetensors"))) == 1
 
 
-# ------------------------------------------------------------------ keys
-
-
-def test_the_password_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_exact_password_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "zwölf Äpfel")
     assert PasswordLimiter().enter("zwölf Äpfel") is ADMIN
     for wrong in ("", "zwölf", "ZWÖLF ÄPFEL", "\udc80"):
@@ -148,52 +145,52 @@ def test_the_password_opens(monkeypatch: pytest.MonkeyPatch) -> None:
             PasswordLimiter().enter(wrong)
 
 
-def test_no_password_opens_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_password_none_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     for guess in ("", "1", "password"):
         with pytest.raises(AccessError):
             PasswordLimiter().enter(guess)
 
 
-def test_guessing_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_attempts_are_rate_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "right")
     now = 0.0
-    gate = PasswordLimiter(lambda: now)
+    limiter = PasswordLimiter(lambda: now)
     for _ in range(access.BURST):
         with pytest.raises(AccessError, match="Incorrect"):
-            gate.enter("wrong")
+            limiter.enter("wrong")
     with pytest.raises(AccessError, match="Try again in 3 seconds"):
-        gate.enter("right")
+        limiter.enter("right")
     now += access.SECONDS_PER_ATTEMPT
-    assert gate.enter("right") is ADMIN
+    assert limiter.enter("right") is ADMIN
     now += 10 * access.SECONDS_PER_ATTEMPT
-    for _ in range(access.BURST):  # no more than that are ever saved up
+    for _ in range(access.BURST):  # unused attempts do not accumulate
         with pytest.raises(AccessError, match="Incorrect"):
-            gate.enter("wrong")
+            limiter.enter("wrong")
     with pytest.raises(AccessError, match="Try again in"):
-        gate.enter("wrong")
+        limiter.enter("wrong")
 
 
-def test_one_who_guesses_keeps_nobody_else_out_and_many_do_not_guess_faster(
+def test_the_rate_limit_is_per_address_with_a_shared_maximum(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "right")
-    gate = PasswordLimiter(lambda: 0.0)
+    limiter = PasswordLimiter(lambda: 0.0)
     for _ in range(50):
         with pytest.raises(AccessError):
-            gate.enter("wrong", "10.0.0.1")
-    assert gate.enter("right", "10.0.0.2") is ADMIN
+            limiter.enter("wrong", "10.0.0.1")
+    assert limiter.enter("right", "10.0.0.2") is ADMIN
     tried = 0
     for number in range(2_000):
-        with pytest.raises(AccessError) as refused:
-            gate.enter("wrong", f"10.1.{number // 250}.{number % 250}")
-        tried += "Incorrect" in str(refused.value)
+        with pytest.raises(AccessError) as error:
+            limiter.enter("wrong", f"10.1.{number // 250}.{number % 250}")
+        tried += "Incorrect" in str(error.value)
     assert tried < access.BURST * access.GLOBAL_FACTOR
-    assert len(gate._by_address) <= access.MAX_ADDRESSES
+    assert len(limiter._by_address) <= access.MAX_ADDRESSES
 
 
 @pytest.mark.parametrize(
-    ("email", "verified", "may"),
+    ("email", "verified", "admin"),
     [
         ("ada@school.example", True, True),
         ("Ada@School.example", True, True),
@@ -205,13 +202,13 @@ def test_one_who_guesses_keeps_nobody_else_out_and_many_do_not_guess_faster(
         ("", True, False),
     ],
 )
-def test_only_listed_people_control(
-    email: str, verified: bool, may: bool, monkeypatch: pytest.MonkeyPatch
+def test_only_listed_addresses_are_admins(
+    email: str, verified: bool, admin: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_CONTROLLERS", "ada@school.example, @lab.example,")
-    assert access.is_admin_email(email, verified=verified) is may
+    assert access.is_admin_email(email, verified=verified) is admin
 
 
-def test_an_empty_list_lets_nobody_control() -> None:
+def test_an_empty_list_has_no_admins() -> None:
     assert not access.is_admin_email("ada@school.example", verified=True)
     assert not access.is_admin_email("@", verified=True)

@@ -1,4 +1,4 @@
-"""Settings, limits and recipes."""
+"""Settings, their ranges, schedules, and recipes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_article_recipe_is_the_article():
 
 @pytest.mark.parametrize("name", [name for name, setting in SETTINGS.items() if setting.range])
 @pytest.mark.parametrize("side", ["low", "high"])
-def test_numbers_out_of_range_are_refused_with_the_range(name: str, side: str):
+def test_numbers_out_of_range_are_errors_that_give_the_range(name: str, side: str):
     setting = SETTINGS[name]
     kind, edge = type(setting.default), setting.bounds[side == "high"]
     assert getattr(TrainConfig(**{name: kind(edge)}), name) == edge
@@ -32,7 +32,7 @@ def test_numbers_out_of_range_are_refused_with_the_range(name: str, side: str):
         TrainConfig(**{name: kind(beyond)})
 
 
-def test_nan_and_unknown_names_are_refused():
+def test_nan_and_unknown_choices_are_errors():
     with pytest.raises(ConfigError, match="Learning rate"):
         TrainConfig(lr=math.nan)
     with pytest.raises(ConfigError, match=r"recipe 'none'.*article"):
@@ -58,7 +58,7 @@ def test_command_repeats_the_settings(recipe: str):
     assert settings_of(build_parser().parse_args(config.command())) == config
 
 
-def test_the_linear_schedule_rises_falls_and_never_jumps():
+def test_the_linear_schedule_warms_up_then_decays_smoothly():
     config = TrainConfig(
         schedule="linear", warmup=0.2, lr=0.1, lr_scale=0.5, train_samples=1280, epochs=10
     )
@@ -77,7 +77,7 @@ def test_the_articles_schedule_is_constant():
     assert {lr_at(config, step) for step in (0, 100, config.total_steps - 1)} == {0.1}
 
 
-def test_growth_is_a_list_of_stages_that_covers_every_step():
+def test_growth_stages_cover_every_step():
     config = TrainConfig(
         grow="0.25:0.375,0.5:0.25", epochs=4, train_samples=1280
     )  # 10 steps an epoch
@@ -99,35 +99,35 @@ def test_growth_is_a_list_of_stages_that_covers_every_step():
         ("0.5:0.1,0.25:0.1", "whole multiple"),
     ],
 )
-def test_growth_that_cannot_be_is_refused_in_a_sentence(grow: str, words: str):
+def test_invalid_growth_is_an_error(grow: str, words: str):
     with pytest.raises(ConfigError, match=words):
         TrainConfig(grow=grow)
 
 
-def test_growth_begins_at_no_less_than_the_least_width():
+def test_growth_starts_no_narrower_than_the_minimum_width():
     with pytest.raises(ConfigError, match=r"0\.025, .* 0\.0625"):
         TrainConfig.from_recipe("fast", width=0.1)
 
 
-def test_any_whole_multiple_will_do_for_growth():
+def test_growth_by_any_whole_factor():
     config = TrainConfig(width=0.75, grow="0.3333333333:0.5", epochs=4)
     assert [channels(stage.width)[0] for stage in stages(config)] == [24, 72]
 
 
-def test_several_processes_are_one_a_gpu():
+def test_several_devices_cannot_name_one():
     for device in ("cuda:1", "mps"):
         with pytest.raises(ConfigError, match="one GPU each"):
             TrainConfig(devices=2, device=device)
 
 
-def test_validation_images_come_off_the_training_images():
+def test_validation_images_are_taken_from_the_training_images():
     assert TrainConfig(validation=5000).train_images == 55_000
     assert TrainConfig(validation=5000, train_samples=1000).train_images == 1000
     assert TrainConfig(validation=5000).eval_images == 5000
     assert TrainConfig(test_samples=100).eval_images == 100
 
 
-def test_a_switch_that_a_recipe_sets_can_be_turned_off_by_command():
+def test_a_command_can_turn_off_what_a_recipe_turns_on():
     from alexnet_demo.cli.main import build_parser
     from alexnet_demo.cli.options import settings_of
 
@@ -140,7 +140,7 @@ def test_a_switch_that_a_recipe_sets_can_be_turned_off_by_command():
     "odd",
     [{"epochs": 2.5}, {"epochs": True}, {"nesterov": "yes"}, {"device": 5}, {"lr": "0.1"}],
 )
-def test_settings_of_another_kind_are_refused(odd: dict):
+def test_settings_of_the_wrong_type_are_errors(odd: dict):
     with pytest.raises(ConfigError, match=next(iter(odd))):
         TrainConfig.from_json({**TrainConfig().to_json(), **odd})
     assert TrainConfig.from_json({"lr": 1}).lr == 1

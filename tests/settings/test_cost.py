@@ -1,4 +1,4 @@
-"""Arithmetic of the estimate."""
+"""Estimated time and memory."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ SPEED = Speed(1.0, "cpu", "a CPU", "fp32", 0.01, 0.1, 0.004, 1_000, 10, 500)
 QUICK = [replace(SPEED, width=0.125)]
 
 
-def test_time_is_images_updates_and_tests():
+def test_time_is_the_sum_of_images_updates_and_evaluations():
     config = TrainConfig(train_samples=1000, test_samples=500, batch_size=100, epochs=3)
-    found = estimate(config, [SPEED])
-    assert found.seconds_per_epoch == pytest.approx(1000 * 0.01 + 10 * 0.1 + 500 * 0.004)
-    assert found.total_seconds == pytest.approx(3 * 13)
-    assert found.images_per_s == pytest.approx(1000 / 11)
-    assert found.memory_bytes == 500 + 1_000 + 1500
+    expected = estimate(config, [SPEED])
+    assert expected.seconds_per_epoch == pytest.approx(1000 * 0.01 + 10 * 0.1 + 500 * 0.004)
+    assert expected.total_seconds == pytest.approx(3 * 13)
+    assert expected.images_per_s == pytest.approx(1000 / 11)
+    assert expected.memory_bytes == 500 + 1_000 + 1500
 
 
-def test_fit_fills_the_time_given():
+def test_fit_uses_the_available_time():
     config = TrainConfig.from_recipe("quick")
     fitted = fit(config, QUICK, seconds=600)
     assert fitted.train_samples % 1024 == 0
@@ -37,13 +37,13 @@ def test_fit_stays_within_the_data_set():
     assert fit(config, QUICK, seconds=1).train_samples == 2_048
 
 
-def test_each_width_of_a_growing_training_has_its_own_speed():
+def test_each_width_of_a_growing_run_has_its_own_speed():
     config = TrainConfig(train_samples=1000, test_samples=500, batch_size=100, epochs=3)
     growing = replace(config, grow="0.5:0.5")
     narrow = replace(SPEED, width=0.5, seconds_per_image=0.001, test_seconds_per_image=0.0)
-    found = estimate(growing, [narrow, SPEED])
+    expected = estimate(growing, [narrow, SPEED])
     per_step = {"narrow": 100 * 0.001 + 0.1, "whole": 100 * 0.01 + 0.1}
     tests = 2 * 500 * 0.004  # the first epoch ends narrow, where a test costs nothing here
-    assert found.total_seconds == pytest.approx(
+    assert expected.total_seconds == pytest.approx(
         15 * per_step["narrow"] + 15 * per_step["whole"] + tests
     )

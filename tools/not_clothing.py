@@ -1,9 +1,9 @@
-"""How well a network tells that a picture is no clothing: ``python tools/not_clothing.py``.
+"""Measure out-of-distribution detection: ``python tools/not_clothing.py``.
 
-Pictures that show none, of eight families, are asked about as `predict` would, and so are pictures
-of clothing: the test set's, and those of any folders given. The answer is one JSON object; a
-family's ``auroc`` is the probability that clothing gets a higher score than it. Photos are cut out
-of those that come with scikit-image (``pip install -r requirements-dev.txt``).
+Compares images without clothing, of seven families, with clothing: the test set, and any folders
+passed. Prints one JSON object; a family's ``auroc`` is the probability that clothing scores higher
+than an image of the family. Photos are crops of those that come with scikit-image
+(``pip install -r requirements-dev.txt``).
 """
 
 from __future__ import annotations
@@ -36,74 +36,74 @@ from alexnet_demo.inference.confidence import SCORES, ConfidenceModel, ScoreKind
 from alexnet_demo.inference.image_files import images_in, read_file
 
 SIDE = 256
-# None with a piece of clothing in it: no astronaut in a suit, no photographer in a coat.
+# Those without people, who would wear clothing.
 PHOTOS = (
     *("brick.png", "chelsea.png", "coffee.png", "coins.png", "grass.png", "gravel.png"),
     *("hubble_deep_field.jpg", "moon.png", "motorcycle_left.png", "rocket.jpg"),
 )
-BatchRandom = np.random.Generator
+Draw = Callable[[np.random.Generator], Image.Image]
 
 
 # ------------------------------------------------------------------ line art
 
 
-def glyph(text: str, dice: BatchRandom) -> Image.Image:
-    """A character of Pillow's own font, of any size, place and weight, somewhat turned."""
+def glyph(text: str, generator: np.random.Generator) -> Image.Image:
+    """A character of Pillow's font, of random size, position, and weight, slightly rotated."""
     image = Image.new("L", (SIDE, SIDE), 255)
-    font = ImageFont.load_default(size=int(dice.integers(120, 230)))
-    width = int(dice.integers(0, 5))
-    place = (SIDE / 2 + dice.uniform(-15, 15), SIDE / 2 + dice.uniform(-15, 15))
+    font = ImageFont.load_default(size=int(generator.integers(120, 230)))
+    width = int(generator.integers(0, 5))
+    place = (SIDE / 2 + generator.uniform(-15, 15), SIDE / 2 + generator.uniform(-15, 15))
     ImageDraw.Draw(image).text(
-        place, text, fill=int(dice.integers(0, 80)), font=font, anchor="mm", stroke_width=width
+        place, text, fill=int(generator.integers(0, 80)), font=font, anchor="mm", stroke_width=width
     )
-    return image.rotate(dice.uniform(-15, 15), Image.Resampling.BILINEAR, fillcolor=255)
+    return image.rotate(generator.uniform(-15, 15), Image.Resampling.BILINEAR, fillcolor=255)
 
 
-def digit(dice: BatchRandom) -> Image.Image:
-    return glyph(str(dice.integers(10)), dice)
+def digit(generator: np.random.Generator) -> Image.Image:
+    return glyph(str(generator.integers(10)), generator)
 
 
-def letter(dice: BatchRandom) -> Image.Image:
-    return glyph(str(dice.choice(list(ascii_letters))), dice)
+def letter(generator: np.random.Generator) -> Image.Image:
+    return glyph(str(generator.choice(list(ascii_letters))), generator)
 
 
-def shape(dice: BatchRandom) -> Image.Image:
-    """The outline of an ellipse, a star or a polygon, stretched and turned."""
-    corners = int(dice.integers(3, 11))
+def shape(generator: np.random.Generator) -> Image.Image:
+    """The outline of an ellipse, a star, or a polygon, stretched and rotated."""
+    corners = int(generator.integers(3, 11))
     angles = np.arange(corners) / corners * 2 * np.pi
     radii = np.ones(corners)
     if corners == 10:
-        radii[::2] = dice.uniform(0.35, 0.6)  # a star
+        radii[::2] = generator.uniform(0.35, 0.6)  # a star
     elif corners == 9:
         angles = np.linspace(0, 2 * np.pi, 90)
         radii = np.ones(90)
     points = np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None]
-    return stroked(turned(points * dice.uniform(50, 110, 2), dice), dice, closed=True)
+    return stroke(rotate(points * generator.uniform(50, 110, 2), generator), generator, closed=True)
 
 
-def scribble(dice: BatchRandom) -> Image.Image:
-    """A random walk whose direction drifts."""
-    count = int(dice.integers(60, 300))
-    heading = dice.normal(0, dice.uniform(0.15, 0.7), count).cumsum()
+def scribble(generator: np.random.Generator) -> Image.Image:
+    """A random walk with a drifting direction."""
+    count = int(generator.integers(60, 300))
+    heading = generator.normal(0, generator.uniform(0.15, 0.7), count).cumsum()
     walk = np.stack([np.cos(heading), np.sin(heading)], 1).cumsum(0)
     walk -= (walk.max(0) + walk.min(0)) / 2
-    return stroked(walk / np.abs(walk).max() * dice.uniform(60, 115) + SIDE / 2, dice)
+    return stroke(walk / np.abs(walk).max() * generator.uniform(60, 115) + SIDE / 2, generator)
 
 
-def turned(points: np.ndarray, dice: BatchRandom) -> np.ndarray:
-    """Turned by any angle around the picture's middle, (N, 2)."""
-    cos, sin = np.cos(angle := dice.uniform(0, 2 * np.pi)), np.sin(angle)
+def rotate(points: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Points (N, 2) rotated by a random angle, and moved to the image's center."""
+    cos, sin = np.cos(angle := generator.uniform(0, 2 * np.pi)), np.sin(angle)
     return points @ np.array([[cos, -sin], [sin, cos]]) + SIDE / 2
 
 
-def stroked(points: np.ndarray, dice: BatchRandom, closed: bool = False) -> Image.Image:
+def stroke(points: np.ndarray, generator: np.random.Generator, closed: bool = False) -> Image.Image:
     """A dark line through points (N, 2) in pixels, on white."""
     image = Image.new("L", (SIDE, SIDE), 255)
     line = [(float(x), float(y)) for x, y in points]
     ImageDraw.Draw(image).line(
         line + line[:2] * closed,
-        fill=int(dice.integers(0, 100)),
-        width=int(dice.integers(2, 9)),
+        fill=int(generator.integers(0, 100)),
+        width=int(generator.integers(2, 9)),
         joint="curve",
     )
     return image
@@ -112,25 +112,25 @@ def stroked(points: np.ndarray, dice: BatchRandom, closed: bool = False) -> Imag
 # ------------------------------------------------------------------ noise and photos
 
 
-def white_noise(dice: BatchRandom) -> Image.Image:
-    """Every pixel for itself, in grey or in colour."""
-    shape = (SIDE, SIDE) if dice.random() < 0.5 else (SIDE, SIDE, 3)
-    spread = dice.uniform(20, 80)
-    return Image.fromarray(dice.normal(128, spread, shape).clip(0, 255).astype(np.uint8))
+def white_noise(generator: np.random.Generator) -> Image.Image:
+    """Independent pixels, gray or colored."""
+    shape = (SIDE, SIDE) if generator.random() < 0.5 else (SIDE, SIDE, 3)
+    spread = generator.uniform(20, 80)
+    return Image.fromarray(generator.normal(128, spread, shape).clip(0, 255).astype(np.uint8))
 
 
-def smooth_noise(dice: BatchRandom) -> Image.Image:
-    """Clouds of any size."""
-    cells = int(dice.integers(3, 40))
-    small = Image.fromarray(dice.integers(0, 256, (cells, cells)).astype(np.uint8))
+def smooth_noise(generator: np.random.Generator) -> Image.Image:
+    """Low-frequency noise of random scale."""
+    cells = int(generator.integers(3, 40))
+    small = Image.fromarray(generator.integers(0, 256, (cells, cells)).astype(np.uint8))
     return small.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
 
 
-def photo(dice: BatchRandom) -> Image.Image:
-    """A square out of a photo, from a third of its shorter side to all of it."""
-    image = read_photo(str(dice.choice(PHOTOS)))
-    side = int(min(image.size) * dice.uniform(1 / 3, 1))
-    left, top = (int(dice.integers(0, length - side + 1)) for length in image.size)
+def photo(generator: np.random.Generator) -> Image.Image:
+    """A square crop of a photo, from a third of its shorter side to all of it."""
+    image = read_photo(str(generator.choice(PHOTOS)))
+    side = int(min(image.size) * generator.uniform(1 / 3, 1))
+    left, top = (int(generator.integers(0, length - side + 1)) for length in image.size)
     return image.crop((left, top, left + side, top + side))
 
 
@@ -139,17 +139,17 @@ def read_photo(name: str) -> Image.Image:
     """One of `PHOTOS`, RGB."""
     found = find_spec("skimage")
     if found is None or found.origin is None:
-        raise SystemExit("The photos come with scikit-image: pip install -r requirements-dev.txt")
+        raise SystemExit("scikit-image is required: pip install -r requirements-dev.txt")
     return Image.open(Path(found.origin).parent / "data" / name).convert("RGB")
 
 
-LINE_ART: dict[str, Callable[[BatchRandom], Image.Image]] = {
+LINE_ART: dict[str, Draw] = {
     "digits": digit,
     "letters": letter,
     "shapes": shape,
     "scribbles": scribble,
 }
-OTHERS: dict[str, Callable[[BatchRandom], Image.Image]] = {
+OTHERS: dict[str, Draw] = {
     "white noise": white_noise,
     "smooth noise": smooth_noise,
     "photos": photo,
@@ -161,117 +161,114 @@ BARS = {**dict.fromkeys(LINE_ART, 0.85), **dict.fromkeys(OTHERS, 0.95)}
 # ------------------------------------------------------------------ measuring
 
 
-def readable(pictures: Iterable[Image.Image | bytes]) -> list[PreparedImage]:
-    """Those that can be used, made ready as for `predict`."""
+def readable(images: Iterable[Image.Image | bytes]) -> list[PreparedImage]:
+    """The usable images, prepared as in `predict`."""
     ready = []
-    for picture in pictures:
+    for image in images:
         try:
-            ready.append(replace(prepare(picture), steps=()))
+            ready.append(replace(prepare(image), steps=()))
         except ImageError:
             continue
     return ready
 
 
 @dataclass(frozen=True)
-class Scored:
-    """Scores of N pictures.
+class Scores:
+    """Out-of-distribution scores of N images.
 
     Attributes:
-        by_name: (N,) each: ``shipped``, as `predict` gives it, and every score alone.
-        passes: bool (N,), whether the shipped one passes for clothing.
+        by_name: (N,) each: ``model``, the score that `predict` uses, and every score alone.
+        passes: bool (N,), whether an image passes as clothing with the model's score.
     """
 
     by_name: dict[str, torch.Tensor]
     passes: torch.Tensor
 
     @property
-    def passing(self) -> float:
-        """The share that passes for clothing."""
+    def pass_rate(self) -> float:
+        """The share of images that passes as clothing."""
         return round(float(self.passes.float().mean()), 4)
 
 
-def score(classifier: Classifier, pictures: list[PreparedImage]) -> Scored:
-    """Ask a network about pictures, once, and read its answer with each score."""
-    seen, own = classifier.forward_views(pictures), classifier.confidence
+def score(classifier: Classifier, images: list[PreparedImage]) -> Scores:
+    """Run the model on images once, and apply each score to its outputs."""
+    outputs, own = classifier.forward_views(images), classifier.confidence
     usable: tuple[ScoreKind, ...] = ("energy",) if own.basis is None else SCORES
-    readings: dict[str, ConfidenceModel] = {"shipped": own}
-    readings |= {name: replace(own, score=name) for name in usable}
+    models: dict[str, ConfidenceModel] = {"model": own}
+    models |= {name: replace(own, score=name) for name in usable}
     by_name = {
-        name: torch.from_numpy(average_views(certainty, pictures, *seen)[1])
-        for name, certainty in readings.items()
+        name: torch.from_numpy(average_views(model, images, *outputs)[1])
+        for name, model in models.items()
     }
-    thresholds = torch.tensor([own.ood_threshold(picture.kind) for picture in pictures])
-    return Scored(by_name, by_name["shipped"] >= thresholds)
+    thresholds = torch.tensor([own.ood_threshold(image.kind) for image in images])
+    return Scores(by_name, by_name["model"] >= thresholds)
 
 
 def measure(
     classifier: Classifier, count: int, folders: Iterable[Path], seed: int = 0
 ) -> dict[str, Any]:
-    """Scores of ``count`` pictures a family against clothing, JSON-able.
+    """Scores of ``count`` images per family against clothing, JSON-able.
 
     Returns:
-        ``clothing``: by set ``pictures`` and ``kept``, the share that passes for clothing;
-        ``families``: by name ``pictures``, ``kinds`` (what they were taken for), ``passed`` (the
-        share that passes for clothing), ``bar``, ``auroc`` by set, and ``auroc_by_score``, the
-        same for each score alone.
+        ``clothing``: by set ``pictures`` and ``kept``, the share that passes as clothing;
+        ``families``: by name ``pictures``, ``kinds`` (what they were treated as), ``passed`` (the
+        share that passes as clothing), ``bar`` (the required AUROC), ``auroc`` by set, and
+        ``auroc_by_score``, the same for each score alone.
     """
     test = load_split(train=False).head(count).images.numpy()
     sets = {"test set": readable(map(Image.fromarray, test))}
     for folder in folders:
         sets[str(folder)] = readable(read_file(path) for path in images_in(folder))
-    if empty := [name for name, pictures in sets.items() if not pictures]:
-        raise ValueError(f"{empty[0]} holds no pictures that can be read.")
-    clothing = {name: score(classifier, pictures) for name, pictures in sets.items()}
+    if empty := [name for name, images in sets.items() if not images]:
+        raise ValueError(f"{empty[0]} has no readable images.")
+    clothing = {name: score(classifier, images) for name, images in sets.items()}
     families = {}
     for name, draw in FAMILIES.items():
-        dice = np.random.default_rng([seed, *name.encode()])
-        pictures = readable(draw(dice) for _ in range(count))
-        other = score(classifier, pictures)
+        generator = np.random.default_rng([seed, *name.encode()])
+        images = readable(draw(generator) for _ in range(count))
+        other = score(classifier, images)
         families[name] = {
-            "pictures": len(pictures),
-            "kinds": dict(Counter(picture.kind for picture in pictures)),
-            "passed": other.passing,
+            "pictures": len(images),
+            "kinds": dict(Counter(image.kind for image in images)),
+            "passed": other.pass_rate,
             "bar": BARS[name],
-            "auroc": against(clothing, other, "shipped"),
+            "auroc": against(clothing, other, "model"),
             "auroc_by_score": {
                 alone: against(clothing, other, alone)
                 for alone in other.by_name
-                if alone != "shipped"
+                if alone != "model"
             },
         }
     return {
         "clothing": {
-            name: {
-                "pictures": len(sets[name]),
-                "kept": found.passing,
-            }
-            for name, found in clothing.items()
+            name: {"pictures": len(sets[name]), "kept": scores.pass_rate}
+            for name, scores in clothing.items()
         },
         "families": families,
     }
 
 
-def against(clothing: dict[str, Scored], other: Scored, name: str) -> dict[str, float]:
+def against(clothing: dict[str, Scores], other: Scores, name: str) -> dict[str, float]:
     """The AUROC of one score for each set of clothing."""
     return {
-        which: round(auroc(found.by_name[name], other.by_name[name]), 4)
-        for which, found in clothing.items()
+        which: round(auroc(scores.by_name[name], other.by_name[name]), 4)
+        for which, scores in clothing.items()
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--count", type=int, default=300, help="pictures of each family")
+    parser.add_argument("--count", type=int, default=300, help="images of each family")
     parser.add_argument("--clothing", type=Path, nargs="*", default=[], help="folders of clothing")
     add_weights_option(parser)
     add_device_option(parser)
     options = parser.parse_args()
     try:
         classifier = Classifier.load(weights_of(options), options.device)
-        found = measure(classifier, options.count, options.clothing)
+        report = measure(classifier, options.count, options.clothing)
     except ValueError as error:
         sys.exit(str(error))
-    print(json.dumps(found, indent=1))
+    print(json.dumps(report, indent=1))
 
 
 if __name__ == "__main__":

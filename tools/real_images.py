@@ -1,9 +1,9 @@
-"""Score a network on a folder of labelled real pictures: ``python tools/real_images.py DIR``.
+"""Evaluate a model on a folder of labeled real images: ``python tools/real_images.py DIR``.
 
-``DIR/manifest.csv`` has a line a picture: ``path`` (below DIR, its first folder naming the kind of
-picture), ``source``, ``label`` (a class), and ``alternates``: other classes, separated by ``;``,
-that a person would accept as well. Strict scores count the label alone, lenient ones the alternates
-too; a picture that cannot be read counts as wrong. The pictures go the way of ``predict``.
+``DIR/manifest.csv`` has one line per image: ``path`` (relative to DIR; its first folder is the kind
+of image), ``source``, ``label`` (a class), and ``alternates``: other classes, separated by ``;``,
+that a person would also accept. Strict scores accept the label alone, lenient ones the alternates,
+too; an unreadable image counts as wrong. Images are prepared as in ``predict``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 import csv
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ Record = dict[str, Any]
 
 @dataclass
 class Tally:
-    """Counts of a group of pictures."""
+    """Counts over a group of images."""
 
     pictures: int = 0
     strict: int = 0
@@ -40,23 +40,22 @@ class Tally:
     unreadable: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
 
-    def add(self, row: Mapping[str, str], answer: Record) -> None:
-        """Count a line of the manifest and what `predict` said of it."""
-        others = (row.get("alternates") or "").split(";")
-        accepted = {row["label"], *(name.strip() for name in others)}
-        lenient = answer.get("label") in accepted
-        sure = bool(answer.get("sure"))
+    def add(self, row: Mapping[str, str], prediction: Record) -> None:
+        """Count a line of the manifest and its prediction, see `classify_paths`."""
+        alternates = (row.get("alternates") or "").split(";")
+        label, sure = prediction.get("label"), bool(prediction.get("sure"))
+        lenient = label in {row["label"], *(name.strip() for name in alternates)}
         self.pictures += 1
-        self.strict += answer.get("label") == row["label"]
+        self.strict += label == row["label"]
         self.lenient += lenient
-        self.clothing += bool(answer.get("clothing"))
+        self.clothing += bool(prediction.get("clothing"))
         self.sure += sure
         self.sure_lenient += sure and lenient
-        self.unreadable += "label" not in answer
-        self.kinds[answer.get("kind", "unreadable")] += 1
+        self.unreadable += label is None
+        self.kinds[prediction.get("kind", "unreadable")] += 1
 
     def to_json(self) -> Record:
-        """Shares of the pictures, 0 to 1; ``sure_lenient`` of those that it was sure of."""
+        """Shares of the images, 0 to 1; ``sure_lenient`` is a share of those with a sure label."""
         return {
             "pictures": self.pictures,
             **{
@@ -79,45 +78,50 @@ def read_manifest(folder: Path) -> list[dict[str, str]]:
         with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
-        raise ValueError(f"{folder} holds no manifest.csv that can be read.") from error
+        raise ValueError(f"{folder} has no readable manifest.csv.") from error
     if not rows or not {"path", "source", "label"} <= rows[0].keys():
-        raise ValueError(f"{folder / 'manifest.csv'} needs lines with path, source and label.")
+        raise ValueError(f"{folder / 'manifest.csv'} needs lines with path, source, and label.")
     if unknown := {row["label"] for row in rows} - set(CLASSES):
-        raise ValueError(f"{sorted(unknown)[0]} is none of the classes: {', '.join(CLASSES)}.")
+        raise ValueError(
+            f"{sorted(unknown)[0]} is not a class. The classes are {', '.join(CLASSES)}."
+        )
     return rows
 
 
-def score(rows: Iterable[Mapping[str, str]], answers: Mapping[str, Record]) -> Record:
-    """Lines of the manifest and answers by path → tallies, JSON-able.
+def score(rows: Iterable[Mapping[str, str]], predictions: Mapping[str, Record]) -> Record:
+    """Lines of the manifest and predictions by path → tallies, JSON-able.
 
     Returns:
         ``kinds``, ``sources`` and ``classes`` (``{kind: {class: …}}``), see `Tally.to_json`.
     """
-    kinds: dict[str, Tally] = {}
-    sources: dict[str, Tally] = {}
-    classes: dict[str, dict[str, Tally]] = {}
+    kinds: defaultdict[str, Tally] = defaultdict(Tally)
+    sources: defaultdict[str, Tally] = defaultdict(Tally)
+    classes: defaultdict[str, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
     for row in rows:
-        kind, answer = row["path"].partition("/")[0], answers.get(row["path"], {})
-        kinds.setdefault(kind, Tally()).add(row, answer)
-        sources.setdefault(f"{kind}: {row['source']}", Tally()).add(row, answer)
-        classes.setdefault(kind, {}).setdefault(row["label"], Tally()).add(row, answer)
+        kind = row["path"].partition("/")[0]
+        for tally in (
+            kinds[kind],
+            sources[f"{kind}: {row['source']}"],
+            classes[kind][row["label"]],
+        ):
+            tally.add(row, predictions.get(row["path"], {}))
     return {
-        "kinds": {name: tally.to_json() for name, tally in sorted(kinds.items())},
-        "sources": {name: tally.to_json() for name, tally in sorted(sources.items())},
-        "classes": {
-            kind: {name: tally.to_json() for name, tally in sorted(tallies.items())}
-            for kind, tallies in sorted(classes.items())
-        },
+        "kinds": _to_json(kinds),
+        "sources": _to_json(sources),
+        "classes": {kind: _to_json(tallies) for kind, tallies in sorted(classes.items())},
     }
 
 
+def _to_json(tallies: Mapping[str, Tally]) -> Record:
+    return {name: tally.to_json() for name, tally in sorted(tallies.items())}
+
+
 def measure(folder: Path, weights: Path, device: str = "auto") -> Record:
-    """Ask a network about every picture of a manifest, see `score`."""
+    """Classify every image of a manifest, see `score`."""
     rows = read_manifest(folder)
     paths = {str(folder / row["path"]): row["path"] for row in rows}
-    found = classify_paths(paths, weights, device)
-    answers = {paths[a["path"]]: a for a in found if a["path"] in paths}
-    return score(rows, answers)
+    records = classify_paths(paths, weights, device)
+    return score(rows, {paths[r["path"]]: r for r in records if r["path"] in paths})
 
 
 def main() -> None:
@@ -127,10 +131,10 @@ def main() -> None:
     add_device_option(parser)
     options = parser.parse_args()
     try:
-        found = measure(options.folder, weights_of(options), options.device)
+        report = measure(options.folder, weights_of(options), options.device)
     except ValueError as error:
         sys.exit(str(error))
-    print(json.dumps(found, indent=1))
+    print(json.dumps(report, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
-"""What leaves the program: small weights files, ONNX, stand-alone scripts, HTML reports.
+"""Exports: quantized weights, ONNX, standalone training scripts, and HTML reports.
 
-Knows nothing of training or pages."""
+Knows nothing of training or pages.
+"""

@@ -1,8 +1,8 @@
-"""A trained network as an ONNX file, for other programs and languages; checked in ONNX Runtime.
+"""Export a trained model as an ONNX file, checked in ONNX Runtime.
 
-The file takes ``pictures``, float32 (batch, 1, 224, 224) as `to_input` makes them, and gives
-``logits``, float32 (batch, 10). What a user has to know beside stands in its metadata: the classes,
-how a picture becomes an input, and the temperature that calibrates the probabilities.
+The input is ``pictures``, float32 (batch, 1, 224, 224) as `to_input` returns them, and the output
+``logits``, float32 (batch, 10). The metadata holds what else a user needs: the classes, how to
+prepare an image, and the temperature that calibrates the probabilities.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.article import CLASSES
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
-PICTURES, LOGITS = "pictures", "logits"
+INPUT_NAME, OUTPUT_NAME = "pictures", "logits"
 INPUT = (
-    "Grey in [0, 1], a light garment on black: 28x28 pixels of Fashion-MNIST divided by 255 and "
-    "enlarged to 224x224 bilinearly, with half-pixel centres."
+    "Grayscale in [0, 1], a light garment on black: 28x28 pixels of Fashion-MNIST divided by 255 "
+    "and resized to 224x224 bilinearly, with half-pixel centers."
 )
-OUTPUT = "Logits; softmax(logits / temperature) gives the probabilities of the classes."
-TESTED = 64  # test pictures that the file is checked on
-TOLERANCE = 1e-3  # greatest difference between two probabilities
+OUTPUT = "Logits; softmax(logits / temperature) gives the class probabilities."
+CHECKED = 64  # test images
+TOLERANCE = 1e-3  # maximum difference between two probabilities
 KEPT_INFO = ("run", "epoch", "test_accuracy")
 
-_ONE_AT_A_TIME = Lock()
+_EXPORT_LOCK = Lock()
 
 
 def require_packages() -> None:
-    """Raise `OnnxError` where a package is missing that it takes."""
+    """Raise `OnnxError` when a required package is missing."""
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         raise OnnxError(
-            f"ONNX files need {' and '.join(missing)}, which is not installed: "
-            "pip install -r requirements.txt brings it."
+            f"ONNX export requires {' and '.join(missing)}. "
+            "Install with pip install -r requirements.txt."
         )
 
 
 def export(weights: Path, out: Path) -> dict[str, Any]:
-    """Write the network of a checkpoint as ONNX; see `write_checked`.
+    """Export a checkpoint; see `write_checked`.
 
     Returns:
-        One JSON-able object: ``weights``, ``out``, and what `write_checked` gives.
+        One JSON-able object: ``weights``, ``out``, and what `write_checked` returns.
 
     Raises:
-        CheckpointError: for weights that cannot be used.
+        CheckpointError: for unusable weights.
     """
     require_packages()
     model, info = checkpoint.load_weights(weights)
@@ -71,66 +71,66 @@ def export(weights: Path, out: Path) -> dict[str, Any]:
 def write_checked(
     model: AlexNet, out: Path, info: Mapping[str, Any], temperature: float = 1.0
 ) -> dict[str, Any]:
-    """Write a network as ONNX, unless ONNX Runtime answers otherwise than PyTorch.
+    """Write an ONNX file, unless its predictions differ from PyTorch's.
 
     Args:
         model: in evaluation mode, on the CPU.
-        info: of its checkpoint; where it comes from goes into the file.
-        temperature: see `Certainty`.
+        info: the metadata of its checkpoint; its origin is copied to the file.
+        temperature: see `ConfidenceModel`.
 
     Returns:
-        ``bytes``, ``seconds``, and of the check on test pictures ``pictures``,
+        ``bytes``, ``seconds``, and from the check on test images ``pictures``,
         ``greatest_difference`` between two probabilities, and ``same_labels``, a share of 1.
 
     Raises:
-        OnnxError: where a package is missing, or the answers differ; then nothing is written.
+        OnnxError: when a package is missing or predictions differ; then nothing is written.
         OSError: when the file cannot be written.
     """
     require_packages()
-    begin = time.perf_counter()
+    start = time.perf_counter()
     about = {name: info[name] for name in KEPT_INFO if name in info}
-    found: dict[str, Any] = {}
+    report: dict[str, Any] = {}
 
     def write_and_check(path: Path) -> None:
         write(model, path, {**about, "temperature": temperature})
-        found.update(check(model, path))
+        report.update(check(model, path))
 
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, write_and_check)
-    seconds = round(time.perf_counter() - begin, 2)
-    return {"bytes": out.stat().st_size, "seconds": seconds, **found}
+    seconds = round(time.perf_counter() - start, 2)
+    return {"bytes": out.stat().st_size, "seconds": seconds, **report}
 
 
 def write(model: AlexNet, path: Path, about: Mapping[str, Any] | None = None) -> None:
-    """Write a network, in evaluation mode on the CPU, as ONNX with its weights inside.
+    """Write a model, in evaluation mode on the CPU, as ONNX with embedded weights.
 
     Args:
-        about: JSON-able facts for the metadata.
+        about: JSON-able entries for the metadata.
     """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     sample = torch.rand(2, model.in_channels, model.image_size, model.image_size)
-    with _ONE_AT_A_TIME:
-        # Of a copy: while a network is traced its weights are no numbers, and others may ask it.
+    with _EXPORT_LOCK:
+        # Trace a copy: tracing replaces the weights for a time, and other threads use the model.
         program = torch.onnx.export(
             copy.deepcopy(model),
             (sample,),
-            input_names=[PICTURES],
-            output_names=[LOGITS],
+            input_names=[INPUT_NAME],
+            output_names=[OUTPUT_NAME],
             dynamic_shapes=({0: "batch"},),
             dynamo=True,
             verbose=False,
         )
-    assert program is not None  # there is one with `dynamo`
-    facts = {"input": INPUT, "output": OUTPUT, "classes": list(CLASSES), **(about or {})}
+    assert program is not None  # always with `dynamo`
+    metadata = {"input": INPUT, "output": OUTPUT, "classes": list(CLASSES), **(about or {})}
     program.model.doc_string = f"AlexNet for Fashion-MNIST. {INPUT} {OUTPUT}"
-    for name, fact in facts.items():
-        text = fact if isinstance(fact, str) else json.dumps(fact)
+    for name, value in metadata.items():
+        text = value if isinstance(value, str) else json.dumps(value)
         program.model.metadata_props[name] = text
     program.save(path, external_data=False)
 
 
 def open_session(path: Path) -> Any:
-    """An ``onnxruntime.InferenceSession`` on the CPU, with as many threads as PyTorch has."""
+    """An ``onnxruntime.InferenceSession`` on the CPU, with as many threads as PyTorch uses."""
     import onnxruntime  # type: ignore[import-untyped]
 
     options = onnxruntime.SessionOptions()
@@ -139,26 +139,26 @@ def open_session(path: Path) -> Any:
 
 
 def probabilities(session: Any, images: torch.Tensor) -> np.ndarray:
-    """What the file says of pictures, uint8 (N, height, width): float32 (N, 10), not calibrated."""
-    (logits,) = session.run([LOGITS], {PICTURES: to_input(images).numpy()})
+    """Images, uint8 (N, height, width) → uncalibrated probabilities, float32 (N, 10)."""
+    (logits,) = session.run([OUTPUT_NAME], {INPUT_NAME: to_input(images).numpy()})
     return torch.from_numpy(logits).softmax(1).numpy()
 
 
 def check(model: AlexNet, path: Path) -> dict[str, Any]:
-    """How far the file's answers are from the network's, on the first test pictures.
+    """Compare the file's predictions with the model's, on the first test images.
 
     Raises:
-        OnnxError: where they are not the same.
+        OnnxError: when they differ.
     """
-    images = load_split(train=False).head(TESTED).images
-    theirs = probabilities(open_session(path), images)
+    images = load_split(train=False).head(CHECKED).images
+    exported = probabilities(open_session(path), images)
     with torch.inference_mode():
-        ours = model(to_input(images)).softmax(1).numpy()
-    difference = float(np.abs(theirs - ours).max())
-    same = float((theirs.argmax(1) == ours.argmax(1)).mean())
+        original = model(to_input(images)).softmax(1).numpy()
+    difference = float(np.abs(exported - original).max())
+    same = float((exported.argmax(1) == original.argmax(1)).mean())
     if not difference <= TOLERANCE:
         raise OnnxError(
-            f"ONNX Runtime gives other answers than PyTorch, by up to {difference:.2g}: nothing "
-            "was written. Try other versions of torch and onnxruntime."
+            f"Predictions in ONNX Runtime differ from PyTorch's by up to {difference:.2g}, so no "
+            "file was written. Try other versions of torch and onnxruntime."
         )
     return {"pictures": len(images), "greatest_difference": difference, "same_labels": same}

@@ -1,7 +1,7 @@
-"""A run as one HTML file that opens anywhere: no script in it, nothing loaded from anywhere.
+"""A run as one HTML file that opens anywhere, without scripts or external resources.
 
-Records → template. Imports no torch; only asking a network about the test pictures does, where it
-has not been asked before. What users wrote reaches the page through the template's escaping alone.
+Run records → template. Imports no torch, unless the test set must be run through the model first.
+User input reaches the page only through the template's escaping.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import shlex
 import time
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from alexnet_demo import __version__
-from alexnet_demo.common.files import read_json, sha256, write_atomically
-from alexnet_demo.common.text import duration, percent, whole_percent, without_folders
+from alexnet_demo.common import text
+from alexnet_demo.common.files import read_json, sha256, write_text
 from alexnet_demo.export import report_sections
-from alexnet_demo.export.svg_plot import Line, Plot, span
-from alexnet_demo.figures.results import FEW
+from alexnet_demo.export.svg_plot import Line, Plot, round_range
+from alexnet_demo.figures.results import MIN_BIN_COUNT
 from alexnet_demo.figures.theme import REFERENCE_COLOR, TEST_COLOR, TRAIN_COLOR, width_name
 from alexnet_demo.figures.training import downsample
 from alexnet_demo.inference import predictions
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.runs import pins, snapshots
-from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import resolved_config
@@ -40,133 +38,124 @@ log = logging.getLogger(__name__)
 
 
 def write(run: Run, path: Path, device: str = "auto") -> dict[str, Any]:
-    """Write the report of a run, after asking its best weights about the test set if need be.
+    """Write the report of a run, after running its best weights on the test set if necessary.
 
     Returns:
         ``{"run", "path", "bytes", "seconds"}``.
 
     Raises:
-        ValueError: when the weights cannot be used, or the device is not there.
+        ValueError: for unusable weights or a device that is not available.
         DataError: when the test set cannot be read.
         OSError: when the file cannot be written.
     """
-    begin = time.perf_counter()
-    text = render(run, ask(run, device))
+    start = time.perf_counter()
+    html = render(run, test_results(run, device))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_text(path, html)
     return {
         "run": run.id,
         "path": str(path),
         "bytes": path.stat().st_size,
-        "seconds": round(time.perf_counter() - begin, 2),
+        "seconds": round(time.perf_counter() - start, 2),
     }
 
 
-def ask(run: Run, device: str = "auto") -> Results | None:
-    """What a run's best weights say of the test set, kept or asked now; None without weights."""
+def test_results(run: Run, device: str = "auto") -> Results | None:
+    """Test results of a run's best weights, cached or computed now; None without weights."""
     if not run.best.is_file():
         return None
-    if (found := cached_results(run)) is not None:
-        return found
+    if (results := cached_results(run)) is not None:
+        return results
     from alexnet_demo.inference import full_pass
     from alexnet_demo.inference.classifier import Classifier
 
-    log.info("Asking the network about the test pictures")
+    log.info("Running the model on the test set")
     return full_pass.predict_test_set(Classifier.load_with_digest(run.best, device))[0]
 
 
 def cached_results(run: Run) -> Results | None:
-    """What a run's best weights were found to say of the test set; None if it is not known."""
+    """Test results of a run's best weights, if cached."""
     digest = sha256(run.best)
     return predictions.load(digest) if digest else None
 
 
-def render(run: Run, found: Results | None) -> str:
-    """The report as HTML.
-
-    Args:
-        run: as it stands now.
-        found: what its best weights say of the test set, where that is known.
-    """
-    history, seen = run.history, snapshots.follow(run.snapshots)
-    told = {
-        **_head(run, history),
-        **_training(run, history),
-        **report_sections.answers(run, history, found, seen),
-        "pins": [
-            told for pin in pins.read(run.pins) if (told := report_sections.pinned(pin, seen))
-        ],
-        **report_sections.layers(seen),
-        "style": _style(),
-        "version": __version__,
-        "made": f"{datetime.now():%d %B %Y, %H:%M}",
-        "id": run.id,
-        "classes": CLASSES,
-        "few": FEW,
-    }
-    return _environment().get_template("report.html").render(told).strip()
-
-
-def _environment() -> Environment:
-    return Environment(
+def render(run: Run, results: Results | None) -> str:
+    """The report as HTML, with the test results where there are some."""
+    history, recorded = run.history, snapshots.follow(run.snapshots)
+    sections = (report_sections.pin_section(pin, recorded) for pin in pins.read(run.pins))
+    environment = Environment(
         loader=PackageLoader("alexnet_demo.export"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _style() -> Markup:
+    environment.filters |= {
+        "percent": lambda share, digits=1: "–" if share is None else text.percent(share, digits),
+        "number": lambda value, digits: "–" if value is None else f"{value:.{digits}g}",
+        "count": "{:,}".format,
+        "duration": text.duration,
+    }
     colors = {"train": TRAIN_COLOR, "test": TEST_COLOR, "article": REFERENCE_COLOR}
-    return Markup(_environment().get_template("report.css").render(colors))
-
-
-# ------------------------------------------------------------------ the training
+    context = {
+        **_head(run, history),
+        **_training(run, history),
+        **report_sections.test_section(run, history, results, recorded),
+        "pins": [section for section in sections if section],
+        **report_sections.layer_section(recorded),
+        "style": Markup(environment.get_template("report.css").render(colors)),
+        "version": __version__,
+        "created": f"{datetime.now():%d %B %Y, %H:%M}",
+        "id": run.id,
+        "classes": CLASSES,
+        "min_bin_count": MIN_BIN_COUNT,
+    }
+    return environment.get_template("report.html").render(context).strip()
 
 
 def _head(run: Run, history: History) -> dict[str, Any]:
-    best, last = history.best, history.epochs[-1] if history.epochs else None
-    tested = run.config.eval_split
-    figures = []
-    if best and last:
-        figures = [
-            (f"best {tested} accuracy, epoch {best['epoch']}", percent(best["test_accuracy"], 2)),
-            (f"last {tested} accuracy", percent(last["test_accuracy"], 2)),
-            (f"last {tested} loss", f"{last['test_loss']:.4f}"),
+    best, split = history.best, run.config.eval_split
+    key_figures = []
+    if best:
+        last = history.epochs[-1]
+        accuracy = text.percent(best["test_accuracy"], 2)
+        key_figures = [
+            (f"best {split} accuracy, epoch {best['epoch']}", accuracy),
+            (f"last {split} accuracy", text.percent(last["test_accuracy"], 2)),
+            (f"last {split} loss", f"{last['test_loss']:.4f}"),
         ]
     if history.seconds:
-        figures.append(("at work", duration(history.seconds)))
+        key_figures.append(("training time", text.duration(history.seconds)))
     if parameters := ([history.start or {}, *history.grow_events])[-1].get("parameters"):
-        figures.append(("parameters", f"{parameters:,}"))
-    state = "finished early" if run.stopped_early else run.state
-    done = f"{history.epochs_done} of {run.config.epochs} epochs"
+        key_figures.append(("parameters", f"{parameters:,}"))
+    state = "stopped early" if run.stopped_early else run.state
     return {
         "name": run.name,
         "note": run.note,
-        "error": without_folders(run.error),
-        "lead": f"Recipe {RECIPES[run.config.recipe].title}, {state}, {done}, begun on "
-        f"{run.started:%d %B %Y, %H:%M}",
-        "figures": figures,
+        "error": text.without_folders(run.error),
+        "lead": f"Recipe {RECIPES[run.config.recipe].title}, {state}, {history.epochs_done} of "
+        f"{run.config.epochs} epochs, started on {run.started:%d %B %Y, %H:%M}",
+        "key_figures": key_figures,
     }
 
 
 def _training(run: Run, history: History) -> dict[str, Any]:
-    config, start = run.config, history.start or {}
-    recipe = RECIPES[config.recipe]
-    changed = [
-        (SETTINGS[name].label, _value(value), _value(usual))
-        for name, (value, usual) in config.changes().items()
-    ]
+    config, recipe = run.config, RECIPES[run.config.recipe]
     command = ["python", "-m", "alexnet_demo", *resolved_config(run).command()]
     return {
         "recipe": f"{recipe.title}. {recipe.summary}",
-        "changed": changed,
-        "machine": _machine(run, start),
+        "changed": [
+            (SETTINGS[name].label, _value(value), _value(usual))
+            for name, (value, usual) in config.changes().items()
+        ],
+        "machine": _machine(run, history),
         "command": [shlex.quote(word) for word in command],
-        "tested": config.eval_split.capitalize(),
-        "curves": _curves(run, history),
-        "epochs": [_epoch(epoch, history.best) for epoch in history.epochs],
+        "split": config.eval_split.capitalize(),
+        "curves": [_curve(run, history, metric) for metric in ("accuracy", "loss")]
+        if history.epochs or history.batches
+        else [],
+        "epochs": history.epochs,
+        "best": history.best,
     }
 
 
@@ -176,67 +165,47 @@ def _value(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value) or "none"
 
 
-def _machine(run: Run, start: Event) -> report_sections.Rows:
-    kept = read_json(run.directory / "config.json")
-    versions = start.get("versions") or kept.get("versions") or {}
-    commit = start.get("commit") or kept.get("commit")
-    said = {
+def _machine(run: Run, history: History) -> report_sections.Rows:
+    start, stored = history.start or {}, read_json(run.directory / "config.json")
+    versions = start.get("versions") or stored.get("versions") or {}
+    rows = {
         "Machine": start.get("device_name"),
         "Device": start.get("device"),
         "Precision": start.get("precision"),
         "Memory format": start.get("memory_format"),
         "Processes": start.get("processes"),
         "Versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
-        "Commit": commit,
+        "Commit": start.get("commit") or stored.get("commit"),
         "Run": run.id,
     }
-    return [(name, str(value)) for name, value in said.items() if value]
-
-
-def _epoch(epoch: Event, best: Event | None) -> dict[str, Any]:
-    width = epoch.get("width")
-    cells = [
-        str(epoch["epoch"]),
-        f"{epoch['train_loss']:.4f}",
-        percent(epoch["train_accuracy"], 2),
-        f"{epoch['test_loss']:.4f}",
-        percent(epoch["test_accuracy"], 2),
-        f"{width:g}" if width else "–",
-        f"{epoch['images_per_s']:,.0f}",
-        duration(epoch["seconds"] + epoch["test_seconds"]),
-    ]
-    return {"cells": cells, "best": epoch is best}
-
-
-def _curves(run: Run, history: History) -> list[Plot]:
-    if not (history.epochs or history.batches):
-        return []
-    return [_curve(run, history, metric) for metric in ("accuracy", "loss")]
+    return [(name, str(value)) for name, value in rows.items() if value]
 
 
 def _curve(run: Run, history: History, metric: str) -> Plot:
     end = max([run.config.epochs, *(e["epoch"] for e in history.epochs[-1:])])
-    published_curve = ARTICLE_TEST_ACCURACY if metric == "accuracy" else ARTICLE_TEST_LOSS
-    tested = run.config.eval_split
-    epochs = downsample(history.epochs, keep=history.best)
+    accuracy, split = metric == "accuracy", run.config.eval_split
+    published = (ARTICLE_TEST_ACCURACY if accuracy else ARTICLE_TEST_LOSS)[:end]
     lines = [
-        Line("train, per batch", "batch", _points(downsample(history.batches), metric)),
-        Line("train", "train", _points(epochs, f"train_{metric}"), dots=True),
-        Line(tested, "test", _points(epochs, f"test_{metric}"), dots=True),
-        Line("the article, test", "article", list(enumerate(published_curve[:end], 1))),
+        Line(
+            name,
+            kind,
+            [(event["epoch"], event[field]) for event in downsample(events, keep=history.best)],
+            dots=kind != "batch",
+        )
+        for name, kind, field, events in (
+            ("train, per batch", "batch", metric, history.batches),
+            ("train", "train", f"train_{metric}", history.epochs),
+            (split, "test", f"test_{metric}", history.epochs),
+        )
     ]
-    accuracy = metric == "accuracy"
+    lines.append(Line("the article, test", "article", list(enumerate(published, 1))))
     return Plot(
         title=metric.capitalize(),
         x_title="Epoch",
-        x_least=1,
+        x_min_step=1,
         x=(0, end),
-        y=span([y for line in lines for _, y in line.points]),
+        y=round_range([y for line in lines for _, y in line.points]),
         lines=lines,
         marks=[(g["epoch"], f"{width_name(g['width'])} →") for g in history.grow_events],
-        words=whole_percent if accuracy else "{:g}".format,
+        y_format=text.whole_percent if accuracy else "{:g}".format,
     )
-
-
-def _points(events: Iterable[Event], name: str) -> list[tuple[float, float]]:
-    return [(event["epoch"], event[name]) for event in events]

@@ -1,24 +1,24 @@
-"""Lines and bars in a frame, as numbers that an SVG drawing is made from. Imports no torch."""
+"""Line and bar plots: data → coordinates for an SVG template. Imports no torch."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-WIDTH, HEIGHT = 380, 230  # of a drawing, in its own units; text has 11 of them
-LEFT, RIGHT, TOP, BOTTOM = 46, 18, 16, 34  # around the frame
+WIDTH, HEIGHT = 380, 230  # in SVG units; text is 11 high
+LEFT, RIGHT, TOP, BOTTOM = 46, 18, 16, 34  # margins around the frame
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line to draw.
+    """A line.
 
     Attributes:
         name: for the legend; empty for none.
-        kind: its look, a class of the style sheet.
-        points: in the data's units.
+        kind: CSS class.
+        points: in data units.
         dots: whether to mark each point.
     """
 
@@ -30,7 +30,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar from 0 up to ``top``, between two places of the x axis; ``faint`` if it says little."""
+    """A bar from 0 to ``top``, between two x values; ``faint`` for few samples."""
 
     left: float
     right: float
@@ -40,17 +40,17 @@ class Bar:
 
 @dataclass(frozen=True)
 class Plot:
-    """A frame with what is drawn in it, in the data's units; methods give the drawing's.
+    """A plot in data units; methods convert to SVG units.
 
     Attributes:
-        title: what it shows, in words.
-        x_title: what runs along the x axis.
-        x: from, to.
-        y: from, to.
-        words: a number of the y axis as text.
-        marks: places of the x axis that are marked by a line, each with its text.
-        x_words: a number of the x axis as text.
-        x_least: the least distance between numbers of the x axis; 1 for what is counted.
+        title: of the y axis, and the alternative text.
+        x_title: of the x axis.
+        x: range of the x axis.
+        y: range of the y axis.
+        marks: x values of vertical lines, each with its text.
+        y_format: formats tick labels of the y axis.
+        x_format: formats tick labels of the x axis.
+        x_min_step: minimum distance of ticks on the x axis; 1 for counts.
     """
 
     title: str
@@ -60,68 +60,67 @@ class Plot:
     lines: Sequence[Line] = ()
     bars: Sequence[Bar] = ()
     marks: Sequence[tuple[float, str]] = ()
-    words: Callable[[float], str] = "{:g}".format
-    x_words: Callable[[float], str] = "{:g}".format
-    x_least: float = 0.0
+    y_format: Callable[[float], str] = "{:g}".format
+    x_format: Callable[[float], str] = "{:g}".format
+    x_min_step: float = 0.0
     width: int = WIDTH
     height: int = HEIGHT
-    frame: tuple[float, float, float, float] = field(init=False)
-    """Left, top, right and bottom edge."""
 
-    def __post_init__(self) -> None:
-        edges = (LEFT, TOP, self.width - RIGHT, self.height - BOTTOM)
-        object.__setattr__(self, "frame", edges)
+    @property
+    def frame(self) -> tuple[float, float, float, float]:
+        """Left, top, right, and bottom edge."""
+        return LEFT, TOP, self.width - RIGHT, self.height - BOTTOM
 
     def across(self, value: float) -> float:
-        """Where a number of the x axis stands."""
+        """The x coordinate of a value."""
         left, _, right, _ = self.frame
         return round(left + (right - left) * _share(value, self.x), 2)
 
     def up(self, value: float) -> float:
-        """Where a number of the y axis stands; what lies outside stands at the edge."""
+        """The y coordinate of a value, clipped to the frame."""
         _, top, _, bottom = self.frame
         return round(bottom - (bottom - top) * min(max(_share(value, self.y), 0.0), 1.0), 2)
 
     def path(self, line: Line) -> str:
-        """The line's points, as SVG takes them."""
+        """The ``points`` attribute of a polyline."""
         return " ".join(f"{self.across(x)},{self.up(y)}" for x, y in line.points)
 
     @property
     def x_ticks(self) -> list[tuple[float, str]]:
-        """Places on the x axis and their text."""
-        values = ticks(*self.x, self.width // 47, self.x_least)
-        return [(self.across(value), self.x_words(value)) for value in values]
+        """Coordinates and labels."""
+        values = ticks(*self.x, self.width // 47, self.x_min_step)
+        return [(self.across(value), self.x_format(value)) for value in values]
 
     @property
     def y_ticks(self) -> list[tuple[float, str]]:
-        """Heights on the y axis and their text."""
+        """Coordinates and labels."""
         values = ticks(*self.y, self.height // 45)
-        return [(self.up(value), self.words(value)) for value in values]
+        return [(self.up(value), self.y_format(value)) for value in values]
 
 
-def _share(value: float, span: Point) -> float:
-    low, high = span
+def _share(value: float, limits: Point) -> float:
+    low, high = limits
     return (value - low) / (high - low) if high > low else 0.5
 
 
-def ticks(low: float, high: float, most: int, least: float = 0.0) -> list[float]:
-    """Round numbers from ``low`` to ``high``, 1, 2 or 5 times a power of ten apart.
+def ticks(low: float, high: float, most: int, min_step: float = 0.0) -> list[float]:
+    """Round numbers from ``low`` to ``high``, with a step of 1, 2, or 5 times a power of ten.
 
     Args:
-        most: how many steps at most.
-        least: how long a step is at least.
+        most: maximum number of steps.
+        min_step: minimum step.
     """
     if not high > low:
         return [low]
-    rough = max((high - low) / most, least)
+    rough = max((high - low) / most, min_step)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(number * step, 12) for number in range(first, last + 1)]
 
 
-def span(values: Sequence[float], most: int = 5) -> Point:
-    """Round numbers around all values; 0 to 1 where there are none."""
+def round_range(values: Sequence[float], most: int = 5) -> Point:
+    """A range with round ends around all values; 0 to 1 without values."""
     if not values:
         return 0.0, 1.0
     low, high = min(values), max(values)

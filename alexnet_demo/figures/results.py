@@ -1,24 +1,19 @@
-"""TODO docstring."""
+"""Calibration and selective prediction: results → Plotly figures. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
-from plotly.graph_objects import Figure
 
-from alexnet_demo.figures.theme import REFERENCE_COLOR, TEST_COLOR, TRAIN_COLOR, style
+from alexnet_demo.figures import theme
 from alexnet_demo.inference.predictions import Bin
 
-if TYPE_CHECKING:  # both import torch, which this module must not
-    pass
-
-FEW = 20  # answers in a bin; fewer say little
+MIN_BIN_COUNT = 20  # predictions in a bin; bins with fewer are pale
 
 
-def calibration_figure(bins: Sequence[Bin]) -> Figure:
-    """Confidence against the share of right answers, a bar a bin (a reliability diagram)."""
+def calibration_figure(bins: Sequence[Bin]) -> go.Figure:
+    """A reliability diagram: accuracy against confidence, one bar per bin."""
     filled = [b for b in bins if b.count]
     figure = go.Figure()
     figure.add_bar(
@@ -26,59 +21,53 @@ def calibration_figure(bins: Sequence[Bin]) -> Figure:
         y=[b.accuracy for b in filled],
         width=[b.high - b.low for b in filled],
         marker={
-            "color": TRAIN_COLOR,
-            "opacity": [1.0 if b.count >= FEW else 0.35 for b in filled],
-            "line": {"width": 1, "color": "rgba(128,128,128,0.5)"},
+            "color": theme.TRAIN_COLOR,
+            "opacity": [1.0 if b.count >= MIN_BIN_COUNT else 0.35 for b in filled],
+            "line": {"width": 1, "color": theme.OUTLINE_COLOR},
         },
         customdata=[[b.count, b.confidence] for b in filled],
-        hovertemplate="%{customdata[0]:,} answers<br>confidence %{customdata[1]:.1%}<br>"
-        "right %{y:.1%}<extra></extra>",
+        hovertemplate="%{customdata[0]:,} predictions<br>confidence %{customdata[1]:.1%}<br>"
+        "accuracy %{y:.1%}<extra></extra>",
     )
     figure.add_scatter(
-        x=[0, 1],
-        y=[0, 1],
-        mode="lines",
-        line={"color": REFERENCE_COLOR, "dash": "dash"},
-        hoverinfo="skip",
+        x=[0, 1], y=[0, 1], mode="lines", line=theme.REFERENCE_LINE, hoverinfo="skip"
     )
-    style(figure, height=340)
-    figure.update_layout(
-        showlegend=False, xaxis_title="Confidence", yaxis_title="Share of right answers"
-    )
+    theme.style(figure, height=340)
+    figure.update_layout(showlegend=False, xaxis_title="Confidence", yaxis_title="Accuracy")
     figure.update_xaxes(range=[0, 1], tickformat=".0%")
     figure.update_yaxes(range=[0, 1], tickformat=".0%")
     return figure
 
 
 def coverage_figure(
-    levels: Iterable[float], points: Sequence[tuple[float, float | None]], accuracy: float
-) -> Figure:
-    """Accuracy against the share of pictures answered, were only sure answers given.
+    thresholds: Iterable[float], points: Sequence[tuple[float, float | None]], accuracy: float
+) -> go.Figure:
+    """Accuracy against coverage, when the model abstains below a confidence threshold.
 
     Args:
-        levels: probabilities from which an answer is given.
-        points: for each of them the share answered and the accuracy, see `Results.coverage`.
-        accuracy: where all are answered.
+        thresholds: confidences below which the model abstains.
+        points: for each of them coverage and accuracy, see `Results.coverage`.
+        accuracy: at full coverage.
     """
-    shown = [(level, *point) for level, point in zip(levels, points, strict=True) if point[0]]
+    curve = [(t, *point) for t, point in zip(thresholds, points, strict=True) if point[0]]
     figure = go.Figure()
     figure.add_scatter(
-        x=[answered for _, answered, _ in shown],
-        y=[right for _, _, right in shown],
+        x=[coverage for _, coverage, _ in curve],
+        y=[selective for _, _, selective in curve],
         mode="lines",
-        line={"color": TEST_COLOR, "width": 2.5},
-        customdata=[level for level, _, _ in shown],
-        hovertemplate="from a confidence of %{customdata:.0%} on:<br>%{x:.1%} answered, "
-        "%{y:.2%} right<extra></extra>",
+        line={"color": theme.TEST_COLOR, "width": theme.CURVE_WIDTH},
+        customdata=[threshold for threshold, _, _ in curve],
+        hovertemplate="confidence at least %{customdata:.0%}:<br>%{x:.1%} of images, "
+        "accuracy %{y:.2%}<extra></extra>",
     )
-    style(figure, height=340)
+    theme.style(figure, height=340)
     figure.update_layout(
-        showlegend=False, xaxis_title="Share of pictures answered", yaxis_title="Accuracy"
+        showlegend=False, xaxis_title="Share of images classified", yaxis_title="Accuracy"
     )
     figure.add_hline(
         y=accuracy,
-        line={"color": REFERENCE_COLOR, "dash": "dash"},
-        annotation_text="all answered",
+        line=theme.REFERENCE_LINE,
+        annotation_text="all images",
         annotation_position="bottom left",
     )
     figure.update_xaxes(tickformat=".0%", autorange="reversed")

@@ -1,4 +1,4 @@
-"""The network as an ONNX file: the same answers in ONNX Runtime, and what it says of itself."""
+"""ONNX export: the same predictions in ONNX Runtime, and complete metadata."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def exported(trained_run: Run, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return out, onnx.export(trained_run.best, out)
 
 
-def test_it_gives_the_same_answers(exported: tuple[Path, dict], trained_run: Run) -> None:
-    """Compared anew, on other pictures and in batches of other sizes."""
+def test_it_gives_the_same_logits(exported: tuple[Path, dict], trained_run: Run) -> None:
+    """On other images than the export checks, and with other batch sizes."""
     out, report = exported
     assert json.loads(json.dumps(report)) == report
     assert report["bytes"] == out.stat().st_size > 100_000  # the weights are inside
@@ -39,28 +39,28 @@ def test_it_gives_the_same_answers(exported: tuple[Path, dict], trained_run: Run
     with torch.inference_mode():
         logits = model(to_input(images)).numpy()
     for first, last in ((0, 1), (1, 21)):
-        (found,) = session.run(["logits"], {"pictures": to_input(images[first:last]).numpy()})
-        assert found == pytest.approx(logits[first:last], abs=1e-4)
+        (exported,) = session.run(["logits"], {"pictures": to_input(images[first:last]).numpy()})
+        assert exported == pytest.approx(logits[first:last], abs=1e-4)
 
 
-def test_its_metadata_says_what_it_takes_and_gives(exported: tuple[Path, dict]) -> None:
+def test_its_metadata_describe_input_and_output(exported: tuple[Path, dict]) -> None:
     session = onnx.open_session(exported[0])
-    (given,), (gives,) = session.get_inputs(), session.get_outputs()
-    assert (given.name, given.type, given.shape) == (
+    (image,), (logits,) = session.get_inputs(), session.get_outputs()
+    assert (image.name, image.type, image.shape) == (
         *("pictures", "tensor(float)"),
         ["batch", 1, 224, 224],
     )
-    assert (gives.name, gives.shape) == ("logits", ["batch", 10])
+    assert (logits.name, logits.shape) == ("logits", ["batch", 10])
     about = session.get_modelmeta()
-    told = about.custom_metadata_map
-    assert json.loads(told["classes"]) == list(CLASSES)
-    assert json.loads(told["temperature"]) == 1.0
-    assert told["epoch"] == "4"
-    assert "divided by 255" in told["input"] and "softmax" in told["output"]
-    assert told["input"] in about.description
+    metadata = about.custom_metadata_map
+    assert json.loads(metadata["classes"]) == list(CLASSES)
+    assert json.loads(metadata["temperature"]) == 1.0
+    assert metadata["epoch"] == "4"
+    assert "divided by 255" in metadata["input"] and "softmax" in metadata["output"]
+    assert metadata["input"] in about.description
 
 
-def test_a_file_that_answers_otherwise_is_not_written(
+def test_a_file_with_other_predictions_is_not_written(
     tiny_model: AlexNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in onnx.PACKAGES:
@@ -77,20 +77,20 @@ def test_a_file_that_answers_otherwise_is_not_written(
     monkeypatch.setattr(onnx, "write", wrong)
     out = tmp_path / "net.onnx"
     out.write_bytes(b"before")
-    with pytest.raises(OnnxError, match="other answers than PyTorch"):
+    with pytest.raises(OnnxError):
         onnx.write_checked(tiny_model, out, {})
     assert out.read_bytes() == b"before" and list(tmp_path.iterdir()) == [out]
 
 
-def test_a_missing_package_is_one_sentence(
+def test_a_missing_package_is_named(
     tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(onnx, "PACKAGES", ("json", "no_such_package"))
-    with pytest.raises(OnnxError, match=r"need no_such_package, .* requirements.txt"):
+    with pytest.raises(OnnxError, match="no_such_package"):
         onnx.export(tiny_weights, tmp_path / "net.onnx")
     assert not list(tmp_path.iterdir())
 
 
-def test_weights_that_cannot_be_used_say_so(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="There is no checkpoint"):
+def test_unusable_weights_are_rejected(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"none\.safetensors"):
         onnx.export(tmp_path / "none.safetensors", tmp_path / "net.onnx")

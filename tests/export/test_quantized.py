@@ -1,4 +1,4 @@
-"""A trained network made ready to ship."""
+"""The exported model: 8-bit weights and a fitted confidence model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from alexnet_demo.settings.config import TrainConfig
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_what_is_exported_knows_when_it_does_not_know(
+def test_an_exported_model_separates_clothing_from_noise(
     trained_run: Run, tmp_path: Path, score: ScoreKind
 ) -> None:
     out = tmp_path / "small.safetensors"
@@ -38,7 +38,7 @@ def test_what_is_exported_knows_when_it_does_not_know(
     assert ours > other
 
 
-def test_the_pictures_to_fit_on_are_those_held_back() -> None:
+def test_confidence_is_fitted_on_unused_training_images() -> None:
     last = load_split(train=True).tail(2_000)
     held, unseen = fitting_set(TrainConfig(validation=5_000), 2_000)
     assert unseen and torch.equal(held.labels, last.labels)
@@ -50,12 +50,12 @@ def test_the_pictures_to_fit_on_are_those_held_back() -> None:
     assert len(few) == 2_000 and not unseen
 
 
-def test_only_kinds_that_were_trained_on_are_asked_about() -> None:
+def test_only_kinds_used_in_training_are_fitted() -> None:
     assert list(kinds_of(TrainConfig())) == ["dataset"]
     assert list(kinds_of(TrainConfig(drawings=0.5))) == ["dataset", "sketch"]
     assert list(kinds_of(TrainConfig(drawings=0.5, photos=0.1))) == ["dataset", "sketch", "photo"]
 
 
 @pytest.mark.parametrize("info", [{}, {"config": None}, {"config": {"epochs": -1}}])
-def test_without_settings_the_usual_ones_are_taken(info: dict) -> None:
+def test_missing_settings_are_replaced_by_the_defaults(info: dict) -> None:
     assert settings_of(info) == TrainConfig()

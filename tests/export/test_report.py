@@ -1,4 +1,4 @@
-"""A run's report: well formed, loading nothing, true to the records, safe from what users wrote."""
+"""Reports: well-formed, self-contained, true to the records, and safe from injected HTML."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def shirt(name: str = "My shirt") -> Pin:
     return Pin(name, np.full((28, 28), 200, np.uint8), 6)
 
 
-def test_it_is_well_formed_and_loads_nothing(run: Run):
+def test_it_is_well_formed_and_self_contained(run: Run):
     watch(run, shirt())
     html = report.render(run, answers())
     assert loaded(html)
@@ -108,23 +108,23 @@ def test_it_is_well_formed_and_loads_nothing(run: Run):
     assert policy == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
 
 
-def test_its_numbers_are_those_of_the_records(run: Run):
+def test_its_numbers_match_the_records(run: Run):
     found = answers()
-    told = text(report.render(run, found))
+    page_text = text(report.render(run, found))
     for epoch in run.history.epochs:
-        assert f"{epoch['epoch']} {epoch['train_loss']:.4f}" in told
-        assert percent(epoch["test_accuracy"], 2) in told
-    assert f"{percent(0.81, 2)} best test accuracy, epoch 2" in told
-    assert f"{percent(found.accuracy, 2)} test accuracy" in told
-    assert f"{int((~found.correct).sum())} mistakes" in told
-    assert f"{percent(found.calibration_error(), 2)} calibration error" in told
+        assert f"{epoch['epoch']} {epoch['train_loss']:.4f}" in page_text
+        assert percent(epoch["test_accuracy"], 2) in page_text
+    assert f"{percent(0.81, 2)} best test accuracy, epoch 2" in page_text
+    assert f"{percent(found.accuracy, 2)} test accuracy" in page_text
+    assert f"{int((~found.correct).sum())} mistakes" in page_text
+    assert f"{percent(found.calibration_error(), 2)} calibration error" in page_text
     shirts = predictions.class_scores(found.confusion)[6]
     assert shirts.precision is not None and shirts.recall is not None and shirts.f1 is not None
     figures = " ".join(percent(s) for s in (shirts.precision, shirts.recall, shirts.f1))
-    assert f"Shirt {figures} {shirts.samples}" in told
+    assert f"Shirt {figures} {shirts.samples}" in page_text
 
 
-def test_the_confusion_matrix_is_the_counts(run: Run):
+def test_the_confusion_matrix_has_the_counts(run: Run):
     found = answers()
     tree = parsed(report.render(run, found))
     (table,) = [t for t in tree.iter("table") if t.attrib.get("class") == "confusion"]
@@ -134,16 +134,16 @@ def test_the_confusion_matrix_is_the_counts(run: Run):
     assert all((kind == "hit") == (i == j) for i, r in enumerate(kinds) for j, kind in enumerate(r))
 
 
-def test_the_surest_mistakes_are_shown_with_their_pictures(run: Run):
+def test_the_most_confident_mistakes_are_shown_with_their_images(run: Run):
     found = answers()
     html = report.render(run, found)
     first = int(found.mistakes()[0])
     shown = [e for e in parsed(html).iter("figure") if f"no. {first}" in "".join(e.itertext())]
     (figure,) = shown
-    told = " ".join(" ".join(figure.itertext()).split())
+    page_text = " ".join(" ".join(figure.itertext()).split())
     guess, truth = CLASSES[found.predicted[first]], CLASSES[found.labels[first]]
     confidence = percent(float(found.confidence[first]))
-    assert told == f"{guess}, {confidence} labelled {truth} no. {first}"
+    assert page_text == f"{guess}, {confidence} labeled {truth} no. {first}"
     image = figure.find("img")
     assert image is not None
     pictures, _ = fashion_mnist.read_split(train=False)
@@ -160,8 +160,8 @@ def decoded(url: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
 
 
-def test_the_curves_pass_through_the_records_and_the_article(run: Run):
-    accuracy, loss = report._curves(run, run.history)
+def test_the_curves_show_the_run_and_the_article(run: Run):
+    accuracy, loss = (report._curve(run, run.history, name) for name in ("accuracy", "loss"))
     lines = {line.name: line for line in accuracy.lines}
     assert list(lines["test"].points) == [(1, 0.5), (2, 0.81), (3, 0.7)]
     assert list(lines["the article, test"].points) == list(enumerate(ARTICLE_TEST_ACCURACY[:3], 1))
@@ -169,17 +169,17 @@ def test_the_curves_pass_through_the_records_and_the_article(run: Run):
     assert accuracy.y[0] <= 0.5 and accuracy.y[1] >= 0.82
 
 
-def test_only_settings_that_differ_are_listed_and_the_command_repeats_them(run: Run):
+def test_changed_settings_and_the_command_are_shown(run: Run):
     (row,) = report._training(run, run.history)["changed"]
     assert row == ("Epochs", "3", "4")
-    told = text(report.render(run, None))
+    page_text = text(report.render(run, None))
     words = " ".join(["python -m alexnet_demo", *resolved_config(run).command()])
-    assert words in told
+    assert words in page_text
     assert "--device cpu --precision fp32" in words
 
 
 @pytest.mark.parametrize("found", [None, answers()], ids=["no answers", "answers"])
-def test_what_users_wrote_is_text_only(run: Run, found: Results | None):
+def test_user_input_is_escaped(run: Run, found: Results | None):
     assert actions.label(run, HOSTILE, HOSTILE).done
     watch(run, shirt(HOSTILE[:40]))
     run = Run(run.directory)
@@ -192,45 +192,44 @@ def test_what_users_wrote_is_text_only(run: Run, found: Results | None):
     assert heading is not None and heading.text == run.name
 
 
-def test_pins_and_health_are_those_of_the_moments(run: Run):
+def test_pins_and_warnings_match_the_snapshots(run: Run):
     watch(run, shirt())
     html = report.render(run, None)
-    told = text(html)
-    assert "Probability of Shirt" in told
-    assert "untrained" in told and "after epoch 2" in told
-    assert "90%" in told
-    assert "after epoch 1: 61% of conv1's channels are always zero" in told
-    assert "At the last moment, after epoch 2" in told
+    page_text = text(html)
+    assert "Probability of Shirt" in page_text
+    assert "untrained" in page_text and "after epoch 2" in page_text
+    assert "90%" in page_text
+    assert re.search(r"after epoch 1: [^.]*61%", page_text)
+    assert "Last snapshot, after epoch 2" in page_text
     # Without weights the counts are of the best epoch that was watched.
-    assert "These counts are of epoch 2, on 1,305 test pictures." in told
+    assert re.search(r"epoch 2, on 1,305 test images", page_text)
     (pin,) = [e for e in parsed(html).iter("div") if e.attrib.get("class") == "moments"]
     assert len(list(pin.iter("img"))) == 3
     marks = [e.attrib["class"] for e in pin.iter("span")]
     assert marks == ["wrong", "right", "right"]
 
 
-def test_a_healthy_run_is_said_to_be_so(run: Run):
+def test_a_run_without_warnings_says_so(run: Run):
     writer = EventWriter(run.snapshots)
     filters = np.zeros((4, 11, 11), np.uint8)
     writer.write(
         "moment", **Snapshot(5, 1.0, 1.0, filters, 0.5, {}, (layer("conv1", 0),)).to_json()
     )
     writer.close()
-    told = text(report.render(run, None))
-    assert "At none of the 1 moments" not in told
-    assert "At the one moment that was recorded nothing looked wrong." in told
+    page_text = text(report.render(run, None))
+    assert "No warnings in 1 snapshot." in page_text
 
 
-def test_a_run_without_events_has_a_report_too(runs_dir: Path):
+def test_a_run_without_events_has_a_report(runs_dir: Path):
     directory = runs_dir / "20260101-000000-quick-aa"
     prepare(directory, TrainConfig.from_recipe("quick"))
-    told = text(report.render(Run(directory), None))
-    assert "No epoch has been finished yet." in told
-    assert "interrupted" in told
-    assert "The weights of this run are not at hand" in told
+    page_text = text(report.render(Run(directory), None))
+    assert "No epoch finished yet." in page_text
+    assert "interrupted" in page_text
+    assert "Weights unavailable" in page_text
 
 
-def test_damaged_settings_do_no_harm(run: Run):
+def test_damaged_settings_are_tolerated(run: Run):
     (run.directory / "config.json").write_text("{")
     assert "Recipe Quick look" in text(report.render(Run(run.directory), None))
     run.events.write_text("no event\n")  # where they could be read from instead
@@ -240,14 +239,14 @@ def test_damaged_settings_do_no_harm(run: Run):
 @pytest.mark.parametrize("recorded", recorded_runs(), ids=lambda run: run.id)
 def test_recorded_runs_have_a_report(recorded: Run):
     html = report.render(recorded, None)
-    told = text(html)
+    page_text = text(html)
     best: Any = recorded.history.best
-    assert recorded.name in told
-    assert f"{percent(best['test_accuracy'], 2)} best" in told
+    assert recorded.name in page_text
+    assert f"{percent(best['test_accuracy'], 2)} best" in page_text
     assert len(html) < 1_500_000
 
 
-def test_the_network_is_asked_once_and_its_answers_are_kept(
+def test_the_test_set_is_predicted_once_and_cached(
     run: Run, tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ):
     from alexnet_demo.inference import full_pass
@@ -266,17 +265,17 @@ def test_the_network_is_asked_once_and_its_answers_are_kept(
     np.testing.assert_allclose(kept.probabilities, direct, atol=2e-2)
     assert percent(kept.accuracy, 2) in text(out.read_text(encoding="utf-8"))
     monkeypatch.setattr(full_pass, "predict_test_set", None)  # not asked again
-    assert report.ask(run, "cpu") is not None
+    assert report.test_results(run, "cpu") is not None
 
 
-def test_a_report_without_the_test_set_has_no_pictures(run: Run, monkeypatch: pytest.MonkeyPatch):
+def test_a_report_without_the_test_set_has_no_images(run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(fashion_mnist, "RAW", Path("nowhere"))
     html = report.render(run, answers())
-    assert "labelled" in text(html)
+    assert "labeled" in text(html)
     assert not loaded(html)
 
 
-def test_notes_keep_their_lines_and_validation_is_called_so(runs_dir: Path):
+def test_notes_keep_their_lines_and_validation_is_named(runs_dir: Path):
     run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
     actions.label(run, "", "first\nsecond")
     settings = replace(run.config, validation=500)
@@ -287,7 +286,7 @@ def test_notes_keep_their_lines_and_validation_is_called_so(runs_dir: Path):
 
 
 @pytest.mark.browser
-def test_it_opens_offline_without_a_complaint(run: Run, tmp_path: Path, page: Any):
+def test_it_opens_offline_without_errors(run: Run, tmp_path: Path, page: Any):
     watch(run, shirt(HOSTILE[:40]))
     actions.label(run, HOSTILE, HOSTILE)
     file = tmp_path / "report.html"
@@ -300,7 +299,7 @@ def test_it_opens_offline_without_a_complaint(run: Run, tmp_path: Path, page: An
     page.context.set_offline(True)
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(file.as_uri())
-    page.get_by_role("heading", name="Every epoch").wait_for()
+    page.get_by_role("heading", name="Epochs").wait_for()
     assert said == []
     assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
     images = page.locator("img")

@@ -1,4 +1,4 @@
-"""The script of a recipe: the same losses as the program's own, step for step, in tidy code."""
+"""Exported scripts: the same losses as the engine, step for step, in clean code."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ GROWN = {"width": 0.25, "grow": "0.25:0.5,0.5:0.25"}
 IMPATIENT = {"train_samples": 8, "epochs": 12, "patience": 1, "lr": 1e-6}
 VARIED: dict[str, dict[str, Any]] = {
     "patience": IMPATIENT,
-    "patience of a growing one": {**IMPATIENT, **GROWN},
-    "on validation images": {"validation": 20},
-    "falling": {"schedule": "linear", "lr_scale": 0.5, "seed": 3},
-    "smoothed": {"label_smoothing": 0.1, "weight_decay": 0.01},
-    "of a width that shapes do not tell": {"width": 0.0995, "epochs": 1},
-    "normalised": {"norm": True, "dropout": 0.2, "init": "kaiming", "momentum": 0.9},
-    "grown plainly": {**GROWN, "norm": True},
-    "moved": {"shift": 2, "erase": 0.5},
-    "of drawings alone": {"drawings": 1.0, "epochs": 1},
-    "of some photos": {"photos": 0.3, "flip": True, "epochs": 1},
+    "patience of a growing network": {**IMPATIENT, **GROWN},
+    "validation": {"validation": 20},
+    "linear schedule": {"schedule": "linear", "lr_scale": 0.5, "seed": 3},
+    "label smoothing": {"label_smoothing": 0.1, "weight_decay": 0.01},
+    "width not determined by shapes": {"width": 0.0995, "epochs": 1},
+    "batch normalization": {"norm": True, "dropout": 0.2, "init": "kaiming", "momentum": 0.9},
+    "growing with batch normalization": {**GROWN, "norm": True},
+    "shift and erase": {"shift": 2, "erase": 0.5},
+    "drawings only": {"drawings": 1.0, "epochs": 1},
+    "some photos": {"photos": 0.3, "flip": True, "epochs": 1},
 }
 CASES = {
     "article": TrainConfig.from_recipe("article", **{**SMALL, "memory_format": "channels_last"}),
@@ -75,20 +75,20 @@ def script_as_module(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def losses_of(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Every loss that it calculates from here on, of training and test, as they come."""
+    """The training and test losses that it computes from here on."""
     losses: list[float] = []
     plain = torch.nn.functional.cross_entropy
 
-    def noted(*arguments: Any, **options: Any) -> torch.Tensor:
+    def recorded(*arguments: Any, **options: Any) -> torch.Tensor:
         loss = plain(*arguments, **options)
         losses.append(loss.item())
         return loss
 
-    monkeypatch.setattr(module, "cross_entropy", noted)
+    monkeypatch.setattr(module, "cross_entropy", recorded)
     return losses
 
 
-def batches_of_a_test(settings: TrainConfig) -> int:
+def count_test_batches(settings: TrainConfig) -> int:
     return -(-settings.eval_images // settings.batch_size)
 
 
@@ -111,10 +111,10 @@ def test_the_script_gives_the_same_losses_step_for_step(
     script.main()
 
     assert theirs == ours
-    epochs, tests = len(run.history.epochs), batches_of_a_test(settings)
+    epochs, tests = len(run.history.epochs), count_test_batches(settings)
     assert len(ours) == epochs * (settings.steps_per_epoch + tests)
     assert (epochs < settings.epochs) == bool(settings.patience)
-    told = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr().out.splitlines()
     expected = [
         f"Epoch {e['epoch']}/{settings.epochs}: "
         f"Train => Loss: {e['train_loss']:.4f}, Acc: {e['train_accuracy']:.4f} | "
@@ -122,21 +122,20 @@ def test_the_script_gives_the_same_losses_step_for_step(
         f"Loss: {e['test_loss']:.4f}, Acc: {e['test_accuracy']:.4f}"
         for e in run.history.epochs
     ]
-    assert told == expected
-    best, kept = (checkpoint.load_weights(path)[0].state_dict() for path in (run.best, out))
-    assert all(torch.equal(best[name], kept[name]) for name in best)
+    assert printed == expected
+    best, saved = (checkpoint.load_weights(path)[0].state_dict() for path in (run.best, out))
+    assert all(torch.equal(best[name], saved[name]) for name in best)
 
 
-def test_the_cases_stop_early_and_grow_as_meant() -> None:
-    """Lest the comparison above compare less than it says."""
+def test_the_cases_cover_early_stopping_and_growth() -> None:
     assert len({stage.width for stage in schedule.stages(CASES["fast"])}) == 3
     assert all(stage.first < stage.end for stage in schedule.stages(CASES["best"]))
-    untold = training_script(CASES["of a width that shapes do not tell"])
-    assert "save_file(weights, options.out, about)" in untold
+    script = training_script(CASES["width not determined by shapes"])
+    assert "save_file(weights, options.out, about)" in script
 
 
-def test_it_runs_alone_wherever_it_lies(tmp_path: Path) -> None:
-    """In another process, which finds nothing of this package."""
+def test_it_runs_in_isolation(tmp_path: Path) -> None:
+    """In a process that cannot import this package."""
     unpack()
     path = tmp_path / "train.py"
     settings = TrainConfig.from_recipe("article", **{**SMALL, "epochs": 1})
@@ -154,7 +153,7 @@ def test_it_runs_alone_wherever_it_lies(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("ruff"), reason="needs ruff")
 @pytest.mark.parametrize("settings", [*CASES.values(), *WHOLE.values(), *PRECISE.values()])
-def test_the_code_is_as_ruff_wants_it(settings: TrainConfig) -> None:
+def test_the_code_passes_ruff(settings: TrainConfig) -> None:
     text = training_script(settings)
     for command in (["check"], ["format", "--diff"]):
         options = ["--stdin-filename", str(paths.ROOT / "train.py"), "-"]
@@ -165,21 +164,20 @@ def test_the_code_is_as_ruff_wants_it(settings: TrainConfig) -> None:
 
 
 @pytest.mark.parametrize("settings", [*WHOLE.values(), *PRECISE.values()])
-def test_nothing_of_this_package_and_nothing_unused_is_left(settings: TrainConfig) -> None:
+def test_the_code_imports_no_package_code_and_defines_nothing_unused(settings: TrainConfig) -> None:
     text = training_script(settings)
     tree = ast.parse(text)
     imported = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
     assert not {module for module in imported if module and module.startswith("alexnet")}
-    assert "#?" not in text and "$" not in text
+    assert "{%" not in text and "{{" not in text
     defined = [n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
     assert all(len(re.findall(rf"\b{name}\b", text)) > 1 for name in defined)
 
 
 def test_a_plain_recipe_gives_a_short_script() -> None:
-    """No machinery for what the recipe does without."""
     text = training_script(WHOLE["article"])
     assert len(text.splitlines()) < 170
-    words = ("widen", "shown", "autocast", "scaler", "lr_at", "batchnorm", "kaiming", "momentum")
+    words = ("widen", "augment", "autocast", "scaler", "lr_at", "batchnorm", "kaiming", "momentum")
     assert not [word for word in words if word in text]
     assert "as_photos" not in training_script(TrainConfig(drawings=0.5))
     assert "as_drawings" not in training_script(TrainConfig(photos=0.5))

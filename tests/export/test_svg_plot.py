@@ -1,4 +1,4 @@
-"""Ticks are round numbers, and what is drawn stands where its numbers say."""
+"""Ticks are round numbers, and coordinates match the data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alexnet_demo.export.svg_plot import (
     WIDTH,
     Line,
     Plot,
-    span,
+    round_range,
     ticks,
 )
 
@@ -33,19 +33,19 @@ def test_ticks_are_round(low: float, high: float, most: int, expected: list[floa
     assert ticks(low, high, most) == pytest.approx(expected)
 
 
-def test_a_span_ends_at_round_numbers_around_all_values():
-    assert span([0.5787, 0.9467]) == pytest.approx((0.5, 1.0))
-    assert span([2.3, 0.14, 0.5]) == pytest.approx((0.0, 2.5))
-    assert span([]) == (0.0, 1.0)
-    low, high = span([0.3, 0.3])
+def test_a_range_has_round_ends_around_all_values():
+    assert round_range([0.5787, 0.9467]) == pytest.approx((0.5, 1.0))
+    assert round_range([2.3, 0.14, 0.5]) == pytest.approx((0.0, 2.5))
+    assert round_range([]) == (0.0, 1.0)
+    low, high = round_range([0.3, 0.3])
     assert low < 0.3 < high
 
 
-def test_what_is_drawn_stands_where_its_numbers_say():
+def test_coordinates_match_the_data():
     plot = Plot("t", "x", (0, 10), (0, 1), [Line("l", "train", [(0, 0), (5, 0.5), (10, 1)])])
     left, top, right, bottom = LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM
     middle = f"{(left + right) / 2},{(top + bottom) / 2}"
     assert plot.path(plot.lines[0]) == f"{left:.1f},{bottom:.1f} {middle} {right:.1f},{top:.1f}"
-    assert plot.up(7) == top  # what lies outside stands at the edge
+    assert plot.up(7) == top  # clipped to the frame
     assert [text for _, text in plot.x_ticks] == ["0", "2", "4", "6", "8", "10"]
     assert [at for at, _ in plot.x_ticks][-1] == right

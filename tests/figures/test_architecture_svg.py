@@ -1,4 +1,4 @@
-"""Drawings, read back and held against the records they show."""
+"""SVG diagrams compared with the records they show."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def summary() -> Summary:
         return summarize(AlexNet())
 
 
-def blocks(summary: Summary, picture: str = "") -> dict[str, ET.Element]:
-    root = ET.fromstring(architecture_svg.block_diagram(summary, picture))
+def blocks(summary: Summary, image: str = "") -> dict[str, ET.Element]:
+    root = ET.fromstring(architecture_svg.block_diagram(summary, image))
     return {g.attrib["data-layer"]: g for g in root.findall("g", SVG)}
 
 
@@ -67,7 +67,7 @@ def test_blocks_are_named_and_described(summary: Summary) -> None:
 @pytest.mark.parametrize(
     "settings", [{"width": 2.0, "in_channels": 64}, {"width": 0.0625, "image_size": 67}]
 )
-def test_nothing_is_drawn_outside_the_picture(settings: dict[str, float]) -> None:
+def test_blocks_stay_inside_and_do_not_overlap(settings: dict[str, float]) -> None:
     with torch.device("meta"):
         root = ET.fromstring(architecture_svg.block_diagram(summarize(AlexNet(**settings))))  # type: ignore[arg-type]
     _, _, width, height = map(float, root.attrib["viewBox"].split())
@@ -80,7 +80,7 @@ def test_nothing_is_drawn_outside_the_picture(settings: dict[str, float]) -> Non
         previous = max(xs)
 
 
-def test_the_picture_lies_on_the_inputs_face(summary: Summary) -> None:
+def test_the_image_covers_the_inputs_side_face(summary: Summary) -> None:
     image = blocks(summary, "data:image/png;base64,AA==")["input"].find("image", SVG)
     assert image is not None
     a, b, c, d, e, f = map(float, image.attrib["transform"][7:-1].split())
@@ -92,7 +92,7 @@ def test_the_picture_lies_on_the_inputs_face(summary: Summary) -> None:
         assert corner == pytest.approx(expected, abs=0.11)
 
 
-def test_the_file_stands_alone(summary: Summary) -> None:
+def test_the_file_is_self_contained(summary: Summary) -> None:
     svg = architecture_svg.block_diagram(summary, "data:image/png;base64,AA==")
     root = ET.fromstring(svg)
     assert list(blocks(summary)) == BLOCKS
@@ -100,7 +100,7 @@ def test_the_file_stands_alone(summary: Summary) -> None:
     assert paper is not None and paper.attrib["class"] == "paper"
     style = root.findtext("style", "", SVG)
     assert "fill:#22272e" in style and "font-family" in style
-    # Nothing from elsewhere: no colour of a page's theme, no file but what it holds itself.
+    # No colors of a page's theme, and no external files.
     assert "var(" not in svg and "currentColor" not in svg
     addresses = [e.attrib["href"] for e in root.iter() if "href" in e.attrib]
     assert all(address.startswith("data:") for address in addresses)
@@ -109,7 +109,7 @@ def test_the_file_stands_alone(summary: Summary) -> None:
 
 @pytest.mark.parametrize("name", ["conv1", "pool2", "conv5", "fc6", "fc8"])
 @pytest.mark.parametrize("settings", [{}, {"image_size": 67}, {"image_size": 500}])
-def test_frames_are_drawn_where_the_unit_sees(name: str, settings: dict[str, int]) -> None:
+def test_frames_match_the_receptive_fields(name: str, settings: dict[str, int]) -> None:
     with torch.device("meta"):
         summary = summarize(AlexNet(**settings))  # type: ignore[arg-type]
     side = summary.input_shape[-1]
@@ -134,6 +134,6 @@ def test_frames_are_drawn_where_the_unit_sees(name: str, settings: dict[str, int
     assert words == [f"{n} {b - a + 1}×{b - a + 1}" for n, (a, b) in expected.items()]
 
 
-def test_a_layer_that_is_not_there_has_no_drawing(summary: Summary) -> None:
+def test_an_unknown_layer_is_rejected(summary: Summary) -> None:
     with pytest.raises(KeyError):
         architecture_svg.receptive_field(summary, "conv9")

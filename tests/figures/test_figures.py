@@ -1,4 +1,4 @@
-"""Figures, read back and held against the records they show."""
+"""Figures compared with the records they show."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def summary() -> Summary:
         return summarize(AlexNet())
 
 
-def test_both_halves_of_the_shares_come_to_a_hundred(summary: Summary) -> None:
+def test_shares_of_parameters_and_macs_sum_to_100_percent(summary: Summary) -> None:
     params, macs = architecture.params_and_macs(summary).data
     assert sum(params.x) == pytest.approx(-100)
     assert sum(macs.x) == pytest.approx(100)
@@ -33,7 +33,7 @@ def test_both_halves_of_the_shares_come_to_a_hundred(summary: Summary) -> None:
 @pytest.mark.parametrize(
     ("width", "name"),
     [
-        (1.0, "whole width"),
+        (1.0, "full width"),
         (0.5, "½ width"),
         (0.125, "⅛ width"),
         (0.0625, "1/16 width"),
@@ -46,7 +46,7 @@ def test_widths_have_names(width: float, name: str) -> None:
 
 
 @pytest.mark.parametrize("recipe", ["article", "fast", "best", "quick"])
-def test_the_schedule_is_drawn_from_its_first_step_to_its_last(recipe: str) -> None:
+def test_the_schedule_covers_every_step(recipe: str) -> None:
     settings = TrainConfig.from_recipe(recipe)
     figure = training.schedule_figure(settings)
     (line,) = figure.data
@@ -60,12 +60,12 @@ def test_the_schedule_is_drawn_from_its_first_step_to_its_last(recipe: str) -> N
     assert [note.text for note in figure.layout.annotations] == (names if len(names) > 1 else [])
 
 
-def test_a_schedule_of_one_step_can_be_drawn() -> None:
+def test_a_schedule_of_one_step_has_one_point() -> None:
     settings = TrainConfig(epochs=1, train_samples=1, schedule="linear")
     assert list(training.schedule_figure(settings).data[0].x) == [0]
 
 
-def test_the_learning_rate_to_use_is_marked() -> None:
+def test_the_suggested_learning_rate_is_marked() -> None:
     trials = [{"lr": 10.0**n, "loss": 2.0, "smoothed": 2.1} for n in range(-4, 0)]
     figure = training.lr_test_figure(trials, 0.03)
     assert figure.layout.xaxis.type == "log"
@@ -74,7 +74,7 @@ def test_the_learning_rate_to_use_is_marked() -> None:
     assert not training.lr_test_figure(trials, None).layout.shapes
 
 
-def test_ten_colours_and_the_theme_has_the_same() -> None:
+def test_streamlit_uses_the_same_ten_colors() -> None:
     assert len(set(theme.PALETTE)) == 10
     text = (ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8")
     listed = text.partition("chartCategoricalColors = [")[2].partition("]")[0]

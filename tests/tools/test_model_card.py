@@ -1,4 +1,4 @@
-"""The model card and the two measurements that it is made from."""
+"""The model card, and the two measurements it needs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tools import model_card, not_clothing, real_images
 
 @pytest.fixture(scope="module")
 def shipped(trained_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The trained network as it would ship."""
+    """The exported weights of a trained run."""
     path = tmp_path_factory.mktemp("shipped") / "small.safetensors"
     export(trained_run.best, path, "cpu", samples=200)
     return path
@@ -35,7 +35,7 @@ def shipped(trained_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def real(tmp_path: Path) -> Path:
-    """Four pictures of two sources with a manifest; one of them is broken."""
+    """Four images from two sources with a manifest; one of them is broken."""
     split = load_split(train=False)
     rows = []
     for number in range(3):
@@ -46,14 +46,14 @@ def real(tmp_path: Path) -> Path:
         label = "Bag" if number == 0 else article.CLASSES[split.labels[number]]
         rows.append([f"photos/{number}.png", "shop", label, others])
     (tmp_path / "sketches").mkdir()
-    (tmp_path / "sketches" / "1.png").write_bytes(b"no picture")
+    (tmp_path / "sketches" / "1.png").write_bytes(b"not an image")
     rows.append(["sketches/1.png", "hand", "Bag", ""])
     with (tmp_path / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["path", "source", "label", "alternates"], *rows])
     return tmp_path
 
 
-# ------------------------------------------------------------------ real pictures
+# ------------------------------------------------------------------ real images
 
 
 def test_strict_and_lenient_scores_counted_by_hand() -> None:
@@ -63,15 +63,15 @@ def test_strict_and_lenient_scores_counted_by_hand() -> None:
         {"path": "a/3", "source": "y", "label": "Bag", "alternates": ""},
         {"path": "b/4", "source": "y", "label": "Bag"},
     ]
-    said = {"kind": "photo", "clothing": True}
-    answers: dict[str, dict[str, Any]] = {
-        "a/1": {"label": "Shirt", "sure": True, **said},
-        "a/2": {"label": "Coat", "sure": False, **said},
-        "a/3": {"label": "Coat", "sure": True, **said, "clothing": False},
+    photo = {"kind": "photo", "clothing": True}
+    predictions: dict[str, dict[str, Any]] = {
+        "a/1": {"label": "Shirt", "sure": True, **photo},
+        "a/2": {"label": "Coat", "sure": False, **photo},
+        "a/3": {"label": "Coat", "sure": True, **photo, "clothing": False},
         "b/4": {"error": "broken"},
     }
-    found = real_images.score(rows, answers)
-    assert found["kinds"]["a"] == {
+    scores = real_images.score(rows, predictions)
+    assert scores["kinds"]["a"] == {
         "pictures": 3,
         "strict": 0.3333,
         "lenient": 0.6667,
@@ -81,31 +81,31 @@ def test_strict_and_lenient_scores_counted_by_hand() -> None:
         "unreadable": 0,
         "kinds": {"photo": 3},
     }
-    assert found["kinds"]["b"]["unreadable"] == 1
-    assert found["kinds"]["b"]["sure_lenient"] is None
-    assert found["sources"]["a: x"]["strict"] == 0.5
-    assert found["classes"]["a"]["Bag"]["lenient"] == 0
+    assert scores["kinds"]["b"]["unreadable"] == 1
+    assert scores["kinds"]["b"]["sure_lenient"] is None
+    assert scores["sources"]["a: x"]["strict"] == 0.5
+    assert scores["classes"]["a"]["Bag"]["lenient"] == 0
 
 
-def test_real_pictures_go_through_the_network(real: Path, shipped: Path) -> None:
-    found = real_images.measure(real, shipped, "cpu")
-    assert found["kinds"]["photos"]["pictures"] == 3
-    assert found["kinds"]["photos"]["lenient"] > 0
-    assert found["kinds"]["sketches"]["unreadable"] == 1
+def test_real_images_are_classified(real: Path, shipped: Path) -> None:
+    scores = real_images.measure(real, shipped, "cpu")
+    assert scores["kinds"]["photos"]["pictures"] == 3
+    assert scores["kinds"]["photos"]["lenient"] > 0
+    assert scores["kinds"]["sketches"]["unreadable"] == 1
 
 
-def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no manifest\.csv"):
+def test_an_invalid_manifest_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"manifest\.csv"):
         real_images.read_manifest(tmp_path)
     (tmp_path / "manifest.csv").write_text("path,label\n1.png,Bag\n")
-    with pytest.raises(ValueError, match="needs lines with path, source and label"):
+    with pytest.raises(ValueError, match="path, source"):
         real_images.read_manifest(tmp_path)
     (tmp_path / "manifest.csv").write_text("path,source,label\n1.png,here,Hat\n")
-    with pytest.raises(ValueError, match="Hat is none of the classes"):
+    with pytest.raises(ValueError, match="Hat"):
         real_images.read_manifest(tmp_path)
 
 
-def test_the_card_says_what_was_typed_also_when_a_run_went_on() -> None:
+def test_commands_include_each_resume() -> None:
     first = TrainConfig.from_recipe("best", validation=3000)
     starts = [
         {"config": first.to_json()},
@@ -117,43 +117,45 @@ def test_the_card_says_what_was_typed_also_when_a_run_went_on() -> None:
     ]
 
 
-# ------------------------------------------------------------------ what is no clothing
+# ------------------------------------------------------------------ not clothing
 
 
 @pytest.mark.parametrize("name", [name for name in not_clothing.FAMILIES if name != "photos"])
-def test_pictures_of_a_family_differ_and_can_be_repeated(name: str) -> None:
+def test_images_of_a_family_vary_and_are_reproducible(name: str) -> None:
     draw = not_clothing.FAMILIES[name]
     first, again = (np.random.default_rng(3) for _ in range(2))
-    pictures = [np.asarray(draw(first)) for _ in range(4)]
-    for picture in pictures:
-        assert picture.shape[:2] == (not_clothing.SIDE, not_clothing.SIDE)
-        assert np.array_equal(picture, np.asarray(draw(again)))
-    assert not np.array_equal(pictures[0], pictures[1])
+    images = [np.asarray(draw(first)) for _ in range(4)]
+    for image in images:
+        assert image.shape[:2] == (not_clothing.SIDE, not_clothing.SIDE)
+        assert np.array_equal(image, np.asarray(draw(again)))
+    assert not np.array_equal(images[0], images[1])
 
 
-def test_line_art_is_taken_for_drawings_mostly() -> None:
-    dice = np.random.default_rng(0)
-    drawn = [draw(dice) for draw in not_clothing.LINE_ART.values() for _ in range(5)]
-    kinds = Counter(prepare(picture).kind for picture in drawn)
+def test_most_line_art_is_treated_as_drawings() -> None:
+    generator = np.random.default_rng(0)
+    drawn = [draw(generator) for draw in not_clothing.LINE_ART.values() for _ in range(5)]
+    kinds = Counter(prepare(image).kind for image in drawn)
     assert kinds["sketch"] > 10
 
 
-def test_photos_come_out_of_those_in_the_wheel() -> None:
+def test_photos_come_from_scikit_image() -> None:
     pytest.importorskip("skimage")
-    dice = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     for name in not_clothing.PHOTOS:
         assert min(not_clothing.read_photo(name).size) >= 200
-    patch = not_clothing.photo(dice)
+    patch = not_clothing.photo(generator)
     assert patch.mode == "RGB" and patch.width == patch.height
 
 
-def test_what_the_measurement_tells(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_clothing_is_measured_against_the_test_set(
+    shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     families = {name: not_clothing.FAMILIES[name] for name in ("digits", "white noise")}
     monkeypatch.setattr(not_clothing, "FAMILIES", families)
-    found = not_clothing.measure(Classifier.load(shipped), 8, [])
-    assert set(found["families"]) == set(families)
-    assert found["clothing"]["test set"]["pictures"] == 8
-    for family in found["families"].values():
+    scores = not_clothing.measure(Classifier.load(shipped), 8, [])
+    assert set(scores["families"]) == set(families)
+    assert scores["clothing"]["test set"]["pictures"] == 8
+    for family in scores["families"].values():
         assert set(family["auroc_by_score"]) == {"energy", "angle", "combined"}
         assert family["auroc"] == family["auroc_by_score"]["combined"]
         assert 0 <= family["auroc"]["test set"] <= 1 and 0 <= family["passed"] <= 1
@@ -164,16 +166,16 @@ def test_what_the_measurement_tells(shipped: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(scope="module")
 def records(trained_run: Run, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a small measurement without real pictures and photos gave."""
-    kept = tmp_path_factory.mktemp("records") / "records.json"
+    """Records of a small measurement without real images and photos."""
+    path = tmp_path_factory.mktemp("records") / "records.json"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(not_clothing, "FAMILIES", {"digits": not_clothing.digit})
         record = model_card.measure(trained_run, shipped, None, "cpu", samples=200, count=5)
-    write_json(kept, record)
-    return kept
+    write_json(path, record)
+    return path
 
 
-def test_the_card_tells_what_was_measured(
+def test_the_card_shows_what_was_measured(
     trained_run: Run, shipped: Path, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "README.md"
@@ -181,47 +183,47 @@ def test_the_card_tells_what_was_measured(
     monkeypatch.setattr(sys, "argv", ["model_card.py", *arguments])
     model_card.main()
     text, record = out.read_text(encoding="utf-8"), json.loads(records.read_text())
-    assert f"**{record['test']['accuracy']:.2%}** of 200 pictures" in text
+    assert f"**{record['test']['accuracy']:.2%}** on 200 images" in text
     assert "python -m alexnet_demo train --recipe quick" in text
-    assert "tested on 1,000 validation images" in text
+    assert "1,000 validation images" in text
     assert record["weights"]["sha256"] in text
     assert text.count("\n| ") > 20 and "| digits | 5 |" in text
     for epoch in trained_run.history.epochs:
         assert f"{epoch['train_loss']:.4f}" in text
-    for part in ("Limits", "Licence", "Your own weights", "When it does not know"):
+    for part in ("Limits", "License", "Your own weights", "Confidence"):
         assert f"## {part}" in text
-    assert "Real pictures" not in text
+    assert "Real images" not in text
     assert str(trained_run.directory) not in text and str(shipped.parent) not in text
 
 
-def test_real_pictures_have_a_chapter(real: Path, records: Path, shipped: Path) -> None:
+def test_real_images_have_a_section(real: Path, records: Path, shipped: Path) -> None:
     record = json.loads(records.read_text())
-    found = real_images.measure(real, shipped, "cpu")
-    text = model_card.card({**record, "real": found, "float_real": found})
-    assert "3 pictures" not in text and "4 pictures that people drew" in text
+    scores = real_images.measure(real, shipped, "cpu")
+    text = model_card.card({**record, "real": scores, "float_real": scores})
+    assert "4 images that people drew" in text
     assert "| photos: shop | 3 |" in text
     assert "strict: photos +0.00, sketches +0.00" in text
     assert str(real) not in text
 
 
-def test_weights_without_certainty_have_a_card_too(trained_run: Run, records: Path) -> None:
+def test_weights_without_a_confidence_record_have_a_card(trained_run: Run, records: Path) -> None:
     record = json.loads(records.read_text())
     plain = {**record, "weights": model_card.describe_weights(trained_run.best)}
     plain["float_test"] = None
     text = model_card.card(plain)
-    assert "temperature of 1.000" in text and "in float32 reaches" not in text
+    assert "temperature of 1.000" in text and "In float32" not in text
 
 
-def test_a_run_without_epochs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no run with an epoch"):
+def test_a_run_without_epochs_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=tmp_path.name):
         model_card.describe_run(Run(tmp_path))
 
 
-def test_the_most_frequent_mistakes_come_first() -> None:
+def test_the_most_frequent_confusions_come_first() -> None:
     confusion = [[0] * 10 for _ in range(10)]
     confusion[6][0], confusion[0][6], confusion[9][9] = 30, 40, 900
     assert model_card.confusions(confusion) == [
-        "T-shirt/top for Shirt (40)",
-        "Shirt for T-shirt/top (30)",
+        "T-shirt/top as Shirt (40)",
+        "Shirt as T-shirt/top (30)",
     ]
-    assert model_card.confusions([[5]]) == ["nothing"]
+    assert model_card.confusions([[5]]) == ["none"]

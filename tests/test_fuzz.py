@@ -383,8 +383,8 @@ def test_names(tier: str, runs_dir: Path) -> None:
         assert "/" not in run.id and len(again.name) <= actions.MAX_NAME
         again.name.encode()
         again.note.encode()
-        found = get_run(name)
-        assert found is None or found.directory.parent == paths.RUNS_DIR
+        match = get_run(name)
+        assert match is None or match.directory.parent == paths.RUNS_DIR
 
     fuzz(tier, 2_000, odd_texts, check)
 
@@ -406,10 +406,10 @@ def test_file_names_in_the_table_of_predictions(tier: str) -> None:
 @TIERS
 def test_component_values_that_a_browser_sends(tier: str) -> None:
     rng = np.random.default_rng(0)
-    found = Results(rng.dirichlet(np.ones(10), 50).astype(np.float32), rng.integers(0, 10, 50))
+    results = Results(rng.dirichlet(np.ones(10), 50).astype(np.float32), rng.integers(0, 10, 50))
 
     def check(sent: Any) -> None:
-        assert set(_cell(sent, found)) <= set(range(10))
+        assert set(_cell(sent, results)) <= set(range(10))
         assert set(_numbers(sent, 50)) <= set(range(50))
 
     sent = st.one_of(odd_values, st.lists(odd_numbers, min_size=2, max_size=2))

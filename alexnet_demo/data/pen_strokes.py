@@ -93,7 +93,7 @@ def garment_seams(
         labels: int64 (N,).
         soles: int64 (N,), soles seen from above, toes up; only they have a strap between the toes.
         pen: (N, 1, 1, 1), pixels.
-        random: numbers are drawn in the order of the lines below.
+        random: drawn from in the order of the lines below, which is why this is one function.
     """
     x, y = grid[..., 0][:, None], grid[..., 1][:, None]
     across = x.abs()

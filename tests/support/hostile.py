@@ -83,7 +83,7 @@ def exif_jpeg(exif: bytes, *, jfif: bool = True) -> bytes:
 
 
 def scans_jpeg(width: int, height: int, scans: int) -> bytes:
-    """A progressive JPEG of one grey, refined again and again."""
+    """A progressive JPEG of one gray level, refined again and again."""
     data = encode(Image.new("L", (width, height), 128), "JPEG", progressive=True)
     last = data.rfind(b"\xff\xda")
     return data[:last] + data[last:-2] * scans + data[-2:]

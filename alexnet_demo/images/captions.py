@@ -66,7 +66,7 @@ BACKGROUNDS = {
     "keep": "The background is kept.",
 }
 POLARITIES = {  # (chosen, used)
-    ("keep", "keep"): "Kept as it is, as you chose.",
+    ("keep", "keep"): "Kept as it is: light on dark.",
     ("invert", "invert"): "Inverted, as you chose.",
     ("auto", "keep"): "The background is already the darker part, so the image is not inverted.",
     ("auto", "invert"): "The background is the lighter part, so the image is inverted.",

@@ -148,6 +148,7 @@ def test_decisions_are_listed(drawing: AppTest) -> None:
     )
     select_source(app, "Samples")
     assert decisions(app) == "Treated as a dataset image · light on dark · not cropped"
+    assert "you chose" not in page_text(app), "nothing was chosen"
 
 
 def test_every_decision_can_be_overridden_and_reset(app: AppTest) -> None:

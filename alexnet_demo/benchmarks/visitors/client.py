@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.Common_pb2 import FileURLs, UploadedFileInfo
+from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -102,31 +102,22 @@ class Session:
 
     async def choose(self, key: str, option: str) -> None:
         """Select one of a segmented control's options."""
-        widget = self._widget(key)
-        state = WidgetState(id=widget.id)
-        state.string_array_value.data.append(option)
-        await self._change(state, widget)
+        await self._change(key, string_array_value={"data": [option]})
 
     async def set_state(self, key: str, state: dict[str, Any]) -> None:
         """Set a component's state."""
-        widget = self._widget(key)
-        await self._change(WidgetState(id=widget.id, json_value=json.dumps(state)), widget)
+        await self._change(key, json_value=json.dumps(state))
 
     async def upload(self, key: str, name: str, data: bytes) -> None:
         """Upload one file, in place of the uploader's earlier one."""
-        widget, message = self._widget(key), BackMsg()
-        message.file_urls_request.request_id = name
-        message.file_urls_request.session_id = self.id
-        message.file_urls_request.file_names.append(name)
-        await self._send(message)
+        request = {"request_id": name, "session_id": self.id, "file_names": [name]}
+        await self._send(file_urls_request=request)
         answers = [m async for m in self._until("file_urls_response")]
         urls = answers[-1].file_urls_response.file_urls[0]
         await asyncio.to_thread(self._put, urls, name, data, self._files.get(key, ""))
         self._files[key] = urls.delete_url
-        state = WidgetState(id=widget.id)
-        info = UploadedFileInfo(file_id=urls.file_id, name=name, size=len(data), file_urls=urls)
-        state.file_uploader_state_value.uploaded_file_info.append(info)
-        await self._change(state, widget)
+        info = {"file_id": urls.file_id, "name": name, "size": len(data), "file_urls": urls}
+        await self._change(key, file_uploader_state_value={"uploaded_file_info": [info]})
 
     def html(self) -> Iterator[str]:
         """The bodies of the HTML elements of the last script run."""
@@ -147,32 +138,32 @@ class Session:
         except requests.RequestException as error:
             raise LostError(f"The upload failed: {error}.") from error
 
-    def _widget(self, key: str) -> Widget:
+    async def _change(self, key: str, **value: Any) -> None:
+        """Give a widget a value, as a field of Streamlit's ``WidgetState``, and rerun."""
         if key not in self.widgets:
-            raise LostError(f"The page shows no “{key}”.")
-        return self.widgets[key]
-
-    async def _change(self, state: WidgetState, widget: Widget) -> None:
-        self._states[state.id] = state
+            raise LostError(f"The page has no widget “{key}”.")
+        widget = self.widgets[key]
+        self._states[widget.id] = WidgetState(id=widget.id, **value)
         await self._rerun(widget.fragment)
 
     async def _rerun(self, fragment: str = "") -> None:
         """Rerun the page's script or one fragment, and collect its elements."""
-        message = BackMsg()
-        message.rerun_script.query_string = ""
-        message.rerun_script.page_script_hash = self._page
-        message.rerun_script.fragment_id = fragment
-        message.rerun_script.widget_states.widgets.extend(self._states.values())
-        await self._send(message)
+        request = {
+            "query_string": "",
+            "page_script_hash": self._page,
+            "fragment_id": fragment,
+            "widget_states": {"widgets": list(self._states.values())},
+        }
+        await self._send(rerun_script=request)
         self.elements = []
         if not fragment:
             self.widgets = {}
         async for answer in self._until("script_finished"):
             self._receive(answer)
 
-    async def _send(self, message: BackMsg) -> None:
+    async def _send(self, **request: Any) -> None:
         try:
-            await self._socket.send(message.SerializeToString())
+            await self._socket.send(BackMsg(**request).SerializeToString())
         except (OSError, WebSocketException) as error:
             raise LostError(f"The connection was lost: {error}.") from error
 

@@ -25,10 +25,7 @@ from alexnet_demo.training.recorder import FIRST_EPOCH, PROBES, Recorder
 from alexnet_demo.training.trainer import Trainer
 from tests.support.runs import tiny_config
 
-CONFIG = replace(
-    tiny_config(epochs=3, init="kaiming", train_samples=320, test_samples=80, keep_epochs=2),
-    memory_format="auto",
-)
+CONFIG = tiny_config(epochs=3, init="kaiming", train_samples=320, test_samples=80, keep_epochs=2)
 
 
 def train(run: Run, request: str = "") -> str:

@@ -68,13 +68,13 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     from scipy.optimize import minimize_scalar
 
     exact = logits.double()
-    found = minimize_scalar(
+    result = minimize_scalar(
         lambda log_t: float(cross_entropy(exact / math.exp(log_t), labels)),
         bounds=[math.log(t) for t in TEMPERATURES],
         method="bounded",
         options={"xatol": 1e-3},
     )
-    return math.exp(found.x)
+    return math.exp(result.x)
 
 
 def auroc(clothing: Tensor, other: Tensor) -> float:

@@ -41,7 +41,8 @@ def sample(number: int) -> np.ndarray:
 
 
 @pytest.fixture
-def page() -> AppTest:
+def demo() -> AppTest:
+    """The page as it opens."""
     return open_page(PAGE)
 
 
@@ -52,13 +53,13 @@ def rerun(element: Any) -> AppTest:
     return at
 
 
-def test_the_demos_network_and_the_articles_error(page: AppTest) -> None:
-    text = page_text(page)
+def test_the_demos_network_and_the_articles_error(demo: AppTest) -> None:
+    text = page_text(demo)
     assert "**46,764,746** parameters · **938,146,176** multiply-accumulates" in text
     assert "47,686,346" in text
     assert "(256 · 5 · 5 · 4096) + 4096 = 26,218,496" in text
     assert "Checked:" in text
-    assert not page.error
+    assert not demo.error
 
 
 def test_the_articles_error_is_the_whole_difference() -> None:
@@ -66,26 +67,26 @@ def test_the_articles_error_is_the_whole_difference() -> None:
     assert layer_table.ARTICLE_PRINTED_FC1 - measure(DEMO)["fc6"].params == difference == 921_600
 
 
-def test_the_imagenet_preset(page: AppTest) -> None:
-    rerun(page.button_group(key="arch_preset").set_value(IMAGENET))
-    assert "**50,844,008** parameters" in page_text(page)
-    assert "47,686,346" not in page_text(page)
-    assert page.number_input(key="arch_classes").value == 1000
+def test_the_imagenet_preset(demo: AppTest) -> None:
+    rerun(demo.button_group(key="arch_preset").set_value(IMAGENET))
+    assert "**50,844,008** parameters" in page_text(demo)
+    assert "47,686,346" not in page_text(demo)
+    assert demo.number_input(key="arch_classes").value == 1000
 
 
-def test_other_settings_deselect_the_preset(page: AppTest) -> None:
-    rerun(page.number_input(key="arch_width").set_value(0.5))
-    assert f"**{measure(NetworkConfig(width=0.5)).total_params:,}** parameters" in page_text(page)
-    assert not page.session_state["arch_preset"]
+def test_other_settings_deselect_the_preset(demo: AppTest) -> None:
+    rerun(demo.number_input(key="arch_width").set_value(0.5))
+    assert f"**{measure(NetworkConfig(width=0.5)).total_params:,}** parameters" in page_text(demo)
+    assert not demo.session_state["arch_preset"]
 
 
-def test_an_image_that_is_too_small_is_an_error(page: AppTest) -> None:
-    rerun(page.number_input(key="arch_side").set_value(64))
+def test_an_image_that_is_too_small_is_an_error(demo: AppTest) -> None:
+    rerun(demo.number_input(key="arch_side").set_value(64))
     # Once beside the inputs, whose popover covers the page, and once on the page.
-    first, second = (error.value for error in page.error)
+    first, second = (error.value for error in demo.error)
     assert first == second and "64×64" in first and "67×67" in first
-    rerun(page.number_input(key="arch_side").set_value(67))
-    assert not page.error
+    rerun(demo.number_input(key="arch_side").set_value(67))
+    assert not demo.error
 
 
 @pytest.mark.parametrize(
@@ -98,18 +99,18 @@ def test_an_image_that_is_too_small_is_an_error(page: AppTest) -> None:
         ("input", "224×224 pixels, one gray value each"),
     ],
 )
-def test_the_selected_layer_shows_its_own_numbers(page: AppTest, layer: str, expected: str) -> None:
-    page.session_state["arch_diagram"] = {"layer": layer}
-    assert expected in page_text(rerun(page))
+def test_the_selected_layer_shows_its_own_numbers(demo: AppTest, layer: str, expected: str) -> None:
+    demo.session_state["arch_diagram"] = {"layer": layer}
+    assert expected in page_text(rerun(demo))
 
 
 @pytest.mark.parametrize("layer", ["conv9", 7, ["conv1"], {"a": 1}])
-def test_an_unknown_layer_from_the_browser_is_ignored(page: AppTest, layer: object) -> None:
-    page.session_state["arch_diagram"] = {"layer": layer}
-    assert "**conv1**" in page_text(rerun(page))
+def test_an_unknown_layer_from_the_browser_is_ignored(demo: AppTest, layer: object) -> None:
+    demo.session_state["arch_diagram"] = {"layer": layer}
+    assert "**conv1**" in page_text(rerun(demo))
 
 
-def test_the_table_and_its_csv_hold_every_layer(page: AppTest) -> None:
+def test_the_table_and_its_csv_hold_every_layer(demo: AppTest) -> None:
     summary = measure(DEMO)
     text = layer_table.to_csv(layer_table.rows(summary)).decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -118,7 +119,7 @@ def test_the_table_and_its_csv_hold_every_layer(page: AppTest) -> None:
     assert sum(float(row["Parameters %"]) for row in rows) == pytest.approx(100)
     assert sum(float(row["MACs %"]) for row in rows) == pytest.approx(100)
     assert [rows[0][name] for name in ("Kernel", "Stride", "Padding")] == ["11×11", "4", "0"]
-    table = page.dataframe[0].value
+    table = demo.dataframe[0].value
     assert table["Parameters"].sum() == article.PARAMETERS
     assert list(table["Layer"]) == [row["Layer"] for row in rows]
 

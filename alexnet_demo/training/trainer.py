@@ -175,8 +175,7 @@ class Trainer:
             self._answer_weights_request()
             if request := self.group.broadcast(self._requested_action()):
                 raise Interrupted(INTERRUPTIONS[Action(request)])
-        matrix = self.group.all_reduce(confusion).long().tolist()
-        return accumulator.flush(), matrix
+        return accumulator.flush(), self.group.all_reduce(confusion).long().tolist()
 
     # ------------------------------------------------------------- decisions
 

@@ -100,14 +100,8 @@ class AlexNet(nn.Module):
     @property
     def settings(self) -> dict[str, Any]:
         """The arguments that build this network again; ``norm`` only where it is set."""
-        names = [
-            "num_classes",
-            "in_channels",
-            "width",
-            "image_size",
-            *(["norm"] if self.norm else []),
-        ]
-        return {name: getattr(self, name) for name in names}
+        names = ("num_classes", "in_channels", "width", "image_size", "norm")
+        return {name: getattr(self, name) for name in names if name != "norm" or self.norm}
 
 
 def _add_batchnorm(net: nn.Sequential) -> OrderedDict[str, nn.Module]:

@@ -9,6 +9,7 @@ Nothing is ever pickled or unpickled.
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -175,13 +176,10 @@ def _rename_article_keys(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename ``net.0.weight``, as in the article's class, to ``net.conv1.weight``."""
     with torch.device("meta"):
         names = {str(i): name for i, (name, _) in enumerate(AlexNet().net.named_children())}
-    renamed = {}
-    for key, tensor in tensors.items():
-        parts = key.split(".")
-        if len(parts) == 3:
-            parts[1] = names.get(parts[1], parts[1])
-        renamed[".".join(parts)] = tensor
-    return renamed
+    return {
+        re.sub(r"(?<=\.)\d+(?=\.)", lambda index: names.get(index[0], index[0]), key): tensor
+        for key, tensor in tensors.items()
+    }
 
 
 def _build_for(tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> AlexNet:

@@ -33,9 +33,10 @@ def quantize(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if plain.ndim < 2:
             small[name] = plain
             continue
-        scale = plain.flatten(1).abs().amax(1) / STEPS
+        rows = plain.flatten(1)
+        scale = rows.abs().amax(1) / STEPS
         scale[scale == 0] = 1.0  # a channel of zeros
-        small[name] = (plain / _per_channel(scale, plain)).round().to(torch.int8)
+        small[name] = (rows / scale[:, None]).round().to(torch.int8).view_as(plain)
         small[name + SCALE] = scale
     return small
 
@@ -56,10 +57,5 @@ def dequantize(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             raise ValueError(f"the scale of {name} is not one number for each output channel")
         if not torch.isfinite(scale * STEPS).all():  # then all weights are finite, too
             raise ValueError(f"the scale of {name} holds NaN or infinite values")
-        plain[name] = small.float().mul_(_per_channel(scale, small))
+        plain[name] = small.flatten(1).float().mul_(scale[:, None]).view_as(small)
     return plain
-
-
-def _per_channel(scale: Tensor, weight: Tensor) -> Tensor:
-    """(channels,) shaped to multiply a weight (channels, …)."""
-    return scale.view(-1, *[1] * (weight.ndim - 1))

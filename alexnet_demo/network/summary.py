@@ -1,10 +1,11 @@
 """Layer records measured by forward hooks: shapes, parameters, MACs, and receptive fields.
 
-Three parts: the records, `summarize`, which measures them, and `format_table`, which lays them out.
+`summarize` measures the records, and `format_table` lays them out.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -14,16 +15,14 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from alexnet_demo.common.text import dimensions
+from alexnet_demo.network.alexnet import count_parameters
 
-BYTES_PER_VALUE = 4  # float32
 KINDS = {"Conv2d": "conv", "MaxPool2d": "pool", "Linear": "fc"}
 
 Shape = tuple[int, ...]
+Window = tuple[int | None, int | None, int | None]
 Span = tuple[int, int]
 """First and last input pixel along a side that a position of a feature map depends on."""
-
-
-# ---------------------------------------------------------------- the records
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Layer:
     @property
     def activation_bytes(self) -> int:
         """Memory of the layer's output for one image in float32."""
-        return prod(self.output_shape) * BYTES_PER_VALUE
+        return prod(self.output_shape) * 4
 
     @property
     def size_formula(self) -> str:
@@ -143,17 +142,11 @@ class Summary:
         return {layer.name: layer for layer in self.layers}[name]
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "layers": [layer.to_json() for layer in self.layers],
-            "total_params": self.total_params,
-            "total_macs": self.total_macs,
-        }
+        layers = [layer.to_json() for layer in self.layers]
+        return {"layers": layers, "total_params": self.total_params, "total_macs": self.total_macs}
 
 
-# ------------------------------------------------------------------ measuring
-
-
-def summarize(model: nn.Module, input_shape: Shape | None = None) -> Summary:
+def summarize(model: Any, input_shape: Shape | None = None) -> Summary:
     """Run one blank image through a network and record every layer.
 
     On PyTorch's ``meta`` device nothing is computed and no memory is used; all shapes are the same.
@@ -162,10 +155,9 @@ def summarize(model: nn.Module, input_shape: Shape | None = None) -> Summary:
         model: a chain of layers with square windows, such as `AlexNet`.
         input_shape: (channels, height, width); by default what an `AlexNet` was built for.
     """
-    shape = input_shape or _built_for(model)
-    names = {
-        m: name.removeprefix("net.") for name, m in model.named_modules() if not [*m.children()]
-    }
+    shape = input_shape or (model.in_channels, model.image_size, model.image_size)
+    leaves = [(name, module) for name, module in model.named_modules() if not [*module.children()]]
+    names = {module: name.removeprefix("net.") for name, module in leaves}
     layers: list[Layer] = []
     spans = [(pixel, pixel) for pixel in range(shape[-1])]
     feature_map: Shape = ()  # what the last Flatten took in, for the next Linear's formula
@@ -173,55 +165,37 @@ def summarize(model: nn.Module, input_shape: Shape | None = None) -> Summary:
     def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal spans, feature_map
         before, after = tuple(inputs[0].shape[1:]), tuple(output.shape[1:])
-        kernel, stride, padding = _window(module)
-        spans = _spans_after(spans, kernel, stride, padding, after)
+        window = _window(module)
+        spans = _spans_after(spans, window, after)
         if isinstance(module, nn.Flatten):
             feature_map = before
-        params = sum(p.numel() for p in module.parameters())
-        params_formula, macs, macs_formula = _count(module, params, after, feature_map)
+        params = count_parameters(module)
         layers.append(
             Layer(
-                name=names[module],
-                type=type(module).__name__,
-                kernel=kernel,
-                stride=stride,
-                padding=padding,
-                input_shape=before,
-                output_shape=after,
-                params=params,
-                params_formula=params_formula,
-                macs=macs,
-                macs_formula=macs_formula,
-                receptive_field=max(last - first + 1 for first, last in spans),
-                spans=tuple(spans),
+                names[module],
+                type(module).__name__,
+                *window,
+                before,
+                after,
+                params,
+                *_count(module, params, after, feature_map),
+                max(last - first + 1 for first, last in spans),
+                tuple(spans),
             )
         )
         if isinstance(module, nn.Linear):
             feature_map = ()
 
-    hooks = [module.register_forward_hook(record) for module in names]
-    was_training = model.training
-    try:
-        model.eval()
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            model(torch.zeros(1, *shape, device=next(model.parameters()).device))
-    finally:
-        model.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    return Summary(
-        input_shape=shape,
-        layers=tuple(layers),
-        counted_params=sum(p.numel() for p in model.parameters()),
-        counted_macs=counter.get_total_flops() // 2,
-    )
+    with ExitStack() as cleanup, torch.no_grad(), FlopCounterMode(display=False) as counter:
+        cleanup.callback(model.train, model.training)
+        for module in names:
+            cleanup.enter_context(module.register_forward_hook(record))
+        model.eval()(torch.zeros(1, *shape, device=next(model.parameters()).device))
+    macs = counter.get_total_flops() // 2
+    return Summary(shape, tuple(layers), count_parameters(model), macs)
 
 
-def _built_for(model: Any) -> Shape:
-    return model.in_channels, model.image_size, model.image_size
-
-
-def _window(module: nn.Module) -> tuple[int, int, int] | tuple[None, None, None]:
+def _window(module: nn.Module) -> Window:
     """Kernel, stride and padding along one side."""
     if not isinstance(module, nn.Conv2d | nn.MaxPool2d):
         return None, None, None
@@ -230,14 +204,13 @@ def _window(module: nn.Module) -> tuple[int, int, int] | tuple[None, None, None]
     return kernel, stride, padding
 
 
-def _spans_after(
-    spans: list[Span], kernel: int | None, stride: int | None, padding: int | None, output: Shape
-) -> list[Span]:
+def _spans_after(spans: list[Span], window: Window, output: Shape) -> list[Span]:
     """The spans of a layer's outputs, from those of its inputs.
 
     Pixels at the edge that no stride reaches belong to none, so even a fully connected layer may
     depend on less than the whole image.
     """
+    kernel, stride, padding = window
     if kernel is None or stride is None or padding is None:
         if len(output) == 3:  # elementwise
             return spans
@@ -260,16 +233,13 @@ def _count(
         factors = (*output[1:], *module.kernel_size, inputs[0], outputs)
     elif isinstance(module, nn.Linear):
         factors = (module.in_features, module.out_features)
-        inputs = feature_map if prod(feature_map) == module.in_features else factors[:1]
+        inputs = feature_map or factors[:1]
         outputs = module.out_features
     else:
         return "", 0, ""
     bias = f" + {outputs}" if module.bias is not None else ""
     params_formula = f"({' * '.join(map(str, (*inputs, outputs)))}){bias} = {params:,}"
     return params_formula, prod(factors), f"{' * '.join(map(str, factors))} = {prod(factors):,}"
-
-
-# ----------------------------------------------------------------- formatting
 
 
 def format_table(summary: Summary) -> str:
@@ -284,13 +254,7 @@ def format_table(summary: Summary) -> str:
     totals = (f"{summary.total_params:,}", f"{summary.total_macs:,}")
     rows.append(("total", "", "", "", "", *totals, ""))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    aligned = [
-        [
-            cell.rjust(w) if i > 4 else cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        for row in rows
-    ]
-    lines = ["  ".join(cells).rstrip() for cells in aligned]
+    columns = [f"{{:{align}{width}}}" for align, width in zip("<<<<<>>>", widths, strict=True)]
+    lines = ["  ".join(columns).format(*row).rstrip() for row in rows]
     rule = "─" * max(map(len, lines))
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])

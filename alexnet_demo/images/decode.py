@@ -8,7 +8,7 @@ from contextlib import nullcontext, suppress
 from threading import Lock
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.images import decode_limits
@@ -22,15 +22,6 @@ _large_lock = Lock()
 _STRIP = 1_000_000  # pixels that are converted at a time
 # One image could fill the log: Pillow warns about every entry of damaged metadata.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-_TRANSPOSE = {  # by EXIF orientation
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def open_image(data: bytes) -> Image.Image:
@@ -74,9 +65,10 @@ def _decode(image: Image.Image, exif: bytes) -> Image.Image:
     """The upright pixels, with as few copies of the full size as possible."""
     try:
         image.load()
-        transpose = _TRANSPOSE.get(_orientation(image, exif))
         small = to_rgb(image)
-        return small if transpose is None else small.transpose(transpose)
+        small.info.clear()  # of metadata, which may be damaged
+        small.getexif()[ExifTags.Base.Orientation] = _orientation(image, exif)
+        return ImageOps.exif_transpose(small)
     except ImageError:
         raise
     except Exception as error:  # Pillow's decoders raise errors of many types on damaged files

@@ -103,7 +103,7 @@ def isolate_sheet(image: np.ndarray) -> np.ndarray | None:
     sheet = cv2.erode(np.pad(sheet, 1), raster.disk(7))[1:-1, 1:-1]
     if not sheet.any():
         return None
-    size = (image.shape[1], image.shape[0])
+    size = image.shape[1::-1]
     opacity = cv2.resize(sheet.astype(np.float32), size)[..., None]
     paper = cv2.resize(_extrapolate(small.astype(np.float32), sheet > 0), size)
     return raster.to_uint8(opacity * image + (1 - opacity) * paper)
@@ -142,8 +142,7 @@ def estimate_paper(image: np.ndarray) -> np.ndarray:
     weight = cv2.GaussianBlur(bare, (0, 0), 8)[..., None]
     blurred = cv2.GaussianBlur(closed * bare[..., None], (0, 0), 8)
     paper = np.where(weight > 0.05, blurred / np.maximum(weight, 0.05), surface)
-    size = (image.shape[1], image.shape[0])
-    return np.maximum(cv2.resize(paper, size, interpolation=cv2.INTER_LINEAR), 1)
+    return np.maximum(cv2.resize(paper, image.shape[1::-1]), 1)
 
 
 def find_ink(contrast: np.ndarray) -> np.ndarray:
@@ -162,7 +161,7 @@ def find_ink(contrast: np.ndarray) -> np.ndarray:
     weak = contrast > max(least, 0.25 * peak)
     strong = contrast > max(least, 0.45 * peak)
     _, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
-    return np.isin(labels, np.unique(labels[strong]))
+    return np.isin(labels, labels[strong])
 
 
 def drop_specks(ink: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ of `ink` and `redraw`. A pipeline keeps what each of its steps results in; `capt
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -25,20 +24,9 @@ from alexnet_demo.settings.article import IMAGE_SIZE
 
 DARKEST = 70  # gray level of black cloth's negative, of 255: it must stand out from the background
 FRAME = 1.1  # side of the second view of a cluttered photo, relative to the object's longest side
-
-
-class Result(NamedTuple):
-    """What a pipeline results in.
-
-    Attributes:
-        views: as in `PreparedImage`.
-        images: what each step results in, uint8, by its key in `captions.CAPTIONS`, in order.
-        choices: what was decided.
-    """
-
-    views: list[np.ndarray]
-    images: dict[str, np.ndarray]
-    choices: Choices
+Result = tuple[list[np.ndarray], dict[str, np.ndarray], Choices]
+"""A pipeline's views, as in `PreparedImage`; what each step results in, uint8, by its key in
+``captions.json``, in order; and what was decided."""
 
 
 def prepare(image: Image.Image | bytes, choices: Choices | None = None) -> PreparedImage:
@@ -58,16 +46,15 @@ def prepare(image: Image.Image | bytes, choices: Choices | None = None) -> Prepa
     resolved = replace(choices, kind=kind)
     images = {"original": original}
     if kind == "dataset":
-        result = dataset_pipeline(pixels, resolved)
+        views, results, decided = dataset_pipeline(pixels, resolved)
     elif kind == "sketch":
         if pixels is not original:
             images["sheet"] = pixels
-        result = sketch_pipeline(pixels, resolved)
+        views, results, decided = sketch_pipeline(pixels, resolved)
     else:
-        result = photo_pipeline(pixels, alpha_mask(opened), resolved)
-    images |= {**result.images, "input": input_pixels(result.views[0])}
-    steps = caption_steps(images, choices, result.choices)
-    return PreparedImage(steps, tuple(result.views), result.choices)
+        views, results, decided = photo_pipeline(pixels, alpha_mask(opened), resolved)
+    images |= {**results, "input": input_pixels(views[0])}
+    return PreparedImage(caption_steps(images, choices, decided), tuple(views), decided)
 
 
 def input_pixels(view: np.ndarray) -> np.ndarray:
@@ -76,9 +63,7 @@ def input_pixels(view: np.ndarray) -> np.ndarray:
     Within one gray level of `network.input.to_input`, without torch, which would start threads of
     its own in the thread of each session.
     """
-    size = (IMAGE_SIZE, IMAGE_SIZE)
-    resized = cv2.resize(view.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    return raster.to_uint8(resized)
+    return raster.to_uint8(cv2.resize(view.astype(np.float32), (IMAGE_SIZE, IMAGE_SIZE)))
 
 
 def dataset_pipeline(image: np.ndarray, choices: Choices) -> Result:
@@ -90,7 +75,7 @@ def dataset_pipeline(image: np.ndarray, choices: Choices) -> Result:
     if light.shape != (SIDE, SIDE):
         view = np.asarray(Image.fromarray(light).resize((SIDE, SIDE), Image.Resampling.BOX))
     decided = replace(choices, polarity=polarity, background="keep", box=box)
-    return Result([view], {"light": light, "dataset": view}, decided)
+    return [view], {"light": light, "dataset": view}, decided
 
 
 def sketch_pipeline(image: np.ndarray, choices: Choices) -> Result:
@@ -121,7 +106,7 @@ def sketch_pipeline(image: np.ndarray, choices: Choices) -> Result:
         images |= {"unshaded": views[1], "shaded": views[0]}
     else:
         images["open"] = views[0]
-    return Result(views, images, replace(choices, polarity=polarity, background="plain", box=box))
+    return views, images, replace(choices, polarity=polarity, background="plain", box=box)
 
 
 def photo_pipeline(image: np.ndarray, alpha: np.ndarray | None, choices: Choices) -> Result:
@@ -153,8 +138,7 @@ def photo_pipeline(image: np.ndarray, alpha: np.ndarray | None, choices: Choices
         views.append(fit(tone(light, garment)[bounding_box(garment)]))
         images["garment"] = views[1]
     images["photo"] = views[0]
-    decided = replace(choices, polarity=polarity, background=background, box=box)
-    return Result(views, images, decided)
+    return views, images, replace(choices, polarity=polarity, background=background, box=box)
 
 
 def separate(

@@ -79,13 +79,3 @@ class PreparedImage:
     def kind(self) -> Kind:
         """``sketch``, ``photo`` or ``dataset``."""
         return self.choices.kind
-
-    @property
-    def polarity(self) -> Polarity:
-        """``keep``, or ``invert`` where light and dark were swapped."""
-        return self.choices.polarity
-
-    @property
-    def pixels(self) -> np.ndarray:
-        """The first view."""
-        return self.views[0]

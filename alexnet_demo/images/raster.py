@@ -42,11 +42,8 @@ def shrink(image: np.ndarray, side: int) -> np.ndarray:
 
 def center(image: np.ndarray, side: int) -> np.ndarray:
     """An image (H, W), no larger than ``side``, in the center of a black square of that side."""
-    height, width = image.shape
-    square = np.zeros((side, side), image.dtype)
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = image
-    return square
+    free = [side - length for length in image.shape]
+    return np.pad(image, [(length // 2, length - length // 2) for length in free])
 
 
 def gradient_magnitude(gray: np.ndarray, blur: float = 2.0) -> np.ndarray:

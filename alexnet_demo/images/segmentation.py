@@ -6,37 +6,31 @@ Images are uint8 (H, W, 3) RGB, masks bool (H, W), True on the object.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from alexnet_demo.images import raster
-from alexnet_demo.images.boxes import Box
+from alexnet_demo.images.boxes import Box, bounding_box
 
 PLAIN_SIDE, CLUTTERED_SIDE = 256, 144  # longest side at which masks are computed, pixels
 MARGIN = 0.04  # around the rectangle in which a cluttered photo's object is searched
 _rng_lock = threading.Lock()
 
 
-@dataclass(frozen=True)
-class BackgroundSurface:
+class BackgroundSurface(NamedTuple):
     """A smooth surface fitted to an image's background.
 
     Attributes:
         color: everywhere, with its gradient, float32 (H, W, 3).
-        coverage: the share of the image's border that it explains, 0 to 1.
-        noise: third quartile of its pixels' distance from it, gray levels.
+        noise: third quartile of the background's distance from it, gray levels.
+        plain: whether it explains the image's border, so that the background can be removed.
     """
 
     color: np.ndarray
-    coverage: float
     noise: float
-
-    @property
-    def plain(self) -> bool:
-        """Whether the background can be removed as one surface."""
-        return self.coverage > 0.5 and self.noise < 7
+    plain: bool
 
 
 def border_mask(shape: tuple[int, ...], share: float = 0.03) -> np.ndarray:
@@ -54,7 +48,7 @@ def fit_background(image: np.ndarray) -> BackgroundSurface:
     distance = np.abs(image[border] - color[border]).max(1)
     near = distance < 16
     noise = float(np.percentile(distance[near], 75)) if near.any() else 255.0
-    return BackgroundSurface(color, float(near.mean()), noise)
+    return BackgroundSurface(color, noise, plain=bool(near.mean() > 0.5 and noise < 7))
 
 
 def plain_mask(image: np.ndarray, background: BackgroundSurface) -> np.ndarray:
@@ -84,7 +78,7 @@ def _soft_shadow(image: np.ndarray, background: BackgroundSurface, bare: np.ndar
     gentle = raster.gradient_magnitude(image.mean(2), blur=1) < 3.5
     passable = (tint < 0.06) & (gray > 0.55) & (gray < 1.02) & gentle
     labels = cv2.connectedComponents((passable | bare).astype(np.uint8), connectivity=4)[1]
-    joined = np.isin(labels, np.unique(labels[bare & border_mask(bare.shape)])) & (labels > 0)
+    joined = np.isin(labels, labels[bare & border_mask(bare.shape)]) & (labels > 0)
     shadow = joined & ~bare
     return shadow if shadow.sum() < 0.5 * (~bare).sum() else np.zeros_like(bare)
 
@@ -162,9 +156,9 @@ def remove_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     area = max(1, int(person.sum()))
     if not 0.03 < skin.sum() / area < 0.45:
         return None
-    rows = np.flatnonzero(person.any(1))
-    top, height = rows[0], rows[-1] + 1 - rows[0]
-    ends = (slice(top, top + max(1, height // 4)), slice(top + height - height // 4, None))
+    rows, _ = bounding_box(person)
+    quarter = (rows.stop - rows.start) // 4
+    ends = (slice(rows.start, rows.start + max(1, quarter)), slice(rows.stop - quarter, None))
     if max(skin[end].sum() / max(1, person[end].sum()) for end in ends) < 0.25:
         return None
     skin = cv2.dilate(skin.astype(np.uint8), raster.disk(3)) > 0
@@ -174,5 +168,4 @@ def remove_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
 
 def resize_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A mask at another size, with smooth edges, bool of that shape (H, W)."""
-    size = (shape[1], shape[0])
-    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5
+    return cv2.resize(mask.astype(np.float32), shape[1::-1]) > 0.5  # bilinear

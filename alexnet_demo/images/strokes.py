@@ -13,7 +13,7 @@ from alexnet_demo.common.errors import ImageError
 SIDE = 256  # of the canvas in its own units; points and pen widths are measured in them
 MAX_STROKES, MAX_POINTS = 2_000, 50_000  # so many take a second to draw
 MAX_WIDTH = 64.0
-_OVERSAMPLING = 4  # drawn so many times larger, then averaged: smooth edges
+_SCALE = 4  # drawn so many times larger, then averaged: smooth edges
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,12 @@ def _number(value: Any) -> float:
 
 def render(strokes: tuple[Stroke, ...]) -> Image.Image:
     """Black ink on white, mode L, 256×256, with round ends and joints."""
-    scale = _OVERSAMPLING
-    image = Image.new("L", (SIDE * scale, SIDE * scale), 255)
+    image = Image.new("L", (SIDE * _SCALE, SIDE * _SCALE), 255)
     draw = ImageDraw.Draw(image)
     for stroke in strokes:
         color = 0 if stroke.tool == "pen" else 255
-        points = [(x * scale, y * scale) for x, y in stroke.points]
-        radius = stroke.width * scale / 2
+        points = [(x * _SCALE, y * _SCALE) for x, y in stroke.points]
+        radius = stroke.width * _SCALE / 2
         if len(points) > 1:
             draw.line(points, fill=color, width=max(1, round(2 * radius)))
         for x, y in points:

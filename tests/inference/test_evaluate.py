@@ -115,7 +115,7 @@ def test_a_folder_with_one_subfolder_per_class(tmp_path: Path, tiny_weights: Pat
     (tmp_path / "trouser" / "2.png").write_bytes(b"")
     labeled = read_folder(tmp_path)
     assert labeled.labels.tolist() == [9, 0, 1]
-    assert np.array_equal(labeled.images[1].pixels, images[0])
+    assert np.array_equal(labeled.images[1].views[0], images[0])
     report = evaluate(tiny_weights, "cpu", images=tmp_path)
     assert report["samples"] == 3
     (unreadable,) = report["unreadable"]

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from alexnet_demo.data.batch_random import ANKLE_BOOT, SANDAL, SHIRT, BatchRandom
+from alexnet_demo.data.batch_random import BatchRandom, Label
 from alexnet_demo.data.synthetic import as_drawings, as_photos
-from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
 
-RARELY_DRAWN = {SHIRT: 0.7, ANKLE_BOOT: 0.4, SANDAL: 0.4}
+RARELY_DRAWN = {Label.SHIRT: 0.7, Label.ANKLE_BOOT: 0.4, Label.SANDAL: 0.4}
 """Share of a class that is moved to where it is not drawn."""
 ERASE_SIDES = (4, 12)
 """Least and greatest side of an erased rectangle, in pixels of 28."""
@@ -61,7 +60,7 @@ def order_by_drawability(labels: Tensor, share: float, generator: torch.Generato
     """
     if not 0 < share < 1:
         return torch.arange(len(labels), device=labels.device)
-    shares = torch.tensor([RARELY_DRAWN.get(label, 0.0) for label in range(len(CLASSES))])
+    shares = torch.tensor([RARELY_DRAWN.get(label, 0.0) for label in Label])
     late = BatchRandom(len(labels), generator).uniform() < shares.to(labels.device)[labels]
     return late.long().argsort(stable=True)
 

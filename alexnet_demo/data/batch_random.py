@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-T_SHIRT, TROUSER, PULLOVER, DRESS, COAT, SANDAL, SHIRT, SNEAKER, BAG, ANKLE_BOOT = range(10)
-"""Labels, in the order of `article.CLASSES`."""
 
-TOPS = (T_SHIRT, PULLOVER, COAT, SHIRT)
-SHOES = (SANDAL, SNEAKER, ANKLE_BOOT)
+class Label(IntEnum):
+    """What the labels stand for, in the order of `article.CLASSES`."""
+
+    T_SHIRT, TROUSER, PULLOVER, DRESS, COAT, SANDAL, SHIRT, SNEAKER, BAG, ANKLE_BOOT = range(10)
+
+
+TOPS = (Label.T_SHIRT, Label.PULLOVER, Label.COAT, Label.SHIRT)
+SHOES = (Label.SANDAL, Label.SNEAKER, Label.ANKLE_BOOT)
 
 
 class BatchRandom:
@@ -34,7 +40,7 @@ class BatchRandom:
 
     def uniform_nchw(self, low: float, high: float) -> Tensor:
         """(N, 1, 1, 1) in [low, high)."""
-        return expand_nchw(self.uniform(low, high))
+        return self.uniform(low, high, 1, 1, 1)
 
     def chance_nchw(self, probability: float) -> Tensor:
         """bool (N, 1, 1, 1), True with this probability."""
@@ -54,8 +60,3 @@ def one_of(labels: Tensor, classes: tuple[int, ...]) -> Tensor:
 def expand_nchw(values: Tensor) -> Tensor:
     """(N,) → (N, 1, 1, 1), to broadcast with images (N, C, H, W)."""
     return values[:, None, None, None]
-
-
-def expand_n2(points: Tensor) -> Tensor:
-    """(N, 2) → (N, 1, 1, 2), to broadcast with grids (N, H, W, 2)."""
-    return points[:, None, None]

@@ -9,21 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from alexnet_demo.data.batch_random import (
-    ANKLE_BOOT,
-    BAG,
-    COAT,
-    DRESS,
-    PULLOVER,
-    SANDAL,
-    SHIRT,
-    SNEAKER,
-    T_SHIRT,
-    TROUSER,
-    BatchRandom,
-    expand_n2,
-    expand_nchw,
-)
+from alexnet_demo.data.batch_random import BatchRandom, Label, expand_nchw
 from alexnet_demo.data.warp import pixel_grid
 
 
@@ -69,7 +55,7 @@ def inner_edges(shade: Tensor, scale: float, pen: Tensor, random: BatchRandom) -
 
 def stray_strokes(side: int, pen: Tensor, random: BatchRandom) -> Tensor:
     """A straight stroke across a part of each image, ink (N, 1, side, side) in [0, 1]."""
-    start, end = (expand_n2(random.uniform(-1, 1, 2)) for _ in range(2))
+    start, end = (random.uniform(-1, 1, 1, 1, 2) for _ in range(2))
     direction = end - start
     offset = pixel_grid(side, random.device) - start
     length2 = direction.square().sum(-1).clamp(min=1e-3)
@@ -100,11 +86,10 @@ def garment_seams(
     everywhere = across < 2  # but not where a warp leads `OUTSIDE`
     ink = torch.zeros_like(x)
 
-    def add(values: Tensor, inside: Tensor, shares: dict[int, float]) -> None:
+    def add(values: Tensor, inside: Tensor, **shares: float) -> None:
         """Draw where values cross zero, inside a region, on these shares of the classes."""
         nonlocal ink
-        share = torch.zeros(10, device=labels.device)
-        share[list(shares)] = torch.tensor(list(shares.values()), device=labels.device)
+        share = torch.tensor([shares.get(label.name, 0.0) for label in Label], device=labels.device)
         drawn = expand_nchw(random.uniform() < share[labels])
         ink = ink.maximum(zero_crossings(values, 0.8 * pen) * (inside & drawn))
 
@@ -112,33 +97,32 @@ def garment_seams(
     middle = random.uniform_nchw(-0.06, 0.06)
     low = random.uniform_nchw(-0.85, -0.1)  # where the lapels meet
     opening = (y > low) & (across < 0.35)
-    add(x - middle, opening, {COAT: 0.9, SHIRT: 0.5})
+    add(x - middle, opening, COAT=0.9, SHIRT=0.5)
     lapel = across - 0.3 * (low - y) / (low + 1)
-    add(lapel, (y < low) & (across < 0.35), {COAT: 0.6, SHIRT: 0.5})
+    add(lapel, (y < low) & (across < 0.35), COAT=0.6, SHIRT=0.5)
     step = random.uniform_nchw(0.2, 0.4)
     beside = ((y - low) / step % 1 - 0.5) * step
     button = ((x - middle - 0.08).square() + beside.square()).sqrt() - 0.03
-    add(button, opening, {COAT: 0.4, SHIRT: 0.6})
+    add(button, opening, COAT=0.4, SHIRT=0.6)
     pocket = y - random.uniform_nchw(0.1, 0.5) - random.uniform_nchw(-1, 1) * (across - 0.3)
-    add(pocket, (across > 0.16) & (across < 0.42), {COAT: 0.4, SHIRT: 0.1})
+    add(pocket, (across > 0.16) & (across < 0.42), COAT=0.4, SHIRT=0.1)
     # Hems, soles, and necks.
     hem = expand_nchw(bottom) - random.uniform_nchw(0.1, 0.25)
-    shares = {PULLOVER: 0.5, COAT: 0.2, BAG: 0.1, SNEAKER: 0.5, ANKLE_BOOT: 0.3}
-    add(y - hem, everywhere, shares)
+    add(y - hem, everywhere, PULLOVER=0.5, COAT=0.2, BAG=0.1, SNEAKER=0.5, ANKLE_BOOT=0.3)
     wide, deep = random.uniform_nchw(0.2, 0.35), random.uniform_nchw(0.1, 0.35)
     neck = ((x / wide).square() + ((y + 1) / deep).square()).sqrt() - 1
-    add(neck, everywhere, {T_SHIRT: 0.4, PULLOVER: 0.5, DRESS: 0.3})
+    add(neck, everywhere, T_SHIRT=0.4, PULLOVER=0.5, DRESS=0.3)
     # Waists of dresses and trousers, and the fly.
-    add(y - random.uniform_nchw(-0.4, 0.1), everywhere, {DRESS: 0.3})
-    add(y - random.uniform_nchw(-0.9, -0.7), everywhere, {TROUSER: 0.4})
-    add(x - middle, (y > -0.8) & (y < -0.4), {TROUSER: 0.3})
+    add(y - random.uniform_nchw(-0.4, 0.1), everywhere, DRESS=0.3)
+    add(y - random.uniform_nchw(-0.9, -0.7), everywhere, TROUSER=0.4)
+    add(x - middle, (y > -0.8) & (y < -0.4), TROUSER=0.3)
     # Flaps and clasps of bags.
     flap = y - random.uniform_nchw(-0.2, 0.4) + random.uniform_nchw(0, 0.5) * x.square()
-    add(flap, everywhere, {BAG: 0.35})
-    add((x.square() + flap.square()).sqrt() - 0.06, everywhere, {BAG: 0.25})
+    add(flap, everywhere, BAG=0.35)
+    add((x.square() + flap.square()).sqrt() - 0.06, everywhere, BAG=0.25)
     # Straps of sandals.
     toe = random.uniform_nchw(-0.8, -0.5)
     aside = torch.where(expand_nchw(soles) == 2, (across - 0.5).abs(), across)
     strap = aside - random.uniform_nchw(0.3, 0.8) * (y - toe)
-    add(strap, (y > toe) & (y < 0.3) & expand_nchw(soles > 0), {SANDAL: 1.0})
+    add(strap, (y > toe) & (y < 0.3) & expand_nchw(soles > 0), SANDAL=1.0)
     return ink

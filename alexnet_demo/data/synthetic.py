@@ -15,19 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
-from alexnet_demo.data.batch_random import (
-    BAG,
-    DRESS,
-    SANDAL,
-    SHOES,
-    SNEAKER,
-    TOPS,
-    TROUSER,
-    BatchRandom,
-    expand_n2,
-    expand_nchw,
-    one_of,
-)
+from alexnet_demo.data.batch_random import SHOES, TOPS, BatchRandom, Label, expand_nchw, one_of
 from alexnet_demo.data.pen_strokes import (
     box_blur,
     garment_seams,
@@ -49,15 +37,18 @@ PHOTO_WARP = WarpRanges(
 )
 
 
-def silhouettes(images: Tensor, labels: Tensor) -> Tensor:
-    """The garments' masks: float (N, 1, 28, 28) in {0, 1} from gray levels in [0, 1].
+def with_silhouettes(images: Tensor, labels: Tensor) -> Tensor:
+    """Gray levels in [0, 1] and the garments' masks in {0, 1}, float (N, 2, 28, 28), from uint8.
 
-    Holes that a white print leaves are closed, but not the gaps of trousers and sandals.
+    In the masks, holes that a white print leaves are closed, but not the gaps of trousers and
+    sandals. The functions below that take ``garments`` take and return them in this form.
     """
-    mask = (images > 0.06).float()
+    gray = images[:, None].float() / 255
+    mask = (gray > 0.06).float()
     dilated = max_pool2d(mask, 3, stride=1, padding=1)
     closed = -max_pool2d(-dilated, 3, stride=1, padding=1)
-    return torch.where(expand_nchw(one_of(labels, (TROUSER, SANDAL))), mask, closed)
+    masks = torch.where(expand_nchw(one_of(labels, (Label.TROUSER, Label.SANDAL))), mask, closed)
+    return torch.cat([gray, masks], 1)
 
 
 def garment_warp(
@@ -70,13 +61,12 @@ def garment_warp(
     """
     any_direction = one_of(labels, SHOES) & random.chance(turned)
     turns = torch.where(any_direction, random.uniform(-100, 100), 0.0)
-    higher = random.uniform(0, taller) * ((labels == SNEAKER).float() - (labels == TROUSER).float())
-    return RandomWarp(ranges, random, turns, one_of(labels, TOPS), labels == TROUSER, higher)
+    trousers = labels == Label.TROUSER
+    higher = random.uniform(0, taller) * ((labels == Label.SNEAKER).float() - trousers.float())
+    return RandomWarp(ranges, random, turns, one_of(labels, TOPS), trousers, higher)
 
 
-def add_handles(
-    gray: Tensor, masks: Tensor, labels: Tensor, random: BatchRandom
-) -> tuple[Tensor, Tensor]:
+def add_handles(garments: Tensor, labels: Tensor, random: BatchRandom) -> Tensor:
     """Add a handle above most bags, which catalogs lay flat or leave out.
 
     The area under a handle is open, or part of the outline as in a quick drawing, and then dark
@@ -85,9 +75,9 @@ def add_handles(
     width, height = random.uniform_nchw(0.25, 0.7), random.uniform_nchw(0.4, 1.2)
     grid = pixel_grid(SIDE, random.device).expand(random.count, -1, -1, -1)
     # The bag becomes smaller and moves down; the frame fits all of it anyway.
-    top = expand_nchw(torch.where(masks.amax(3)[:, 0] > 0, grid[..., 0, 1], 1.0).amin(1))
+    top = expand_nchw(torch.where(garments[:, 1].amax(2) > 0, grid[..., 0, 1], 1.0).amin(1))
     smaller = torch.cat([grid[..., :1] * 1.3, grid[..., 1:] * 1.8 - 0.8], -1)
-    both = sample(torch.cat([gray, masks], 1), smaller)
+    gray, masks = sample(garments, smaller).split(1, dim=1)
     edge = (top + 0.8) / 1.8
     x, y = grid[..., 0][:, None], grid[..., 1][:, None]
     tall = height.minimum(edge + 0.95).clamp(min=0.1)
@@ -96,33 +86,29 @@ def add_handles(
     ring = ((radius - 1).abs() * width.minimum(tall) < 0.07) & above
     filled = random.chance_nchw(0.5)
     handle = torch.where(filled, (radius < 1) & above, ring)
-    chosen = expand_nchw((labels == BAG) & random.chance(0.65))
+    chosen = expand_nchw((labels == Label.BAG) & random.chance(0.65))
     shade = torch.where(filled, torch.where(y > edge, 1.0, 0.0), 0.6)
-    return (
-        torch.where(chosen, both[:, :1].maximum(shade * handle), gray),
-        torch.where(chosen, (both[:, 1:] > 0.5).float().maximum(handle.float()), masks),
-    )
+    gray, masks = gray.maximum(shade * handle), (masks > 0.5).float().maximum(handle.float())
+    return torch.where(chosen, torch.cat([gray, masks], 1), garments)
 
 
 def sandals_from_above(
-    gray: Tensor, masks: Tensor, labels: Tensor, random: BatchRandom
-) -> tuple[Tensor, Tensor, Tensor]:
+    garments: Tensor, labels: Tensor, random: BatchRandom
+) -> tuple[Tensor, Tensor]:
     """Most flat sandals as people draw them: soles seen from above, toes up, one or a pair.
 
     Returns:
-        Gray levels and masks of the same shape, and how many soles each image shows, int64 (N,).
+        The garments, and how many soles each image shows, int64 (N,).
     """
+    masks = garments[:, 1:]
     closed = -max_pool2d(-max_pool2d(pad(masks, [6] * 4), 13, stride=1), 13, stride=1, padding=6)
     flat = masks.amax(3)[:, 0].sum(1) < SIDE / 2
-    chosen = (labels == SANDAL) & flat & random.chance(0.85)
+    chosen = (labels == Label.SANDAL) & flat & random.chance(0.85)
     sole = closed.rot90(-1, (2, 3))
     pair = random.chance(0.5)
     soles = torch.where(expand_nchw(pair), _mirrored_pair(sole[..., QUARTER]), sole)
-    return (
-        torch.where(expand_nchw(chosen), 0.6 * soles, gray),
-        torch.where(expand_nchw(chosen), soles, masks),
-        torch.where(chosen, 1 + pair.long(), 0),
-    )
+    garments = torch.where(expand_nchw(chosen), torch.cat([0.6 * soles, soles], 1), garments)
+    return garments, torch.where(chosen, 1 + pair.long(), 0)
 
 
 def _mirrored_pair(half: Tensor) -> Tensor:
@@ -149,9 +135,9 @@ def as_drawings(
     side = side or redraw.SKETCH_SIDE
     scale = side / SIDE
     random = BatchRandom(len(images), generator)
-    gray = images[:, None].float() / 255
-    gray, masks = add_handles(gray, silhouettes(gray, labels), labels, random)
-    gray, masks, soles = sandals_from_above(gray, masks, labels, random)
+    garments = add_handles(with_silhouettes(images, labels), labels, random)
+    garments, soles = sandals_from_above(garments, labels, random)
+    gray, masks = garments.split(1, dim=1)
     bottom = (masks.amax(3)[:, 0].cumsum(1).argmax(1) + 1) * 2 / SIDE - 1
     warp = garment_warp(labels, DRAWING_WARP, random, turned=0.1, taller=0.8)
     grid = framing_grid(masks, warp, side, random.uniform(0.88, 1.0))
@@ -209,17 +195,17 @@ def as_photos(images: Tensor, labels: Tensor, generator: torch.Generator) -> Ten
     """
     side = 2 * SIDE
     random = BatchRandom(len(images), generator)
-    gray = images[:, None].float() / 255
-    gray, masks = pair_shoes(gray, silhouettes(gray, labels), labels, random)
+    garments = pair_shoes(with_silhouettes(images, labels), labels, random)
     cut_out = random.chance(0.65)
     warp = garment_warp(labels, PHOTO_WARP, random, turned=0.35)
     whole = cut_out & random.chance(0.6)
-    grid = framing_grid(masks, warp, side, torch.where(whole, 1.0, random.uniform(0.6, 1.05)))
-    grid = grid + expand_n2(torch.where(cut_out[:, None], 0.0, random.uniform(-0.15, 0.15, 2)))
+    fill = torch.where(whole, 1.0, random.uniform(0.6, 1.05))
+    grid = framing_grid(garments[:, 1:], warp, side, fill)
     cut_out = expand_nchw(cut_out)
-    cloth, body = sample(torch.cat([gray, masks], 1), grid).split(1, dim=1)
+    grid = grid + torch.where(cut_out, 0.0, random.uniform(-0.15, 0.15, 1, 1, 2))
+    cloth, body = sample(garments, grid).split(1, dim=1)
     cloth = add_lighting(change_contrast(cloth, random), random)
-    background = random_backgrounds(gray, side, random)
+    background = random_backgrounds(garments[:, :1], side, random)
     # A person or hanger stays with the garment when it is cut out.
     scene = add_person(torch.where(cut_out, 0.0, background), labels, grid, random)
     ragged = body + 0.18 * random.smooth_noise(6, side) * random.chance_nchw(0.5) > 0.5
@@ -231,24 +217,20 @@ def as_photos(images: Tensor, labels: Tensor, generator: torch.Generator) -> Ten
     return (avg_pool2d(photo, 2)[:, 0].clamp(0, 1) * 255).to(torch.uint8)
 
 
-def pair_shoes(
-    gray: Tensor, masks: Tensor, labels: Tensor, random: BatchRandom
-) -> tuple[Tensor, Tensor]:
+def pair_shoes(garments: Tensor, labels: Tensor, random: BatchRandom) -> Tensor:
     """Many shoes as a pair: one behind the other, side by side, or side by side from above."""
     two = expand_nchw(one_of(labels, SHOES) & random.chance(0.6))
     side_by_side = random.chance_nchw(0.5)
     aside, up = random.uniform(-5, 5), random.uniform(3, 13)
-    both = torch.cat([gray, masks], 1)
     offset = torch.stack([-aside, up], 1).round() * 2 / SIDE
-    moved = sample(both, pixel_grid(SIDE, random.device) + expand_n2(offset))
-    behind = torch.where(both[:, 1:] > 0.5, both, moved * 0.85)
-    behind[:, 1:] = both[:, 1:].maximum(moved[:, 1:])
-    narrow = interpolate(both, size=(SIDE, SIDE // 2), mode="bilinear", align_corners=False)
-    from_above = _mirrored_pair(both.rot90(1, (2, 3))[..., QUARTER])
-    low = expand_nchw(one_of(labels, (SANDAL, SNEAKER)) & random.chance(0.6))
+    moved = sample(garments, pixel_grid(SIDE, random.device) + offset[:, None, None])
+    behind = torch.where(garments[:, 1:] > 0.5, garments, moved * 0.85)
+    behind[:, 1:] = garments[:, 1:].maximum(moved[:, 1:])
+    narrow = interpolate(garments, size=(SIDE, SIDE // 2), mode="bilinear", align_corners=False)
+    from_above = _mirrored_pair(garments.rot90(1, (2, 3))[..., QUARTER])
+    low = expand_nchw(one_of(labels, (Label.SANDAL, Label.SNEAKER)) & random.chance(0.6))
     beside = torch.where(low, from_above, _mirrored_pair(narrow))
-    pair = torch.where(side_by_side, beside, behind)
-    return torch.where(two, pair, both).split(1, dim=1)
+    return torch.where(two, torch.where(side_by_side, beside, behind), garments)
 
 
 def change_contrast(cloth: Tensor, random: BatchRandom) -> Tensor:
@@ -260,7 +242,7 @@ def change_contrast(cloth: Tensor, random: BatchRandom) -> Tensor:
 def add_lighting(images: Tensor, random: BatchRandom) -> Tensor:
     """Light from one side, and folds."""
     side = images.shape[-1]
-    direction = expand_n2(random.uniform(-0.25, 0.25, 2))
+    direction = random.uniform(-0.25, 0.25, 1, 1, 2)
     light = 1 + (pixel_grid(side, random.device) * direction).sum(-1)[:, None]
     folds = random.smooth_noise(7, side) * random.uniform_nchw(0, 0.1)
     return (images * light + folds).clamp(0.08, 1)
@@ -272,12 +254,9 @@ def random_backgrounds(gray: Tensor, side: int, random: BatchRandom) -> Tensor:
     Returns:
         float (N, 1, side, side) in [0, 1].
     """
-    grid = pixel_grid(side, random.device)
-    angle = random.uniform(0, math.pi)
-    direction = torch.stack([angle.cos(), angle.sin()], 1)
-    normal = direction.flip(1) * torch.tensor([-1.0, 1.0], device=random.device)
-    across = (grid * expand_n2(direction)).sum(-1)[:, None]
-    along = (grid * expand_n2(normal)).sum(-1)[:, None]
+    x, y = pixel_grid(side, random.device).unbind(-1)
+    angle = random.uniform_nchw(0, math.pi)
+    across, along = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
     count = random.uniform_nchw(1.5, 7)
     planks = ((across * count) % 1 < random.uniform_nchw(0.05, 0.5)).float()
     joints = ((along * count) % 1 < 0.08).float() * random.chance_nchw(0.5)
@@ -317,8 +296,8 @@ def add_person(scene: Tensor, labels: Tensor, grid: Tensor, random: BatchRandom)
     feet = stripe(across, 0.25, 0.16) & (y > 0.85) & (y < 1.15)
     ankle = stripe(x, -0.35, 0.25) & (y < 0.0)
     tops = one_of(labels, TOPS)
-    upper = (tops | (labels == DRESS)) & random.chance(0.35)
-    lower = (labels == TROUSER) & random.chance(0.5)
+    upper = (tops | (labels == Label.DRESS)) & random.chance(0.35)
+    lower = (labels == Label.TROUSER) & random.chance(0.5)
     shoe = one_of(labels, SHOES) & random.chance(0.15)
     for worn, region, shade in (
         (upper, face | neck | arms, skin),

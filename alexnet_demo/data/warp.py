@@ -148,14 +148,10 @@ def framing_grid(masks: Tensor, warp: RandomWarp, side: int, fill: Tensor) -> Te
     """
     coarse = 1.6 * pixel_grid(32, masks.device)  # a warp may lead out of the old frame
     covered = sample(masks, warp(coarse.expand(len(masks), -1, -1, -1)))[:, 0] > 0.5
-    spans = []
-    for axis, line in ((1, coarse[0, :, 0]), (2, coarse[:, 0, 1])):
-        hit = covered.any(axis)
-        low = torch.where(hit, line, line.new_tensor(9.0)).amin(1)
-        high = torch.where(hit, line, line.new_tensor(-9.0)).amax(1)
-        empty = ~hit.any(1)
-        spans.append((low.masked_fill(empty, -1), high.masked_fill(empty, 1)))
-    center = torch.stack([(low + high) / 2 for low, high in spans], 1)
-    half = torch.stack([(high - low) / 2 for low, high in spans], 1).amax(1) + 1.6 / 32
+    hit = torch.stack([covered.any(1), covered.any(2)], 1)  # columns and rows: (N, 2, 32)
+    line, empty = coarse[0, :, 0], ~hit.any(2)
+    low = torch.where(hit, line, 9.0).amin(2).masked_fill(empty, -1)
+    high = torch.where(hit, line, -9.0).amax(2).masked_fill(empty, 1)
+    center, half = (low + high) / 2, ((high - low) / 2).amax(1) + 1.6 / 32
     scale = expand_nchw(half.clamp(min=EMPTY) / fill)
     return warp(center[:, None, None] + scale * pixel_grid(side, masks.device))

@@ -14,7 +14,7 @@ from alexnet_demo.data.augment import (
     order_by_drawability,
     shift,
 )
-from alexnet_demo.data.batch_random import ANKLE_BOOT, BAG, SHIRT
+from alexnet_demo.data.batch_random import Label
 from alexnet_demo.images.redraw import SKETCH_SIDE
 from alexnet_demo.settings.config import TrainConfig
 from tests.support.seeding import generator
@@ -98,7 +98,9 @@ def test_most_shirts_come_last_and_the_rest_keep_their_order():
     order = order_by_drawability(labels, 0.25, generator())
     assert order.sort().values.tolist() == list(range(2_000))
     ordered = labels[order]
-    shirts, boots, bags = ((ordered[:1_600] == label).sum() for label in (SHIRT, ANKLE_BOOT, BAG))
+    shirts, boots, bags = (
+        (ordered[:1_600] == label).sum() for label in (Label.SHIRT, Label.ANKLE_BOOT, Label.BAG)
+    )
     assert 30 < shirts < 100 < boots < 170 < bags
     usual = ~torch.isin(labels, torch.tensor(list(RARELY_DRAWN)))
     others = order[torch.isin(order, usual.nonzero().flatten())].tolist()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from alexnet_demo.data import batch_random as names
-from alexnet_demo.data.batch_random import TOPS, BatchRandom, expand_n2, expand_nchw, one_of
+from alexnet_demo.data.batch_random import TOPS, BatchRandom, Label, expand_nchw, one_of
 from alexnet_demo.settings.article import CLASSES
 from tests.support.seeding import generator
 
@@ -24,10 +23,9 @@ def test_random_numbers_are_independent_and_in_their_range():
 def test_labels_match_the_classes():
     for label, name in enumerate(CLASSES):
         constant = name.partition("/")[0].upper().replace(" ", "_").replace("-", "_")
-        assert getattr(names, constant) == label
+        assert Label[constant] == label
     assert one_of(torch.arange(10), TOPS).nonzero()[:, 0].tolist() == [0, 2, 4, 6]
 
 
 def test_expanding_for_broadcasting():
     assert expand_nchw(torch.ones(3)).shape == (3, 1, 1, 1)
-    assert expand_n2(torch.ones(3, 2)).shape == (3, 1, 1, 2)

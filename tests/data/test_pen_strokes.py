@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from alexnet_demo.data.batch_random import BAG, COAT, PULLOVER, TROUSER, BatchRandom
+from alexnet_demo.data.batch_random import BatchRandom, Label
 from alexnet_demo.data.pen_strokes import (
     box_blur,
     garment_seams,
@@ -57,13 +57,15 @@ def test_coats_open_in_front_and_pullovers_do_not():
     below = slice(int(0.55 * SKETCH_SIDE), int(0.8 * SKETCH_SIDE))  # under any collar
     fronts = [
         (seams_of(label)[:, below, middle].amax(2) > 0.5).float().mean(1) > 0.9
-        for label in (COAT, PULLOVER)
+        for label in (Label.COAT, Label.PULLOVER)
     ]
     assert float(fronts[0].float().mean()) == pytest.approx(0.9, abs=0.07)
     assert not fronts[1].any()
 
 
-@pytest.mark.parametrize(("label", "low", "high"), [(PULLOVER, 0.8, 1), (TROUSER, 0, 0.25)])
+@pytest.mark.parametrize(
+    ("label", "low", "high"), [(Label.PULLOVER, 0.8, 1), (Label.TROUSER, 0, 0.25)]
+)
 def test_a_hem_lies_below_and_a_waistband_above(label: int, low: float, high: float):
     rows = (seams_of(label) > 0.5).float().mean(2) > 0.9
     across = rows.any(1)
@@ -73,7 +75,7 @@ def test_a_hem_lies_below_and_a_waistband_above(label: int, low: float, high: fl
 
 
 def test_some_bags_have_no_seams():
-    bare = (seams_of(BAG) == 0).flatten(1).all(1)
+    bare = (seams_of(Label.BAG) == 0).flatten(1).all(1)
     assert 0.2 < bare.float().mean() < 0.8
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from alexnet_demo.data.batch_random import BAG, SANDAL, BatchRandom
+from alexnet_demo.data.batch_random import BatchRandom, Label
 from alexnet_demo.data.splits import Split, load_split
 from alexnet_demo.data.synthetic import (
     add_handles,
     as_drawings,
     as_photos,
     sandals_from_above,
-    silhouettes,
+    with_silhouettes,
 )
 from alexnet_demo.images.redraw import SHADE, SKETCH_SIDE
 from alexnet_demo.settings.article import CLASSES
@@ -69,27 +69,26 @@ def test_empty_and_full_images_are_accepted(make):
 
 
 def test_silhouettes_close_holes_but_not_between_trouser_legs():
-    image = torch.zeros(2, 1, 28, 28)
-    image[:, :, 4:24, 6:22] = 0.8
-    image[:, :, 10:24, 14] = 0.0
+    images = torch.zeros(2, 28, 28, dtype=torch.uint8)
+    images[:, 4:24, 6:22] = 204
+    images[:, 10:24, 14] = 0
     labels = torch.tensor([CLASSES.index("Coat"), CLASSES.index("Trouser")])
-    coat, trouser = silhouettes(image, labels)[:, 0]
+    coat, trouser = with_silhouettes(images, labels)[:, 1]
     assert coat[15, 14] == 1
     assert trouser[15, 14] == 0
 
 
 def test_silhouettes_reach_the_edge_of_the_image():
-    full = torch.full((1, 1, 28, 28), 0.8)
-    assert (silhouettes(full, torch.tensor([CLASSES.index("Coat")])) == 1).all()
+    full = torch.full((1, 28, 28), 204, dtype=torch.uint8)
+    assert (with_silhouettes(full, torch.tensor([CLASSES.index("Coat")]))[:, 1] == 1).all()
 
 
 def test_only_bags_get_handles(garments: Split):
-    gray = garments.images[:, None].float() / 255
-    masks = silhouettes(gray, garments.labels)
-    random = BatchRandom(len(gray), generator())
-    handled, covered = add_handles(gray, masks, garments.labels, random)
-    changed = (covered != masks).flatten(1).any(1)
-    bags = garments.labels == BAG
+    bare = with_silhouettes(garments.images, garments.labels)
+    random = BatchRandom(len(bare), generator())
+    handled, covered = add_handles(bare, garments.labels, random).split(1, dim=1)
+    changed = (covered != bare[:, 1:]).flatten(1).any(1)
+    bags = garments.labels == Label.BAG
     assert not changed[~bags].any()
     assert 2 < changed[bags].sum() < 16
     assert ((handled > 0) & (covered == 0)).float().mean() < 0.05
@@ -102,13 +101,12 @@ def test_only_bags_get_handles(garments: Split):
 
 
 def test_flat_sandals_become_soles_without_gaps(garments: Split):
-    gray = garments.images[:, None].float() / 255
-    masks = silhouettes(gray, garments.labels)
-    _, closed, soles = sandals_from_above(
-        gray, masks, garments.labels, BatchRandom(len(masks), generator())
-    )
-    changed = (closed != masks).flatten(1).any(1)
-    assert not soles[garments.labels != SANDAL].any()
+    shown = with_silhouettes(garments.images, garments.labels)
+    random = BatchRandom(len(shown), generator())
+    drawn, soles = sandals_from_above(shown, garments.labels, random)
+    closed = drawn[:, 1:]
+    changed = (closed != shown[:, 1:]).flatten(1).any(1)
+    assert not soles[garments.labels != Label.SANDAL].any()
     assert not changed[soles == 0].any()
     assert 2 < (soles > 0).sum() < 14
     # Toes up: soles are higher than they are wide, and a pair is its own mirror image.

@@ -74,12 +74,9 @@ def flip(images: Tensor, generator: torch.Generator) -> Tensor:
 def shift(images: Tensor, reach: int, generator: torch.Generator) -> Tensor:
     """Shift each image by up to ``reach`` pixels in x and y; background comes in at the edge."""
     count, height, width = images.shape
-    padded = pad(images, [reach] * 4)
+    windows = pad(images, [reach] * 4).unfold(1, height, 1).unfold(2, width, 1)
     y, x = _integers(2 * reach + 1, (2, count), generator)
-    rows = y[:, None] + torch.arange(height, device=images.device)
-    columns = x[:, None] + torch.arange(width, device=images.device)
-    index = torch.arange(count, device=images.device)
-    return padded[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return windows[torch.arange(count, device=images.device), y, x]
 
 
 def erase(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:

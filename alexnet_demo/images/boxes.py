@@ -6,12 +6,10 @@ import numpy as np
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom as fractions of the image's width and height."""
-Slices = tuple[slice, slice]
-"""Rows and columns of an image, in pixels."""
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
-def pixel_slices(box: Box, shape: tuple[int, ...]) -> Slices:
+def pixel_slices(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """The rows and columns of a relative box in an image of this shape, at least one of each."""
 
     def span(low: float, high: float, length: int) -> slice:
@@ -22,17 +20,11 @@ def pixel_slices(box: Box, shape: tuple[int, ...]) -> Slices:
     return span(top, bottom, shape[0]), span(left, right, shape[1])
 
 
-def relative_box(slices: Slices, shape: tuple[int, ...]) -> Box:
-    """The inverse of `pixel_slices`."""
-    rows, columns = slices
-    height, width = shape[:2]
-    return columns.start / width, rows.start / height, columns.stop / width, rows.stop / height
-
-
-def bounding_box(mask: np.ndarray) -> Slices:
-    """Rows and columns of the smallest box around a mask, bool (H, W), that is not empty."""
+def bounding_box(mask: np.ndarray) -> Box:
+    """The smallest box around a mask, bool (H, W), that is not empty."""
+    height, width = mask.shape
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height
 
 
 def clip_mask(mask: np.ndarray, box: Box) -> np.ndarray:

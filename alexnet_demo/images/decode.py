@@ -41,10 +41,12 @@ def open_image(data: bytes) -> Image.Image:
     elif data.startswith((b"II", b"MM")):
         decode_limits.check_tiff(data)
     image = _identify(data)
+    if exif:
+        image.info["exif"] = exif
     decode_limits.check_size(image)
     image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode no more than needed
     with _large_lock if image.width * image.height > _LARGE else nullcontext():
-        return _decode(image, exif)
+        return _decode(image)
 
 
 def _identify(data: bytes) -> Image.Image:
@@ -61,30 +63,20 @@ def _identify(data: bytes) -> Image.Image:
         ) from error
 
 
-def _decode(image: Image.Image, exif: bytes) -> Image.Image:
+def _decode(image: Image.Image) -> Image.Image:
     """The upright pixels, with as few copies of the full size as possible."""
     try:
         image.load()
         small = to_rgb(image)
-        small.info.clear()  # of metadata, which may be damaged
-        small.getexif()[ExifTags.Base.Orientation] = _orientation(image, exif)
+        small.info.clear()
+        with suppress(Exception):  # damaged metadata is no reason to refuse the image
+            orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
+            small.getexif()[ExifTags.Base.Orientation] = orientation
         return ImageOps.exif_transpose(small)
     except ImageError:
         raise
     except Exception as error:  # Pillow's decoders raise errors of many types on damaged files
         raise ImageError("The image is damaged or incomplete.") from error
-
-
-def _orientation(image: Image.Image, exif: bytes) -> int:
-    """EXIF's orientation, 1 to 8; 1, upright, where that is missing or unreadable."""
-    with suppress(Exception):  # damaged metadata is no reason to refuse the image
-        if exif:
-            tags = Image.Exif()
-            tags.load(exif)
-        else:
-            tags = image.getexif()
-        return int(tags.get(ExifTags.Base.Orientation, 1))
-    return 1
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

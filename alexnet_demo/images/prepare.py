@@ -16,7 +16,7 @@ from PIL import Image
 
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.images import boxes, ink, raster, redraw, segmentation
-from alexnet_demo.images.boxes import WHOLE, bounding_box, clip_mask, crop, relative_box
+from alexnet_demo.images.boxes import WHOLE, bounding_box, clip_mask, crop
 from alexnet_demo.images.captions import caption_steps
 from alexnet_demo.images.decode import alpha_mask, flatten, open_image, to_rgb
 from alexnet_demo.images.prepared import SIDE, Background, Choices, Kind, Polarity, PreparedImage
@@ -87,7 +87,7 @@ def sketch_pipeline(image: np.ndarray, choices: Choices) -> Result:
     polarity = detect_ink_polarity(image) if choices.polarity == "auto" else choices.polarity
     contrast = ink.contrast(image if polarity == "invert" else 255 - image)
     mask = clip_mask(ink.drop_specks(ink.find_ink(contrast)), choices.box or WHOLE)
-    box = relative_box(bounding_box(mask), mask.shape) if mask.any() else WHOLE
+    box = bounding_box(mask) if mask.any() else WHOLE
     placed = redraw.place(crop(mask, box))
     if not placed.any():
         raise ImageError("The image shows no drawing: nothing stands out from the paper.")
@@ -127,7 +127,7 @@ def photo_pipeline(image: np.ndarray, alpha: np.ndarray | None, choices: Choices
         polarity = detect_polarity(gray, None if background == "keep" else mask)
     light = 255 - gray if polarity == "invert" else gray
     toned = light if background == "keep" else tone(light, mask)
-    box = relative_box(bounding_box(mask), mask.shape)
+    box = bounding_box(mask)
     cropped = crop(toned, box)
     views = [fit(cropped)]
     images = {"object": image * mask[..., None], "light": toned, "crop": cropped}
@@ -135,7 +135,7 @@ def photo_pipeline(image: np.ndarray, alpha: np.ndarray | None, choices: Choices
         views.append(with_surroundings(light, box))
         images["surroundings"] = views[1]
     elif background != "keep" and (garment := segmentation.remove_skin(image, mask)) is not None:
-        views.append(fit(tone(light, garment)[bounding_box(garment)]))
+        views.append(fit(crop(tone(light, garment), bounding_box(garment))))
         images["garment"] = views[1]
     images["photo"] = views[0]
     return views, images, replace(choices, polarity=polarity, background=background, box=box)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from alexnet_demo.images import raster
-from alexnet_demo.images.boxes import Box, bounding_box
+from alexnet_demo.images.boxes import Box, bounding_box, pixel_slices
 
 PLAIN_SIDE, CLUTTERED_SIDE = 256, 144  # longest side at which masks are computed, pixels
 MARGIN = 0.04  # around the rectangle in which a cluttered photo's object is searched
@@ -156,7 +156,7 @@ def remove_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     area = max(1, int(person.sum()))
     if not 0.03 < skin.sum() / area < 0.45:
         return None
-    rows, _ = bounding_box(person)
+    rows, _ = pixel_slices(bounding_box(person), person.shape)
     quarter = (rows.stop - rows.start) // 4
     ends = (slice(rows.start, rows.start + max(1, quarter)), slice(rows.stop - quarter, None))
     if max(skin[end].sum() / max(1, person[end].sum()) for end in ends) < 0.25:

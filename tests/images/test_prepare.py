@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.data import splits
-from alexnet_demo.images.boxes import Box, bounding_box
+from alexnet_demo.images.boxes import Box, bounding_box, crop
 from alexnet_demo.images.prepare import input_pixels, prepare
 from alexnet_demo.images.prepared import Choices
 from alexnet_demo.images.redraw import SKETCH_SIDE
@@ -50,8 +50,8 @@ def snapshot(size: tuple[int, int] = (400, 300)) -> Image.Image:
 
 def extent(pixels: np.ndarray) -> tuple[int, int]:
     """Height and width of the foreground's bounding box."""
-    rows, columns = bounding_box(pixels > 32)
-    return rows.stop - rows.start, columns.stop - columns.start
+    height, width = crop(pixels, bounding_box(pixels > 32)).shape
+    return height, width
 
 
 KINDS = (bag(), sketch(), snapshot(), Image.new("L", (28, 28), 7))

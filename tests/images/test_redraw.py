@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from alexnet_demo.images import redraw
-from alexnet_demo.images.boxes import bounding_box
+from alexnet_demo.images.boxes import bounding_box, crop
 from alexnet_demo.images.redraw import CANVAS, PEN
 
 SHIRT = [(70, 60), (186, 60), (236, 110), (206, 140), (186, 120), (186, 216), (70, 216)]
@@ -25,7 +25,7 @@ def drawn(pen: int = 7, gap: int = 0, ink: int = 0, paper: int = 255) -> np.ndar
 def redrawn(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Strokes and their interior."""
     ink = gray < 128
-    strokes, skeleton = redraw.redraw(redraw.place(ink[bounding_box(ink)]))
+    strokes, skeleton = redraw.redraw(redraw.place(crop(ink, bounding_box(ink))))
     return strokes, redraw.interior(strokes, skeleton)
 
 

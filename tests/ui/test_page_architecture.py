@@ -25,10 +25,10 @@ from alexnet_demo.ui.architecture import (
     alexnet_variants,
     layer_table,
     layer_views,
-    one_unit,
     onnx_button,
 )
 from alexnet_demo.ui.architecture.network_config import DEMO, NetworkConfig, measure
+from alexnet_demo.ui.components.component import parse_cell
 from tests.support.pages import load_page, open_page, page_text
 
 PAGE = "pages/2_Architecture.py"
@@ -244,7 +244,7 @@ def test_softmax_starts_at_the_temperature_of_predict(
     ],
 )
 def test_a_browser_can_send_any_cell(value: object, cell: tuple[int, int] | None) -> None:
-    assert one_unit._cell(value, (3, 4)) == cell
+    assert parse_cell(value, (3, 4)) == cell
 
 
 def test_a_trained_model_next_to_an_untrained_one(trained: AppTest):

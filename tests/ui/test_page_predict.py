@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from html import escape
 from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
@@ -131,7 +131,7 @@ def test_forged_strokes_show_one_error(app: AppTest, forged: object) -> None:
 
 
 def test_every_step_is_shown_before_and_after(drawing: AppTest) -> None:
-    (cards,) = re.findall(r'<div class="steps".*', page_text(drawing))
+    (cards,) = re.findall(r'<div class="steps".*', page_text(drawing), re.DOTALL)
     steps = prepare(render(parse([STROKE])), Choices("sketch")).steps
     for step in steps:
         assert f"<b>{escape(step.name)}</b><span>{escape(step.explanation)}" in cards

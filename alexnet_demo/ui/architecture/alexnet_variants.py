@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from alexnet_demo.common.text import dimensions
+from alexnet_demo.ui.architecture.network_config import PRESETS, measure
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.network.summary import Layer, Summary
@@ -37,15 +39,12 @@ def summaries() -> dict[str, Summary]:
     import torch
     from torchvision.models import alexnet
 
-    from alexnet_demo.network.alexnet import AlexNet
     from alexnet_demo.network.summary import summarize
 
+    demo, article = map(measure, PRESETS.values())
     with torch.device("meta"):  # shapes need no values
-        return {
-            "This demo": summarize(AlexNet()),
-            "The article, for ImageNet": summarize(AlexNet(num_classes=1000, in_channels=3)),
-            "torchvision": summarize(alexnet(), (3, 224, 224)),
-        }
+        vision = summarize(alexnet(), (3, 224, 224))
+    return {"This demo": demo, "The article, for ImageNet": article, "torchvision": vision}
 
 
 def _with_parameters(summary: Summary) -> list[Layer]:
@@ -89,19 +88,12 @@ def show() -> None:
         st.dataframe(table(), hide_index=True, height="content")
         st.caption("Window /stride → channels × height × width · parameters")
         demo, article, vision = summaries().values()
+        text = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
         st.markdown(
-            f"""
-- **The article's network for ImageNet** has three color channels instead of this demo's one gray
-  channel, which affects conv1, and a thousand classes instead of ten, which affects fc8:
-  {as_sum(difference(article, demo))} more parameters.
-- **torchvision** follows Krizhevsky's later paper, *One weird trick* (2014). It has fewer channels
-  (64 in conv1, 192 in conv2, 256 in conv4). Its conv1 is padded by two pixels, so its maps are
-  55×55 and leave 6×6 for fc6 instead of 5×5: {as_sum(difference(vision, article))} more parameters.
-- **“About 60 million”** is the network of the 2012 paper. It is padded as torchvision's is, and
-  splits conv2, conv4, and conv5 over two GPUs, where each half sees only the maps of its own GPU:
-  {paper_parameters():,} parameters. The article cites that figure, but the layers that it lists
-  add up to {article.total_params:,}.
-- **None of the three has the local response normalization** that the paper applied after conv1 and
-  conv2 and credited with one point of accuracy; later work (VGG, 2014) found no benefit.
-"""
+            text.format(
+                article_more=as_sum(difference(article, demo)),
+                torchvision_more=as_sum(difference(vision, article)),
+                paper=paper_parameters(),
+                article=article.total_params,
+            )
         )

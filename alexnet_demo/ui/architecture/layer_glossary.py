@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from alexnet_demo.ui.widgets.markdown import sections
+
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.network.summary import Layer, Shape
 
@@ -22,28 +24,31 @@ class Entry:
     answer: str
 
 
-_SECTIONS = re.findall(
-    r"^## (\w+): (.+?)$(.+?)(?=^## |\Z)",
-    Path(__file__).with_suffix(".md").read_text(encoding="utf-8"),
-    re.MULTILINE | re.DOTALL,
-)
-ENTRIES = {key: Entry(question, answer.strip()) for key, question, answer in _SECTIONS}
-"""The sections of ``layer_glossary.md``."""
+_SECTIONS = sections(Path(__file__).with_suffix(".md"))
+ENTRIES = {
+    key: Entry(question, answer)
+    for heading, answer in _SECTIONS.items()
+    for key, question in [heading.split(": ", 1)]
+}
+"""The sections of ``layer_glossary.md``, whose headings are ``key: question``."""
+_KEYS = {
+    "conv": ("convolution", "stride", "padding", "relu", "receptive_field", "work"),
+    "pool": ("pooling", "stride", "receptive_field"),
+    "fc": ("fully_connected", "softmax", "relu", "dropout", "work"),
+}
 
 
 def entries(layer: Layer) -> list[Entry]:
     """The entries that apply to a layer."""
-    if layer.kind == "conv":
-        keys = ["convolution", "stride", "padding", "relu", "receptive_field", "work"]
-    elif layer.kind == "pool":
-        keys = ["pooling", "stride", "receptive_field"]
-    elif layer.kind == "fc":
-        last = layer.name == "fc8"
-        keys = ["fully_connected", *(["softmax"] if last else ["relu", "dropout"]), "work"]
-    else:
-        keys = []
-    applies = {"stride": (layer.stride or 1) > 1, "padding": bool(layer.padding)}
-    return [ENTRIES[key] for key in keys if applies.get(key, True)]
+    hidden = layer.name != "fc8"
+    applies = {
+        "stride": (layer.stride or 1) > 1,
+        "padding": bool(layer.padding),
+        "softmax": not hidden,
+        "relu": hidden,
+        "dropout": hidden,
+    }
+    return [ENTRIES[key] for key in _KEYS.get(layer.kind, ()) if applies.get(key, True)]
 
 
 def answer(entry: Entry, layer: Layer, input_shape: Shape) -> str:

@@ -21,10 +21,8 @@ if TYPE_CHECKING:  # imports torch
 @st.cache_data(show_spinner=False)
 def image_url() -> str:
     """The example image in the drawings, as a URL; empty if the dataset is missing."""
-    boots = [
-        sample.pixels for sample in first_of_each_class() if CLASSES[sample.label] == "Ankle boot"
-    ]
-    return sample_images.image_url(boots[0]) if boots else ""
+    pixels = {CLASSES[sample.label]: sample.pixels for sample in first_of_each_class()}
+    return sample_images.image_url(pixels["Ankle boot"]) if pixels else ""
 
 
 def show_input(shape: Shape) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from alexnet_demo.common.errors import BusyError, CheckpointError, DataError, ImageError
+from alexnet_demo.common.errors import BusyError, DataError, ImageError
 from alexnet_demo.images import strokes
 from alexnet_demo.settings.article import TEST_SAMPLES
 from alexnet_demo.ui.architecture.layer_views import ViewedModel, show_output, show_weights
@@ -86,16 +86,12 @@ def show(view: str, layer: Layer) -> None:
     if view != "Weights" and image is None:
         return
     models = [_viewed(classifier)]
-    try:
-        if other == UNTRAINED:
-            width = classifier.model.width
-            untrained = ViewedModel(_untrained(width), f"untrained {width}", "Untrained network")
-            models = [_viewed(classifier, "Trained"), untrained]
-        elif other != NONE:
-            second = _viewed(model_loading.load(others[other]), others[other].label)
-            models = [_viewed(classifier, "Selected"), second]
-    except CheckpointError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+    if other == UNTRAINED:
+        width = classifier.model.width
+        untrained = ViewedModel(_untrained(width), f"untrained {width}", "Untrained network")
+        models = [_viewed(classifier, "Trained"), untrained]
+    elif other != NONE and (second := model_loading.load_or_show_error(others[other])):
+        models = [_viewed(classifier, "Selected"), _viewed(second, others[other].label)]
     columns = st.columns(len(models), gap="large")
     for number, (model, column) in enumerate(zip(models, columns, strict=True)):
         with column:

@@ -70,13 +70,12 @@ def _apply_preset() -> None:
 
 def _inputs() -> None:
     channels, classes, width, side = _FIELDS
-    limit = SETTINGS["width"]
+    smallest, largest = SETTINGS["width"].bounds
     st.number_input("Input channels", 1, 64, key=channels, help="1 for grayscale, 3 for color.")
     st.number_input("Classes", 1, 21_841, key=classes, help="Number of units in fc8.")
     st.number_input(
         "Width",
-        min_value=limit.bounds[0],
-        max_value=limit.bounds[1],
+        *(smallest, largest),
         key=width,
         step=0.25,
         help="Multiplies the channels of every convolution and the units of fc6 and fc7.",

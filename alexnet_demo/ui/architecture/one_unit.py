@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from alexnet_demo.images.encode import enlarge, png
 from alexnet_demo.settings.article import IMAGE_SIZE
 from alexnet_demo.ui.architecture.layer_views import ViewedModel, activations_of, signed_url
-from alexnet_demo.ui.components.component import register
+from alexnet_demo.ui.components.component import parse_cell, register
 from alexnet_demo.ui.components.gallery import Tile, gallery
 from alexnet_demo.ui.widgets import query_params
 
@@ -171,7 +171,7 @@ def feature_map(
     """
 
     def select() -> None:
-        if cell := _cell(st.session_state[key].get("cell"), values.shape):
+        if cell := parse_cell(st.session_state[key].get("cell"), values.shape):
             on_select(*cell)
 
     _feature_map(
@@ -185,12 +185,3 @@ def feature_map(
         key=key,
         on_cell_change=select,
     )
-
-
-def _cell(value: Any, shape: Sequence[int]) -> tuple[int, int] | None:
-    """Row and column within the map; None for anything else that a browser may send."""
-    try:
-        row, column = (int(index) for index in value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return (row, column) if row in range(shape[0]) and column in range(shape[1]) else None

@@ -9,9 +9,8 @@ import streamlit as st
 
 from alexnet_demo.common.text import percent
 from alexnet_demo.figures.theme import CLASS_COLORS
-from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.architecture.layer_views import ViewedModel, activations_of
-from alexnet_demo.ui.components.component import style
+from alexnet_demo.ui.components.component import render, style
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.network.summary import Layer
@@ -23,20 +22,9 @@ def show_softmax(layer: Layer, model: ViewedModel, image: np.ndarray, key: str) 
     temperature = _choose_temperature(model, key)
     exponentials = ((logits - logits.max()) / temperature).exp()
     total = float(exponentials.sum())
-    rows = "".join(
-        f'<tr><th scope="row">{name}</th><td>{z:.2f}</td><td>{e:.4f}</td>'
-        f'<td>{percent(e / total)}</td><td class="share"><div class="track"><div class="bar" '
-        f'style="width:{100 * e / total:.2f}%;background:{CLASS_COLORS[name]}"></div></div></td>'
-        "</tr>"
-        for name, z, e in zip(CLASSES, logits.tolist(), exponentials.tolist(), strict=True)
-    )
-    heads = ("Class", "Logit z", "exp((z\u00a0−\u00a0max)/T)", "Probability")
-    head = "".join(f'<th scope="col">{text}</th>' for text in heads) + '<td class="share"></td>'
     style(__file__)
-    st.html(
-        f'<div class="softmax"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        "</div>"
-    )
+    rows = zip(CLASS_COLORS.items(), logits.tolist(), exponentials.tolist(), strict=True)
+    st.html(render(__file__, rows=rows, total=total, percent=percent))
     st.caption(
         "Softmax: each logit is divided by the temperature T and exponentiated; dividing by the "
         f"sum, here {total:.4f}, gives the probabilities. (Subtracting the maximum changes nothing "

@@ -1,15 +1,25 @@
-"""Custom components and style sheets, loaded from the files beside a module."""
+"""Custom components, style sheets, and HTML templates, loaded from the files beside a module."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
+
+_UI = Path(__file__).parents[1]
+_templates = Environment(
+    loader=FileSystemLoader(_UI),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
 def register(name: str, module: str, *, isolate_styles: bool = True) -> ComponentRenderer:
@@ -48,6 +58,16 @@ def style(module: str) -> None:
     st.html(Path(module).with_suffix(".css"))
 
 
+def render(module: str, **values: Any) -> str:
+    """Fill in the Jinja template beside a module, which has the module's name; text is escaped.
+
+    Args:
+        module: the module's ``__file__``.
+    """
+    file = Path(module).with_suffix(".jinja").relative_to(_UI)
+    return _templates.get_template(file.as_posix()).render(values)
+
+
 def component_state(key: str, name: str) -> Any:
     """The value that a component last sent under a name; None before the first one.
 
@@ -55,3 +75,12 @@ def component_state(key: str, name: str) -> Any:
     """
     state = st.session_state.get(key)
     return state.get(name) if isinstance(state, Mapping) else None
+
+
+def parse_cell(value: Any, shape: Sequence[int]) -> tuple[int, int] | None:
+    """Row and column within a grid; None for anything else that a browser may send."""
+    try:
+        row, column = (int(index) for index in value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return (row, column) if row in range(shape[0]) and column in range(shape[1]) else None

@@ -1,32 +1,22 @@
 """The stops of the guided tour, read from ``tour.md``.
 
-A section there is a stop: the address of its page (query parameters restore a state; the fragment
-is the key of a container to scroll to), the task, the question, and the answer. ``Visitors:`` is
-the task for visitors of a read-only server, if they cannot do the other one.
+A section there is a stop, with a paragraph each for: the address of its page (query parameters
+restore a state; the fragment is the key of a container to scroll to), the task, the question, and
+the answer. ``Visitors:`` is the task for visitors of a read-only server, if they cannot do the
+other one.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from alexnet_demo.ui.widgets.markdown import sections
 from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, PREDICT, RESULTS, TRAIN
 
 _SCRIPTS = {"Architecture": ARCHITECTURE, "Predict": PREDICT, "Results": RESULTS, "Train": TRAIN}
-_SECTION = re.compile(
-    r"""
-    ^\#\#\ (?P<title>.+?)\n\n
-    Page:\ (?P<address>.+?)\n\n
-    (?P<task>.+?)\n\n
-    (Visitors:\ (?P<visitor_task>.+?)\n\n)?
-    Question:\ (?P<question>.+?)\n\n
-    (?P<answer>.+?)\n(?=\n\#\#\ |\Z)
-    """,
-    re.MULTILINE | re.DOTALL | re.VERBOSE,
-)
 
 
 @dataclass(frozen=True)
@@ -53,15 +43,19 @@ class Stop:
     target: str
 
 
-def read_stops(text: str) -> tuple[Stop, ...]:
-    """The stops in a text such as that of ``tour.md``."""
-    stops = []
-    for section in _SECTION.finditer(text):
-        fields = {name: " ".join(value.split()) for name, value in section.groupdict("").items()}
-        address = urlsplit(fields.pop("address"))
-        state, target = dict(parse_qsl(address.query)), address.fragment
-        stops.append(Stop(script=_SCRIPTS[address.path], state=state, target=target, **fields))
-    return tuple(stops)
+def _stop(title: str, text: str) -> Stop:
+    page, task, *visitors, question, answer = (" ".join(p.split()) for p in text.split("\n\n"))
+    address = urlsplit(page.removeprefix("Page: "))
+    return Stop(
+        title,
+        _SCRIPTS[address.path],
+        dict(parse_qsl(address.query)),
+        task,
+        question.removeprefix("Question: "),
+        answer,
+        "".join(visitors).removeprefix("Visitors: "),
+        address.fragment,
+    )
 
 
-STOPS = read_stops(Path(__file__).with_name("tour.md").read_text(encoding="utf-8"))
+STOPS = tuple(_stop(*item) for item in sections(Path(__file__).with_name("tour.md")).items())

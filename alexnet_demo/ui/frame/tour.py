@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from alexnet_demo.ui.components.component import register
@@ -134,14 +136,4 @@ def _show_start() -> None:
             width="content",
         )
     with st.expander("With a class", icon=":material/groups:"):
-        st.markdown(
-            "- **At everyone's own pace, or together.** Everyone who opens this server has their "
-            "own drawing and their own place in the tour. Runs are shared: one trains at a time, "
-            "others are queued, and all appear on everyone's Train page. So let one person start a "
-            "run at stop 6. If the server has a password, that person needs it: *Unlock the "
-            "controls* is below the menu.\n"
-            "- **Share a link.** The address in the browser captures the current view: the stop, "
-            "the layer, the test image, the settings of a run. Copy it from there.\n"
-            "- **Before the lesson**, open Results once. This runs the model on all 10,000 test "
-            "images; the results are cached."
-        )
+        st.markdown(Path(__file__).with_name("with_a_class.md").read_text(encoding="utf-8"))

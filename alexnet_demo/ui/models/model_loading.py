@@ -18,6 +18,7 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings import paths
 from alexnet_demo.ui.widgets import access
+from alexnet_demo.ui.widgets.markdown import plain
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a model is to be loaded
     from alexnet_demo.inference.classifier import Classifier
@@ -101,6 +102,15 @@ def selected(available: list[Option] | None = None) -> Option:
     by_id = {option.id: option for option in available or options()}
     ids = (choice, f"{run_id}/best", f"{run_id}/last", *by_id)
     return next(by_id[i] for i in ids if i in by_id)
+
+
+def load_or_show_error(option: Option) -> Classifier | None:
+    """Load a model; None after saying why that fails."""
+    try:
+        return load(option)
+    except CheckpointError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return None
 
 
 def load(option: Option) -> Classifier:

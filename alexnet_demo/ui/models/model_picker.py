@@ -13,7 +13,13 @@ from alexnet_demo.common.text import percent
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.ui.models.model_loading import CHOICE, add_upload, load, options, selected
+from alexnet_demo.ui.models.model_loading import (
+    CHOICE,
+    add_upload,
+    load_or_show_error,
+    options,
+    selected,
+)
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.navigation import PREDICT, TRAIN
@@ -78,16 +84,12 @@ def show(live: bool = False) -> Classifier | None:
         st.fragment(_refresh, run_every=POLL_SECONDS)(choice.live_run, stamp)
         if not stamp:
             return None
-    try:
-        classifier = load(choice)
-    except CheckpointError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return None
-    details.caption(
-        _describe(classifier),
-        help="Width scales the number of channels of every layer; 1 is the article's network. "
-        "Test accuracy is measured on images that are never used for training.",
-    )
+    if classifier := load_or_show_error(choice):
+        details.caption(
+            _describe(classifier),
+            help="Width scales the number of channels of every layer; 1 is the article's network. "
+            "Test accuracy is measured on images that are never used for training.",
+        )
     return classifier
 
 

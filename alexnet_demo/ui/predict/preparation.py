@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import streamlit as st
@@ -12,7 +11,7 @@ from alexnet_demo.common.text import percent
 from alexnet_demo.images.boxes import Box
 from alexnet_demo.images.encode import CRISP_UP_TO, data_url
 from alexnet_demo.images.prepared import Choices, Kind, PreparedImage
-from alexnet_demo.ui.components.component import style
+from alexnet_demo.ui.components.component import render, style
 
 KINDS = {"auto": "Automatic", "sketch": "Drawing", "photo": "Photo", "dataset": "Dataset"}
 KIND_PHRASES = {"sketch": "a drawing", "photo": "a photo", "dataset": "a dataset image"}
@@ -168,38 +167,24 @@ def _is_whole(box: Box) -> bool:
 
 
 def _cards(prepared: PreparedImage) -> str:
-    first, *others = prepared.steps
+    first, box = prepared.steps[0], prepared.choices.box
+    framed = draw_frame(first.image, box) if box and not _is_whole(box) else None
     urls: dict[int, str] = {}  # by image: one step's result is the next one's input
 
-    def tile(image: Image.Image, alt: str) -> str:
+    def url(image: Image.Image) -> str:
         if id(image) not in urls:
             urls[id(image)] = data_url(image, _THUMBNAIL)
-        crisp = ' class="crisp"' if max(image.size) <= CRISP_UP_TO else ""
-        return f'<img{crisp} src="{urls[id(image)]}" alt="{escape(alt)}">'
+        return urls[id(image)]
 
-    def card(name: str, explanation: str, *images: Image.Image, alts: list[str]) -> str:
-        arrow = '<span class="arrow" aria-hidden="true">→</span>' if alts[0] == "Before" else ""
-        tiles = arrow.join(map(tile, images, alts))
-        return (
-            f'<div class="step" role="listitem"><div class="images">{tiles}</div><div '
-            f'class="words"><b>{escape(name)}</b><span>{escape(explanation)}</span></div></div>'
-        )
-
-    box, original, legend = prepared.choices.box, first.image, ""
-    if box and not _is_whole(box):
-        original, legend = draw_frame(first.image, box), " The frame marks the crop."
-    alts = [f"{step.name}: {step.explanation}" for step in prepared.steps]
-    cards = [card(first.name, first.explanation + legend, original, alts=alts[:1])]
-    cards += [
-        card(step.name, step.explanation, step.before, step.image, alts=["Before", alt])
-        for step, alt in zip(others, alts[1:], strict=True)
-    ]
-    if (count := len(prepared.views)) > 1:
-        views = [Image.fromarray(view) for view in prepared.views]
-        text = "The network runs on each of these images, and their probabilities are averaged."
-        alts = [f"View {number}" for number in range(1, count + 1)]
-        cards.append(card(f"{count} views", text, *views, alts=alts))
-    return f'<div class="steps" role="list">{"".join(cards)}</div>'
+    return render(
+        __file__,
+        steps=prepared.steps,
+        original=framed or first.image,
+        framed=framed is not None,
+        views=[Image.fromarray(view) for view in prepared.views],
+        url=url,
+        crisp_up_to=CRISP_UP_TO,
+    )
 
 
 def draw_frame(image: Image.Image, box: Box) -> Image.Image:

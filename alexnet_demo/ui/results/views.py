@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from plotly.graph_objects import Figure
 
-from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.text import percent
 from alexnet_demo.figures.results import calibration_figure, coverage_figure
 from alexnet_demo.inference.predictions import Results, class_scores
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
-from alexnet_demo.ui.components.component import component_state, register
+from alexnet_demo.ui.components.component import component_state, parse_cell, register
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.models import model_loading
 from alexnet_demo.ui.results.embedding_map import embedding_map
@@ -23,9 +24,11 @@ from alexnet_demo.ui.results.evaluation import Evaluation, evaluate
 from alexnet_demo.ui.results.test_images import show_gallery
 from alexnet_demo.ui.widgets import access, query_params
 from alexnet_demo.ui.widgets.glossary import explain
-from alexnet_demo.ui.widgets.markdown import plain
+from alexnet_demo.ui.widgets.markdown import sections
 
 View = Callable[[Evaluation], None]
+CAPTIONS = sections(Path(__file__).with_suffix(".md"))
+"""Captions of views and figures, by title."""
 THRESHOLDS = np.linspace(0, 0.99, 100)
 _CELL = "results cell"
 _matrix = register("matrix", __file__)
@@ -41,6 +44,8 @@ def show(view: str, evaluation: Evaluation) -> None:
     _totals(evaluation.results)
     if view in TOPICS:
         explain(TOPICS[view])
+    if view in CAPTIONS:
+        st.caption(CAPTIONS[view])
     VIEWS[view](evaluation)
 
 
@@ -70,10 +75,6 @@ def _totals(results: Results) -> None:
 
 def _confusion(evaluation: Evaluation) -> None:
     results = evaluation.results
-    st.caption(
-        "Rows: true class. Columns: predicted class. Select a cell, by click or arrow keys, to see "
-        "its images."
-    )
     cell = _cell(component_state(_CELL, "cell"), results)
     result = _matrix(
         data={"classes": list(CLASSES), "counts": results.confusion.tolist(), "cell": cell},
@@ -91,30 +92,18 @@ def _confusion(evaluation: Evaluation) -> None:
 
 def _cell(selection: Any, results: Results) -> tuple[int, int]:
     """The selected cell; by default, or if a browser sent nonsense, the most frequent mistake."""
-    try:
-        true, guess = (int(index) for index in selection)
-        if true in range(len(CLASSES)) and guess in range(len(CLASSES)):
-            return true, guess
-    except (TypeError, ValueError, OverflowError):
-        pass
+    if cell := parse_cell(selection, results.confusion.shape):
+        return cell
     mistakes = results.confusion * (1 - np.eye(len(CLASSES), dtype=int))
     true, guess = divmod(int(mistakes.argmax()), len(CLASSES))
     return true, guess
 
 
-def _gallery(name: str, caption: str, numbers: Callable[[Results], np.ndarray]) -> View:
-    def view(evaluation: Evaluation) -> None:
-        st.caption(caption)
-        show_gallery(evaluation, numbers(evaluation.results), name)
-
-    return view
+def _gallery(name: str, numbers: Callable[[Results], np.ndarray], evaluation: Evaluation) -> None:
+    show_gallery(evaluation, numbers(evaluation.results), name)
 
 
 def _classes(evaluation: Evaluation) -> None:
-    st.caption(
-        "Precision: of the images predicted as this class, the share that belong to it. Recall: of "
-        "the images of this class, the share predicted as it. F1: their harmonic mean."
-    )
     share = partial(st.column_config.ProgressColumn, format="%.1f%%", min_value=0, max_value=100)
     st.dataframe(
         [
@@ -132,32 +121,28 @@ def _classes(evaluation: Evaluation) -> None:
 
 def _confidence(evaluation: Evaluation) -> None:
     results = evaluation.results
+    error, accuracy = percent(results.calibration_error(), 2), percent(results.accuracy, 2)
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Is the confidence calibrated?", anchor=False)
-        live_plot(
+        _figure(
+            "Is the confidence calibrated?",
             calibration_figure(results.calibration()),
-            "Accuracy against confidence. Expected calibration error: "
-            + percent(results.calibration_error(), 2),
+            f"Accuracy against confidence. Expected calibration error: {error}",
             "calibration",
         )
-        st.caption(
-            "Each bar is the accuracy of the predictions in one bin of confidence. On the dashed "
-            "line the two are equal; below it, the model is overconfident. Pale bars hold fewer "
-            "than 20 predictions."
-        )
     with right:
-        st.subheader("What if the network may abstain?", anchor=False)
-        live_plot(
+        _figure(
+            "What if the network may abstain?",
             coverage_figure(THRESHOLDS, results.coverage(THRESHOLDS), results.accuracy),
-            "Accuracy against the share of images classified: "
-            f"{percent(results.accuracy, 2)} if all are",
+            f"Accuracy against the share of images classified: {accuracy} if all are",
             "accuracy against answered",
         )
-        st.caption(
-            "If the model abstains below a confidence threshold, it classifies fewer images, but a "
-            "larger share of them correctly."
-        )
+
+
+def _figure(title: str, figure: Figure, alt: str, key: str) -> None:
+    st.subheader(title, anchor=False)
+    live_plot(figure, alt, key)
+    st.caption(CAPTIONS[title])
 
 
 def _compare(evaluation: Evaluation) -> None:
@@ -170,12 +155,9 @@ def _compare(evaluation: Evaluation) -> None:
     choice = st.selectbox(
         "Compare with", list(others), format_func=lambda i: others[i].label, key="results other"
     )
-    try:
-        classifier = model_loading.load(others[choice])
-    except CheckpointError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    if not (second := evaluate(others[choice], classifier)):
+    classifier = model_loading.load_or_show_error(others[choice])
+    second = evaluate(others[choice], classifier) if classifier else None
+    if second is None:
         return
     other = second.results
     numbers = results.disagreements(other)
@@ -191,19 +173,9 @@ def _compare(evaluation: Evaluation) -> None:
 
 VIEWS: dict[str, View] = {
     "Confusion": _confusion,
-    "Mistakes": _gallery(
-        "mistakes",
-        "Most confident mistakes. Some are the network's fault; others are questionable labels.",
-        Results.mistakes,
-    ),
-    "Barely correct": _gallery(
-        "narrow", "Correct predictions. Least confident first.", Results.barely_correct
-    ),
-    "First images": _gallery(
-        "first",
-        "Test images in the dataset's order. The article shows the first ones.",
-        lambda results: np.arange(len(results.labels)),
-    ),
+    "Mistakes": partial(_gallery, "mistakes", Results.mistakes),
+    "Barely correct": partial(_gallery, "narrow", Results.barely_correct),
+    "First images": partial(_gallery, "first", lambda results: np.arange(len(results.labels))),
     "Map": embedding_map,
     "Classes": _classes,
     "Confidence": _confidence,

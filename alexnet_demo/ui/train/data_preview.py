@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -12,11 +11,11 @@ from alexnet_demo.common.errors import DataError
 from alexnet_demo.images.encode import data_url
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.ui.components.component import style
+from alexnet_demo.ui.components.component import render, style
 from alexnet_demo.ui.models import datasets
 
-if TYPE_CHECKING:  # imports torch
-    from alexnet_demo.data.preview import Group
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PER_CLASS = 4
 RELEVANT = ("drawings", "photos", "flip", "shift", "erase")
@@ -54,19 +53,13 @@ def _sheet(config: TrainConfig, page: int) -> str:
     from alexnet_demo.data.preview import preview_groups, samples_per_class
 
     samples = samples_per_class(datasets.training_set(), PER_CLASS, page)
-    groups = preview_groups(samples, config, seed=page)
-    return "".join(_group(group, len(samples), config) for group in groups)
-
-
-def _group(group: Group, total: int, config: TrainConfig) -> str:
     kinds = {"drawings": "as line drawings", "photos": "as photos", "plain": augmentation(config)}
-    tiles = "".join(
-        f'<img src="{data_url(Image.fromarray(pixels), 112)}" '
-        f'alt="{escape(CLASSES[label])}" title="{escape(CLASSES[label])}">'
-        for pixels, label in zip(group.images.numpy(), group.labels.tolist(), strict=True)
-    )
-    heading = f"{len(group.labels)} of {total} {kinds[group.style]}"
-    return f'<p class="sheet-head">{heading}</p><div class="sheet">{tiles}</div>'
+    groups = preview_groups(samples, config, seed=page)
+
+    def url(pixels: Tensor) -> str:
+        return data_url(Image.fromarray(pixels.numpy()), 112)
+
+    return render(__file__, groups=groups, total=len(samples), kinds=kinds, names=CLASSES, url=url)
 
 
 def augmentation(config: TrainConfig) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import streamlit as st
 
-_TEXT = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
-TOPICS = dict(re.findall(r"^### (.+)\n\n((?:.+\n)+)", _TEXT, flags=re.MULTILINE))
+from alexnet_demo.ui.widgets.markdown import sections
+
+TOPICS = sections(Path(__file__).with_suffix(".md"), 3)
 """Markdown by topic."""
 
 

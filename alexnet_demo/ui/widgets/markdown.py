@@ -1,10 +1,18 @@
-"""Text for Streamlit's Markdown."""
+"""Markdown: sections of a file, and text from outside made safe."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from alexnet_demo.common.text import one_line
+
+
+def sections(file: Path, level: int = 2) -> dict[str, str]:
+    """The text below each heading of a level, up to the next heading, by heading."""
+    pattern = rf"^#{{{level}}} ([^\n]+)\n+(.+?)\n*(?=^#|\Z)"
+    text = file.read_text(encoding="utf-8")
+    return dict(re.findall(pattern, text, re.MULTILINE | re.DOTALL))
 
 
 def plain(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 import streamlit as st
@@ -11,7 +10,7 @@ import streamlit as st
 from alexnet_demo.common.text import percent, whole_percent
 from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.ui.components.component import style
+from alexnet_demo.ui.components.component import render, style
 
 TOP = 5  # classes that have a bar
 
@@ -29,11 +28,8 @@ def show_labeled(probabilities: np.ndarray, truth: str) -> None:
 def show_prediction(intro: str, label: str, note: str, rows: Sequence[tuple[str, float]]) -> None:
     """Three lines of text, and a bar for each class with its probability."""
     style(__file__)
-    st.html(
-        f'<div class="answer" role="status"><div class="intro">{intro}</div>'
-        f'<div class="label">{escape(label)}</div><div class="note">{escape(note)}</div></div>'
-        f'<div class="bars" role="list">{"".join(_bar(*row) for row in rows)}</div>'
-    )
+    bars = [(name, probability, CLASS_COLORS[name]) for name, probability in rows]
+    st.html(render(__file__, intro=intro, label=label, note=note, bars=bars, percent=percent))
 
 
 def with_article(name: str) -> str:
@@ -44,11 +40,3 @@ def with_article(name: str) -> str:
 def rounded_percent(probability: float) -> str:
     """A whole number of percent, but never 100%."""
     return whole_percent(min(probability, 0.999))
-
-
-def _bar(name: str, probability: float) -> str:
-    return (
-        f'<span class="name">{escape(name)}</span><div class="track"><div class="bar" '
-        f'style="width:{probability * 100:.2f}%;background:{CLASS_COLORS[name]}"></div></div>'
-        f'<span class="percent">{percent(probability)}</span>'
-    )

@@ -62,7 +62,7 @@ def page(title: str, lead: str = "", *, heading: str | None = None) -> None:
         with st.container(key="menu", gap="xxsmall"):
             st.markdown(f"**{NAME}**")
             for script, label, icon in PAGES:
-                navigation.link(script, label, icon, stretch=True)
+                navigation.link(script, label, icon, width="stretch")
         access.show_lock()
         _show_current_run()
     if message := st.session_state.pop(_TOAST, None):

@@ -63,7 +63,8 @@ def show_bar() -> None:
                 if number < len(STOPS):
                     _link(number + 1, "Next", page=stop.script)
                 else:
-                    link(TOUR, "The end", ":material/flag:", icon_right=True, state={_END: "1"})
+                    end = {_END: "1"}
+                    link(TOUR, "The end", ":material/flag:", icon_position="right", state=end)
         st.markdown(_task(stop))
         if stop.target:
             _scroll_to_target(data={"stop": number, "target": stop.target}, key="tour-guide")
@@ -86,7 +87,8 @@ def _link(number: int, label: str, icon: str = "", *, page: str = "") -> None:
     script, query = STOPS[number - 1].script, _query(number)
     if script == page:
         script, query = TOUR, {_GO: str(number)}
-    link(script, label, icon or ":material/arrow_forward:", state=query, icon_right=not icon)
+    position = "left" if icon else "right"
+    link(script, label, icon or ":material/arrow_forward:", state=query, icon_position=position)
 
 
 # ------------------------------------------------------------------ the tour's page

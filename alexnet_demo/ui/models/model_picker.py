@@ -22,7 +22,7 @@ from alexnet_demo.ui.models.model_loading import (
 )
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
-from alexnet_demo.ui.widgets.navigation import PREDICT, TRAIN
+from alexnet_demo.ui.widgets.navigation import TRAIN
 
 if TYPE_CHECKING:  # torch takes seconds to import: only once a model is to be loaded
     from alexnet_demo.inference.classifier import Classifier
@@ -129,12 +129,6 @@ def _describe(classifier: Classifier) -> str:
     if isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1:
         facts.append(f"test accuracy {percent(accuracy)}")
     return " · ".join(facts)
-
-
-def open_predict(run: Run) -> None:
-    """Go to Predict with a run's best weights."""
-    st.session_state[CHOICE] = f"{run.id}/best"
-    st.switch_page(PREDICT)
 
 
 def _upload_form() -> None:

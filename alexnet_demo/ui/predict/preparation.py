@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,38 +15,12 @@ from alexnet_demo.images.encode import CRISP_UP_TO, data_url
 from alexnet_demo.images.prepared import Choices, Kind, PreparedImage
 from alexnet_demo.ui.components.component import render, style
 
-KINDS = {"auto": "Automatic", "sketch": "Drawing", "photo": "Photo", "dataset": "Dataset"}
-KIND_PHRASES = {"sketch": "a drawing", "photo": "a photo", "dataset": "a dataset image"}
-CONTROLS: dict[str, tuple[str, dict[str, str], str]] = {  # by key: label, options, help
-    "kind": (
-        "Image type",
-        KINDS,
-        "Drawings are traced with a standard pen. Photos lose their background. Dataset images are "
-        "used unchanged.",
-    ),
-    "polarity": (
-        "Polarity",
-        {"auto": "Automatic", "invert": "Dark on light", "keep": "Light on dark"},
-        "The network is trained on light objects on black, so dark on light is inverted.",
-    ),
-    "ground": (
-        "Background",
-        {"auto": "Automatic", "plain": "Plain", "cluttered": "Cluttered", "keep": "Keep"},
-        "Of photos. Plain: whatever differs from the background is kept. Cluttered: the object in "
-        "the middle is cut out.",
-    ),
-    "crop": (
-        "Crop",
-        {"auto": "Automatic", "hand": "Manual"},
-        "Manual: choose the part of the image to use.",
-    ),
-}
-_GROUND_PHRASES = {
-    "alpha": "transparent background removed",
-    "plain": "plain background removed",
-    "cluttered": "cluttered background removed",
-    "keep": "background kept",
-}
+CONTROLS: dict[str, dict[str, Any]] = json.loads(
+    Path(__file__).with_name("controls.json").read_text(encoding="utf-8")
+)
+"""By key: label, help, options, and for some the phrases that name a decision."""
+KINDS: dict[str, str] = CONTROLS["kind"]["options"]
+KIND_PHRASES: dict[str, str] = CONTROLS["kind"]["phrases"]
 _SLIDERS = {"across": "Horizontal range", "down": "Vertical range"}
 _LAST_BOX = "decided box"  # session state: where the last image was cropped
 _THUMBNAIL = 240  # pixels: twice what a card shows, for high-density screens
@@ -90,13 +66,13 @@ def show_controls(kind: Kind | None = None) -> None:
         kind: of the image, if there is a single one: only photos have a background to remove.
     """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        for key, (label, options, help_text) in CONTROLS.items():
+        for key, control in CONTROLS.items():
             st.selectbox(
-                label,
-                list(options),
-                format_func=options.__getitem__,
+                control["label"],
+                list(control["options"]),
+                format_func=control["options"].__getitem__,
                 key=key,
-                help=help_text,
+                help=control["help"],
                 on_change=_start_from_last_box if key == "crop" else None,
                 disabled=key == "ground" and kind not in (None, "photo"),
                 width=_CONTROL_WIDTH,
@@ -152,7 +128,7 @@ def _summary(decisions: Choices) -> str:
         phrase(tones, "polarity"),
     ]
     if decisions.kind == "photo":
-        phrases.append(phrase(_GROUND_PHRASES[decisions.background], "ground"))
+        phrases.append(phrase(CONTROLS["ground"]["phrases"][decisions.background], "ground"))
     crop = "not cropped"
     if (box := decisions.box) and not _is_whole(box):
         left, top, right, bottom = box

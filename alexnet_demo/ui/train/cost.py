@@ -78,9 +78,8 @@ def _speeds(settings: TrainConfig) -> list[Speed]:
 
 def _long_on_cpu(settings: TrainConfig) -> bool:
     speeds = _speeds(settings)
-    if not speeds or speeds[-1].device != "cpu":
-        return False
-    return estimate(settings, speeds).total_seconds > LONG_SECONDS
+    long = (seconds(settings) or 0) > LONG_SECONDS
+    return long and speeds[-1].device == "cpu"
 
 
 def _alternatives(settings: TrainConfig) -> list[TrainConfig]:

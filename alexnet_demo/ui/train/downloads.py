@@ -10,7 +10,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.files import sha256
 from alexnet_demo.export import report
 from alexnet_demo.export.script import file_name, training_script
@@ -117,13 +116,9 @@ def report_progress(run: Run) -> None:
     """Run the best weights on the test set, once the report was requested, and show progress."""
     if st.session_state.get(_REQUESTED) != run.id or _test_results(run)[0]:
         return
-    try:
-        classifier = model_loading.load(model_loading.best_option(run))
-    except CheckpointError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    task = f"Running “{plain(run.name)}” on all test images for the report"
-    background.show_progress(passes.evaluate_test_set(classifier), task)
+    if classifier := model_loading.load_or_show_error(model_loading.best_option(run)):
+        task = f"Running “{plain(run.name)}” on all test images for the report"
+        background.show_progress(passes.evaluate_test_set(classifier), task)
 
 
 def _test_results(run: Run) -> tuple[bool, Results | None]:

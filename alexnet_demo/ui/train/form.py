@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -26,31 +28,14 @@ from alexnet_demo.ui.widgets.markdown import plain
 
 CONFIRM_SECONDS = 3600  # duration above which a run needs a confirmation
 OPEN = "form open"  # session state: show the form while another run trains
-GROUPS = {
-    "Optimizer": (
-        *("momentum", "nesterov", "weight_decay", "label_smoothing", "schedule", "warmup"),
-    ),
-    "Data": ("train_samples", "drawings", "photos", "shift", "erase", "flip"),
-    "Network": ("width", "grow", "dropout", "init", "seed", "norm"),
-    "Evaluation": ("test_samples", "validation", "patience"),
-    "Machine": (
-        *("device", "devices", "precision", "memory_format"),
-        *("checkpoint_minutes", "keep_epochs"),
-    ),
-}
+_TEXT = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+GROUPS: dict[str, list[str]] = _TEXT["groups"]
+"""The settings under More settings, by heading."""
+CHOICE_NAMES: dict[str, str] = _TEXT["choices"]
 EXPLAINED = (
     *("Epoch and batch", "Learning rate", "Momentum", "Schedule", "Weight decay", "Dropout"),
     *("Data augmentation", "Batch normalization", "Growth", "Weight initialization"),
 )
-CHOICE_NAMES = {
-    "auto": "Automatic (fastest on this device)",
-    "channels_last": "Channels last",
-    "contiguous": "Contiguous",
-    "constant": "Constant",
-    "linear": "Warm-up, then linear decay to 0",
-    "default": "PyTorch default",
-    "kaiming": "He (for ReLU)",
-}
 
 
 def form_open(run: Run | None) -> bool:
@@ -185,7 +170,7 @@ def _start_button(settings: TrainConfig | None) -> None:
         return
     outcome = actions.start(settings, seconds, role=access.role())
     if outcome.done and outcome.run_id:
-        form_state.clear_address()
+        form_state.write_address({})  # it is about to name a run instead
         run = get_run(outcome.run_id)
         if run and run.state != "queued":  # else the page stays with the active run
             st.query_params["run"] = outcome.run_id

@@ -57,7 +57,7 @@ def store() -> dict[str, Any]:
     """Store the widgets' values as the draft and in the address, and return them by setting."""
     draft = {name: st.session_state[key(name)] for name in SETTINGS}
     st.session_state[DRAFT] = draft
-    _write(to_link(draft))
+    write_address(to_link(draft))
     return draft
 
 
@@ -75,11 +75,6 @@ def errors(values: dict[str, Any]) -> list[str]:
         else:
             valid[name] = value
     return messages
-
-
-def clear_address() -> None:
-    """Remove the settings from the address, which is about to name a run instead."""
-    _write({})
 
 
 def from_link(address: Mapping[str, str]) -> dict[str, Any]:
@@ -126,7 +121,7 @@ def _address() -> dict[str, str]:
     return {name: st.query_params[name] for name in ("recipe", *LINKED) if name in st.query_params}
 
 
-def _write(link: dict[str, str]) -> None:
+def write_address(link: dict[str, str]) -> None:
     """Replace the settings in the address, and leave its other parameters."""
     before = _address()
     if link != before:

@@ -23,11 +23,12 @@ from alexnet_demo.runs.store import get_run, recorded_runs, resolved_config
 from alexnet_demo.settings.config import SETTINGS
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.frame import page
-from alexnet_demo.ui.models import model_picker
+from alexnet_demo.ui.models.model_loading import CHOICE
 from alexnet_demo.ui.train import downloads
 from alexnet_demo.ui.train.form import OPEN, number_field
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
+from alexnet_demo.ui.widgets.navigation import PREDICT
 
 POLL_SECONDS = 1.0
 RECENT = 10  # batch records to average over; a single batch is noisy
@@ -99,7 +100,8 @@ def _controls(run: Run) -> None:
 def try_button(run: Run, key: str, kind: Literal["primary", "secondary"] = "primary") -> None:
     """Open Predict with a run's best weights."""
     if st.button("Try on Predict", icon=":material/draw:", key=key, type=kind):
-        model_picker.open_predict(run)
+        st.session_state[CHOICE] = f"{run.id}/best"
+        st.switch_page(PREDICT)
 
 
 def _control(label: str, icon: str, run: Run, disabled: bool = False, key: str = "") -> None:

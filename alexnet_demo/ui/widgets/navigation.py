@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -24,8 +25,7 @@ def link(
     icon: str | None = None,
     *,
     state: Mapping[str, str] | None = None,
-    stretch: bool = False,
-    icon_right: bool = False,
+    **options: Any,
 ) -> None:
     """A link to a page; nothing if Streamlit does not know the page.
 
@@ -34,18 +34,11 @@ def link(
 
     Args:
         state: query parameters, such as ``{"show": "Mistakes"}``.
-        stretch: as wide as its container instead of its label.
-        icon_right: the icon after the label instead of before it.
+        options: of `st.page_link`, which is as wide as its label by default.
     """
     with suppress(StreamlitAPIException, KeyError):
-        st.page_link(
-            script,
-            label=label,
-            icon=icon,
-            icon_position="right" if icon_right else "left",
-            width="stretch" if stretch else "content",
-            query_params=dict(state or {}),
-        )
+        options = {"width": "content", **options}
+        st.page_link(script, label=label, icon=icon, query_params=dict(state or {}), **options)
 
 
 def replayable_runs() -> list[Run]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
 import streamlit as st
 from PIL import Image, ImageColor, ImageOps
@@ -12,19 +10,15 @@ from alexnet_demo.data.fashion_mnist import first_of_each_class
 from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.images.encode import enlarge, png_url
 from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.ui.components.component import render
 
 
 @st.cache_data(show_spinner=False)
 def class_strip() -> str:
     """One image per class as HTML, each in the color of its class; empty without the dataset."""
-    tiles = "".join(
-        f'<figure><img src="{image_url(sample.pixels, CLASS_COLORS[name])}" '
-        f'alt="A 28×28 image from Fashion-MNIST: {escape(name)}">'
-        f"<figcaption>{escape(name)}</figcaption></figure>"
-        for sample in first_of_each_class()
-        if (name := CLASSES[sample.label])
-    )
-    return f'<div class="garments">{tiles}</div>' if tiles else ""
+    samples = {CLASSES[sample.label]: sample.pixels for sample in first_of_each_class()}
+    tiles = {name: image_url(pixels, CLASS_COLORS[name]) for name, pixels in samples.items()}
+    return render(__file__, tiles=tiles) if tiles else ""
 
 
 def image_url(pixels: np.ndarray, color: str = "#ffffff") -> str:

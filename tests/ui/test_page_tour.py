@@ -151,10 +151,10 @@ def test_predictions_of_the_recorded_run():
 
 def test_shirt_and_t_shirt_are_confused_most():
     card = (ROOT / "weights" / "README.md").read_text(encoding="utf-8")
-    line = re.search(r"Most often mistaken: (.*)", card)
+    line = re.search(r"Most frequent confusions: (.*)", card)
     assert line
     first, second, *_ = line[1].split("; ")
-    assert first.startswith("T-shirt/top for Shirt") and second.startswith("Shirt for T-shirt/top")
+    assert first.startswith("T-shirt/top as Shirt") and second.startswith("Shirt as T-shirt/top")
 
 
 def test_numbers_of_layers_are_the_measured_ones():

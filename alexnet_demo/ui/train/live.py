@@ -236,12 +236,12 @@ def _curves(run: Run, history: History) -> None:
     dashed = "Dashed: the article's published run. " if axis == "epochs" else ""
     caption.caption(f"{dashed}Drag to zoom, double-click to reset.")
     others, best = compare_with("live compare"), history.best
-    version = (run.config.epochs, len(history.batches), history.seconds)  # of what is drawn
+    version = str(run.directory), run.config.epochs, len(history.batches), history.seconds
     for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         log = log_scale and metric == "loss"
         shown = others if metric == "accuracy" else []
-        names = tuple(name for name, _ in shown)
-        figure = _curve(str(run.directory), metric, log, axis, names, version, run, shown)
+        names = [name for name, _ in shown]
+        figure = _curve((*version, *names), metric, log, axis, run, shown)
         alt = f"{metric.capitalize()} by epoch of {run.name}"
         if best:
             alt += f"; best {run.config.eval_split} accuracy {percent(best['test_accuracy'])}"
@@ -271,17 +271,8 @@ def axis_choice(key: str) -> Axis:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _curve(
-    directory: str,
-    metric: str,
-    log: bool,
-    axis: Axis,
-    names: tuple[str, ...],
-    version: tuple[float, ...],
-    _run: Run,
-    _others: Curves,
-) -> Figure:
-    """A run's figure, cached per view until new records arrive."""
+def _curve(key: object, metric: str, log: bool, axis: Axis, _run: Run, _others: Curves) -> Figure:
+    """A run's figure, cached per view until new records arrive, which change the key."""
     figure = training.training_curve(
         _run.history, metric, _run.config.epochs, log_scale=log, others=_others, axis=axis
     )

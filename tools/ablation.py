@@ -37,11 +37,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "all": {},
     "drawings at 28×28": {"SKETCH_SIDE": 28},
     "drawings at 112×112": {"SKETCH_SIDE": 112},
-    "drawings not shaded inside": {"SHADE": 0},
+    "drawings without shading": {"SHADE": 0},
     "no drawings": {"drawings": 0.0},
     "no photos": {"photos": 0.0},
     "neither": {"drawings": 0.0, "photos": 0.0},
-    "no normalisation": {"norm": False},
+    "no batch normalization": {"norm": False},
 }
 """What differs from the recipe: settings, and in capitals constants of `images.redraw`."""
 

@@ -11,11 +11,13 @@ from alexnet_demo.data.fashion_mnist import first_of_each_class
 from alexnet_demo.figures import architecture_svg
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import SETTINGS
-from alexnet_demo.ui.components.drawing import drawing
+from alexnet_demo.ui.components.component import register
 from alexnet_demo.ui.widgets import sample_images
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.network.summary import Layer, Shape, Summary
+
+_drawing = register("drawing", __file__)  # an SVG image that can be saved as SVG or PNG
 
 
 @st.cache_data(show_spinner=False)
@@ -50,11 +52,9 @@ def show(layer: Layer, summary: Summary) -> None:
         macs.markdown(f"`{layer.macs_formula}`")
     left, right = st.columns([1.2, 1], gap="large", vertical_alignment="center")
     with left:
-        drawing(
-            architecture_svg.receptive_field(summary, layer.name, image_url()),
-            f"alexnet-{layer.name}-receptive-field",
-            key=f"receptive field {layer.name}",
-        )
+        svg = architecture_svg.receptive_field(summary, layer.name, image_url())
+        name = f"alexnet-{layer.name}-receptive-field"  # of the file that can be saved
+        _drawing(data={"svg": svg, "name": name}, key=f"receptive field {layer.name}")
     with right:
         st.markdown(_receptive_field(layer))
         batch = st.number_input(

@@ -1,3 +1,3 @@
-"""Streamlit components with their JavaScript, CSS, and HTML: canvas, plot, gallery, drawing.
+"""Streamlit components with their JavaScript, CSS, and HTML: canvas, plot, gallery.
 
 They know nothing of runs and models."""

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
+from sklearn.metrics import roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -32,7 +33,7 @@ from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import PreparedImage
 from alexnet_demo.inference.classifier import Classifier, average_views
-from alexnet_demo.inference.confidence import SCORES, ConfidenceModel, ScoreKind, auroc
+from alexnet_demo.inference.confidence import SCORES, ConfidenceModel, ScoreKind
 from alexnet_demo.inference.image_files import images_in, read_file
 
 SIDE = 256
@@ -246,6 +247,20 @@ def measure(
         },
         "families": families,
     }
+
+
+def auroc(clothing: torch.Tensor, other: torch.Tensor) -> float:
+    """Area under the ROC curve of a score, 0 to 1.
+
+    The probability that a random image of clothing scores higher than a random other image, with
+    ties counted half.
+
+    Args:
+        clothing: scores (N,), N at least 1.
+        other: scores (M,), M at least 1.
+    """
+    truth = [1] * len(clothing) + [0] * len(other)
+    return float(roc_auc_score(truth, torch.cat([clothing, other]).double().numpy()))
 
 
 def against(clothing: dict[str, Scores], other: Scores, name: str) -> dict[str, float]:

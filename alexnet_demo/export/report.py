@@ -13,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from alexnet_demo import __version__
 from alexnet_demo.common import text
 from alexnet_demo.common.files import read_json, sha256, write_text
+from alexnet_demo.common.templates import environment
 from alexnet_demo.export import report_sections
 from alexnet_demo.export.svg_plot import Line, Plot, round_range
 from alexnet_demo.figures.results import MIN_BIN_COUNT
@@ -64,7 +64,7 @@ def test_results(run: Run, device: str = "auto") -> Results | None:
     """Test results of a run's best weights, cached or computed now; None without weights."""
     if not run.best.is_file():
         return None
-    if (results := cached_results(run)) is not None:
+    if (results := predictions.load(sha256(run.best))) is not None:
         return results
     from alexnet_demo.inference import full_pass
     from alexnet_demo.inference.classifier import Classifier
@@ -73,102 +73,58 @@ def test_results(run: Run, device: str = "auto") -> Results | None:
     return full_pass.predict_test_set(Classifier.load_with_digest(run.best, device))[0]
 
 
-def cached_results(run: Run) -> Results | None:
-    """Test results of a run's best weights, if cached."""
-    digest = sha256(run.best)
-    return predictions.load(digest) if digest else None
-
-
 def render(run: Run, results: Results | None) -> str:
     """The report as HTML, with the test results where there are some."""
     history, recorded = run.history, snapshots.follow(run.snapshots)
     sections = (report_sections.pin_section(pin, recorded) for pin in pins.read(run.pins))
-    environment = Environment(
-        loader=PackageLoader("alexnet_demo.export"),
+    templates = environment(
+        "alexnet_demo.export",
         autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        percent=lambda share, digits=1: "–" if share is None else text.percent(share, digits),
+        number=lambda value, digits: "–" if value is None else f"{value:.{digits}g}",
+        count="{:,}".format,
+        duration=text.duration,
+        setting=_value,
     )
-    environment.filters |= {
-        "percent": lambda share, digits=1: "–" if share is None else text.percent(share, digits),
-        "number": lambda value, digits: "–" if value is None else f"{value:.{digits}g}",
-        "count": "{:,}".format,
-        "duration": text.duration,
-    }
     colors = {"train": TRAIN_COLOR, "test": TEST_COLOR, "article": REFERENCE_COLOR}
+    command = ["python", "-m", "alexnet_demo", *resolved_config(run).command()]
+    metrics = ("accuracy", "loss") if history.epochs or history.batches else ()
     context = {
-        **_head(run, history),
-        **_training(run, history),
-        **report_sections.test_section(run, history, results, recorded),
+        "run": run,
+        "history": history,
+        "best": history.best,
+        "state": "stopped early" if run.stopped_early else run.state,
+        "error": text.without_folders(run.error),
+        "parameters": [history.start or {}, *history.grow_events][-1].get("parameters"),
+        "recipe": RECIPES[run.config.recipe],
+        "settings": SETTINGS,
+        "machine": _machine(run, history),
+        "command": [shlex.quote(word) for word in command],
+        "curves": [_curve(run, history, metric) for metric in metrics],
+        **report_sections.test_section(history, results, recorded),
         "pins": [section for section in sections if section],
         **report_sections.layer_section(recorded),
-        "style": Markup(environment.get_template("report.css").render(colors)),
+        "style": Markup(templates.get_template("report.css").render(colors)),
         "version": __version__,
         "created": f"{datetime.now():%d %B %Y, %H:%M}",
-        "id": run.id,
         "classes": CLASSES,
         "min_bin_count": MIN_BIN_COUNT,
     }
-    return environment.get_template("report.html").render(context).strip()
-
-
-def _head(run: Run, history: History) -> dict[str, Any]:
-    best, split = history.best, run.config.eval_split
-    key_figures = []
-    if best:
-        last = history.epochs[-1]
-        accuracy = text.percent(best["test_accuracy"], 2)
-        key_figures = [
-            (f"best {split} accuracy, epoch {best['epoch']}", accuracy),
-            (f"last {split} accuracy", text.percent(last["test_accuracy"], 2)),
-            (f"last {split} loss", f"{last['test_loss']:.4f}"),
-        ]
-    if history.seconds:
-        key_figures.append(("training time", text.duration(history.seconds)))
-    if parameters := ([history.start or {}, *history.grow_events])[-1].get("parameters"):
-        key_figures.append(("parameters", f"{parameters:,}"))
-    state = "stopped early" if run.stopped_early else run.state
-    return {
-        "name": run.name,
-        "note": run.note,
-        "error": text.without_folders(run.error),
-        "lead": f"Recipe {RECIPES[run.config.recipe].title}, {state}, {history.epochs_done} of "
-        f"{run.config.epochs} epochs, started on {run.started:%d %B %Y, %H:%M}",
-        "key_figures": key_figures,
-    }
-
-
-def _training(run: Run, history: History) -> dict[str, Any]:
-    config, recipe = run.config, RECIPES[run.config.recipe]
-    command = ["python", "-m", "alexnet_demo", *resolved_config(run).command()]
-    return {
-        "recipe": f"{recipe.title}. {recipe.summary}",
-        "changed": [
-            (SETTINGS[name].label, _value(value), _value(usual))
-            for name, (value, usual) in config.changes().items()
-        ],
-        "machine": _machine(run, history),
-        "command": [shlex.quote(word) for word in command],
-        "split": config.eval_split.capitalize(),
-        "curves": [_curve(run, history, metric) for metric in ("accuracy", "loss")]
-        if history.epochs or history.batches
-        else [],
-        "epochs": history.epochs,
-        "best": history.best,
-    }
+    return templates.get_template("report.html").render(context).strip()
 
 
 def _value(value: Any) -> str:
+    """A setting's value in words."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value) or "none"
 
 
-def _machine(run: Run, history: History) -> report_sections.Rows:
+def _machine(run: Run, history: History) -> dict[str, Any]:
+    """What the run trained on, by name; empty values are unknown."""
     start, stored = history.start or {}, read_json(run.directory / "config.json")
     versions = start.get("versions") or stored.get("versions") or {}
-    rows = {
+    return {
         "Machine": start.get("device_name"),
         "Device": start.get("device"),
         "Precision": start.get("precision"),
@@ -178,7 +134,6 @@ def _machine(run: Run, history: History) -> report_sections.Rows:
         "Commit": start.get("commit") or stored.get("commit"),
         "Run": run.id,
     }
-    return [(name, str(value)) for name, value in rows.items() if value]
 
 
 def _curve(run: Run, history: History, metric: str) -> Plot:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from alexnet_demo.common.errors import DataError
-from alexnet_demo.common.text import percent, whole_percent
+from alexnet_demo.common.text import whole_percent
 from alexnet_demo.data import fashion_mnist
 from alexnet_demo.export.svg_plot import Bar, Line, Plot
 from alexnet_demo.figures.results import MIN_BIN_COUNT
@@ -20,7 +20,6 @@ from alexnet_demo.inference.predictions import Results, class_scores
 from alexnet_demo.runs import snapshots
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.pins import Pin
-from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.snapshots import Snapshot
 from alexnet_demo.settings.article import CLASSES
 
@@ -28,61 +27,29 @@ MAX_MISTAKES = 24
 MAX_PIN_SNAPSHOTS = 6
 MAX_WARNINGS = 12
 _HEATMAP_SIDE = 72  # pixels
-_MAX_TINT = 0.8  # opacity of a confusion matrix's cell with all images of its row
-Rows = list[tuple[str, str]]
 
 
 def test_section(
-    run: Run, history: History, results: Results | None, recorded: list[Snapshot]
+    history: History, results: Results | None, recorded: list[Snapshot]
 ) -> dict[str, Any]:
     """Test results; without them, the confusion matrix of the best recorded epoch."""
-    section: dict[str, Any] = dict.fromkeys(
-        ("test_figures", "confusion", "class_scores", "calibration", "mistakes"), ()
-    )
     with_counts = [snapshot for snapshot in recorded if snapshot.confusion]
+    epoch = (history.best or {}).get("epoch")
+    sources = [s for s in with_counts if s.epoch == epoch] or with_counts[-1:]
+    confusion = np.zeros((0, 0), int)
     if results is not None:
         confusion = results.confusion
-        source = f"Results of this run's best weights on all {len(results.labels):,} test images."
-        section |= {
-            "test_figures": _test_figures(results),
-            "calibration": _calibration(results),
-            "mistakes": _mistakes(results),
-        }
-    elif with_counts:
-        epoch = (history.best or {}).get("epoch")
-        snapshot = next((s for s in with_counts if s.epoch == epoch), with_counts[-1])
-        confusion = np.array(snapshot.confusion)
-        source = (
-            f"Weights unavailable. These counts are from epoch {snapshot.epoch:g}, on "
-            f"{confusion.sum():,} {run.config.eval_split} images."
-        )
-    else:
-        source = "Weights unavailable, so test results could not be computed."
-        return {**section, "source": source}
+    elif sources:
+        confusion = np.array(sources[0].confusion)
     return {
-        **section,
-        "source": source,
-        "confusion": _confusion(confusion),
-        "class_scores": class_scores(confusion),
+        "results": results,
+        "confusion": confusion.tolist(),
+        "confusion_total": int(confusion.sum()),
+        "confusion_epoch": sources[0].epoch if sources else None,
+        "class_scores": class_scores(confusion) if len(confusion) else (),
+        "calibration": None if results is None else _calibration(results),
+        "mistakes": () if results is None else _mistakes(results),
     }
-
-
-def _test_figures(results: Results) -> Rows:
-    return [
-        ("test accuracy", percent(results.accuracy, 2)),
-        ("mistakes", f"{int((~results.correct).sum()):,}"),
-        ("mean confidence", percent(float(results.confidence.mean(dtype=np.float64)))),
-        ("calibration error", percent(results.calibration_error(), 2)),
-    ]
-
-
-def _confusion(counts: np.ndarray) -> list[list[tuple[int, float]]]:
-    """Rows of counts and tints; a square-root scale makes rare mistakes visible."""
-    rows = np.maximum(counts.sum(1, keepdims=True), 1)
-    tints = (_MAX_TINT * np.sqrt(counts / rows)).round(3)
-    return [
-        list(zip(*row, strict=True)) for row in zip(counts.tolist(), tints.tolist(), strict=True)
-    ]
 
 
 def _calibration(results: Results) -> Plot:

@@ -9,13 +9,11 @@ Imports no torch.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from alexnet_demo.common.templates import environment
 from alexnet_demo.export.source import format_definitions, format_imports, free_names, used_by
 from alexnet_demo.settings.article import PARAMETERS, TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.settings.config import SETTINGS, TrainConfig
@@ -26,10 +24,10 @@ IMPORTS = {  # of the template itself; those of the copied functions are added
     *(("safetensors.torch", "save_file"), ("torch", "Tensor")),
     *(("torch.nn.functional", "cross_entropy"), ("torchvision.datasets", "FashionMNIST")),
 }
-NOT_PART_OF_A_RECIPE = (
+NOT_PART_OF_A_RECIPE = {
     *("device", "devices", "precision", "memory_format"),
     *("checkpoint_minutes", "keep_epochs", "seed"),
-)
+}
 
 
 def training_script(config: TrainConfig) -> str:
@@ -39,14 +37,8 @@ def training_script(config: TrainConfig) -> str:
     ``auto`` it uses bfloat16 on CUDA and float32 elsewhere, and with ``memory_format`` ``auto``
     channels-last, without measuring.
     """
-    environment = Environment(
-        loader=PackageLoader("alexnet_demo.export"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    template, context = environment.get_template("script.py.jinja"), _context(config)
+    template = environment("alexnet_demo.export").get_template("script.py.jinja")
+    context = _context(config)
     parts = {"imports": "", "constants": "", "definitions": ""}
     # Rendered without these parts first, to see what it uses.
     used = free_names(template.render(context, **parts))
@@ -69,41 +61,23 @@ def file_name(config: TrainConfig) -> str:
 
 
 def _context(config: TrainConfig) -> dict[str, Any]:
-    """The template's variables: the settings, and what follows from them."""
-    recipe = TrainConfig.from_recipe(config.recipe)
-    changed = any(
-        getattr(config, name) != getattr(recipe, name)
-        for name in vars(config)
-        if name not in NOT_PART_OF_A_RECIPE
-    )
+    """The template's variables: the settings, and what the template cannot derive from them."""
     shares = [float(part.partition(":")[2]) for part in config.grow.split(",") if part]
     counts = channels(config.width)
     names = ("c1", "c2", "c3", "c5", "units")
     # In a network that grows, these are variables.
-    layers = dict(zip(names, names if config.grow else map(str, counts), strict=True))
-    auto_device = '"cuda" if torch.cuda.is_available() else "cpu"'
-    synthetic = config.drawings > 0 or config.photos > 0
+    layers = dict(zip(names, names if config.grow else counts, strict=True))
     return {
         **vars(config),
         **layers,
         "shapes": channels(1.0) if config.grow else counts,
-        "title": f'the recipe "{config.recipe}"' + (" with other settings" if changed else ""),
+        "changed": config.changes().keys() - NOT_PART_OF_A_RECIPE,
         "file": file_name(config),
-        "size": f": {PARAMETERS:,} parameters"
-        if config.width == 1
-        else f", width {config.width:g}",
+        "parameters": PARAMETERS,
         "growth": [(s.width, share) for s, share in zip(stages(config), shares, strict=False)],
-        "plain_sgd": not (config.grow or config.momentum or config.weight_decay),
-        "dropout_argument": "" if config.dropout == 0.5 else "DROPOUT",
-        "synthetic": synthetic,
-        "augmented": synthetic or any((config.flip, config.shift, config.erase)),
-        "device_default": auto_device if config.device == "auto" else json.dumps(config.device),
-        "channels_last_argument": ""
-        if config.memory_format == "contiguous"
-        else ", memory_format=torch.channels_last",
         "all_train_images": config.train_images == TRAIN_SAMPLES - config.validation,
         "all_test_images": config.test_samples == TEST_SAMPLES or config.validation > 0,
-        "tested": config.eval_split.capitalize(),
+        "eval_split": config.eval_split,
         # Whether the shapes of the stored weights determine the width.
         "width_in_shapes": channels(counts[-1] / 4096) == counts,
     }

@@ -25,12 +25,13 @@ def path_of(digest: str, part: str = "") -> Path:
     return paths.RUNS_DIR / ".results" / f"{name}.safetensors"
 
 
-def save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def save(digest: str, arrays: Mapping[str, np.ndarray], part: str = "") -> None:
     """Write arrays atomically, and delete the least recently used files of the folder.
 
     Raises:
         OSError: when the disk is full or read-only.
     """
+    path = path_of(digest, part)
     path.parent.mkdir(parents=True, exist_ok=True)
     # safetensors writes the buffer as it is, whatever the strides.
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -41,8 +42,9 @@ def save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
             path.unlink(missing_ok=True)
 
 
-def load(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file; empty when it is missing or damaged."""
+def load(digest: str, part: str = "") -> dict[str, np.ndarray]:
+    """What `save` wrote; empty when the file is missing or damaged."""
+    path = path_of(digest, part)
     try:
         arrays = load_file(path)
     except (OSError, SafetensorError):

@@ -49,9 +49,6 @@ class Outputs:
     features: Tensor
     labels: Tensor
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
     def __getitem__(self, part: slice) -> Outputs:
         return Outputs(self.logits[part], self.features[part], self.labels[part])
 
@@ -75,22 +72,6 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         options={"xatol": 1e-3},
     )
     return math.exp(result.x)
-
-
-def auroc(clothing: Tensor, other: Tensor) -> float:
-    """Area under the ROC curve of a score, 0 to 1.
-
-    The probability that a random image of clothing scores higher than a random other image, with
-    ties counted half.
-
-    Args:
-        clothing: scores (N,), N at least 1.
-        other: scores (M,), M at least 1.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    truth = [1] * len(clothing) + [0] * len(other)
-    return float(roc_auc_score(truth, torch.cat([clothing, other]).double().numpy()))
 
 
 # ------------------------------------------------------------------ out-of-distribution scores
@@ -167,12 +148,15 @@ class ConfidenceModel:
             logits: (N, 10).
             features: of fc7, (N, D).
         """
-        parts = []
+        parts = {}
         if self.score != "angle":
-            parts.append(self._standardize("energy", energy(logits)))
+            parts["energy"] = energy(logits)
         if self.score != "energy" and self.basis is not None:
-            parts.append(self._standardize("angle", alignment(features.float(), self.basis)))
-        return torch.stack(parts).mean(0)
+            parts["angle"] = alignment(features.float(), self.basis)
+        for name, values in parts.items():
+            mean, std = self.scales.get(name, (0.0, 1.0))
+            parts[name] = (values - mean) / std
+        return torch.stack(list(parts.values())).mean(0)
 
     def ood_threshold(self, kind: str) -> float:
         """The least score with which an image of that kind passes as clothing.
@@ -181,10 +165,6 @@ class ConfidenceModel:
         """
         lowest = min(self.ood_thresholds.values(), default=-math.inf)
         return self.ood_thresholds.get(kind, lowest)
-
-    def _standardize(self, name: str, values: Tensor) -> Tensor:
-        mean, std = self.scales.get(name, (0.0, 1.0))
-        return (values - mean) / std
 
     # -------------------------------------------------------------- to and from a file
 

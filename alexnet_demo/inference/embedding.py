@@ -6,8 +6,8 @@ Images that are close together look alike to the network.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -104,28 +104,19 @@ def tsne_seconds(points: np.ndarray) -> float:
 
 # ------------------------------------------------------------------ cached on disk
 
-Part = Literal["training", "map"]
-"""``training``: coordinates of the training images, (60000, D). ``map``: `tsne` of the test set."""
-
-
-def save(digest: str, embedding: Embedding) -> None:
-    """Cache an embedding; raises OSError, see `cache.save`."""
-    cache.save(cache.path_of(digest, "atlas"), asdict(embedding))
+PART = "atlas"
+"""The part of the cache with the fields of `Embedding`. ``points`` of the parts ``training`` and
+``map`` are the coordinates of the training images, (60000, D), and `tsne` of the test set."""
 
 
 def load(digest: str) -> Embedding | None:
     """The cached embedding; None when missing or damaged."""
     try:
-        return Embedding(**cache.load(cache.path_of(digest, "atlas")))
+        return Embedding(**cache.load(digest, PART))
     except TypeError:  # other arrays, or none
         return None
 
 
-def save_points(digest: str, part: Part, points: np.ndarray) -> None:
-    """Cache coordinates; raises OSError, see `cache.save`."""
-    cache.save(cache.path_of(digest, part), {"points": points})
-
-
-def load_points(digest: str, part: Part) -> np.ndarray | None:
+def load_points(digest: str, part: str) -> np.ndarray | None:
     """Cached coordinates; None when missing or damaged."""
-    return cache.load(cache.path_of(digest, part)).get("points")
+    return cache.load(digest, part).get("points")

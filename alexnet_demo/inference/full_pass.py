@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.inference import embedding, predictions
+from alexnet_demo.inference import cache, embedding, predictions
 from alexnet_demo.inference.embedding import Embedding
 from alexnet_demo.inference.predictions import Results
 
@@ -49,8 +50,8 @@ def predict_test_set(
     results = Results(classifier.confidence.probabilities(logits).numpy(), labels)
     places = embedding.fit(features)
     with suppress(OSError):  # without the cache it is computed again after a restart
-        predictions.save(classifier.digest, results)
-        embedding.save(classifier.digest, places)
+        cache.save(classifier.digest, asdict(results))
+        cache.save(classifier.digest, asdict(places), embedding.PART)
     return results, places
 
 
@@ -65,7 +66,7 @@ def embed_training_set(
     chunks = _forward(True, outputs, progress)
     points = np.concatenate([places.project(own).astype(np.float16) for _, own in chunks])
     with suppress(OSError):
-        embedding.save_points(classifier.digest, "training", points)
+        cache.save(classifier.digest, {"points": points}, "training")
     return points
 
 

@@ -5,7 +5,7 @@ Imports no torch, so that cached predictions are on the page at once.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -164,18 +164,10 @@ def share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-# ------------------------------------------------------------------ cached on disk
-
-
-def save(digest: str, results: Results) -> None:
-    """Cache results; raises OSError, see `cache.save`."""
-    cache.save(cache.path_of(digest), asdict(results))
-
-
 def load(digest: str) -> Results | None:
-    """The cached results of the weights file with this SHA-256; None when missing or damaged."""
+    """The cached fields of `Results` of a weights file; None when missing or damaged."""
     try:
-        results = Results(**cache.load(cache.path_of(digest)))
+        results = Results(**cache.load(digest))
     except TypeError:  # other arrays, or none
         return None
     shape = (len(results.labels), len(CLASSES))

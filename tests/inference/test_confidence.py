@@ -6,7 +6,6 @@ import json
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -19,7 +18,6 @@ from alexnet_demo.inference.confidence import (
     Outputs,
     ScoreKind,
     alignment,
-    auroc,
     energy,
     fit,
     fit_temperature,
@@ -62,15 +60,6 @@ def test_the_temperature_minimizes_the_cross_entropy() -> None:
 # ------------------------------------------------------------------ scores
 
 
-def test_auroc_is_the_share_of_correctly_ordered_pairs() -> None:
-    generator = np.random.default_rng(0)
-    clothes, others = generator.integers(3, 12, 80), generator.integers(0, 10, 70)  # many ties
-    pairs = (clothes[:, None] > others).mean() + (clothes[:, None] == others).mean() / 2
-    assert auroc(torch.from_numpy(clothes), torch.from_numpy(others)) == pytest.approx(pairs)
-    assert auroc(torch.tensor([2.0, 3.0]), torch.tensor([1.0])) == 1
-    assert auroc(torch.tensor([1.0]), torch.tensor([1.0, 1.0])) == 0.5
-
-
 def test_the_energy_is_the_log_of_the_summed_exponentials() -> None:
     assert energy(torch.tensor([[1.0, 2.0]])).item() == pytest.approx(math.log(math.e + math.e**2))
 
@@ -109,7 +98,8 @@ def test_the_thresholds_pass_95_percent_of_every_kind(score: ScoreKind) -> None:
         passed = (ood_score >= model.ood_threshold(kind)).float().mean().item()
         assert passed == pytest.approx(PASS_RATE, abs=0.02)
         strange = model.ood_score(torch.zeros(100, 10), 5 * torch.rand(100, FEATURES))
-        assert auroc(ood_score, strange) > 0.9
+        above = ood_score[:, None] > strange
+        assert above.float().mean() > 0.9  # AUROC
 
 
 def faint(outputs: Outputs) -> Outputs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -127,14 +128,14 @@ def test_the_duration_of_tsne_is_measured_on_a_sample(monkeypatch: pytest.Monkey
 def test_cached_embeddings_and_points_are_loaded_again(features: torch.Tensor, runs_dir):
     fitted = embedding.fit(features, 4)
     assert embedding.load(DIGEST) is None
-    embedding.save(DIGEST, fitted)
+    cache.save(DIGEST, asdict(fitted), embedding.PART)
     loaded = embedding.load(DIGEST)
     assert loaded is not None
     for name, array in vars(fitted).items():
         np.testing.assert_array_equal(getattr(loaded, name), array)
     for part in ("training", "map"):
         assert embedding.load_points(DIGEST, part) is None
-        embedding.save_points(DIGEST, part, fitted.points)
+        cache.save(DIGEST, {"points": fitted.points}, part)
         np.testing.assert_array_equal(embedding.load_points(DIGEST, part), fitted.points)
 
 
@@ -151,6 +152,6 @@ def test_damaged_cache_files_count_as_missing(runs_dir):
 def test_the_least_recently_used_files_are_deleted(runs_dir, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cache, "MAX_FILES", 2)
     for digest in "abc":
-        cache.save(cache.path_of(digest * 64), {"x": np.zeros(1)})
+        cache.save(digest * 64, {"x": np.zeros(1)})
     kept = {path.stem for path in cache.path_of(DIGEST).parent.iterdir()}
     assert kept == {"b" * 32, "c" * 32}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,7 @@ def test_cached_results_are_loaded_again(
     monkeypatch.setattr(paths, "RUNS_DIR", tmp_path)
     digest = "ab" * 32
     assert predictions.load(digest) is None
-    predictions.save(digest, small)
+    cache.save(digest, asdict(small))
     loaded = predictions.load(digest)
     assert loaded is not None
     np.testing.assert_array_equal(loaded.probabilities, small.probabilities)

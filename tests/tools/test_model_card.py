@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from alexnet_demo.common.files import write_json
@@ -227,3 +228,14 @@ def test_the_most_frequent_confusions_come_first() -> None:
         "Shirt as T-shirt/top (30)",
     ]
     assert model_card.confusions([[5]]) == ["none"]
+
+
+def test_auroc_is_the_share_of_correctly_ordered_pairs() -> None:
+    generator = np.random.default_rng(0)
+    clothes, others = generator.integers(3, 12, 80), generator.integers(0, 10, 70)  # many ties
+    pairs = (clothes[:, None] > others).mean() + (clothes[:, None] == others).mean() / 2
+    assert not_clothing.auroc(torch.from_numpy(clothes), torch.from_numpy(others)) == pytest.approx(
+        pairs
+    )
+    assert not_clothing.auroc(torch.tensor([2.0, 3.0]), torch.tensor([1.0])) == 1
+    assert not_clothing.auroc(torch.tensor([1.0]), torch.tensor([1.0, 1.0])) == 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from alexnet_demo.common.files import sha256
 from alexnet_demo.common.text import percent
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.inference import embedding, full_pass, predictions
+from alexnet_demo.inference import cache, embedding, full_pass, predictions
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.network import checkpoint
 from alexnet_demo.runs.run import Run
@@ -53,8 +54,9 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs_dir: Path, tin
 
 def cache_results(weights: Path, results: Results) -> Results:
     """As if a model's predictions and embedding had been computed before."""
-    predictions.save(sha256(weights), results)
-    embedding.save(sha256(weights), embedding.fit(torch.from_numpy(results.probabilities)))
+    places = embedding.fit(torch.from_numpy(results.probabilities))
+    cache.save(sha256(weights), asdict(results))
+    cache.save(sha256(weights), asdict(places), embedding.PART)
     return results
 
 
@@ -154,7 +156,7 @@ def test_the_most_similar_training_images_are_shown(app: AppTest, results: Resul
     training = np.zeros((60_000, 10), np.float16)
     training[4711] = test_embedding.points[12]
     training[:4711] = 9
-    embedding.save_points(sha256(shipped), "training", training)
+    cache.save(sha256(shipped), {"points": training}, "training")
     app.query_params["show"], app.query_params["picture"] = "First images", "12"
     app.run()
     click(app, "Show most similar training images")
@@ -187,7 +189,7 @@ def map_data(app: AppTest) -> dict | None:
 
 def test_a_link_opens_the_cached_tsne_map(app: AppTest, results: Results, shipped: Path):
     points = np.random.default_rng(0).normal(size=(10_000, 2)).astype(np.float32)
-    embedding.save_points(sha256(shipped), "map", points)
+    cache.save(sha256(shipped), {"points": points}, "map")
     app.query_params["show"], app.query_params["map"] = "Map", "t-SNE"
     app.run()
     assert not app.exception

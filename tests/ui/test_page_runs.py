@@ -14,11 +14,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.common.access import Outcome
-from alexnet_demo.common.files import read_json, write_json
+from alexnet_demo.common.files import read_json, sha256, write_json
 from alexnet_demo.common.text import percent
-from alexnet_demo.export import report
 from alexnet_demo.export.script import training_script
 from alexnet_demo.figures.training import compare_runs, training_curve
+from alexnet_demo.inference import predictions
 from alexnet_demo.jobs import actions, processes, queue
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.process_info import register
@@ -279,7 +279,7 @@ def test_the_report_is_ready_once_the_test_set_is_evaluated(runs_dir, measured, 
     at.button(key="make report").click()
     wait_for(lambda: "download report" in download_keys(select(at, run)), 120, "no report")
     assert not at.exception
-    assert report.cached_results(run) is not None
+    assert predictions.load(sha256(run.best)) is not None
 
 
 def test_a_report_of_unreadable_weights_is_refused(runs_dir, measured):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet_demo.inference import embedding
+from alexnet_demo.inference import cache, embedding
 from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.inference.embedding import Embedding
 from alexnet_demo.inference.predictions import Results
@@ -70,7 +70,7 @@ def tsne_map(digest: str, pca: Embedding) -> Job[np.ndarray]:
         job.expect(embedding.tsne_seconds(pca.points))
         points = embedding.tsne(pca.points)
         with suppress(OSError):
-            embedding.save_points(digest, "map", points)
+            cache.save(digest, {"points": points}, "map")
         return points
 
     return start(digest, "map", 0, partial(embedding.load_points, digest, "map"), compute)

@@ -62,7 +62,9 @@ def coverage_figure(
     )
     theme.style(figure, height=340)
     figure.update_layout(
-        showlegend=False, xaxis_title="Share of images classified", yaxis_title="Accuracy"
+        showlegend=False,
+        xaxis_title="Coverage (share of images classified)",
+        yaxis_title="Accuracy",
     )
     figure.add_hline(
         y=accuracy,

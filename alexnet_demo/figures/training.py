@@ -115,6 +115,8 @@ def training_curve(
 ) -> go.Figure:
     """Loss or accuracy of a run: per batch, and per epoch on training and test images.
 
+    Long, since it lists the style of each curve in the order in which they are drawn.
+
     Args:
         history: the run so far.
         metric: ``loss`` or ``accuracy``.

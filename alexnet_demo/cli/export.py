@@ -46,7 +46,7 @@ def add_commands(commands: Any) -> None:
     options.add_device_option(report)
 
 
-def run_export(args: Options) -> int:
+def run_export(args: Options) -> None:
     writers = {"out": _quantized, "onnx": _onnx, "script": _script}
     formats = [name for name in writers if getattr(args, name)]
     if len(formats) != 1:
@@ -55,7 +55,6 @@ def run_export(args: Options) -> int:
         raise ConfigError("The settings of a run need --script: leave them out.")
     record, text = writers[formats[0]](args)
     options.show(args, record, text)
-    return options.DONE
 
 
 def _quantized(args: Options) -> tuple[dict[str, Any], str]:
@@ -99,11 +98,10 @@ def _script(args: Options) -> tuple[dict[str, Any], str]:
     return record, f"{args.script}: {lines} lines"
 
 
-def run_report(args: Options) -> int:
+def run_report(args: Options) -> None:
     run = find_run(args.name)
     from alexnet_demo.export import report
 
     record = report.write(run, args.html, args.device)
     text = f"{record['path']}: {memory(record['bytes'])} in {record['seconds']:.1f} s"
     options.show(args, record, text)
-    return options.DONE

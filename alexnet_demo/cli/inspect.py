@@ -21,7 +21,7 @@ def add_commands(commands: Any) -> None:
     options.add_command(commands, "queue", run_queue, "start queued runs as devices become free")
 
 
-def run_summary(args: Options) -> int:
+def run_summary(args: Options) -> None:
     import torch
 
     from alexnet_demo.network.alexnet import AlexNet
@@ -31,10 +31,9 @@ def run_summary(args: Options) -> int:
         model = AlexNet(args.classes, args.in_channels, args.width, args.image_size)
     summary = summarize(model)
     options.show(args, summary.to_json(), format_table(summary))
-    return options.DONE
 
 
-def run_runs(args: Options) -> int:
+def run_runs(args: Options) -> None:
     for run in list_runs():
         record = run.to_json()
         best = record["best_test_accuracy"]
@@ -43,9 +42,7 @@ def run_runs(args: Options) -> int:
             f"epochs  {'–' if best is None else f'{best:.2%}':>7}  {record['name']}"
         )
         options.show(args, record, text)
-    return options.DONE
 
 
-def run_queue(_args: Options) -> int:
+def run_queue(_args: Options) -> None:
     queue.run_scheduler()
-    return options.DONE

@@ -20,13 +20,8 @@ from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import CHANGEABLE, TrainConfig
 from alexnet_demo.settings.setting import option
 
-
-class Mode(Enum):
-    """Who trains: the process that the scheduler starts, those of torchrun, or this one."""
-
-    QUEUE = "queue"
-    TORCHRUN = "torchrun"
-    HERE = "here"
+Mode = Enum("Mode", "QUEUE TORCHRUN HERE")
+"""Who trains: the process that the scheduler starts, those of torchrun, or this one."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,8 @@ def _resumed(args: Options, environment: Mapping[str, str]) -> LaunchPlan:
     run = get_run(args.resume) or Run(Path(args.resume).resolve())
     if not run.config_path.is_file():
         raise ConfigError(f"{args.resume!r} is not a run: `runs` lists them.")
-    claimed = _is_claimed(run, environment)
+    pids = (os.getpid(), int(environment.get("ALEXNET_DEMO_LAUNCHER", "0")))
+    claimed = is_own_job(run.directory) or any(is_registered(run.directory, pid) for pid in pids)
     if run.active and not claimed:
         raise ConfigError(f"{run.id} is already training.")
     run.config = replace(run.read_config(), **changes)  # planned, not saved
@@ -113,11 +109,3 @@ def _resumed(args: Options, environment: Mapping[str, str]) -> LaunchPlan:
             "continue training."
         )
     return LaunchPlan(Mode.HERE, run.directory, run.config, True, changes, claimed, args.json)
-
-
-def _is_claimed(run: Run, environment: Mapping[str, str]) -> bool:
-    """Whether the run is registered for this process, its launcher, or its Ray job."""
-    pids = (os.getpid(), int(environment.get("ALEXNET_DEMO_LAUNCHER", "0")))
-    return is_own_job(run.directory) or any(
-        is_registered(run.directory, pid) for pid in pids if pid
-    )

@@ -16,7 +16,7 @@ from io import TextIOWrapper
 
 from alexnet_demo import __version__
 from alexnet_demo.cli import export, inspect, measure, predict, train
-from alexnet_demo.cli.options import FAILED, INTERRUPTED, LOG_FORMAT, UNUSABLE
+from alexnet_demo.cli.options import DONE, FAILED, INTERRUPTED, LOG_FORMAT, UNUSABLE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format=LOG_FORMAT, stream=sys.stderr)
     logging.getLogger("alexnet_demo").setLevel(logging.INFO)
     try:
-        return options.run(options)
+        return options.run(options) or DONE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of standard output is gone, as with `| head`

@@ -35,7 +35,7 @@ def add_commands(commands: Any) -> None:
     load.add_argument("--weights", type=Path, help="the app's model, for the expected predictions")
 
 
-def run_probe(args: Options) -> int:
+def run_probe(args: Options) -> None:
     settings = options.settings_of(args)
     from alexnet_demo.training import probe
 
@@ -48,10 +48,9 @@ def run_probe(args: Options) -> int:
         f"total\nabout {memory(expected.memory_bytes)} of memory"
     )
     options.show(args, record, text)
-    return options.DONE
 
 
-def run_bench(args: Options) -> int:
+def run_bench(args: Options) -> None:
     if args.rounds < 1:
         raise ConfigError("--rounds must be at least 1.")
     SETTINGS["width"].check(args.width)
@@ -59,7 +58,6 @@ def run_bench(args: Options) -> int:
 
     report = speed.bench(args.device, args.precision, args.rounds, args.width)
     options.show(args, report, speed.format_report(report))
-    return options.DONE
 
 
 def run_load(args: Options) -> int:

@@ -20,9 +20,9 @@ Options = argparse.Namespace
 
 
 def add_command(
-    commands: Any, name: str, run: Callable[[Options], int], summary: str
+    commands: Any, name: str, run: Callable[[Options], int | None], summary: str
 ) -> argparse.ArgumentParser:
-    """Add a command that calls ``run``, which returns the exit status."""
+    """Add a command that calls ``run``, which returns the exit status, or None for `DONE`."""
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
     parser.add_argument("--json", action="store_true", help="print JSON on standard output")
     parser.set_defaults(run=run)

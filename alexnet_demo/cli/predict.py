@@ -66,7 +66,7 @@ def run_predict(args: Options) -> int:
     return status
 
 
-def run_evaluate(args: Options) -> int:
+def run_evaluate(args: Options) -> None:
     SETTINGS["test_samples"].check(args.test_samples)
     from alexnet_demo.inference import evaluate
     from alexnet_demo.network import device
@@ -76,4 +76,3 @@ def run_evaluate(args: Options) -> int:
         options.weights_of(args), args.device, args.images, args.test_samples, args.flip
     )
     options.show(args, report, evaluate.format_report(report))
-    return options.DONE

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,9 +102,8 @@ def _launch(plan: LaunchPlan) -> int:
         register(run.directory, os.getpid())
     status = launch(plan.command(), plan.settings.devices)
     if status != 0 and run.history.end is None:  # torchrun reports a clean SIGTERM as failure, too
-        events = EventWriter(run.events)
-        events.write("error", message=PROCESS_LOST.format(size=plan.settings.devices))
-        events.close()
+        with closing(EventWriter(run.events)) as events:
+            events.write("error", message=PROCESS_LOST.format(size=plan.settings.devices))
     ends = {State.STOPPED: INTERRUPTED, State.FINISHED: DONE, State.PAUSED: DONE}
     return ends.get(run.state, FAILED)
 

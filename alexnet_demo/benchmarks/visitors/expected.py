@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import json
 import random
 import re
 from collections.abc import Iterable
@@ -23,25 +24,8 @@ from alexnet_demo.inference.classifier import Classifier
 DRAWINGS, UPLOADS = 40, 40
 TOLERANCE = 0.02  # of a probability: in bfloat16, rounding depends on the batch size
 _BAR = re.compile(r'<span class="name">(.*?)</span>.*?<span class="percent">([\d.]+)%', re.DOTALL)
-_SHAPES = {  # outlines on the canvas, 256 units wide
-    "T-shirt/top": [
-        (90, 40), (50, 60), (20, 110), (55, 130), (70, 110), (70, 220), (186, 220), (186, 110),
-        (201, 130), (236, 110), (206, 60), (166, 40), (128, 60), (90, 40),
-    ],
-    "Trouser": [
-        (80, 30), (176, 30), (190, 230), (145, 230), (128, 100), (111, 230), (66, 230), (80, 30),
-    ],
-    "Dress": [
-        (100, 20), (108, 90), (60, 235), (196, 235), (148, 90), (156, 20), (128, 50), (100, 20),
-    ],
-    "Bag": [
-        (40, 110), (40, 220), (216, 220), (216, 110), (40, 110), (85, 110), (95, 50), (161, 50),
-        (171, 110),
-    ],
-    "Ankle boot": [
-        (90, 30), (90, 130), (40, 180), (35, 215), (190, 215), (180, 110), (170, 30), (90, 30),
-    ],
-}  # fmt: skip
+_OUTLINES = json.loads(Path(__file__).with_name("outlines.json").read_text(encoding="utf-8"))
+"""Points of garments by class, on the canvas of 256 units."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +70,7 @@ def make_samples(weights: Path, seed: int = 0) -> list[Sample]:
 
 def _draw(rng: random.Random) -> list[dict[str, Any]]:
     """A garment's outline at a random place and size, drawn by an unsteady hand."""
-    outline = _SHAPES[rng.choice(list(_SHAPES))]
+    outline = rng.choice(list(_OUTLINES.values()))
     scale, left, top = rng.uniform(0.6, 0.95), rng.uniform(0, 12), rng.uniform(0, 12)
 
     def place(value: float, offset: float) -> float:

@@ -19,11 +19,11 @@ from alexnet_demo.common.access import ADMIN
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.signals import signal_handlers
 from alexnet_demo.common.text import percent
-from alexnet_demo.jobs import actions, queue
+from alexnet_demo.jobs import actions
 from alexnet_demo.runs.devices import require_free
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import launch_lock
-from alexnet_demo.runs.process_info import is_registered, register
+from alexnet_demo.runs.process_info import register
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.state import State
 from alexnet_demo.runs.store import get_run, prepare, update_config
@@ -80,7 +80,7 @@ def _claim(plan: LaunchPlan) -> None:
             else:
                 prepare(run.directory, plan.settings)
             register(run.directory, os.getpid())
-    queue.leave(run)  # in case the scheduler was killed before it did so
+    run.ticket.unlink(missing_ok=True)  # in case the scheduler was killed before it did so
 
 
 def _train(plan: LaunchPlan, group: ProcessGroup) -> int:
@@ -98,8 +98,7 @@ def _launch(plan: LaunchPlan) -> int:
     from alexnet_demo.training.distributed import PROCESS_LOST, launch
 
     run = Run(plan.directory)
-    if not is_registered(run.directory, os.getpid()):
-        register(run.directory, os.getpid())
+    register(run.directory, os.getpid())
     status = launch(plan.command(), plan.settings.devices)
     if status != 0 and run.history.end is None:  # torchrun reports a clean SIGTERM as failure, too
         with closing(EventWriter(run.events)) as events:

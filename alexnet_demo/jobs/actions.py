@@ -115,7 +115,7 @@ def cancel(run: Run, *, role: Role = READ_ONLY) -> Outcome:
     if not run.ticket.exists():
         ray_client.stop(read_json(run.job_path))
         run.job_path.unlink()  # which restores the state before it was submitted
-    queue.leave(run)
+    run.ticket.unlink(missing_ok=True)
     if not run.has_started:
         _remove(run)
     return Outcome(True, "Removed from the queue.", run.id)

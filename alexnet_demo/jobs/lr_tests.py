@@ -50,7 +50,6 @@ def start_lr_test(settings: TrainConfig, *, role: Role = READ_ONLY) -> Outcome:
     folder = paths.RUNS_DIR / LR_TESTS
     shutil.rmtree(folder, ignore_errors=True)  # the test before
     directory = folder / secrets.token_hex(4)
-    directory.mkdir(parents=True)
     processes.launch([*settings.command(), "--lr-find", "--json"], directory, "trials.jsonl")
     return Outcome(True, "Testing learning rates.", directory.name)
 

@@ -29,7 +29,7 @@ def folders() -> dict[str, str]:
 
 
 def launch(arguments: list[str], directory: Path, output: str = "train.log") -> None:
-    """Start a command that outlives this process, and register it in a directory.
+    """Start a command that outlives this process, and register it in a directory, made if missing.
 
     Args:
         output: file in the directory for its standard output; standard error goes to the log.
@@ -37,6 +37,7 @@ def launch(arguments: list[str], directory: Path, output: str = "train.log") -> 
     Raises:
         OSError: when it could not be started.
     """
+    directory.mkdir(parents=True, exist_ok=True)
     with (directory / "train.log").open("ab") as log, (directory / output).open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "alexnet_demo", *arguments],

@@ -20,7 +20,7 @@ from alexnet_demo.jobs import lr_tests, processes
 from alexnet_demo.runs.devices import is_locked, local_runs, same_device
 from alexnet_demo.runs.eta import seconds_left
 from alexnet_demo.runs.locks import launch_lock
-from alexnet_demo.runs.process_info import is_alive, is_registered, register
+from alexnet_demo.runs.process_info import is_alive, register
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import list_runs, queued_runs, ticket_number
 from alexnet_demo.settings import paths
@@ -45,11 +45,6 @@ def enter(run: Run, seconds: float | None) -> None:
     """
     last = max(map(ticket_number, queued_runs()), default=0)
     write_json(run.ticket, {"number": last + 1, "seconds": seconds})
-
-
-def leave(run: Run) -> None:
-    """Remove a run from the queue."""
-    run.ticket.unlink(missing_ok=True)
 
 
 def pending_on_cluster() -> list[Run]:
@@ -106,9 +101,8 @@ def launch(run: Run) -> None:
 def run_scheduler() -> None:
     """Start each queued run in turn; return when the queue is empty."""
     folder = paths.RUNS_DIR / SCHEDULER
-    if not is_registered(folder, os.getpid()):
-        folder.mkdir(parents=True, exist_ok=True)
-        register(folder, os.getpid())
+    folder.mkdir(parents=True, exist_ok=True)
+    register(folder, os.getpid())
     while True:
         try:
             with launch_lock():
@@ -128,7 +122,7 @@ def _launch_queued(run: Run) -> None:
     log.info("Starting %s", run.id)
     try:
         launch(run)
-        leave(run)
+        run.ticket.unlink(missing_ok=True)
     except OSError as error:
         log.error("%s could not be started: %s", run.id, error)
 
@@ -144,5 +138,4 @@ def ensure_scheduler() -> None:
         if queued_runs():
             with launch_lock():
                 if not is_alive(folder) and queued_runs():
-                    folder.mkdir(parents=True, exist_ok=True)
                     processes.launch(["queue"], folder)

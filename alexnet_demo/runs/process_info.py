@@ -56,11 +56,13 @@ def _is_running(job: dict[str, Any]) -> bool:
 
 
 def register(directory: Path, pid: int) -> None:
-    """Record a process of this machine as the one that trains a run.
+    """Record a process of this machine as the one that trains a run, unless it is recorded already.
 
     Raises:
         psutil.Error: when the process has exited.
     """
+    if is_registered(directory, pid):
+        return
     started = _start_time(psutil.Process(pid))
     record = {"pid": pid, "started": started, "host": platform.node()}
     register_job(directory, record | ray_client.own_job())

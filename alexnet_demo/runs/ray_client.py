@@ -10,6 +10,7 @@ a run directory, which may come from elsewhere.
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import shlex
@@ -30,7 +31,6 @@ CACHE_SECONDS = 2.0
 """How long an answer is reused, and a cluster that gave none is not asked again."""
 PATIENCE_SECONDS, RETRY_SECONDS = 60.0, 30.0
 """How long jobs of a silent cluster count as before, and how often it is asked after that."""
-ACTIVE_STATUSES = ("PENDING", "RUNNING")
 
 Job = dict[str, Any]
 
@@ -81,7 +81,7 @@ def stop(job: Job) -> None:
     """
     _call(f"{job['address']}/api/jobs/{quote(job['ray'], safe='')}/stop", {}, SUBMIT_SECONDS)
     with _lock:
-        _answers[job["ray"]] = _Answer(False, time.monotonic(), ended=True)
+        _answers[job["ray"]] = _Answer(False, time.monotonic(), math.inf)
 
 
 @dataclass
@@ -91,7 +91,6 @@ class _Answer:
     alive: bool
     answered: float
     valid_until: float = 0.0
-    ended: bool = False
 
 
 _answers: dict[str, _Answer] = {}
@@ -111,7 +110,7 @@ def is_alive(job: Job) -> bool:
     with _lock:
         now = time.monotonic()
         answer = _answers.setdefault(name, _Answer(True, now))
-        outdated = not answer.ended and now >= max(answer.valid_until, _quiet_until)
+        outdated = now >= max(answer.valid_until, _quiet_until)
         if outdated:
             answer.valid_until = now + STATUS_SECONDS  # for that long, no other thread asks
     if outdated:
@@ -124,17 +123,15 @@ def _refresh(name: str, answer: _Answer) -> None:
     global _quiet_until
     try:
         status = _call(f"{address()}/api/jobs/{quote(name, safe='')}", None, STATUS_SECONDS)
-        answer.alive = status.get("status") in ACTIVE_STATUSES
-        answer.ended = not answer.alive
+        answer.alive = status.get("status") in ("PENDING", "RUNNING")
     except HTTPError as error:
-        answer.ended = error.code == 404  # a restarted cluster has forgotten its jobs
-        answer.alive = not answer.ended
+        answer.alive = error.code != 404  # a restarted cluster has forgotten its jobs
     except OSError:
         silent = time.monotonic() - answer.answered > PATIENCE_SECONDS
         _quiet_until = time.monotonic() + (RETRY_SECONDS if silent else CACHE_SECONDS)
         return
     answer.answered = time.monotonic()
-    answer.valid_until = answer.answered + CACHE_SECONDS
+    answer.valid_until = answer.answered + CACHE_SECONDS if answer.alive else math.inf
 
 
 def _call(url: str, body: dict[str, Any] | None, timeout: float) -> dict[str, Any]:

@@ -30,12 +30,15 @@ class _Path:
     def __init__(self, *parts: str) -> None:
         self._parts = parts
 
-    def __get__(self, files: RunFiles, _owner: object) -> Path:
-        return files.directory.joinpath(*self._parts)
+    def __get__(self, run: Run, _owner: object) -> Path:
+        return run.directory.joinpath(*self._parts)
 
 
-class RunFiles:
-    """The paths of a run directory under ``runs/``, whether or not the files exist yet."""
+class Run:
+    """One run: the paths in its directory, whether or not the files exist yet, and their contents.
+
+    Properties read the files at each access, except for settings, name, and note.
+    """
 
     config_path = _Path("config.json")  # a `TrainConfig`
     events = _Path("events.jsonl")  # written by the trainer, see `events`
@@ -69,10 +72,6 @@ class RunFiles:
     def has_started(self) -> bool:
         """Whether a trainer has written anything to resume from or to show."""
         return self.events.exists() or bool(self.checkpoints)
-
-
-class Run(RunFiles):
-    """One run. Properties read the files at each access, except for settings, name, and note."""
 
     # ------------------------------------------------------------------ settings and label
 
@@ -169,15 +168,12 @@ class Run(RunFiles):
     @property
     def resumable(self) -> bool:
         """Whether the run can resume, with epochs left to train."""
-        state = self.state
-        return self._changeable(state) and (state != State.FINISHED or self.unfinished)
+        return self.changeable and (self.unfinished or self.state != State.FINISHED)
 
     @property
     def changeable(self) -> bool:
         """Whether the settings to resume with can be changed."""
-        return self._changeable(self.state)
-
-    def _changeable(self, state: State) -> bool:
+        state = self.state
         # One killed before its first checkpoint starts over, with the same result.
         return state not in LIVE and (bool(self.checkpoints) or state == State.INTERRUPTED)
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -180,11 +180,8 @@ def _confusion(record: Any) -> tuple[tuple[int, ...], ...] | None:
     return counts
 
 
-@dataclass
-class _Replay:
+class _Replay(list[Snapshot]):
     """A run's snapshots in order, without those that a resumed run repeats."""
-
-    snapshots: list[Snapshot] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """Add the next record; skip an invalid one."""
@@ -194,9 +191,9 @@ class _Replay:
             snapshot = Snapshot.from_json(event)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return
-        while self.snapshots and self.snapshots[-1].step >= snapshot.step:
-            self.snapshots.pop()
-        self.snapshots.append(snapshot)
+        while self and self[-1].step >= snapshot.step:
+            self.pop()
+        self.append(snapshot)
 
 
 _follow = follower(_Replay)
@@ -204,7 +201,7 @@ _follow = follower(_Replay)
 
 def follow(path: Path) -> list[Snapshot]:
     """The snapshots in a file by now; reads only what is new since the last call."""
-    return list(_follow(path).snapshots)  # a copy, since another thread may append
+    return list(_follow(path))  # a copy, since another thread may append
 
 
 def diagnose(snapshot: Snapshot) -> list[str]:

@@ -68,14 +68,8 @@ def read_status(directory: Path) -> Status:
     alive = not ended and is_alive(directory, job)
     # After the process, since one that ended in between has written its last event.
     reported = _has_reported(job, history := follow(events))
-    return Status(
-        job,
-        alive,
-        ticket,
-        read_request(directory),
-        reported,
-        history.end if reported else None,
-    )
+    end = history.end if reported else None
+    return Status(job, alive, ticket, read_request(directory), reported, end)
 
 
 def _has_reported(job: Mapping[str, Any], history: History) -> bool:

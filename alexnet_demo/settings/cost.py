@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from alexnet_demo.settings.article import TRAIN_SAMPLES
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.settings.schedule import Stage, stages
+from alexnet_demo.settings.schedule import stages
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ def estimate(settings: TrainConfig, speeds: Sequence[Speed]) -> Estimate:
         speed = at_width[stage.width]
         steps = stage.end - stage.first
         training += steps * (batch * speed.seconds_per_image + speed.seconds_per_update)
-        testing += _tests(settings, stage) * settings.eval_images * speed.test_seconds_per_image
+        # One evaluation after each epoch that ends in the stage.
+        epochs = stage.end // settings.steps_per_epoch - stage.first // settings.steps_per_epoch
+        testing += epochs * settings.eval_images * speed.test_seconds_per_image
         memory = max(
             memory,
             speed.base_bytes
@@ -64,11 +66,6 @@ def estimate(settings: TrainConfig, speeds: Sequence[Speed]) -> Estimate:
         memory_bytes=memory,
         images_per_s=settings.train_images * settings.epochs / training,
     )
-
-
-def _tests(settings: TrainConfig, stage: Stage) -> int:
-    """Evaluations at the stage's width: one after each epoch that ends in the stage."""
-    return stage.end // settings.steps_per_epoch - stage.first // settings.steps_per_epoch
 
 
 def fit(settings: TrainConfig, speeds: Sequence[Speed], seconds: float) -> TrainConfig:

@@ -24,7 +24,7 @@ from alexnet_demo.runs import ray_client
 from alexnet_demo.runs.devices import conflict, device_lock
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import trainer_lock
-from alexnet_demo.runs.process_info import is_registered, register
+from alexnet_demo.runs.process_info import register
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training.distributed import PROCESS_LOST, ProcessGroup
 from alexnet_demo.training.trainer import Trainer
@@ -69,8 +69,7 @@ def run_training(
     taken = ConfigError(f"{directory.name} is already training in another process.")
     with _hold(trainer_lock(directory), seconds, lambda: taken):
         # Not before: a process that is too late must not replace the one that trains.
-        if not is_registered(directory, os.getpid()):
-            register(directory, os.getpid())
+        register(directory, os.getpid())
         return _run(config, directory, EventWriter(directory / "events.jsonl", echo), group)
 
 

@@ -13,10 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from alexnet_demo.jobs import queue
 from alexnet_demo.runs.devices import device_lock
 from alexnet_demo.runs.events import EventWriter
-from alexnet_demo.runs.process_info import is_registered, register
+from alexnet_demo.runs.process_info import register
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.config import TrainConfig
 from tests.support.runs import tiny_config
@@ -79,7 +78,6 @@ if __name__ == "__main__":
     option = "--resume" if "--resume" in sys.argv else "--run-dir"
     run = Run(Path(sys.argv[sys.argv.index(option) + 1]))
     run.read_config()
-    if not is_registered(run.directory, os.getpid()):
-        register(run.directory, os.getpid())
-    queue.leave(run)
+    register(run.directory, os.getpid())
+    run.ticket.unlink(missing_ok=True)
     train(run)

@@ -126,11 +126,10 @@ def _field(place: Any, name: str) -> None:
     """A setting's widget."""
     key, setting = form_state.key(name), SETTINGS[name]
     options = {"key": key, "help": setting.help}
+    names, choices = CHOICE_NAMES, setting.choices
     if name == "device":
         names = {"auto": "Automatic (a GPU if available)", **cost.DEVICES}
         choices = tuple(dict.fromkeys([*names, st.session_state[key]]))
-    else:
-        names, choices = CHOICE_NAMES, setting.choices
     if choices:
         place.selectbox(setting.label, choices, format_func=lambda c: names.get(c, c), **options)
     elif setting.range:

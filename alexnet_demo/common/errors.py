@@ -3,8 +3,6 @@
 Every message is one sentence for the user: what is wrong, and where possible how to fix it.
 """
 
-from __future__ import annotations
-
 
 class ConfigError(ValueError):
     """A setting or argument cannot be used."""

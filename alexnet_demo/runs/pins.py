@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,17 +19,13 @@ from PIL import Image
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.data.fashion_mnist import first_of_each_class
+from alexnet_demo.images.decode import open_image
 from alexnet_demo.images.encode import png
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 
 MAX_PINS = 16
 MAX_NAME = 40  # characters
-_UNREADABLE = (
-    *(KeyError, TypeError, AttributeError, ValueError, OSError, SyntaxError),
-    Image.DecompressionBombError,
-)
-"""What Pillow and the standard library raise for a record that is not a pin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,18 +64,15 @@ class Pin:
             ImageError: when the record is not a pin, or its image not a small square.
         """
         try:
-            with Image.open(io.BytesIO(base64.b64decode(record["png"])), formats=["PNG"]) as image:
-                width, height = image.size
-                if width != height or width > IMAGE_SIZE:
-                    raise ImageError(f"A pin is a square of at most {IMAGE_SIZE} pixels.")
-                pixels = np.asarray(image.convert("L"))
-            label = record.get("label")
-            known = isinstance(label, int) and 0 <= label < len(CLASSES)
-            return cls(str(record["name"])[:MAX_NAME], pixels, label if known else None)
-        except ImageError:
-            raise
-        except _UNREADABLE as error:
+            name, label = str(record["name"])[:MAX_NAME], record.get("label")
+            data = base64.b64decode(record["png"])
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ImageError("This pin cannot be read.") from error
+        image = open_image(data)
+        if image.width != image.height or image.width > IMAGE_SIZE:
+            raise ImageError(f"A pin is a square of at most {IMAGE_SIZE} pixels.")
+        known = isinstance(label, int) and 0 <= label < len(CLASSES)
+        return cls(name, np.asarray(image.convert("L")), label if known else None)
 
 
 def board_path() -> Path:

@@ -90,8 +90,7 @@ class Run:
             ConfigError: when neither can be read.
         """
         try:
-            text = self.config_path.read_text(encoding="utf-8")
-            return TrainConfig.from_json(parse_json(text))
+            return TrainConfig.from_json(parse_json(self.config_path.read_bytes()))
         except (OSError, TypeError, ValueError, AttributeError) as error:
             with suppress(KeyError, TypeError, ValueError, AttributeError):
                 return TrainConfig.from_json((self.history.start or {})["config"])

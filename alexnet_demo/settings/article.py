@@ -1,7 +1,5 @@
 """Figures of the article "AlexNet: The Breakthrough CNN" and of Fashion-MNIST."""
 
-from __future__ import annotations
-
 IMAGE_SIZE = 224
 TRAIN_SAMPLES, TEST_SAMPLES = 60_000, 10_000
 PIXEL_MEAN, PIXEL_STD = 0.2860, 0.3530  # of the training images' pixels in [0, 1]

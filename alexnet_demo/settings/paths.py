@@ -1,7 +1,5 @@
 """Where data, runs, and weights are on disk; environment variables override the defaults."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -10,7 +10,6 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,14 +29,6 @@ class LostError(RuntimeError):
     """No answer came, or an error instead; the message says which."""
 
 
-@dataclass(frozen=True)
-class Widget:
-    """A widget's id, and the id of the fragment that it reruns, empty for the whole page."""
-
-    id: str
-    fragment: str
-
-
 class Session:
     """One visitor's connection.
 
@@ -50,7 +41,7 @@ class Session:
         self.url, self.timeout = url.rstrip("/"), timeout
         self.id = ""
         self.pages: dict[str, str] = {}  # URL path → hash of the page's script
-        self.widgets: dict[str, Widget] = {}  # by key
+        self.widgets: dict[str, tuple[str, str]] = {}  # by key: id, and fragment to rerun or ""
         self.elements: list[Element] = []  # of the last script run
         self._page = ""
         self._states: dict[str, WidgetState] = {}
@@ -142,9 +133,9 @@ class Session:
         """Give a widget a value, as a field of Streamlit's ``WidgetState``, and rerun."""
         if key not in self.widgets:
             raise LostError(f"The page has no widget “{key}”.")
-        widget = self.widgets[key]
-        self._states[widget.id] = WidgetState(id=widget.id, **value)
-        await self._rerun(widget.fragment)
+        widget, fragment = self.widgets[key]
+        self._states[widget] = WidgetState(id=widget, **value)
+        await self._rerun(fragment)
 
     async def _rerun(self, fragment: str = "") -> None:
         """Rerun the page's script or one fragment, and collect its elements."""
@@ -201,5 +192,4 @@ class Session:
             self.elements.append(element)
             widget = getattr(getattr(element, element_type or "", None), "id", "")
             if isinstance(widget, str) and widget.startswith("$$ID-"):
-                key = widget.split("-", 2)[2]
-                self.widgets[key] = Widget(widget, message.delta.fragment_id)
+                self.widgets[widget.split("-", 2)[2]] = widget, message.delta.fragment_id

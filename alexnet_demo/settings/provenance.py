@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -14,18 +15,16 @@ from alexnet_demo.settings import paths
 
 @cache
 def provenance() -> dict[str, Any]:
-    """Versions, and the commit if known, for the records of a run."""
-    names = ("torch", "torchvision", "numpy")
-    versions = {name: metadata.version(name) for name in names}
+    """Versions and commit, for the records of a run.
+
+    The commit is that of this checkout, with ``-dirty`` if files differ from it; empty if unknown.
+    """
+    versions = {name: metadata.version(name) for name in ("torch", "torchvision", "numpy")}
     versions |= {"alexnet_demo": __version__, "python": platform.python_version()}
-    return {"versions": versions, "commit": _commit()}
-
-
-def _commit() -> str:
-    """The commit of this checkout, with ``-dirty`` if files differ from it; empty if unknown."""
     command = ["git", "-C", str(paths.ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return result.stdout.strip() if (paths.ROOT / ".git").exists() else ""
+    commit = ""
+    if (paths.ROOT / ".git").exists():
+        with suppress(OSError, subprocess.TimeoutExpired):
+            result = subprocess.run(command, capture_output=True, text=True, timeout=10)
+            commit = result.stdout.strip()
+    return {"versions": versions, "commit": commit}

@@ -16,31 +16,22 @@ from alexnet_demo.settings.article import TRAIN_SAMPLES
 MIN_CALIBRATION_SAMPLES = 100
 
 
-def add_commands(commands: Any) -> None:
-    export = options.add_command(
-        commands, "export", run_export, "write a model or a run's code as a file"
-    )
-    export.add_argument(
-        "--out", type=Path, help="safetensors file to write: quantized to 8 bits, calibrated"
-    )
-    export.add_argument(
-        "--onnx", type=Path, help="ONNX file to write, checked against ONNX Runtime"
-    )
-    export.add_argument(
-        "--script", type=Path, help="Python file to write: the run as a plain PyTorch script"
-    )
-    export.add_argument(
+def add_commands(add_command: Any) -> None:
+    export = add_command("export", run_export, "write a model or a run's code as a file")
+    add = export.add_argument
+    add("--out", type=Path, help="safetensors file to write: quantized to 8 bits, calibrated")
+    add("--onnx", type=Path, help="ONNX file to write, checked against ONNX Runtime")
+    add("--script", type=Path, help="Python file to write: the run as a plain PyTorch script")
+    add(
         "--score",
         choices=("energy", "angle", "combined"),
         default="combined",
         help="out-of-distribution score that separates clothing from other images",
     )
-    export.add_argument(
-        "--samples", type=int, default=5_000, help="images of each kind to calibrate on"
-    )
+    add("--samples", type=int, default=5_000, help="images of each kind to calibrate on")
     options.add_weights_option(export)
     options.add_training_options(export.add_argument_group("settings of the run, for --script"))
-    report = options.add_command(commands, "report", run_report, "write a run as one HTML file")
+    report = add_command("report", run_report, "write a run as one HTML file")
     report.add_argument("name", metavar="RUN", help="id or directory of a run")
     report.add_argument("--html", type=Path, required=True, help="file to write")
     options.add_device_option(report)

@@ -11,14 +11,14 @@ from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 
 
-def add_commands(commands: Any) -> None:
-    summary = options.add_command(commands, "summary", run_summary, "print the layer table")
+def add_commands(add_command: Any) -> None:
+    summary = add_command("summary", run_summary, "print the layer table")
     summary.add_argument("--in-channels", type=int, default=1)
     summary.add_argument("--classes", type=int, default=len(CLASSES))
     summary.add_argument("--width", type=float, default=1.0)
     summary.add_argument("--image-size", type=int, default=IMAGE_SIZE)
-    options.add_command(commands, "runs", run_runs, "list the runs and their states")
-    options.add_command(commands, "queue", run_queue, "start queued runs as devices become free")
+    add_command("runs", run_runs, "list the runs and their states")
+    add_command("queue", run_queue, "start queued runs as devices become free")
 
 
 def run_summary(args: Options) -> None:

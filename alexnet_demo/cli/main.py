@@ -12,11 +12,12 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from io import TextIOWrapper
 
 from alexnet_demo import __version__
 from alexnet_demo.cli import export, inspect, measure, predict, train
-from alexnet_demo.cli.options import DONE, FAILED, INTERRUPTED, LOG_FORMAT, UNUSABLE
+from alexnet_demo.cli.options import DONE, FAILED, INTERRUPTED, LOG_FORMAT, UNUSABLE, add_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,5 +46,5 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (train, predict, export, inspect, measure):
-        module.add_commands(commands)
+        module.add_commands(partial(add_command, commands))
     return parser

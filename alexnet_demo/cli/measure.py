@@ -13,21 +13,17 @@ from alexnet_demo.settings import cost
 from alexnet_demo.settings.config import SETTINGS
 
 
-def add_commands(commands: Any) -> None:
-    probe = options.add_command(
-        commands, "probe", run_probe, "measure this machine's speed for a run"
-    )
+def add_commands(add_command: Any) -> None:
+    probe = add_command("probe", run_probe, "measure this machine's speed for a run")
     options.add_training_options(probe)
-    bench = options.add_command(
-        commands, "bench", run_bench, "compare this engine with the article's loop"
-    )
+    bench = add_command("bench", run_bench, "compare this engine with the article's loop")
     options.add_device_option(bench)
     precision, width = SETTINGS["precision"], SETTINGS["width"]
     bench.add_argument("--precision", choices=precision.choices, default="auto")
     bench.add_argument("--width", type=float, default=1.0, help=width.range)
     bench.add_argument("--rounds", type=int, default=7, help="measurements of each side")
-    load = options.add_command(
-        commands, "load", run_load, "simulate visitors of a running app and check their predictions"
+    load = add_command(
+        "load", run_load, "simulate visitors of a running app and check their predictions"
     )
     load.add_argument("--url", default="http://localhost:8501", help="of the app (%(default)s)")
     load.add_argument("--users", type=int, default=50, help="concurrent sessions (%(default)s)")

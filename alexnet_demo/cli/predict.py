@@ -14,34 +14,32 @@ from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
 from alexnet_demo.settings.config import SETTINGS
 
 
-def add_commands(commands: Any) -> None:
-    predict = options.add_command(commands, "predict", run_predict, "classify images")
-    predict.add_argument(
+def add_commands(add_command: Any) -> None:
+    predict = add_command("predict", run_predict, "classify images")
+    add = predict.add_argument
+    add(
         "paths",
         nargs="+",
         metavar="PATH",
         help="image or folder of images, or - to read paths from standard input",
     )
-    predict.add_argument(
+    add(
         "--kind",
         choices=("auto", "sketch", "photo", "dataset"),
         default="auto",
         help="how to prepare the images (default: %(default)s)",
     )
-    predict.add_argument("--top", type=int, default=len(CLASSES), help="number of classes to print")
-    evaluate = options.add_command(
-        commands, "evaluate", run_evaluate, "measure accuracy on the test set or a folder"
-    )
-    evaluate.add_argument("--images", type=Path, help="a folder with one subfolder per class")
-    evaluate.add_argument(
+    add("--top", type=int, default=len(CLASSES), help="number of classes to print")
+    evaluate = add_command("evaluate", run_evaluate, "measure accuracy on the test set or a folder")
+    add = evaluate.add_argument
+    add("--images", type=Path, help="a folder with one subfolder per class")
+    add(
         "--test-samples",
         type=int,
         default=TEST_SAMPLES,
         help="use only the first images of the test set (default: %(default)s)",
     )
-    evaluate.add_argument(
-        "--flip", action="store_true", help="also average over each image and its mirror image"
-    )
+    add("--flip", action="store_true", help="also average over each image and its mirror image")
     for parser in (predict, evaluate):
         options.add_weights_option(parser)
         options.add_device_option(parser)

@@ -32,17 +32,14 @@ if TYPE_CHECKING:
     from alexnet_demo.training.distributed import ProcessGroup
 
 
-def add_commands(commands: Any) -> None:
-    parser = options.add_command(commands, "train", run_train, "train AlexNet on Fashion-MNIST")
+def add_commands(add_command: Any) -> None:
+    parser = add_command("train", run_train, "train AlexNet on Fashion-MNIST")
     options.add_training_options(parser)
-    parser.add_argument("--run-dir", type=Path, help="directory of the run (default: a new one)")
-    parser.add_argument("--resume", metavar="RUN", help="id or directory of a run to resume")
-    parser.add_argument(
-        "--wait", action="store_true", help="queue behind the runs that use the device"
-    )
-    parser.add_argument(
-        "--lr-find", action="store_true", help="run a learning-rate range test and suggest a rate"
-    )
+    add = parser.add_argument
+    add("--run-dir", type=Path, help="directory of the run (default: a new one)")
+    add("--resume", metavar="RUN", help="id or directory of a run to resume")
+    add("--wait", action="store_true", help="queue behind the runs that use the device")
+    add("--lr-find", action="store_true", help="run a learning-rate range test and suggest a rate")
 
 
 def run_train(args: Options) -> int:

@@ -15,13 +15,13 @@ RUN pip install --no-cache-dir uv \
         -r requirements.txt -c requirements-lock.txt
 
 COPY . .
-# What the app writes: runs and results, the unpacked data set, one sheet of pictures.
+# What the app writes: runs and results, the unpacked dataset, one sprite of test images.
 RUN useradd --create-home --uid 1000 demo \
     && mkdir -p runs \
     && chown -R demo:demo runs data/FashionMNIST/raw static
 USER 1000
 
-# Whoever reaches the port is a visitor, until you say otherwise: they upload pictures, no weights.
+# Whoever reaches the port is a visitor, until you say otherwise: they upload images, not weights.
 ENV ALEXNET_DEMO_PUBLIC=1 STREAMLIT_SERVER_MAX_UPLOAD_SIZE=25 \
     STREAMLIT_SERVER_ADDRESS=0.0.0.0 STREAMLIT_SERVER_HEADLESS=true
 EXPOSE 8501

@@ -23,7 +23,7 @@ LISTS = ("requirements.txt", "requirements-dev.txt")
 CUDA = ("nvidia-", "cuda-", "triton")  # only on machines with a GPU; torch pins them itself
 REASONS = {
     "torch": "the network, gradients, and training",
-    "torchvision": "the data set's files; the article's own transforms, in `bench`",
+    "torchvision": "the dataset's files; the article's own transforms, in `bench`",
     "streamlit": "pages, widgets, the web server",
     "plotly": "interactive figures",
     "pillow": "decoding image files; drawing strokes",

@@ -21,7 +21,7 @@ class AccessError(ValueError):
 
 
 class DataError(RuntimeError):
-    """The data set cannot be read."""
+    """The dataset cannot be read."""
 
 
 class TrainError(RuntimeError):

@@ -24,7 +24,7 @@ from alexnet_demo.settings.paths import DATA_DIR
 
 @dataclass(frozen=True)
 class Split:
-    """A part of the data set, whole on a device.
+    """A part of the dataset, whole on a device.
 
     Attributes:
         images: uint8 (N, 28, 28), 0 background to 255.

@@ -140,7 +140,7 @@ def fitting_set(settings: TrainConfig, samples: int) -> tuple[Split, bool]:
 
 
 def kinds_of(settings: TrainConfig) -> dict[str, Change]:
-    """How the data set's images become each kind of image that the run trained on."""
+    """How the dataset's images become each kind of image that the run trained on."""
     kinds: dict[str, Change] = {"dataset": lambda images, _labels, _generator: images}
     if settings.drawings:
         kinds["sketch"] = as_drawings

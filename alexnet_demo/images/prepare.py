@@ -1,9 +1,9 @@
-"""Any image → the views that the network classifies, in training and in prediction alike.
+"""Any image → the views that the network classifies.
 
 Fashion-MNIST was made from product photos on white: trimmed, the longest side scaled to 28 pixels,
 sharpened, centered on 28×28, negated, in grayscale. `prepare` brings an image as close to that as
-it can. Each kind of image has a pipeline: photos go by way of `segmentation`, line drawings by way
-of `ink` and `redraw`. A pipeline keeps what each of its steps results in; `captions` explains them.
+it can. Each kind of image has a pipeline: photos use `segmentation`, line drawings `ink` and
+`redraw`. A pipeline returns the image after each of its steps; `captions` explains them.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def with_surroundings(light: np.ndarray, box: boxes.Box) -> np.ndarray:
 def detect_kind(image: np.ndarray, chosen: Kind = "auto") -> tuple[Kind, np.ndarray]:
     """``dataset``, ``sketch`` or ``photo``, and the image, for a sketch without the table.
 
-    A gray 28×28 image counts as one of the data set; for drawings see `ink.is_drawing`.
+    A gray 28×28 image counts as one of the dataset; for drawings see `ink.is_drawing`.
 
     Args:
         image: uint8 (H, W, 3).

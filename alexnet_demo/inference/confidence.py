@@ -236,7 +236,7 @@ class ConfidenceModel:
 def fit(outputs: Mapping[str, Outputs], score: ScoreKind = "combined") -> ConfidenceModel:
     """Fit temperature, subspace, and thresholds to a network's outputs for clothing.
 
-    The temperature is fitted on the data set's own images. Half of all images determine the
+    The temperature is fitted on the dataset's own images. Half of all images determine the
     subspace, and the other half the thresholds, which would otherwise be too high.
 
     Args:

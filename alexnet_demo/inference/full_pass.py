@@ -1,4 +1,4 @@
-"""A forward pass over a whole data set; the results are cached under the digest of the weights."""
+"""A forward pass over a whole dataset; the results are cached under the digest of the weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's predictions for a labeled data set, and the metrics that follow from them.
+"""A model's predictions for a labeled dataset, and the metrics that follow from them.
 
 Imports no torch, so that cached predictions are on the page at once.
 """
@@ -44,7 +44,7 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Results:
-    """Predictions for N labeled images, in the data set's order.
+    """Predictions for N labeled images, in the dataset's order.
 
     Attributes:
         probabilities: float32 (N, 10), rows summing to 1.

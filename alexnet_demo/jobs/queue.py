@@ -92,7 +92,7 @@ def launch(run: Run) -> None:
     Raises:
         OSError: when it could not be started.
     """
-    lr_tests.stop_lr_test(role=ADMIN)  # together, both would crawl
+    lr_tests.stop_lr_test(role=ADMIN)  # together, they would slow each other down
     place = str(run.directory)
     begin = [*run.config.command(), "--run-dir", place]
     processes.launch(["train", "--resume", place] if run.has_started else begin, run.directory)
@@ -113,7 +113,7 @@ def run_scheduler() -> None:
                     (folder / "job.json").unlink(missing_ok=True)
                     return
         except OSError as error:  # such as a full disk, which may be fixed by the next attempt
-            log.error("The queue is stuck: %s", error)
+            log.error("Cannot start queued runs, retrying: %s", error)
         time.sleep(POLL_SECONDS)
 
 

@@ -1,3 +1,3 @@
 """AlexNet and what is computed from it: layer summary, checkpoints, Grad-CAM, activations.
 
-Knows nothing of data sets, runs, or training."""
+Knows nothing of datasets, runs, or training."""

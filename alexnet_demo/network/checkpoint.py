@@ -186,7 +186,7 @@ def _build_for(tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> AlexNe
     """The AlexNet with these tensors' shapes, on the ``meta`` device.
 
     Raises:
-        ValueError: when they are not those of an AlexNet for this data set.
+        ValueError: when they are not those of an AlexNet for this dataset.
     """
     first, last = tensors.get("net.conv1.weight"), tensors.get("net.fc8.weight")
     if first is None or last is None or first.ndim != 4 or last.ndim != 2:

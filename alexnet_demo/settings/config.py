@@ -39,7 +39,11 @@ class TrainConfig:
         0.1, "Learning rate", "Too high and the loss diverges.", (1e-6, 10.0), step=0.01
     )
     lr_scale: float = setting(
-        1.0, "Learning-rate multiplier", "Scales the schedule.", (0.001, 1000.0), changeable=True
+        1.0,
+        "Learning-rate multiplier",
+        "Multiplies the learning rate.",
+        (0.001, 1000.0),
+        changeable=True,
     )
     schedule: str = setting(
         "constant",
@@ -48,20 +52,24 @@ class TrainConfig:
         choices=("constant", "linear"),
     )
     warmup: float = setting(
-        0.0, "Warm-up", "Share of all steps with a rising learning rate.", (0.0, 0.9), step=0.05
+        0.0, "Warm-up", "Fraction of all steps with a rising learning rate.", (0.0, 0.9), step=0.05
     )
     momentum: float = setting(
-        0.0, "Momentum", "Share of the last update that is kept.", (0.0, 0.999), step=0.1
+        0.0, "Momentum", "Fraction of the previous update carried over.", (0.0, 0.999), step=0.1
     )
     nesterov: bool = setting(False, "Nesterov momentum", "Looks one step ahead. Needs momentum.")
     weight_decay: float = setting(
         0.0, "Weight decay", "Pulls weights toward zero at each step.", (0.0, 1.0), step=0.0001
     )
     dropout: float = setting(
-        0.5, "Dropout", "Share of fully connected units dropped per step.", (0.0, 0.9), step=0.1
+        0.5, "Dropout", "Fraction of fully connected units dropped per step.", (0.0, 0.9), step=0.1
     )
     label_smoothing: float = setting(
-        0.0, "Label smoothing", "Share of the target put on all classes.", (0.0, 0.5), step=0.05
+        0.0,
+        "Label smoothing",
+        "Fraction of the target spread over all classes.",
+        (0.0, 0.5),
+        step=0.05,
     )
     init: str = setting(
         "default",
@@ -79,7 +87,7 @@ class TrainConfig:
     drawings: float = setting(
         0.0,
         "Share of line drawings",
-        "Share of the images rendered as line drawings, similar to what people draw.",
+        "Fraction of the images rendered as line drawings, similar to what people draw.",
         (0.0, 1.0),
         step=0.05,
         changeable=True,
@@ -87,7 +95,7 @@ class TrainConfig:
     photos: float = setting(
         0.0,
         "Share of photos",
-        "Share of the images rendered as photos: lit, warped, worn, or lying somewhere.",
+        "Fraction of the images rendered as photos: varied light, perspective, and background.",
         (0.0, 1.0),
         step=0.05,
         changeable=True,
@@ -131,7 +139,9 @@ class TrainConfig:
         0, "Seed", "Determines the initial weights and the order of images.", (0, 2**31 - 1)
     )
     device: str = setting("auto", "Device", "auto, cpu, mps, cuda, or cuda:N")
-    devices: int = setting(1, "Devices", "GPUs that share the training.", (1, 64), changeable=True)
+    devices: int = setting(
+        1, "Devices", "Number of GPUs; the batch is split among them.", (1, 64), changeable=True
+    )
     precision: str = setting(
         "fp32",
         "Precision",

@@ -1,8 +1,8 @@
-"""The network on its device and the step that trains it; knows no files, events, or clock.
+"""The network on its device and the step that trains it; knows no files and no events.
 
-All randomness in a step comes from the seed and the step's number. So a run resumes from any
-checkpoint exactly, and on any number of processes alike, except for dropout and for batch
-normalization, which each process applies to its own shard of a batch.
+All randomness in a step comes from the seed and the step's number. So a run resumes exactly from
+any checkpoint, and gives the same result on any number of processes, except for dropout and for
+batch normalization, which each process applies to its own shard of a batch.
 """
 
 from __future__ import annotations

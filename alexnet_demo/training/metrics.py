@@ -1,4 +1,4 @@
-"""Loss and accuracy summed over batches: on the device first, read from it seldom."""
+"""Loss and accuracy summed over batches: on the device first, rarely read back."""
 
 from __future__ import annotations
 

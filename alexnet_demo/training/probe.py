@@ -27,7 +27,7 @@ def probe(settings: TrainConfig) -> dict[str, Any]:
     device = devices.resolve(settings.device)
     devices.keep_freed_memory()
     precision = choose_precision(settings.precision, device)
-    # In use before training: the data set, and on a CPU the libraries, after a choice as a run's.
+    # In use before training: the dataset, and on a CPU the libraries, after a choice as a run's.
     base_bytes = (TRAIN_SAMPLES + TEST_SAMPLES) * 28 * 28
     if device.type == "cpu":
         base_bytes += psutil.Process().memory_info().rss

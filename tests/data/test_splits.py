@@ -1,4 +1,4 @@
-"""The data set: as published, verified, and on the device."""
+"""The dataset: as published, verified, and on the device."""
 
 from __future__ import annotations
 

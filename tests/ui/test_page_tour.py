@@ -141,10 +141,10 @@ def test_predictions_of_the_recorded_run():
         name: max(s.epoch for s in snapshots if s.pins[pin.id].top_class != pin.label)
         for name, pin in pinned.items()
     }
-    assert max(last_mistake, key=last_mistake.__getitem__) == "Test picture 6"
-    assert last_mistake["Test picture 6"] == 3
+    assert max(last_mistake, key=last_mistake.__getitem__) == "Test image 6"
+    assert last_mistake["Test image 6"] == 3
     assert max(last_mistake["Drawn trouser"], last_mistake["Drawn dress"]) < 1
-    coat = pinned["Test picture 6"]
+    coat = pinned["Test image 6"]
     predictions = [CLASSES[s.pins[coat.id].top_class] for s in snapshots if s.epoch <= 3]
     assert coat.label == CLASSES.index("Coat") and predictions.count("Shirt") > 3
 

@@ -14,6 +14,7 @@ import pytest
 
 from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs.devices import device_lock
+from alexnet_demo.runs.process_info import is_alive
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, list_runs, prepare, queued_runs
 from alexnet_demo.settings import paths
@@ -79,6 +80,7 @@ def test_the_queue_survives_the_kill_of_all_processes(runs_dir: Path):
     kill(runs_dir / queue.SCHEDULER)
     kill(first.directory)
     reach(first, "interrupted")
+    wait_for(lambda: not is_alive(runs_dir / queue.SCHEDULER), 180, "the scheduler is not dead yet")
     assert second.state == "queued"
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: queue.ensure_scheduler(), range(4)))

@@ -281,11 +281,10 @@ def reach(run: Run, state: str, seconds: float = 300) -> None:
 
 @pytest.mark.slow
 def test_ray_queues_trains_pauses_resumes_and_stops(ray_address: str):
-    first, second = begun(LONG), begun(LONG)
+    first = begun(LONG)
     reach(first, "running")
-    reach(
-        second, "starting"
-    )  # on the other node of the same machine, where it waits for the device
+    second = begun(LONG)
+    reach(second, "starting")  # on the other node of this machine, where it waits for the device
     third = begun(LONG)
     assert third.state == "queued"
     assert actions.cancel(third).done and get_run(third.id) is None

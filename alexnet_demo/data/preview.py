@@ -21,7 +21,7 @@ class Group:
     """Images that were augmented in the same way.
 
     Attributes:
-        style: line ``drawings``, ``photos``, or ``plain`` data-set images.
+        style: line ``drawings``, ``photos``, or ``plain`` dataset images.
         images: uint8 (N, side, side), 0 background to 255, before they are resized to 224×224.
         labels: int64 (N,).
     """

@@ -65,7 +65,7 @@ class PreparedImage:
 
     Attributes:
         steps: from the original to the network's input, in order.
-        views: uint8 squares, 0 background to 255: (28, 28) for photos and data-set images,
+        views: uint8 squares, 0 background to 255: (28, 28) for photos and dataset images,
             (`redraw.SKETCH_SIDE`, `redraw.SKETCH_SIDE`) for drawings. The prediction is the mean
             of their class probabilities.
         choices: every decision: no ``auto`` left, and the box filled in.

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
 def environment(
-    package: str, *, autoescape: bool = False, **filters: Callable[..., Any]
+    folder: Path, *, autoescape: bool = False, **filters: Callable[..., Any]
 ) -> Environment:
-    """The templates in a package's folder ``templates``; an undefined variable is an error."""
+    """The templates in a folder; an undefined variable is an error.
+
+    An environment caches the templates that it has compiled, so keep it where it is used often.
+    """
     environment = Environment(
-        loader=PackageLoader(package),
+        loader=FileSystemLoader(folder),
         autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -78,7 +78,7 @@ def render(run: Run, results: Results | None) -> str:
     history, recorded = run.history, snapshots.follow(run.snapshots)
     sections = (report_sections.pin_section(pin, recorded) for pin in pins.read(run.pins))
     templates = environment(
-        "alexnet_demo.export",
+        Path(__file__).with_name("templates"),
         autoescape=True,
         percent=lambda share, digits=1: "–" if share is None else text.percent(share, digits),
         number=lambda value, digits: "–" if value is None else f"{value:.{digits}g}",

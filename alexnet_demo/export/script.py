@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from alexnet_demo.common.templates import environment
@@ -37,7 +38,7 @@ def training_script(config: TrainConfig) -> str:
     ``auto`` it uses bfloat16 on CUDA and float32 elsewhere, and with ``memory_format`` ``auto``
     channels-last, without measuring.
     """
-    template = environment("alexnet_demo.export").get_template("script.py.jinja")
+    template = environment(Path(__file__).with_name("templates")).get_template("script.py.jinja")
     context = _context(config)
     parts = {"imports": "", "constants": "", "definitions": ""}
     # Rendered without these parts first, to see what it uses.

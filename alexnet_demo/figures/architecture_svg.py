@@ -7,6 +7,7 @@ by the classes ``paper``, ``name``, ``shape`` and ``face``.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alexnet_demo.common.templates import environment
@@ -17,10 +18,14 @@ if TYPE_CHECKING:  # imports torch, which this module must not
     from alexnet_demo.network.summary import Layer, Shape, Summary
 
 
+_TEMPLATES = environment(
+    Path(__file__).with_name("templates"), fixed="{:.1f}".format, dimensions=dimensions
+)
+
+
 def _render(template: str, **context: Any) -> str:
     """An SVG document in one line; ``width`` and ``height`` are in its own units, or pixels."""
-    templates = environment("alexnet_demo.figures", fixed="{:.1f}".format, dimensions=dimensions)
-    return templates.get_template(template).render(context).replace("\n", "")
+    return _TEMPLATES.get_template(template).render(context).replace("\n", "")
 
 
 # ------------------------------------------------------------------ blocks

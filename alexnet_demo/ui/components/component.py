@@ -7,19 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from alexnet_demo.common.templates import environment
 
 if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
 _UI = Path(__file__).parents[1]
-_templates = Environment(
-    loader=FileSystemLoader(_UI),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES = environment(_UI, autoescape=True)
 
 
 def register(name: str, module: str, *, isolate_styles: bool = True) -> ComponentRenderer:
@@ -65,7 +60,7 @@ def render(module: str, **values: Any) -> str:
         module: the module's ``__file__``.
     """
     file = Path(module).with_suffix(".jinja").relative_to(_UI)
-    return _templates.get_template(file.as_posix()).render(values)
+    return _TEMPLATES.get_template(file.as_posix()).render(values)
 
 
 def component_state(key: str, name: str) -> Any:

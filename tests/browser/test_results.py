@@ -45,7 +45,7 @@ def test_an_image_opens_and_leads_to_the_next_and_to_predict(results_page: Page)
     expect(panel.get_by_text("2 of")).to_be_visible()
     caption = panel.get_by_text(re.compile(r"^Test image \d+, labeled")).inner_text()
     number = caption.split()[2].rstrip(",")
-    assert f"picture={number}" in results_page.url
+    expect(results_page).to_have_url(re.compile(rf"picture={number}\b"))
     panel.get_by_role("button", name="Open in Predict").click()
     heading = results_page.get_by_role("heading", name="Predict", level=1)
     expect(heading).to_be_visible(timeout=20_000)

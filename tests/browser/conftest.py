@@ -1,0 +1,8 @@
+"""What the browser tests share."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+# Playwright waits five seconds; a busy machine may take longer, and slow is not wrong.
+expect.set_options(timeout=60_000)

@@ -21,6 +21,7 @@ RUN useradd --create-home --uid 1000 demo \
     && chown -R demo:demo runs data/FashionMNIST/raw static
 USER 1000
 
+# It answers to localhost and to IP addresses; for a domain, -e STREAMLIT_SERVER_ALLOWED_HOSTS=NAME.
 # Whoever reaches the port is a visitor, until you say otherwise: they upload images, not weights.
 ENV ALEXNET_DEMO_PUBLIC=1 STREAMLIT_SERVER_MAX_UPLOAD_SIZE=25 \
     STREAMLIT_SERVER_ADDRESS=0.0.0.0 STREAMLIT_SERVER_HEADLESS=true

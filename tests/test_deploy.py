@@ -94,6 +94,17 @@ def test_a_forged_cookie_is_replaced(proxy: str) -> None:
 
 
 @pytest.mark.slow
+def test_names_and_frames_are_checked_through_the_proxy(proxy: str) -> None:
+    """And nginx's own answers, such as to an upload that is too large, say who may frame them."""
+    page = requests.get(proxy, timeout=10)
+    assert page.ok and page.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
+    assert requests.get(proxy, headers={"Host": "evil.test"}, timeout=10).status_code == 403
+    refused = requests.post(proxy, headers={"Content-Length": str(2**30)}, timeout=10)
+    assert refused.status_code == 413
+    assert refused.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
+
+
+@pytest.mark.slow
 def test_sessions_and_uploads_go_through(proxy: str) -> None:
     """An upload that reached the other server would be refused: it does not know the session."""
 

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -16,9 +17,17 @@ from tests.support.waiting import wait_for
 
 
 class Server:
-    """The app, served on a port of its own with runs and weights of its own."""
+    """The app, served on a port of its own with runs and weights of its own.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        script: what ``streamlit run`` is given.
+        environment: variables beyond this process's own.
+    """
+
+    def __init__(
+        self, folder: Path, script: str = "app.py", environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.script, self.environment = script, dict(environment or {})
         self.runs, self.weights = folder / "runs", folder / "weights"
         self.runs.mkdir()
         self.weights.mkdir()
@@ -39,8 +48,9 @@ class Server:
         environment = {
             "ALEXNET_DEMO_RUNS": str(self.runs),
             "ALEXNET_DEMO_WEIGHTS": str(self.weights),
+            **self.environment,
         }
-        command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+        command = [sys.executable, "-m", "streamlit", "run", self.script]
         for name, value in options.items():
             command += [f"--{name}", value]
         with self.log.open("ab") as log:

@@ -12,7 +12,7 @@ from alexnet_demo.runs.store import best_run, current_run
 from alexnet_demo.settings import paths
 from alexnet_demo.ui.frame import page as frame
 from alexnet_demo.ui.models.model_picker import quick_run_button
-from alexnet_demo.ui.widgets import access
+from alexnet_demo.ui.widgets import access, sample_images
 from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.navigation import PREDICT, TOUR, TRAIN, link, replay_link
 
@@ -23,6 +23,22 @@ CARDS = {
     "Results": "Misclassified images, confidence, and evidence for each class.",
 }
 TRAIN_FOR_VISITORS = "Watch a training replay: curves, filters, and predictions at every step."
+
+
+def show() -> None:
+    """The page."""
+    invitation = "Train it on your own machine" if access.can_control() else "Watch how it learns"
+    frame.page(
+        "Home",
+        "AlexNet, the network that made deep learning famous in 2012, on 70,000 small images of "
+        f"clothing. {invitation}, inspect every layer, and try it on your own images.",
+        heading="Teach a network to recognize clothing",
+    )
+    if sample_strip := sample_images.class_strip():
+        st.html(sample_strip)
+    next_step()
+    guide()
+    cards()
 
 
 def next_step() -> None:

@@ -1,0 +1,145 @@
+"""What the server checks before a page sees a request: the host, and who may frame the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from starlette.responses import PlainTextResponse
+from streamlit import config
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
+
+from alexnet_demo.ui.frame.server import FramePolicy, HostCheck
+from tests.support.server import Server
+
+MACHINE = socket.gethostname()
+OWN = ["localhost", "127.0.0.1", "[::1]", "192.0.2.7", "LOCALHOST.", MACHINE]
+FOREIGN = ["evil.test", "localhost.evil.test", "127.0.0.1.evil.test", "a@localhost", "[evil.test]"]
+
+
+@pytest.fixture(autouse=True)
+def _streamlit_config() -> Iterator[None]:
+    """Streamlit's own option, which the check takes over."""
+    before = config.get_option("server.allowedHosts")
+    yield
+    config.set_option("server.allowedHosts", before)
+
+
+def page_status(server: Server, host: str) -> int:
+    headers = {"Host": f"{host}:{server.port}"}
+    return requests.get(f"{server.url}/Train", headers=headers, timeout=30).status_code
+
+
+def socket_status(server: Server, host: str) -> int:
+    """The answer to the handshake that a page at this host makes."""
+    origin = Origin(f"http://{host}:{server.port}")
+    url = f"ws://{host}:{server.port}/_stcore/stream"
+    resolved = socket.create_connection(("127.0.0.1", server.port))
+    try:
+        with connect(url, sock=resolved, origin=origin) as session:
+            return session.response.status_code if session.response else 0
+    except InvalidStatus as error:
+        return error.response.status_code
+
+
+def test_a_page_under_another_name_reaches_nothing(server: Server) -> None:
+    for host in ("localhost", "127.0.0.1", "192.0.2.7", MACHINE):
+        assert (page_status(server, host), socket_status(server, host)) == (200, 101), host
+    for host in ("evil.test", "localhost.evil.test"):
+        assert (page_status(server, host), socket_status(server, host)) == (403, 403), host
+
+
+def test_a_refusal_says_how_to_allow_the_name(server: Server) -> None:
+    headers = {"Host": "demo.school.example"}
+    text = requests.get(server.url, headers=headers, timeout=30).text
+    assert "--server.allowedHosts demo.school.example" in text
+
+
+def test_without_the_checks_streamlit_itself_refuses_other_names(tmp_path: Path) -> None:
+    """As where a Streamlit does not know ``st.App``: `.streamlit/config.toml` still names hosts."""
+    server = Server(tmp_path, "pages/3_Predict.py")
+    server.start()
+    try:
+        assert socket_status(server, "localhost") == 101
+        assert socket_status(server, "evil.test") == 403
+    finally:
+        server.kill()
+
+
+def test_one_setting_opens_a_domain_and_keeps_health_checks(tmp_path: Path) -> None:
+    names = {"STREAMLIT_SERVER_ALLOWED_HOSTS": "demo.school.example *.lab.example"}
+    server = Server(tmp_path, environment=names)
+    server.start()
+    try:
+        for host in ("demo.school.example", "a.lab.example", "localhost", "127.0.0.1"):
+            assert (page_status(server, host), socket_status(server, host)) == (200, 101), host
+        assert (page_status(server, "evil.test"), socket_status(server, "evil.test")) == (403, 403)
+    finally:
+        server.kill()
+
+
+def answer(app: HostCheck | FramePolicy, host: str = "localhost") -> dict[str, str | int]:
+    """Status and headers of one request."""
+    sent: list[dict] = []
+
+    async def send(message) -> None:
+        sent.append(dict(message))
+
+    async def receive() -> dict:
+        return {"type": "http.request"}
+
+    header = (b"host", f"{host}:8501".encode())
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [header]}
+    asyncio.run(app(scope, receive, send))
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return {"status": sent[0]["status"], **headers}
+
+
+PAGE = PlainTextResponse("a page")
+
+
+@pytest.mark.parametrize("host", OWN)
+def test_own_hosts_are_accepted(host: str) -> None:
+    assert answer(HostCheck(PAGE), host)["status"] == 200
+
+
+@pytest.mark.parametrize("host", [*FOREIGN, "", "localhost:1:2", "localhost/x", "[::1", "a b"])
+def test_foreign_and_malformed_hosts_are_refused(host: str) -> None:
+    assert answer(HostCheck(PAGE), host)["status"] == 403
+
+
+def test_names_may_be_separated_by_commas_and_a_star_is_any() -> None:
+    config.set_option("server.allowedHosts", ["a.example,b.example"])
+    assert answer(HostCheck(PAGE), "b.example")["status"] == 200
+    config.set_option("server.allowedHosts", ["*"])
+    assert answer(HostCheck(PAGE), "c.example")["status"] == 200
+
+
+def test_no_other_site_may_frame_the_app(server: Server) -> None:
+    for path in ("", "Train", "_stcore/health"):
+        response = requests.get(f"{server.url}/{path}", timeout=30)
+        assert response.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
+
+
+@pytest.mark.parametrize(
+    ("setting", "sites"),
+    [
+        ("", ""),
+        ("https://huggingface.co", " https://huggingface.co"),
+        ("https://a.example, https://*.b.example", " https://a.example https://*.b.example"),
+        ("*", " *"),
+        ("a.example; script-src 'none'\r\nX: ü", " a.example script-src 'none' X:"),
+    ],
+)
+def test_one_setting_names_sites_that_may_frame_it(
+    setting: str, sites: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALEXNET_DEMO_FRAME_ANCESTORS", setting)
+    policy = answer(FramePolicy(PAGE))["content-security-policy"]
+    assert policy == f"frame-ancestors 'self'{sites}"

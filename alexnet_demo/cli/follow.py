@@ -9,6 +9,7 @@ import time
 from typing import TextIO
 
 from alexnet_demo.common.access import ADMIN
+from alexnet_demo.common.files import open_file
 from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs.events import EventReader
 from alexnet_demo.runs.run import Run
@@ -34,7 +35,7 @@ def follow(
         The run's last state; `State.STOPPED` if it was removed from the queue.
     """
     events, place = EventReader(run.events), None
-    with run.log.open("a+", encoding="utf-8", errors="replace") as text:
+    with open_file(run.log, "a+", encoding="utf-8", errors="replace") as text:
         if from_now:
             events.read()
         else:

@@ -41,6 +41,8 @@ def run_runs(args: Options) -> None:
             f"{record['id']}  {record['state']:<11}  {record['epochs']}/{record['epochs_planned']} "
             f"epochs  {'–' if best is None else f'{best:.2%}':>7}  {record['name']}"
         )
+        if record["warning"]:
+            text += f"\n    {record['warning']}"
         options.show(args, record, text)
 
 

@@ -82,7 +82,7 @@ def _new(args: Options, environment: Mapping[str, str]) -> LaunchPlan:
         raise ConfigError("torchrun can only restart a run that has a --run-dir.")
     if run.has_started and not restarted:
         raise ConfigError(f"{directory} already contains a run: --resume it, or choose another.")
-    claimed = run.config_path.exists()
+    claimed = run.exists
     if claimed and run.read_config() != settings:
         raise ConfigError(f"{directory} was made for other settings: choose another directory.")
     return LaunchPlan(Mode.HERE, directory, settings, claimed=claimed, json=args.json)
@@ -96,7 +96,7 @@ def _resumed(args: Options, environment: Mapping[str, str]) -> LaunchPlan:
             f"{', '.join(map(option, CHANGEABLE))} can be changed."
         )
     run = get_run(args.resume) or Run(Path(args.resume).resolve())
-    if not run.config_path.is_file():
+    if not run.exists:
         raise ConfigError(f"{args.resume!r} is not a run: `runs` lists them.")
     pids = (os.getpid(), int(environment.get("ALEXNET_DEMO_LAUNCHER", "0")))
     claimed = is_own_job(run.directory) or any(is_registered(run.directory, pid) for pid in pids)

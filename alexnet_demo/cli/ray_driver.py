@@ -14,6 +14,7 @@ from typing import Any
 import ray
 
 from alexnet_demo.cli.options import INTERRUPTED
+from alexnet_demo.common.files import open_file
 from alexnet_demo.runs.run import FAILURE, Run
 from alexnet_demo.settings.config import TrainConfig
 
@@ -26,7 +27,7 @@ def main(directory: Path) -> int:
         task = ray.remote(max_retries=-1, **resources(run.read_config()))(train)
         status = ray.get(task.remote(str(directory)))
     except Exception as error:
-        with run.log.open("a") as log:
+        with open_file(run.log, "a") as log:
             line = str(error).strip().partition("\n")[0]
             print(f"{FAILURE}The cluster could not train this run: {line}", file=log)
         raise

@@ -17,6 +17,7 @@ from alexnet_demo.cli.launch_plan import LaunchPlan, Mode, plan_launch
 from alexnet_demo.cli.options import DONE, FAILED, INTERRUPTED, Options
 from alexnet_demo.common.access import ADMIN
 from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.common.files import open_file
 from alexnet_demo.common.signals import signal_handlers
 from alexnet_demo.common.text import percent
 from alexnet_demo.jobs import actions
@@ -141,7 +142,7 @@ def _log_to(path: Path) -> None:
     with suppress(OSError, ValueError):  # no such file yet, or standard error is not a file
         if os.path.samestat(os.fstat(sys.stderr.fileno()), path.stat()):
             return
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.StreamHandler(open_file(path, "a", encoding="utf-8"))
     handler.setFormatter(logging.Formatter(options.LOG_FORMAT))
     logging.getLogger("alexnet_demo").addHandler(handler)
 

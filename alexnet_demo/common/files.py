@@ -1,18 +1,94 @@
-"""Atomic writes, tolerant JSON reading, and digests of files."""
+"""Opening regular files only, atomic writes, tolerant JSON reading, and digests of files.
+
+Whatever is in a run directory is opened by `open_file`: a directory may come from elsewhere, and
+opening a FIFO in it would wait forever.
+"""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import mmap
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 REPLACE_SECONDS = 1.0
+MAX_BYTES = 64 * 2**20
+"""Files above this size are not read in one piece; the largest that is, holds 16 pins."""
+
+
+def open_file(path: Path, mode: str = "rb", **options: Any) -> IO[Any]:
+    """Open a regular file, also by a link; never wait, as opening a FIFO would.
+
+    Args:
+        options: of `open`, such as ``encoding``.
+
+    Raises:
+        OSError: when the file is missing, may not be opened, or is not a regular file.
+    """
+    return open(path, mode, opener=_open_regular, **options)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+    descriptor = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "Not a regular file", path)
+    return descriptor
+
+
+def read_bytes(path: Path) -> bytes:
+    """The contents of a regular file.
+
+    Raises:
+        OSError: as `open_file`, or when it is larger than `MAX_BYTES`.
+    """
+    with open_file(path) as file:
+        data: bytes = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise OSError(errno.EFBIG, "File too large", str(path))
+    return data
+
+
+def read_text(path: Path) -> str:
+    """The text of a regular file, with replacement characters; empty where it cannot be read."""
+    try:
+        return read_bytes(path).decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def is_file(path: Path) -> bool:
+    """Whether this is a regular file, or a link to one; False where that cannot be determined.
+
+    `Path.is_file` raises an error for a folder that may not be entered.
+    """
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_readable(path: Path) -> bool:
+    """Whether the first byte of a regular file can be read."""
+    try:
+        with open_file(path) as file:
+            file.read(1)
+    except OSError:
+        return False
+    return True
+
+
+def children(folder: Path) -> list[Path]:
+    """What is in a folder, by name; empty where it is missing or cannot be listed."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | None = None) -> None:
@@ -29,7 +105,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | N
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         write(temporary)
-        with temporary.open("rb+") as file:
+        with open_file(temporary, "rb+") as file:
             os.fsync(file.fileno())
         if keep and path.exists():
             _replace(path, keep)
@@ -74,9 +150,11 @@ def parse_json(text: str | bytes) -> Any:
         ValueError: when it is damaged, nested too deeply, or contains a lone surrogate, which can
             be neither displayed nor written.
     """
+    if isinstance(text, bytes):
+        text = text.decode()
     try:
         value = json.loads(text)
-        if (b"\\ud" if isinstance(text, bytes) else "\\ud") in text.lower():  # type: ignore[operator]
+        if "\\ud" in text.lower():
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise ValueError("the JSON is nested too deeply") from error
@@ -84,9 +162,9 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty if the file is missing or damaged."""
+    """The object in a JSON file; empty if the file is missing, damaged, or not a regular file."""
     try:
-        record = parse_json(path.read_text(encoding="utf-8"))
+        record = parse_json(read_bytes(path))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
@@ -95,7 +173,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file; empty if the file is missing or empty."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with open_file(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return hashlib.sha256(data).hexdigest()
     except (OSError, ValueError):
         return ""

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from alexnet_demo import __version__
 from alexnet_demo.common import text
-from alexnet_demo.common.files import read_json, sha256, write_text
+from alexnet_demo.common.files import is_file, read_json, sha256, write_text
 from alexnet_demo.common.templates import environment
 from alexnet_demo.export import report_sections
 from alexnet_demo.export.svg_plot import Line, Plot, round_range
@@ -62,7 +62,7 @@ def write(run: Run, path: Path, device: str = "auto") -> dict[str, Any]:
 
 def test_results(run: Run, device: str = "auto") -> Results | None:
     """Test results of a run's best weights, cached or computed now; None without weights."""
-    if not run.best.is_file():
+    if not is_file(run.best):
         return None
     if (results := predictions.load(sha256(run.best))) is not None:
         return results

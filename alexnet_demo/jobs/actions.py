@@ -15,7 +15,7 @@ from typing import Literal
 
 from alexnet_demo.common.access import ADMIN, READ_ONLY, Outcome, Role, has_access
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.common.files import read_json, write_json, write_text
+from alexnet_demo.common.files import is_file, read_json, write_json, write_text
 from alexnet_demo.common.text import one_line, readable
 from alexnet_demo.jobs import processes, queue
 from alexnet_demo.jobs.action import action
@@ -112,7 +112,7 @@ def cancel(run: Run, *, role: Role = READ_ONLY) -> Outcome:
     """Remove a run from the queue, and delete it if it never started."""
     if run.state != State.QUEUED:
         raise ConfigError("This run is no longer queued.")
-    if not run.ticket.exists():
+    if not is_file(run.ticket):
         ray_client.stop(read_json(run.job_path))
         run.job_path.unlink()  # which restores the state before it was submitted
     run.ticket.unlink(missing_ok=True)
@@ -183,10 +183,10 @@ def request_weights(run: Run, *, role: Role = READ_ONLY) -> bool:
         Whether `Run.now` exists yet.
     """
     with suppress(OSError):
-        age = time.time() - run.now.stat().st_mtime if run.now.exists() else math.inf
+        age = time.time() - run.now.stat().st_mtime if is_file(run.now) else math.inf
         if run.active and age > (WEIGHTS_SECONDS if has_access(role) else VISITOR_WEIGHTS_SECONDS):
             run.weights_request.touch()
-    return run.now.is_file()
+    return is_file(run.now)
 
 
 # ------------------------------------------------------------------ pins

@@ -11,7 +11,7 @@ import psutil
 
 from alexnet_demo.common.access import READ_ONLY, Outcome, Role, has_access
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.common.files import read_json
+from alexnet_demo.common.files import children, read_bytes, read_json, read_text
 from alexnet_demo.jobs import processes
 from alexnet_demo.jobs.action import action
 from alexnet_demo.runs.devices import conflict, is_free
@@ -59,22 +59,24 @@ def read_lr_test(test_id: str) -> LrTest | None:
     directory = paths.RUNS_DIR / LR_TESTS / test_id
     running = is_alive(directory)  # before the files, since a process writes before it exits
     try:
-        records = parse_lines((directory / "trials.jsonl").read_bytes())
-        log = (directory / "train.log").read_text(errors="replace")
+        records = parse_lines(read_bytes(directory / "trials.jsonl"))
     except OSError:
         return None
     trials = [record for record in records if "lr" in record]
     suggestion = next((r["suggested_lr"] for r in records if "suggested_lr" in r), None)
     error = ""
     if not running and suggestion is None:
-        error = failure_message(log) or "The test was killed or ran out of memory."
+        error = (
+            failure_message(read_text(directory / "train.log"))
+            or "The test was killed or ran out of memory."
+        )
     return LrTest(trials, suggestion, running, error)
 
 
 def running_lr_test() -> str | None:
     """The id of the running test, which any process may have started."""
-    jobs = (paths.RUNS_DIR / LR_TESTS).glob("*/job.json")
-    return next((job.parent.name for job in jobs if is_alive(job.parent)), None)
+    tests = children(paths.RUNS_DIR / LR_TESTS)
+    return next((test.name for test in tests if is_alive(test)), None)
 
 
 def stop_lr_test(test_id: str | None = None, *, role: Role = READ_ONLY) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from alexnet_demo.common.access import READ_ONLY, RESTRICTED, Role, has_access
+from alexnet_demo.common.files import open_file
 from alexnet_demo.runs.process_info import register
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
@@ -38,7 +39,10 @@ def launch(arguments: list[str], directory: Path, output: str = "train.log") -> 
         OSError: when it could not be started.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "train.log").open("ab") as log, (directory / output).open("ab") as out:
+    with (
+        open_file(directory / "train.log", "ab") as log,
+        open_file(directory / output, "ab") as out,
+    ):
         process = subprocess.Popen(
             [sys.executable, "-m", "alexnet_demo", *arguments],
             stdin=subprocess.DEVNULL,

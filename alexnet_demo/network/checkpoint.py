@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from alexnet_demo.common.errors import CheckpointError
-from alexnet_demo.common.files import parse_json, write_atomically
+from alexnet_demo.common.files import is_file, open_file, parse_json, write_atomically
 from alexnet_demo.common.text import dimensions
 from alexnet_demo.network.alexnet import AlexNet, fuse_batchnorm
 from alexnet_demo.network.quantization import SCHEME, dequantize, quantize
@@ -107,10 +107,10 @@ def load(path: Path, prefix: str = "") -> tuple[dict[str, Tensor], dict[str, Any
         CheckpointError: when the file is missing, damaged or not safetensors.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise CheckpointError(f"There is no checkpoint at {path}.")
     try:
-        with path.open("rb") as header:  # reading one of gigabytes would exhaust the memory
+        with open_file(path) as header:  # reading one of gigabytes would exhaust the memory
             if int.from_bytes(header.read(8), "little") > MAX_HEADER:
                 raise ValueError("the header is too long")
         with safe_open(path, framework="pt") as file:

@@ -26,9 +26,9 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any, Generic, Protocol, TextIO, TypeVar
+from typing import IO, Any, Generic, Protocol, TextIO, TypeVar
 
-from alexnet_demo.common.files import parse_json
+from alexnet_demo.common.files import open_file, parse_json
 
 Event = dict[str, Any]
 
@@ -37,16 +37,26 @@ DURABLE = ("start", "epoch", "end", "error")
 
 
 class EventWriter:
-    """Appends events to a file, which may be `os.devnull`, and echoes them if ``echo`` is given."""
+    """Appends events to a file, and echoes them if ``echo`` is given.
 
-    def __init__(self, path: Path, echo: TextIO | None = None) -> None:
+    Args:
+        path: None writes no file.
+
+    Raises:
+        OSError: when the file cannot be opened, or is not a regular file.
+    """
+
+    def __init__(self, path: Path | None, echo: TextIO | None = None) -> None:
         self._echo = echo
-        # A killed writer may have left half a line: begin a new one.
-        torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
-        self._file = path.open("a", encoding="utf-8")
-        if torn:
-            self._file.write("\n")
-        self._on_disk = path.is_file()
+        self._file: IO[str] | None = None
+        if path:
+            with open_file(path, "ab+") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - 1))
+                # A killed writer may have left half a line: begin a new one.
+                if file.read(1) not in (b"", b"\n"):
+                    file.write(b"\n")
+            self._file = open_file(path, "a", encoding="utf-8")
 
     def write(self, kind: str, **fields: Any) -> Event:
         """Append one event.
@@ -58,13 +68,14 @@ class EventWriter:
         line = json.dumps(event, allow_nan=False)
         for file in filter(None, (self._file, self._echo)):
             print(line, file=file, flush=True)
-        if kind in DURABLE and self._on_disk:
+        if kind in DURABLE and self._file:
             os.fsync(self._file.fileno())
         return event
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file:
+            self._file.close()
 
 
 class EventReader:
@@ -75,12 +86,12 @@ class EventReader:
         self.offset = 0
 
     def read(self) -> list[Event]:
-        """New events in order; none while the file does not exist."""
+        """New events in order; none while the file is missing or cannot be read."""
         try:
-            with self.path.open("rb") as file:
+            with open_file(self.path) as file:
                 file.seek(self.offset)
                 block = file.read()
-        except FileNotFoundError:
+        except OSError:
             return []
         complete = block[: block.rfind(b"\n") + 1]
         self.offset += len(complete)
@@ -134,7 +145,7 @@ def follower(make: Callable[[], A], files: int = 64) -> Callable[[Path], A]:
     def follow(path: Path) -> A:
         try:
             return tail(path, path.stat().st_ino).update()
-        except FileNotFoundError:
+        except OSError:  # missing, a loop of links, or in a folder that may not be entered
             return make()
 
     return follow

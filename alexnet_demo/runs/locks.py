@@ -6,6 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from alexnet_demo.common.files import is_file
 from alexnet_demo.settings import paths
 
 LAUNCH_SECONDS = 10.0
@@ -38,7 +39,9 @@ def has_trainer(directory: Path, seconds: float = 0.0) -> bool:
     Machines that share a folder see each other's locks, unless its file system lacks them.
     """
     lock = trainer_lock(directory)
+    path = Path(lock.lock_file)
     try:
-        return Path(lock.lock_file).exists() and is_held(lock, seconds)
+        # A trainer makes a file: of anything else nobody can hold the lock.
+        return is_file(path) and not path.is_symlink() and is_held(lock, seconds)
     except OSError:  # the folder is not writable
         return False

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from alexnet_demo.common.errors import ImageError
-from alexnet_demo.common.files import read_json, write_json
+from alexnet_demo.common.files import is_file, read_json, write_json
 from alexnet_demo.data.fashion_mnist import first_of_each_class
 from alexnet_demo.images.decode import open_image
 from alexnet_demo.images.encode import png
@@ -105,7 +105,7 @@ def write(path: Path, pins: Sequence[Pin]) -> None:
 
 def for_next_run() -> tuple[Pin, ...]:
     """The pins of the next run; the `defaults` before any change."""
-    return read(board_path()) if board_path().is_file() else defaults()
+    return read(board_path()) if is_file(board_path()) else defaults()
 
 
 def defaults() -> tuple[Pin, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import suppress
 from datetime import datetime
@@ -10,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.common.files import parse_json, read_json
+from alexnet_demo.common.files import (
+    MAX_BYTES,
+    children,
+    is_file,
+    is_readable,
+    open_file,
+    parse_json,
+    read_bytes,
+    read_json,
+)
 from alexnet_demo.common.text import one_line, readable
 from alexnet_demo.runs.history import History, follow
 from alexnet_demo.runs.state import ACTIVE, LIVE, State, derive_state, read_request, read_status
@@ -24,11 +34,16 @@ DISK_FULL = 2**20
 MAX_NAME, MAX_NOTE = 80, 2_000  # characters of a run's name and of its note
 
 
+FILES = [Path("trainer.lock")]
+"""Relative paths of a run directory's files, besides those of epochs' weights."""
+
+
 class _Path:
     """A path of a run directory, as an attribute."""
 
     def __init__(self, *parts: str) -> None:
         self._parts = parts
+        FILES.append(Path(*parts))
 
     def __get__(self, run: Run, _owner: object) -> Path:
         return run.directory.joinpath(*self._parts)
@@ -66,12 +81,17 @@ class Run:
     @property
     def checkpoints(self) -> list[Path]:
         """The training state files that exist, newest first."""
-        return [path for path in (self.last, self.previous) if path.is_file()]
+        return [path for path in (self.last, self.previous) if is_file(path)]
+
+    @property
+    def exists(self) -> bool:
+        """Whether this is a run: its directory has a ``config.json`` of any kind."""
+        return os.path.lexists(self.config_path)
 
     @property
     def has_started(self) -> bool:
         """Whether a trainer has written anything to resume from or to show."""
-        return self.events.exists() or bool(self.checkpoints)
+        return is_file(self.events) or bool(self.checkpoints)
 
     # ------------------------------------------------------------------ settings and label
 
@@ -90,7 +110,7 @@ class Run:
             ConfigError: when neither can be read.
         """
         try:
-            return TrainConfig.from_json(parse_json(self.config_path.read_bytes()))
+            return TrainConfig.from_json(parse_json(read_bytes(self.config_path)))
         except (OSError, TypeError, ValueError, AttributeError) as error:
             with suppress(KeyError, TypeError, ValueError, AttributeError):
                 return TrainConfig.from_json((self.history.start or {})["config"])
@@ -109,7 +129,7 @@ class Run:
     def default_name(self) -> str:
         """Recipe and start time, with seconds where another run started in the same minute."""
         title = recipes.RECIPES[self.config.recipe].title
-        twins = [d for d in self.directory.parent.iterdir() if d.name.startswith(self.id[:13])]
+        twins = [d for d in children(self.directory.parent) if d.name.startswith(self.id[:13])]
         return f"{title}, {self.started:{'%d %b %H:%M:%S' if len(twins) > 1 else '%d %b %H:%M'}}"
 
     @property
@@ -124,7 +144,9 @@ class Run:
             return datetime.strptime(self.id[:15], "%Y%m%d-%H%M%S")
         with suppress(ValueError, OverflowError, OSError):  # a time that no calendar has
             return datetime.fromtimestamp(self.history.started_at or 0.0)
-        return datetime.fromtimestamp(self.directory.stat().st_mtime)
+        with suppress(OSError):  # it is deleted
+            return datetime.fromtimestamp(self.directory.stat().st_mtime)
+        return datetime.fromtimestamp(0.0)
 
     # ------------------------------------------------------------------ progress and state
 
@@ -218,18 +240,40 @@ class Run:
         return "The trainer was killed or ran out of memory."
 
     @property
+    def unreadable(self) -> list[str]:
+        """Names of its files and folders that count as empty, since they cannot be read."""
+        folder = self.directory / "checkpoints"
+        weights = (path for path in children(folder) if path.suffix == ".safetensors")
+        files = {*map(self.directory.joinpath, FILES), *weights}
+        names = [path.name for path in files if os.path.lexists(path) and not is_readable(path)]
+        try:
+            os.scandir(folder).close()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            names.append(folder.name)
+        return sorted(names)
+
+    @property
     def warning(self) -> str:
-        """A problem that does not end the run, for the user; empty where there is none."""
+        """Problems that do not end the run, for the user; empty where there is none."""
+        problems = []
+        if names := self.unreadable:
+            problems.append(f"{', '.join(names)}: not readable as a file, so treated as empty.")
         if not read_json(self.config_path):
-            return "config.json is damaged; the settings were restored from the event log."
-        return str((self.history.fallback or {}).get("message", ""))
+            settings = "the settings were restored from the event log"
+            if not (self.history.start or {}).get("config"):
+                settings = "the default settings are shown"
+            problems.append(f"config.json is damaged; {settings}.")
+        problems.append(one_line((self.history.fallback or {}).get("message")))
+        return " ".join(filter(None, problems))
 
     def log_tail(self, lines: int = 12) -> str:
         """The last lines of the trainer's log."""
         try:
-            with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - 200 * lines))
-                text = file.read().decode(errors="replace")
+            with open_file(self.log) as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 200 * lines))
+                text = file.read(MAX_BYTES).decode(errors="replace")
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-lines:])
@@ -249,6 +293,7 @@ class Run:
             "last_test_accuracy": history.epochs[-1]["test_accuracy"] if history.epochs else None,
             "seconds": round(history.seconds, 1),
             "note": self.note,
+            "warning": self.warning,
             "directory": str(self.directory),
         }
 

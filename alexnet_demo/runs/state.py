@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from alexnet_demo.common.files import read_json
+from alexnet_demo.common.files import is_readable, read_json, read_text
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History, follow
 from alexnet_demo.runs.process_info import is_alive
@@ -61,7 +61,7 @@ class Status:
 def read_status(directory: Path) -> Status:
     """Read what decides the state of the run in a directory."""
     # The ticket first: a queued run that is launched in between then counts as still queued.
-    ticket = (directory / "ticket.json").exists()
+    ticket = is_readable(directory / "ticket.json")
     job, events = read_json(directory / "job.json"), directory / "events.jsonl"
     # An ended run's process is not checked, which spares above all a request to the cluster.
     ended = _has_reported(job, history := follow(events)) and history.end is not None
@@ -79,10 +79,7 @@ def _has_reported(job: Mapping[str, Any], history: History) -> bool:
 
 def read_request(directory: Path) -> str:
     """The pending request: "pause", "stop", or ""."""
-    try:
-        return (directory / "request").read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return ""
+    return read_text(directory / "request")
 
 
 def derive_state(status: Status) -> State:

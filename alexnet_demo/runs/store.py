@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.common.files import read_json, write_json
+from alexnet_demo.common.files import children, is_file, read_json, write_json
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.process_info import is_alive
 from alexnet_demo.runs.run import Run
@@ -24,9 +24,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 def list_runs() -> list[Run]:
     """All runs, newest first; skips directories whose name is not a valid id."""
-    if not paths.RUNS_DIR.is_dir():
-        return []
-    runs = [run for d in paths.RUNS_DIR.iterdir() if (run := get_run(d.name))]
+    runs = [run for d in children(paths.RUNS_DIR) if (run := get_run(d.name))]
     return sorted(runs, key=lambda run: (run.started, run.id), reverse=True)
 
 
@@ -35,7 +33,7 @@ def get_run(run_id: str) -> Run | None:
     if not _ID.fullmatch(run_id):
         return None
     run = Run(paths.RUNS_DIR / run_id)
-    return run if run.config_path.is_file() else None
+    return run if run.exists else None
 
 
 def find_run(name: str) -> Run:
@@ -46,7 +44,7 @@ def find_run(name: str) -> Run:
     """
     recorded = {run.id: run for run in recorded_runs()}
     run = get_run(name) or recorded.get(name) or Run(Path(name).resolve())
-    if not run.config_path.is_file():
+    if not run.exists:
         raise ConfigError(f"No run {name!r}: `python -m alexnet_demo runs` lists the runs.")
     return run
 
@@ -63,7 +61,7 @@ def active_runs() -> list[Run]:
 
 def queued_runs() -> list[Run]:
     """The runs that wait for a device of this machine, next one first."""
-    runs = [run for run in list_runs() if run.ticket.exists() and run.state == State.QUEUED]
+    runs = [run for run in list_runs() if is_file(run.ticket) and run.state == State.QUEUED]
     return sorted(runs, key=lambda run: (ticket_number(run), run.id))
 
 
@@ -84,7 +82,7 @@ def current_run() -> Run | None:
 
 def best_run() -> Run | None:
     """The run with the highest test accuracy among those with weights."""
-    usable = [run for run in list_runs() if run.best.is_file()]
+    usable = [run for run in list_runs() if is_file(run.best)]
     return max(usable, key=lambda run: run.best_accuracy or 0.0, default=None)
 
 

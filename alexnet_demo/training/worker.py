@@ -64,7 +64,7 @@ def run_training(
     """
     group = group or ProcessGroup()
     if not group.is_main:
-        return _run(config, directory, EventWriter(Path(os.devnull)), group)
+        return _run(config, directory, EventWriter(None), group)
     seconds = CLUSTER_SECONDS if ray_client.own_job() else LOCK_SECONDS
     taken = ConfigError(f"{directory.name} is already training in another process.")
     with _hold(trainer_lock(directory), seconds, lambda: taken):

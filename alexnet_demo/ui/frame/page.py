@@ -134,6 +134,12 @@ def visible_error(message: str) -> str:
     return message if access.can_control() else without_folders(message)
 
 
+def show_warning(run: Run) -> None:
+    """Problems that do not end the run, if there are any."""
+    if warning := run.warning:
+        st.warning(plain(visible_error(warning)), icon=":material/warning:")
+
+
 def toast_next(message: str) -> None:
     """Show a toast after the next rerun, which would remove one shown now."""
     st.session_state[_TOAST] = message

@@ -13,6 +13,7 @@ import streamlit as st
 
 from alexnet_demo.common.access import Role
 from alexnet_demo.common.errors import CheckpointError
+from alexnet_demo.common.files import is_file
 from alexnet_demo.common.text import percent
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import list_runs
@@ -72,7 +73,7 @@ def options(live: bool = False) -> list[Option]:
             for run, epoch, accuracy in epochs
         ),
     ]
-    return [o for o in candidates if o.path is None or o.live_run or o.path.is_file()]
+    return [o for o in candidates if o.path is None or o.live_run or is_file(o.path)]
 
 
 def best_option(run: Run) -> Option:

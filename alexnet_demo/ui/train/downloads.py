@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from alexnet_demo.common.files import sha256
+from alexnet_demo.common.files import is_file, sha256
 from alexnet_demo.export import report
 from alexnet_demo.export.script import file_name, training_script
 from alexnet_demo.inference import predictions
@@ -49,7 +49,7 @@ def script_button(settings: TrainConfig, key: str) -> None:
 def files(run: Run) -> None:
     """Download a run's best weights and its metrics, generated on click."""
     # Admins only: each click loads the whole file into the server's memory.
-    if run.best.is_file() and access.can_control():
+    if is_file(run.best) and access.can_control():
         st.download_button(
             "Weights",
             run.best.read_bytes,  # 187 MB at full width

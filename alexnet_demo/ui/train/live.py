@@ -9,6 +9,7 @@ from typing import Literal
 import streamlit as st
 from plotly.graph_objects import Figure
 
+from alexnet_demo.common.files import is_file
 from alexnet_demo.common.text import duration, memory, percent
 from alexnet_demo.figures import training
 from alexnet_demo.figures.theme import width_name
@@ -82,7 +83,7 @@ def _controls(run: Run) -> None:
             _control("Stop", "stop", run, disabled=requested)
         elif controls and run.resumable:
             _control("Resume", "play_arrow", run)
-        if not run.active and run.best.is_file():
+        if not run.active and is_file(run.best):
             try_button(run, "try run", "primary" if state == "finished" else "secondary")
         if controls and (run.active or "run" in st.query_params):
             _form_toggle()
@@ -165,8 +166,7 @@ def _notes(run: Run) -> None:
     for error in (st.session_state.pop(_MESSAGE, ""), page.visible_error(run.error)):
         if error:
             st.error(plain(error), icon=":material/error:")
-    if warning := run.warning:
-        st.warning(plain(page.visible_error(warning)), icon=":material/warning:")
+    page.show_warning(run)
 
 
 def _progress(run: Run, history: History) -> None:

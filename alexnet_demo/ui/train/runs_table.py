@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from alexnet_demo.common.files import is_file
 from alexnet_demo.common.text import duration, no_formula
 from alexnet_demo.figures import training
 from alexnet_demo.jobs import actions
@@ -95,11 +96,12 @@ def _details(run: Run) -> None:
     """Actions on one run."""
     with st.container(border=True):
         st.markdown(f"**{plain(run.name)}**")
+        page.show_warning(run)
         with st.container(horizontal=True):
             if st.button("View", icon=":material/monitoring:", key="show run"):
                 st.query_params["run"] = run.id
                 st.rerun()
-            if run.best.is_file():
+            if is_file(run.best):
                 try_button(run, "use run")
             downloads.files(run)
             downloads.report_button(run)

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from alexnet_demo.common.files import is_file
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import recorded_runs
 
@@ -43,7 +44,7 @@ def link(
 
 def replayable_runs() -> list[Run]:
     """The recorded runs that have snapshots to replay."""
-    return [run for run in recorded_runs() if run.snapshots.is_file()]
+    return [run for run in recorded_runs() if is_file(run.snapshots)]
 
 
 def replay_link() -> None:

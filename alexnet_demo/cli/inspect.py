@@ -36,10 +36,11 @@ def run_summary(args: Options) -> None:
 def run_runs(args: Options) -> None:
     for run in list_runs():
         record = run.to_json()
-        best = record["best_test_accuracy"]
+        best = (record["best_validation_accuracy"], record["best_test_accuracy"])
+        validation, test = ("–" if share is None else f"{share:.2%}" for share in best)
         text = (
             f"{record['id']}  {record['state']:<11}  {record['epochs']}/{record['epochs_planned']} "
-            f"epochs  {'–' if best is None else f'{best:.2%}':>7}  {record['name']}"
+            f"epochs  {validation:>6} validation  {test:>6} test  {record['name']}"
         )
         if record["warning"]:
             text += f"\n    {record['warning']}"

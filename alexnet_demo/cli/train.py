@@ -131,9 +131,8 @@ def _queue(plan: LaunchPlan) -> int:
 def _report(reason: str, run: Run, *, quiet: bool) -> int:
     """Print how a run ended, and return the exit status."""
     if not quiet:
-        accuracy = "–" if run.best_accuracy is None else percent(run.best_accuracy, 2)
-        split = run.config.eval_split
-        print(f"{reason.capitalize()}, best {split} accuracy {accuracy}: {run.directory}")
+        results = (f"{name} {percent(value, 2)}" for name, value in run.accuracies.items())
+        print(f"{', '.join([reason.capitalize(), *results])}: {run.directory}")
     return INTERRUPTED if reason == "stopped" else DONE
 
 

@@ -38,7 +38,7 @@ INPUT = (
 OUTPUT = "Logits; softmax(logits / temperature) gives the class probabilities."
 CHECKED = 64  # test images
 TOLERANCE = 1e-3  # maximum difference between two probabilities
-KEPT_INFO = ("run", "epoch", "test_accuracy")
+KEPT_INFO = ("run", "epoch", "validation_accuracy", "test_accuracy")
 
 _EXPORT_LOCK = Lock()
 

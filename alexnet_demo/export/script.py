@@ -46,6 +46,7 @@ def training_script(config: TrainConfig) -> str:
     parts["constants"] = "\n".join(_constants(config, used))
     definitions, imports = used_by(template.render(context, **parts))
     imports |= IMPORTS | {(name, "") for name in ("json", "math") if name in used}
+    imports |= {("safetensors.torch", "load_file")} if config.validation else set()
     # Constants of the settings open the script; those of other modules stay with the functions.
     head = [d for d in definitions if d.is_constant and d.module.startswith("settings.")]
     return template.render(
@@ -77,7 +78,7 @@ def _context(config: TrainConfig) -> dict[str, Any]:
         "parameters": PARAMETERS,
         "growth": [(s.width, share) for s, share in zip(stages(config), shares, strict=False)],
         "all_train_images": config.train_images == TRAIN_SAMPLES - config.validation,
-        "all_test_images": config.test_samples == TEST_SAMPLES or config.validation > 0,
+        "all_test_images": config.test_samples == TEST_SAMPLES,
         "eval_split": config.eval_split,
         # Whether the shapes of the stored weights determine the width.
         "width_in_shapes": channels(counts[-1] / 4096) == counts,

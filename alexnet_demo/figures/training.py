@@ -113,7 +113,7 @@ def training_curve(
     others: Sequence[tuple[str, History]] = (),
     axis: Axis = "epochs",
 ) -> go.Figure:
-    """Loss or accuracy of a run: per batch, and per epoch on training and test images.
+    """Loss or accuracy of a run: per batch, and per epoch on training and on held-out images.
 
     Long, since it lists the style of each curve in the order in which they are drawn.
 
@@ -122,7 +122,8 @@ def training_curve(
         metric: ``loss`` or ``accuracy``.
         epochs: planned epochs, the length of the x axis.
         log_scale: logarithmic y axis, for the loss.
-        others: runs to compare with, each with its name; their test curves are added.
+        others: runs to compare with, each with its name; their curves on held-out images, which
+            are validation or test images, are added.
         axis: with ``epochs``, the article's published curve is added; it has no times.
     """
     figure, best = go.Figure(), history.best
@@ -137,11 +138,14 @@ def training_curve(
         line={"color": theme.TRAIN_COLOR, "width": theme.BATCH_WIDTH},
         opacity=theme.BATCH_OPACITY,
     )
-    for split, color in (("train", theme.TRAIN_COLOR), ("test", theme.TEST_COLOR)):
+    for split, field, color in (
+        ("train", f"train_{metric}", theme.TRAIN_COLOR),
+        (history.eval_split, f"test_{metric}", theme.TEST_COLOR),
+    ):
         _add_curve(
             figure,
             downsample(history.epochs, keep=best),
-            f"{split}_{metric}",
+            field,
             axis,
             name=f"{split}, per epoch",
             hover=f"{split}, {_AT[axis]}",
@@ -149,7 +153,7 @@ def training_curve(
             line={"color": color, "width": theme.CURVE_WIDTH},
             marker={"size": 7},
         )
-    _add_test_curves(figure, others, metric, axis, theme.OTHER_COLORS)
+    _add_eval_curves(figure, others, metric, axis, theme.OTHER_COLORS)
     if best:
         _add_curve(
             figure,
@@ -184,11 +188,11 @@ def training_curve(
 
 
 def compare_runs(runs: list[tuple[str, History]], metric: str, axis: Axis = "epochs") -> go.Figure:
-    """Test loss or accuracy of several runs, each with its name, by epochs or minutes."""
+    """Loss or accuracy of several runs, on validation or test images, by epochs or minutes."""
     figure = go.Figure()
-    _add_test_curves(figure, runs, metric, axis, theme.PALETTE)
+    _add_eval_curves(figure, runs, metric, axis, theme.PALETTE)
     longest = max((len(history.epochs) for _, history in runs), default=1)
-    _style_curves(figure, f"Test {metric}", metric, axis, longest)
+    _style_curves(figure, metric.capitalize(), metric, axis, longest)
     return figure
 
 
@@ -212,21 +216,22 @@ def _add_curve(
     )
 
 
-def _add_test_curves(
+def _add_eval_curves(
     figure: go.Figure,
     runs: Sequence[tuple[str, History]],
     metric: str,
     axis: Axis,
     colors: Sequence[str],
 ) -> None:
-    """The test curves of runs, each under its name, and the article's where it has one."""
+    """Curves on held-out images, each under its name and split, and the article's if by epochs."""
     for index, (name, history) in enumerate(runs):
         _add_curve(
             figure,
             downsample(history.epochs, keep=history.best),
             f"test_{metric}",
             axis,
-            name=html.escape(name, quote=False),  # Plotly renders names as HTML
+            # Plotly renders names as HTML.
+            name=f"{html.escape(name, quote=False)}, {history.eval_split}",
             hover=f"%{{fullData.name}}, {_AT[axis]}",
             mode="lines+markers",
             line={"color": colors[index % len(colors)], "width": theme.CURVE_WIDTH},

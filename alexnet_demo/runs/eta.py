@@ -40,7 +40,10 @@ def seconds_left(run: Run, history: History) -> float | None:
     # Before the first evaluation is timed: a forward pass takes about a third of a training step.
     timed = [e["test_seconds"] for e in history.epochs if "test_seconds" in e]
     evaluation = timed[-1] if timed else config.eval_images / (3 * speed)
-    return training + evaluation * (config.epochs - history.epochs_done)
+    evaluations = float(config.epochs - history.epochs_done)
+    if config.validation:  # the best weights' on the test set
+        evaluations += config.test_samples / config.eval_images
+    return training + evaluation * evaluations
 
 
 def current_width(run: Run, history: History) -> float:

@@ -7,12 +7,16 @@ Each has ``event``, its kind, and ``time``, seconds since 1970. By kind, also:
 ``batch``       step, epoch (fractional, 1.0 at the end of the first), loss and accuracy over the
                 batches since the last such event, lr, images_per_s, peak_memory (bytes)
 ``grow``        step, epoch (fractional), width, parameters: the network was widened
-``test``        epoch, done, total: progress of the evaluation after an epoch
-``epoch``       step, epoch (whole, from 1), train_loss, train_accuracy, test_loss, test_accuracy,
-                width, seconds (training), test_seconds, images_per_s, peak_memory (bytes)
+``test``        epoch, done, total: progress of the evaluation after an epoch, and after the last
+                one of that on the test set
+``epoch``       step, epoch (whole, from 1), train_loss and train_accuracy (means over the epoch),
+                split (``validation`` or ``test``, which epochs are evaluated on), test_loss and
+                test_accuracy (on that split), width, seconds (training), test_seconds,
+                images_per_s, peak_memory (bytes)
 ``checkpoint``  step, epoch, file
 ``fallback``    message: the newest checkpoint was damaged, and the run resumed from the previous
-``end``         reason: finished, paused, or stopped; step
+``end``         reason: finished, paused, or stopped; step; if finished with validation images,
+                also test_loss, test_accuracy, test_images: the best weights on the test set
 ``error``       message: one sentence; the traceback is in the log
 """
 

@@ -24,7 +24,10 @@ NUMBERS = {
     "error": (),
 }
 """The finite numbers that an event of each kind must have for pages to use it."""
-OPTIONAL_NUMBERS = ("width", "lr", "parameters", "processes", "epochs_done")
+OPTIONAL_NUMBERS = (
+    *("width", "lr", "parameters", "processes", "epochs_done"),
+    *("test_loss", "test_accuracy", "test_images"),
+)
 OPTIONAL_TEXTS = (
     *("device", "device_name", "precision", "memory_format", "commit", "message", "reason"),
 )
@@ -139,9 +142,24 @@ class History:
         return int(self.epochs[-1]["epoch"]) if self.epochs else 0
 
     @property
+    def eval_split(self) -> str:
+        """Split that each epoch is evaluated on: ``validation`` or ``test``."""
+        config = (self.start or {}).get("config", {})
+        return "validation" if config.get("validation") else "test"
+
+    @property
     def best(self) -> Event | None:
-        """The first epoch with the highest test accuracy, at the greatest width of the network."""
+        """The first epoch with the highest accuracy, at the greatest width of the network."""
         return max(self.epochs, key=lambda e: (e.get("width", 0), e["test_accuracy"]), default=None)
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Accuracy of the best weights on the test set, 0 to 1; None where it is not measured.
+
+        A run with validation images measures it once, when it finishes.
+        """
+        source = self.best if self.eval_split == "test" else self.end
+        return (source or {}).get("test_accuracy")
 
 
 def _thin(batches: list[Event], count: int) -> list[Event]:

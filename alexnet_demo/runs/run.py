@@ -162,9 +162,18 @@ class Run:
 
     @property
     def best_accuracy(self) -> float | None:
-        """The best epoch's accuracy, 0 to 1; None before the first evaluation."""
+        """The best epoch's accuracy on ``config.eval_split``, 0 to 1; None before the first."""
         best = self.history.best
         return best["test_accuracy"] if best else None
+
+    @property
+    def accuracies(self) -> dict[str, float]:
+        """What is known of its accuracy, 0 to 1, each with what it is: the best epoch's first."""
+        split, test = self.config.eval_split, self.history.test_accuracy
+        values = {f"best {split} accuracy": self.best_accuracy}
+        if split != "test":
+            values["test accuracy"] = test  # of the weights of that epoch
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def state(self) -> State:
@@ -201,9 +210,11 @@ class Run:
     @property
     def unfinished(self) -> bool:
         """Whether planned epochs are left, and early stopping does not prevent them."""
-        patience, done, best = self.config.patience, self.history.epochs_done, self.history.best
-        stale = done - best["epoch"] if best else 0
-        return done < self.config.epochs and not 0 < patience <= stale
+        config, history = self.config, self.history
+        done, best = history.epochs_done, history.best
+        width = history.epochs[-1].get("width", config.width) if best else 0.0
+        stops_early = best is not None and config.stops_early(done, int(best["epoch"]), width)
+        return done < config.epochs and not stops_early
 
     @property
     def stopped_early(self) -> bool:
@@ -280,7 +291,10 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """The record that the command ``runs`` prints."""
-        history = self.history
+        history, validated = self.history, self.config.validation > 0
+        best, last = self.best_accuracy, None
+        if history.epochs:
+            last = history.epochs[-1]["test_accuracy"]
         return {
             "id": self.id,
             "name": self.name,
@@ -289,8 +303,10 @@ class Run:
             "device": self.device,
             "epochs": history.epochs_done,
             "epochs_planned": self.config.epochs,
-            "best_test_accuracy": self.best_accuracy,
-            "last_test_accuracy": history.epochs[-1]["test_accuracy"] if history.epochs else None,
+            "best_validation_accuracy": best if validated else None,
+            "last_validation_accuracy": last if validated else None,
+            "best_test_accuracy": history.test_accuracy,
+            "last_test_accuracy": None if validated else last,
             "seconds": round(history.seconds, 1),
             "note": self.note,
             "warning": self.warning,

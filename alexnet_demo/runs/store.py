@@ -81,7 +81,7 @@ def current_run() -> Run | None:
 
 
 def best_run() -> Run | None:
-    """The run with the highest test accuracy among those with weights."""
+    """The run with the highest accuracy, as its epochs measured it, among those with weights."""
     usable = [run for run in list_runs() if is_file(run.best)]
     return max(usable, key=lambda run: run.best_accuracy or 0.0, default=None)
 

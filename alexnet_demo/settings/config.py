@@ -20,6 +20,8 @@ class TrainConfig:
     Attributes:
         train_samples: the first images of the published order, which is already shuffled by class;
             validation images are taken from the end.
+        test_samples: the first test images. With validation images, the best weights are evaluated
+            on them once, when the run finishes; without, every epoch is, and the best one chosen.
         init: ``default`` is PyTorch's; for ``kaiming`` see `AlexNet.initialize_he`.
         norm: adds batch normalization during training only, see `AlexNet`.
         grow: ``width:share`` pairs, see `stages` and `net2net`.
@@ -62,7 +64,11 @@ class TrainConfig:
         0.0, "Weight decay", "Pulls weights toward zero at each step.", (0.0, 1.0), step=0.0001
     )
     dropout: float = setting(
-        0.5, "Dropout", "Fraction of fully connected units dropped per step.", (0.0, 0.9), step=0.1
+        0.5,
+        "Dropout",
+        "Probability that a unit of fc6 and fc7 is left out, drawn for each unit and image.",
+        (0.0, 0.9),
+        step=0.1,
     )
     label_smoothing: float = setting(
         0.0,
@@ -120,18 +126,23 @@ class TrainConfig:
         TRAIN_SAMPLES, "Training images", "Fewer train faster, less accurately.", (1, TRAIN_SAMPLES)
     )
     test_samples: int = setting(
-        TEST_SAMPLES, "Test images", "Images to test on after each epoch.", (1, TEST_SAMPLES)
+        TEST_SAMPLES,
+        "Test images",
+        "Evaluated once, at the end; after each epoch if there are no validation images.",
+        (1, TEST_SAMPLES),
     )
     validation: int = setting(
         0,
         "Validation images",
-        "Training images held out to choose settings on, in place of the test set. 0 for none.",
+        "Training images held out to choose the best epoch and the settings by. With 0, that falls "
+        "to the test images, and the accuracy on them is slightly optimistic.",
         (0, TEST_SAMPLES),
     )
     patience: int = setting(
         0,
         "Early-stopping patience",
-        "Stop after this many epochs without a better accuracy. 0 for never.",
+        "Stop after this many epochs without a better validation accuracy (test accuracy without "
+        "validation images). 0 for never.",
         (0, 1000),
         changeable=True,
     )
@@ -203,6 +214,15 @@ class TrainConfig:
     @property
     def total_steps(self) -> int:
         return self.steps_per_epoch * self.epochs
+
+    def stops_early(self, epoch: int, best_epoch: int, width: float) -> bool:
+        """Whether early stopping ends a run after ``epoch`` epochs.
+
+        Args:
+            best_epoch: the best one so far at the network's width.
+            width: of the network now; one that is yet to grow never stops early.
+        """
+        return width == self.width and 0 < self.patience <= epoch - best_epoch
 
     def keeps_weights(self, epoch: int) -> bool:
         """Whether to keep the weights of this epoch, counted from 1; the last one's always."""

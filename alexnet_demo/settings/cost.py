@@ -59,6 +59,8 @@ def estimate(settings: TrainConfig, speeds: Sequence[Speed]) -> Estimate:
             # The backward pass holds one layer's gradients in addition to all activations.
             + int(1.5 * batch * speed.activation_bytes_per_image),
         )
+    if settings.validation:  # the best weights, at full width, on the test set
+        testing += settings.test_samples * at_width[settings.width].test_seconds_per_image
     total = training + testing
     return Estimate(
         seconds_per_epoch=total / settings.epochs,

@@ -9,7 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named set of settings; the rest are the defaults of `TrainConfig`."""
+    """A named set of settings; the rest are the defaults of `TrainConfig`.
+
+    All but the article's hold out training images to choose the best epoch by, so that the test
+    set has no part in it.
+    """
 
     title: str
     summary: str
@@ -37,6 +41,7 @@ RECIPES: Mapping[str, Recipe] = {
             "init": "kaiming",
             "flip": True,
             "grow": "0.25:0.69,0.5:0.25",
+            "validation": 5_000,
             "precision": "auto",
         },
     ),
@@ -61,6 +66,7 @@ RECIPES: Mapping[str, Recipe] = {
             "drawings": 0.25,
             "photos": 0.25,
             "grow": "0.125:0.1,0.25:0.38,0.5:0.47",
+            "validation": 3_000,
             "precision": "auto",
         },
     ),
@@ -79,6 +85,7 @@ RECIPES: Mapping[str, Recipe] = {
             "dropout": 0.2,
             "init": "kaiming",
             "train_samples": 20_480,
+            "validation": 2_000,
             "test_samples": 2_000,
             "precision": "auto",
         },

@@ -1,6 +1,6 @@
 """Records snapshots of a network while it trains, without changing the training.
 
-For a snapshot the pins and some of the test images go through the network once. There is one before
+For a snapshot the pins and some evaluated images go through the network once. There is one before
 training, several in the first epoch, when most changes, and one after each epoch. Those within an
 epoch are skipped if recording would take more than `BUDGET` of the run's time.
 """
@@ -30,7 +30,7 @@ FIRST_EPOCH = 12
 BUDGET = 0.01
 """Share of the run's time that recording may take."""
 PROBES = 64
-"""Test images on which the layers' outputs are measured."""
+"""Evaluated images on which the layers' outputs are measured."""
 MOST_FILTERS = 96
 
 
@@ -40,16 +40,16 @@ class Recorder:
     Args:
         run: its directory, for the pins and the snapshots.
         engine: the network and its device.
-        test_data: the images that the epochs are tested on.
+        eval_data: the images that each epoch is evaluated on.
         first_step: steps completed before this process began.
 
     Attributes:
         seconds: time spent on recording.
     """
 
-    def __init__(self, run: Run, engine: Engine, test_data: Split, first_step: int = 0) -> None:
+    def __init__(self, run: Run, engine: Engine, eval_data: Split, first_step: int = 0) -> None:
         self._engine, self._run, self._first_step = engine, run, first_step
-        self._probes = test_data.images[:PROBES]
+        self._probes = eval_data.images[:PROBES]
         self._writer = EventWriter(run.snapshots)
         self._motion: dict[str, tuple[float, float]] = {}
         self.seconds = 0.0
@@ -97,7 +97,7 @@ class Recorder:
         Args:
             step: completed steps.
             epoch: completed epochs, with a fraction.
-            accuracy: on the test images, after an epoch.
+            accuracy: on the evaluated images, after an epoch.
             confusion: the counts behind it.
         """
         with self._timed():

@@ -29,7 +29,8 @@ class TrainingState:
         batch: completed batches of the current epoch.
         step: optimizer steps since the run began.
         metrics: of the current epoch's batches so far.
-        best_accuracy: highest test accuracy at the current width; -1 before the first test.
+        best_accuracy: highest accuracy on ``config.eval_split`` at the current width; -1 before the
+            first evaluation.
         best_epoch: the epoch that reached it.
     """
 

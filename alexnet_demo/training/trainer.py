@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from alexnet_demo.common.errors import TrainError
+from alexnet_demo.common.errors import CheckpointError, TrainError
 from alexnet_demo.common.files import sweep
-from alexnet_demo.data.splits import epoch_order, load_split
+from alexnet_demo.data.splits import Split, epoch_order, load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import count_parameters, fuse_batchnorm
@@ -73,11 +73,8 @@ class Trainer:
         self._saved_at = self._logged_at = time.monotonic()
         images = load_split(train=True, device=self.engine.device)
         self.train_data = images.head(config.train_images)
-        if config.validation:
-            self.test_data = images.tail(config.validation)
-        else:
-            test_images = load_split(train=False, device=self.engine.device)
-            self.test_data = test_images.head(config.test_samples)
+        # Epochs and settings are chosen by these: not by the test set, if there are others.
+        self.eval_data = images.tail(config.validation) if config.validation else self._test_set()
 
     # -------------------------------------------------------------- the loop
 
@@ -91,7 +88,7 @@ class Trainer:
         self.recorder = None
         if self.group.is_main:
             sweep(self.files.last.parent)
-            self.recorder = Recorder(self.files, self.engine, self.test_data, self.state.step)
+            self.recorder = Recorder(self.files, self.engine, self.eval_data, self.state.step)
         self._report_start(warning)
         if self.recorder and self.state.step == 0:
             self.recorder.record(0, 0.0)
@@ -106,7 +103,13 @@ class Trainer:
         finally:
             if self.recorder:
                 self.recorder.close()
-        self.events.write("end", reason=reason, step=self.state.step)
+        result: dict[str, Any] = {}
+        if reason == "finished" and self.config.validation:
+            try:
+                result = self._test_best_weights()
+            except Interrupted as interrupted:  # the state is saved: resuming tests again
+                reason = str(interrupted)
+        self.events.write("end", reason=reason, step=self.state.step, **result)
         return reason
 
     def _train_epoch(self) -> None:
@@ -138,9 +141,9 @@ class Trainer:
                 raise Interrupted(INTERRUPTIONS[action])
 
     def _finish_epoch(self) -> None:
-        """Test, report, and write checkpoints."""
+        """Evaluate, report, and write checkpoints."""
         state, begin = self.state, time.monotonic()
-        test, confusion = self.evaluate()
+        test, confusion = self.evaluate(self.eval_data, state.epoch + 1)
         self._require_finite(state.metrics.loss, test.loss)
         state.epoch += 1
         state.batch = 0
@@ -152,21 +155,53 @@ class Trainer:
         if improved:
             state.best_accuracy, state.best_epoch = test.accuracy, state.epoch
         # The state last: if killed before, the run repeats this epoch and writes all again.
-        result = {"test_accuracy": test.accuracy, "test_loss": test.mean_loss}
+        split = self.config.eval_split
+        result = {f"{split}_accuracy": test.accuracy, f"{split}_loss": test.mean_loss}
         if improved:
             self._save_weights(self.files.best, result)
         if self.config.keeps_weights(state.epoch):
             self._save_weights(self.files.epoch_weights(state.epoch), result, quantized=True)
         self.save()
 
-    def evaluate(self) -> tuple[Metrics, list[list[int]]]:
-        """Metrics and confusion matrix on the test images, without dropout."""
+    def _test_set(self) -> Split:
+        test_set = load_split(train=False, device=self.engine.device)
+        return test_set.head(self.config.test_samples)
+
+    def _test_best_weights(self) -> dict[str, Any]:
+        """Evaluate the best weights on the test set, on which nothing was chosen.
+
+        Puts them in the place of the network that was trained.
+
+        Returns:
+            Fields of the ``end`` event; none if the weights cannot be read any more.
+        """
+        best = self.group.broadcast_object(self.files.best)  # by now, rank 0 has written it
+        try:
+            self.engine.set_model(checkpoint.load_weights(best)[0])
+        except CheckpointError as error:
+            log.warning(warning := f"No test accuracy: {error}")
+            self.events.write("fallback", message=warning)
+            return {}
+        test, _ = self.evaluate(data := self._test_set(), self.state.epoch)
+        log.info(f"Best weights: Test => Loss: {test.mean_loss:.4f}, Acc: {test.accuracy:.4f}")
+        return {
+            "test_loss": test.mean_loss,
+            "test_accuracy": test.accuracy,
+            "test_images": len(data),
+        }
+
+    def evaluate(self, data: Split, epoch: int) -> tuple[Metrics, list[list[int]]]:
+        """Metrics and confusion matrix on some images, without dropout.
+
+        Args:
+            epoch: number of the epoch, from 1, for the ``test`` events.
+        """
         self.engine.sync_buffers()
         accumulator, reported_at = MetricAccumulator(self.engine), time.monotonic()
         confusion = torch.zeros(len(CLASSES), len(CLASSES), device=self.engine.device)
-        epoch, total, size = self.state.epoch + 1, len(self.test_data), self.config.batch_size
+        total, size = len(data), self.config.batch_size
         for start in range(0, total, size):
-            result, counts = self.engine.test(self.test_data, slice(start, start + size))
+            result, counts = self.engine.test(data, slice(start, start + size))
             accumulator.add(result)
             confusion += counts
             if time.monotonic() - reported_at >= EVENT_SECONDS:
@@ -196,9 +231,8 @@ class Trainer:
         return {"": Action.CONTINUE, "pause": Action.PAUSE}.get(request, Action.STOP)
 
     def _stops_early(self) -> bool:
-        """Whether test accuracy has not risen for ``patience`` epochs, at the full width."""
-        state, full = self.state, self.engine.model.width == self.config.width
-        return full and 0 < self.config.patience <= state.epoch - state.best_epoch < state.epoch
+        state, width = self.state, self.engine.model.width
+        return self.config.stops_early(state.epoch, state.best_epoch, width)
 
     def _grow_if_due(self) -> None:
         """Widen the network where ``grow`` schedules it."""
@@ -282,6 +316,7 @@ class Trainer:
             epoch=state.epoch,
             train_loss=train.mean_loss,
             train_accuracy=train.accuracy,
+            split=self.config.eval_split,
             test_loss=test.mean_loss,
             test_accuracy=test.accuracy,
             width=self.engine.model.width,

@@ -42,7 +42,7 @@ def canned_run(
     """A run directory as a trainer leaves it.
 
     Args:
-        accuracies: on the test set, one an epoch.
+        accuracies: on ``settings.eval_split``, one an epoch; the best is also the test accuracy.
         end: the reason in the ``end`` event; None for a run that was killed.
         settings: default: the recipe ``quick``.
         weights: a file to stand for the checkpoints ``best`` and ``last``; None for no checkpoint.
@@ -64,6 +64,7 @@ def canned_run(
             **position,
             train_loss=0.48,
             train_accuracy=0.82,
+            split=settings.eval_split,
             test_loss=1 - accuracy,
             test_accuracy=accuracy,
             seconds=10.0,
@@ -71,7 +72,8 @@ def canned_run(
             **speed,
         )
     if end:
-        writer.write("end", reason=end, step=step)
+        tested = {"test_accuracy": max(accuracies)} if settings.validation and accuracies else {}
+        writer.write("end", reason=end, step=step, **(tested if end == "finished" else {}))
     writer.close()
     if weights:
         for checkpoint in (run.best, run.last):

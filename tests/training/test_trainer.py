@@ -392,8 +392,55 @@ def test_epochs_and_learning_rate_can_change_while_paused(runs_dir: Path):
 def test_validation_images_are_the_last_training_images(runs_dir: Path):
     run = train(runs_dir / "a", tiny_config(validation=100, epochs=1))
     images = load_split(train=True).tail(100)
-    expected = checkpoint.load_weights(run.best)[1]["test_accuracy"]
+    expected = checkpoint.load_weights(run.best)[1]["validation_accuracy"]
     assert best_model_accuracy(run, images) == pytest.approx(expected)
+    assert run.history.epochs[0]["split"] == "validation"
+    assert run.history.epochs[0]["test_accuracy"] == expected == run.best_accuracy
+
+
+def test_the_best_weights_are_tested_once_at_the_end(runs_dir: Path):
+    """On images that nothing was chosen by; without validation images every epoch was tested."""
+    run = train(runs_dir / "a", tiny_config(validation=40, norm=True))
+    test_set = load_split(train=False).head(32)
+    assert run.history.end
+    assert run.history.end["test_images"] == 32
+    assert run.history.end["test_accuracy"] == run.history.test_accuracy
+    assert run.history.test_accuracy == pytest.approx(best_model_accuracy(run, test_set))
+
+    other = train(runs_dir / "b", tiny_config())
+    assert other.history.end and "test_accuracy" not in other.history.end
+    assert other.history.test_accuracy == other.best_accuracy
+
+
+VALIDATED = tiny_config(validation=40, epochs=1)
+
+
+def test_paused_on_the_test_set_it_keeps_its_state_and_tests_again(runs_dir: Path):
+    straight, run = train(runs_dir / "a", VALIDATED), new_run(runs_dir / "b", VALIDATED)
+    real = Engine.test
+
+    def pausing(engine: Engine, data: Split, batch: slice) -> Any:
+        if len(data) == VALIDATED.test_samples:
+            run.request_path.write_text("pause")
+        return real(engine, data, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "test", pausing)
+        assert run_training(VALIDATED, run.directory) == "paused"
+    assert (run.state, run.resumable, run.history.test_accuracy) == ("paused", True, None)
+    assert equal_weights(run, straight)
+    run.request_path.unlink()
+    assert run_training(VALIDATED, run.directory) == "finished"
+    assert run.history.test_accuracy == straight.history.test_accuracy
+    assert len(run.history.epochs) == 1
+
+
+def test_a_run_whose_best_weights_are_lost_finishes_with_a_warning(runs_dir: Path):
+    run = train(runs_dir / "a", VALIDATED)
+    run.best.write_bytes(b"damaged")
+    assert run_training(VALIDATED, run.directory) == "finished"
+    assert run.history.test_accuracy is None
+    assert "best.safetensors" in run.warning
 
 
 def test_config_json_records_seed_versions_and_commit(runs_dir: Path):

@@ -107,7 +107,7 @@ def state_badge(run: Run) -> None:
 
 
 def progress(run: Run) -> str:
-    """A run's progress, such as ``2 of 4 epochs done · best test accuracy 85.1%``."""
+    """A run's progress, such as ``2 of 4 epochs done · best validation accuracy 85.1%``."""
     history, epochs = run.history, run.config.epochs
     if not run.active:
         text = f"{history.epochs_done} of {epochs} epochs done"
@@ -115,10 +115,8 @@ def progress(run: Run) -> str:
         text = f"Epoch {min(history.epochs_done + 1, epochs)} of {epochs}"
     else:
         text = "Starting the first epoch"
-    if history.best:
-        accuracy = percent(history.best["test_accuracy"])
-        text += f" · best {run.config.eval_split} accuracy {accuracy}"
-    return text
+    results = (f"{name} {percent(value)}" for name, value in run.accuracies.items())
+    return " · ".join([text, *results])
 
 
 def run_line(run: Run) -> None:

@@ -65,9 +65,8 @@ def _model_ready(trained: Run | None, active: bool) -> None:
     """Offer the weights of this run, or the included model if there is no run."""
     origin = "The included model."
     if trained:
-        accuracy = trained.best_accuracy
-        reached = "" if accuracy is None else f": {percent(accuracy)} test accuracy"
-        origin = f"You trained it{reached}."
+        results = (f"{name} {percent(value)}" for name, value in trained.accuracies.items())
+        origin = f"{': '.join(filter(None, ['You trained it', ', '.join(results)]))}."
     st.markdown(f"**A trained model is ready** · {origin}")
     with st.container(horizontal=True, vertical_alignment="center"):
         _button(PREDICT, "Try it on an image", ":material/draw:")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # torch takes seconds to import: only once a model is to be l
 
 T = TypeVar("T")
 POLL_SECONDS = 3.0  # between looks for newer weights of a run in progress
-NEAR_CHANCE = 0.3  # test accuracy that calls for a warning; chance is 0.1
+NEAR_CHANCE = 0.3  # accuracy that calls for a warning; chance is 0.1
 _WIDGET = "model picker"
 
 
@@ -74,7 +74,8 @@ def show(live: bool = False) -> Classifier | None:
             format_func=lambda i: available[i].label if i in available else i,
             key=_WIDGET,
             on_change=lambda: st.session_state.update({CHOICE: st.session_state[_WIDGET]}),
-            help="best: the epoch with the highest test accuracy. last: the last checkpoint. "
+            help="best: the epoch with the highest validation accuracy (test accuracy for runs "
+            "without validation images). last: the last checkpoint. "
             "current weights: those of a run in progress, refreshed automatically.",
         )
         details = st.empty()
@@ -88,7 +89,8 @@ def show(live: bool = False) -> Classifier | None:
         details.caption(
             _describe(classifier),
             help="Width scales the number of channels of every layer; 1 is the article's network. "
-            "Test accuracy is measured on images that are never used for training.",
+            "Validation accuracy is measured on training images held out to choose the best epoch "
+            "by, test accuracy on the test set. No weight was trained on either.",
         )
     return classifier
 
@@ -109,25 +111,36 @@ def _refresh(run: Run, stamp: int) -> None:
 
 
 def _is_near_chance(classifier: Classifier) -> bool:
-    # A training checkpoint has no test accuracy of its own, only the best one of its run.
+    # A training checkpoint has no accuracy of its own, only the best one of its run.
     info = classifier.info
-    accuracy = info.get("test_accuracy", info.get("best_accuracy"))
+    _, accuracy = _evaluated(info)
+    accuracy = info.get("best_accuracy") if accuracy is None else accuracy
     if accuracy == -1 and info.get("epoch"):
-        return False  # widened and not yet tested
+        return False  # widened and not yet evaluated
     return isinstance(accuracy, (int, float)) and accuracy < NEAR_CHANCE
+
+
+def _evaluated(info: Mapping[str, Any]) -> tuple[str, Any]:
+    """The split that a weights file was evaluated on, and its accuracy there, which may be None."""
+    if "validation_accuracy" in info:
+        return "validation", info["validation_accuracy"]
+    config = info.get("config")  # 0.5 wrote ``test_accuracy`` for both splits
+    validated = isinstance(config, dict) and config.get("validation")
+    return "validation" if validated else "test", info.get("test_accuracy")
 
 
 def _describe(classifier: Classifier) -> str:
     """A model in a line, such as ``AlexNet, width 0.25 · epoch 4 · test accuracy 85.1%``."""
     width, info = classifier.model.width, classifier.info
     facts = ["The article's AlexNet" if width == 1 else f"AlexNet, width {width:g}"]
-    epoch, accuracy, step = (info.get(name) for name in ("epoch", "test_accuracy", "step"))
+    epoch, step = info.get("epoch"), info.get("step")
+    split, accuracy = _evaluated(info)
     if isinstance(epoch, int) and 0 <= epoch < 10**6:
         facts.append(f"epoch {epoch}")
     if isinstance(step, int) and 0 <= step < 10**9:
         facts.append(f"step {step:,}")
     if isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1:
-        facts.append(f"test accuracy {percent(accuracy)}")
+        facts.append(f"{split} accuracy {percent(accuracy)}")
     return " · ".join(facts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from functools import partial
 from pathlib import Path
 
@@ -69,10 +70,11 @@ def files(run: Run) -> None:
 
 
 def metrics_csv(run: Run) -> str:
-    """One row per epoch, with a header."""
+    """One row per epoch, with a header that names the split which epochs are evaluated on."""
     text = io.StringIO()
     writer = csv.DictWriter(text, METRICS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
+    split = run.history.eval_split
+    writer.writerow({name: re.sub("^test_(?!seconds)", f"{split}_", name) for name in METRICS})
     writer.writerows(run.history.epochs)
     return text.getvalue()
 

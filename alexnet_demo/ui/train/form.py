@@ -99,9 +99,14 @@ def _expectation(recipe: str) -> str:
     for run in recorded_runs():
         config, history = run.config, run.history
         same = config.recipe == recipe and config.width == usual.width
-        if same and config.train_images == usual.train_images and history.best and history.start:
-            epochs = f" ({config.epochs} epochs)" if config.epochs != usual.epochs else ""
-            results.append(result(history) + epochs)
+        if same and config.train_samples == usual.train_samples and history.best and history.start:
+            numbers = {"epochs": "epochs", "train_images": "training images"}
+            others = [
+                f"{value:,} {name}"
+                for field, name in numbers.items()
+                if (value := getattr(config, field)) != getattr(usual, field)
+            ]
+            results.append(result(history) + (f" ({', '.join(others)})" if others else ""))
     return f"Recorded run: {'; '.join(results)}." if results else ""
 
 

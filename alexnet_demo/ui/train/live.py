@@ -21,6 +21,7 @@ from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.state import LIVE, State
 from alexnet_demo.runs.store import get_run, recorded_runs, resolved_config
+from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
 from alexnet_demo.settings.config import SETTINGS
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.frame import page
@@ -34,6 +35,17 @@ from alexnet_demo.ui.widgets.navigation import PREDICT
 POLL_SECONDS = 1.0
 RECENT = 10  # batch records to average over; a single batch is noisy
 Curves = list[tuple[str, History]]  # name and history of each run
+_ABOUT = {
+    "Best validation accuracy": "The best epoch's, on held-out training images. Of several tries, "
+    "the best one was also lucky with these images, so this is slightly optimistic.",
+    "Test accuracy": "The best epoch's weights on the test set, which was used only once, after "
+    f"training. The article reached {percent(ARTICLE_TEST_ACCURACY[-1], 2)} on it.",
+    "Best test accuracy": "The best epoch's, chosen by the test images themselves, so slightly "
+    "optimistic for new images.",
+    "Train accuracy": "On training images as the network saw them: augmented, with dropout, and "
+    "averaged over steps that changed the weights. So validation accuracy can be higher.",
+}
+"""Help of some figures, by label."""
 _MESSAGE = "control message"  # session state: why a click on a control failed
 
 
@@ -184,6 +196,9 @@ def _progress(run: Run, history: History) -> None:
             task = f"Epoch {done + 1} of {config.epochs}"
         share = min(max(share, 0.0), 1.0)
         st.progress(share, f"{task}: {percent(share, 0)}")
+    elif run.active and (test := history.test):
+        share = min(test["done"] / max(test["total"], 1), 1.0)
+        st.progress(share, f"Evaluating the best weights on the test set: {percent(share, 0)}")
     share = min(step / config.total_steps, 1.0)
     words = f"Run: {percent(share, 0)}, {min(done, config.epochs)} of {config.epochs} epochs"
     left = seconds_left(run, history)
@@ -193,12 +208,13 @@ def _progress(run: Run, history: History) -> None:
 
 
 def _figures(run: Run, history: History) -> None:
-    best, recent = [history.best] if history.best else [], history.batches[-RECENT:]
+    recent = history.batches[-RECENT:]
     # The last batches during training; afterwards the last epoch, as in the table and the files.
     by_epoch = bool(history.epochs) and not run.active
     records, part = (history.epochs[-1:], "train_") if by_epoch else (recent, "")
+    results = {name.capitalize(): percent(value, 2) for name, value in run.accuracies.items()}
     figures = {
-        f"Best {run.config.eval_split} accuracy": _mean(best, "test_accuracy", "{:.2%}"),
+        **(results or {f"Best {run.config.eval_split} accuracy": "–"}),
         "Train accuracy": _mean(records, f"{part}accuracy", "{:.1%}"),
         "Train loss": _mean(records, f"{part}loss", "{:.3f}"),
         "Images/s": _mean(records, "images_per_s", "{:,.0f}"),
@@ -207,7 +223,7 @@ def _figures(run: Run, history: History) -> None:
     }
     with st.container(horizontal=True, key="run-figures"):
         for label, value in figures.items():
-            st.metric(label, value, width="content")
+            st.metric(label, value, width="content", help=_ABOUT.get(label))
     if history.start:
         config = run.config
         st.caption(
@@ -233,9 +249,9 @@ def _curves(run: Run, history: History) -> None:
         caption = st.empty()
         log_scale = st.toggle("Log-scale loss", key="log scale", width="content")
         axis = axis_choice("live axis")
-    dashed = "Dashed: the article's published run. " if axis == "epochs" else ""
+    dashed = "Dashed: the article's published run, on test images. " if axis == "epochs" else ""
     caption.caption(f"{dashed}Drag to zoom, double-click to reset.")
-    others, best = compare_with("live compare"), history.best
+    others = compare_with("live compare")
     version = str(run.directory), run.config.epochs, len(history.batches), history.seconds
     for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         log = log_scale and metric == "loss"
@@ -243,8 +259,8 @@ def _curves(run: Run, history: History) -> None:
         names = [name for name, _ in shown]
         figure = _curve((*version, *names), metric, log, axis, run, shown)
         alt = f"{metric.capitalize()} by epoch of {run.name}"
-        if best:
-            alt += f"; best {run.config.eval_split} accuracy {percent(best['test_accuracy'])}"
+        for name, value in run.accuracies.items():
+            alt += f"; {name} {percent(value)}"
         with column:
             live_plot(figure, alt, metric)
 

@@ -162,10 +162,11 @@ def _close() -> None:
 
 
 def result(history: History) -> str:
-    """Best test accuracy of a recorded run, with time, device, and precision."""
+    """Best accuracy of a recorded run, with time, device, and precision."""
     best, start = history.best or {}, history.start or {}
     return (
-        f"{percent(best['test_accuracy'])} test accuracy after {duration(best['elapsed'])} "
+        f"{percent(best['test_accuracy'])} {history.eval_split} accuracy after "
+        f"{duration(best['elapsed'])} "
         f"on {start.get('device_name', 'an unknown device')} "
         f"in {start.get('precision', 'unknown precision')}"
     )

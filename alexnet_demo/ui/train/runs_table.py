@@ -49,8 +49,10 @@ def _table(runs: list[Run], key: str, rows: list[int]) -> None:
     st.dataframe(
         [_row(run) for run in runs if run.directory.is_dir()],
         column_config={
-            "Best": percent(format="%.2f%%", help="Best test accuracy of all epochs"),
-            "Last": percent(format="%.2f%%", help="Test accuracy of the last epoch"),
+            "Validation": percent(
+                format="%.2f%%", help="Best epoch's accuracy on held-out training images"
+            ),
+            "Test": percent(format="%.2f%%", help="Accuracy of the best epoch on test images"),
         },
         hide_index=True,
         placeholder="–",
@@ -64,22 +66,22 @@ def _table(runs: list[Run], key: str, rows: list[int]) -> None:
 
 def _row(run: Run) -> dict[str, Any]:
     record = run.to_json()
-    best, last = record["best_test_accuracy"], record["last_test_accuracy"]
+    validation, test = record["best_validation_accuracy"], record["best_test_accuracy"]
     return {
         "Name": no_formula(record["name"]),  # the table has its own CSV download
         "State": "finished early" if run.stopped_early else record["state"],
         "Recipe": record["recipe"],
         "Device": no_formula(record["device"]),
         "Epochs": f"{record['epochs']} of {record['epochs_planned']}",
-        "Best": None if best is None else 100 * best,
-        "Last": None if last is None else 100 * last,
+        "Validation": None if validation is None else 100 * validation,
+        "Test": None if test is None else 100 * test,
         "Time": duration(record["seconds"]),
         "Note": no_formula(record["note"]),
     }
 
 
 def _compare(selected: list[Run]) -> None:
-    """Test curves of several runs in one figure."""
+    """Validation or test curves of several runs in one figure."""
     names, title = ("accuracy", "loss"), str.capitalize
     metric = st.segmented_control(
         "Metric", names, default="accuracy", key="compare", required=True, format_func=title
@@ -89,7 +91,7 @@ def _compare(selected: list[Run]) -> None:
     figure = training.compare_runs(curves, metric, axis)
     figure.update_layout(uirevision=f"overlay {metric} {axis}")
     runs = ", ".join(name for name, _ in curves)
-    live_plot(figure, f"Test {metric} by {axis} of {runs}", "overlay")
+    live_plot(figure, f"{title(metric)} by {axis} of {runs}", "overlay")
 
 
 def _details(run: Run) -> None:

@@ -36,7 +36,10 @@ replay.replay_buttons()
 if run:
     if run.state != "queued" or run.history.batches:
         live_view(run)
-        explain("Reading the curves", "Loss", "Training and test curves")
+        explain(
+            "Reading the curves",
+            *("Loss", "Training and validation curves", "Validation and test set"),
+        )
         replay.replay(run)
         st.divider()
     runs_table(list_runs())

@@ -15,8 +15,8 @@ from alexnet_demo.ui.frame.page import page
 
 page(
     "Architecture",
-    "Five convolutional layers shrink the image to 12×12 maps with hundreds of channels; three "
-    "fully connected layers classify them.",
+    "Two convolutional layers with max pooling shrink the image to 12×12 maps, three more combine "
+    "patterns in maps of that size, and three fully connected layers classify the result.",
 )
 config, messages = network_config.choose()
 try:

@@ -9,8 +9,8 @@ from alexnet_demo.ui.results.evaluation import evaluate
 
 page(
     "Results",
-    "The model on the 10,000 test images, which are never used for training: how often it is "
-    "right, which classes it confuses, and the images behind each number.",
+    "The model on the 10,000 test images, on which no weight was trained: how often it is right, "
+    "which classes it confuses, and the images behind each number.",
 )
 if selection := model_picker.show_beside(views.choose):
     classifier, view = selection

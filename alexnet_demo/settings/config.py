@@ -83,7 +83,7 @@ class TrainConfig:
         "PyTorch's default as in the article, or He initialization, made for deep ReLU networks.",
         choices=("default", "kaiming"),
     )
-    flip: bool = setting(False, "Random mirroring", "Mirror each image with probability 0.5.")
+    flip: bool = setting(False, "Random mirroring", "Mirror each image with probability ½.")
     shift: int = setting(
         0, "Shift in pixels", "Shift each image by up to this many pixels (of 28).", (0, 8)
     )

@@ -1,6 +1,8 @@
 """The learning-rate range test: raise the rate step by step and see where the loss falls fastest.
 
-After Smith, "Cyclical Learning Rates for Training Neural Networks" (2017).
+The test is Smith's, "Cyclical Learning Rates for Training Neural Networks" (2017): the rate rises
+linearly, and a range is read from the accuracy. The exponential rise, and suggesting the rate where
+the smoothed loss falls most steeply, are fastai's.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ def range_test(config: TrainConfig, steps: int = STEPS) -> Iterator[Trial]:
 
 
 def suggest_lr(trials: Sequence[Trial]) -> float:
-    """The learning rate where the smoothed loss falls fastest, to one significant digit.
+    """The learning rate where the smoothed loss falls most steeply, to one significant digit.
 
     The slope is taken over five steps, against the logarithm of the rate.
 

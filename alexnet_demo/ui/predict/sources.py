@@ -118,7 +118,7 @@ def camera(classifier: Classifier) -> None:
 
 @st.fragment
 def samples(classifier: Classifier) -> None:
-    """An image of the test set, which is never used for training."""
+    """An image of the test set, on which no weight is trained."""
     try:
         split = test_set()
     except DataError as error:

@@ -23,7 +23,8 @@ from alexnet_demo.ui.results.evaluation import Evaluation
 from alexnet_demo.ui.widgets import query_params
 
 _LAYOUTS = {
-    "PCA": "The axes are the first two principal components, with {variance} of the variance.",
+    "PCA": "The axes are the first two principal components, with {variance} of the variance: "
+    "neighbors may differ in one of the other directions.",
     "t-SNE": "t-SNE keeps neighbors among the first 64 principal components together. Distances "
     "between clusters, and their sizes, mean little.",
 }

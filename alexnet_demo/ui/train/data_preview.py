@@ -64,7 +64,7 @@ def _sheet(config: TrainConfig, page: int) -> str:
 
 def augmentation(config: TrainConfig) -> str:
     """How the images that become neither drawings nor photos are augmented."""
-    changes = ["randomly mirrored"] * config.flip
+    changes = ["each mirrored with probability ½"] * config.flip
     if config.shift:
         changes.append(f"shifted by up to {config.shift} of 28 pixels")
     changes += ["partly erased"] * (config.erase > 0)

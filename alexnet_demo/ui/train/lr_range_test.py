@@ -23,8 +23,8 @@ def lr_range_test(settings: TrainConfig | None) -> None:
     test = lr_tests.read_lr_test(test_id) if test_id else None
     with st.expander("Find a learning rate", icon=":material/search:", expanded=test is not None):
         st.caption(
-            "Trains a new network for 100 steps at rising learning rates. A good rate is where "
-            "the loss falls fastest, well below the rate at which it diverges."
+            "Trains a new network for 100 steps at rising learning rates, and suggests the rate at "
+            "which the loss falls most steeply, well below the one at which it diverges."
         )
         explain("About this test", "Learning-rate range test")
         running = test is not None and test.running

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -114,7 +113,8 @@ def test_its_numbers_match_the_records(run: Run):
     for epoch in run.history.epochs:
         assert f"{epoch['epoch']} {epoch['train_loss']:.4f}" in page_text
         assert percent(epoch["test_accuracy"], 2) in page_text
-    assert f"{percent(0.81, 2)} best test accuracy, epoch 2" in page_text
+    assert f"{percent(0.81, 2)} best validation accuracy, epoch 2" in page_text
+    assert f"{percent(0.80, 2)} its accuracy on 2,000 test images" in page_text
     assert f"{percent(found.accuracy, 2)} test accuracy" in page_text
     assert f"{int((~found.correct).sum())} mistakes" in page_text
     assert f"{percent(found.calibration_error(), 2)} calibration error" in page_text
@@ -163,7 +163,7 @@ def decoded(url: str) -> np.ndarray:
 def test_the_curves_show_the_run_and_the_article(run: Run):
     accuracy, loss = (report._curve(run, run.history, name) for name in ("accuracy", "loss"))
     lines = {line.name: line for line in accuracy.lines}
-    assert list(lines["test"].points) == [(1, 0.5), (2, 0.81), (3, 0.7)]
+    assert list(lines["validation"].points) == [(1, 0.5), (2, 0.81), (3, 0.7)]
     assert list(lines["the article, test"].points) == list(enumerate(ARTICLE_TEST_ACCURACY[:3], 1))
     assert [y for _, y in loss.lines[2].points] == pytest.approx([0.5, 0.19, 0.3])
     assert accuracy.y[0] <= 0.5 and accuracy.y[1] >= 0.82
@@ -201,7 +201,7 @@ def test_pins_and_warnings_match_the_snapshots(run: Run):
     assert re.search(r"after epoch 1: [^.]*61%", page_text)
     assert "Last snapshot, after epoch 2" in page_text
     # Without weights the counts are of the best epoch that was watched.
-    assert re.search(r"epoch 2, on 1,305 test images", page_text)
+    assert re.search(r"epoch 2, on 1,305 validation images", page_text)
     (pin,) = [e for e in parsed(html).iter("div") if e.attrib.get("class") == "moments"]
     assert len(list(pin.iter("img"))) == 3
     marks = [e.attrib["class"] for e in pin.iter("span")]
@@ -274,14 +274,14 @@ def test_a_report_without_the_test_set_has_no_images(run: Run, monkeypatch: pyte
     assert not loaded(html)
 
 
-def test_notes_keep_their_lines_and_validation_is_named(runs_dir: Path):
-    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], "finished")
+def test_notes_keep_their_lines_and_the_split_is_named(runs_dir: Path):
+    article = TrainConfig(epochs=1)
+    run = canned_run(runs_dir, "20260101-000000-a-aa", [0.5], "finished", settings=article)
     actions.label(run, "", "first\nsecond")
-    settings = replace(run.config, validation=500)
-    prepare(run.directory, settings)
     html = report.render(Run(run.directory), None)
     assert "first\nsecond" in html
-    assert "best validation accuracy, epoch 1" in text(html)
+    assert "best test accuracy, epoch 1" in text(html)
+    assert "alidation accuracy" not in text(html)
 
 
 @pytest.mark.browser

@@ -9,9 +9,11 @@ from alexnet_demo.runs.history import NUMBERS, History
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
 
 
-def history_of(count: int, best: int, pace: float = 0.0) -> History:
+def history_of(count: int, best: int, pace: float = 0.0, validation: int = 0) -> History:
     """``count`` epochs, ``pace`` seconds apart."""
     history = History()
+    config = {"validation": validation}
+    history.add({"event": "start", "step": 0, "time": pace, "config": config})
     for i in range(1, count + 1):
         for kind in ("batch", "epoch"):
             when = {"step": i, "epoch": i, "time": i * pace}
@@ -46,18 +48,30 @@ def test_the_articles_curve_is_the_dashed_reference():
 def test_a_comparison_has_a_line_per_run():
     runs = [("one", history_of(2, 1)), ("two", history_of(3, 2))]
     figure = traces(compare_runs(runs, "accuracy"))
-    assert list(figure["two"].y) == [0.5, 0.9, 0.5]
-    assert set(figure) == {"one", "two", "article, test"}
-    assert list(traces(compare_runs(runs, "loss"))["two"].y) == [1.0, 1.0, 1.0]
+    assert list(figure["two, test"].y) == [0.5, 0.9, 0.5]
+    assert set(figure) == {"one, test", "two, test", "article, test"}
+    assert list(traces(compare_runs(runs, "loss"))["two, test"].y) == [1.0, 1.0, 1.0]
+
+
+def test_curves_are_named_after_the_images_that_epochs_are_evaluated_on():
+    validated, tested = history_of(2, 1, validation=100), history_of(2, 2)
+    figure = training_curve(validated, "accuracy", 2, others=[("other", tested)])
+    names = {"validation, per epoch", "other, test", "article, test"}
+    assert names < set(traces(figure)) and "test, per epoch" not in traces(figure)
+    assert "validation, " in traces(figure)["validation, per epoch"].hovertemplate
+    comparison = compare_runs([("a", validated), ("b", tested)], "accuracy")
+    assert set(traces(comparison)) == {"a, validation", "b, test", "article, test"}
+    assert "est" not in comparison.layout.yaxis.title.text
 
 
 def test_the_x_axis_can_show_minutes():
     quick, slow = (history_of(2, 1, pace) for pace in (60, 600))
     figure = training_curve(quick, "accuracy", 2, others=[("slow", slow)], axis="minutes")
     assert list(traces(figure)["test, per epoch"].x) == [0, 1]
-    assert list(traces(figure)["slow"].x) == [0, 10]
+    assert list(traces(figure)["slow, test"].x) == [0, 10]
     assert "article, test" not in traces(figure)  # it tells no times
-    assert list(traces(compare_runs([("slow", slow)], "loss", "minutes"))["slow"].x) == [0, 10]
+    comparison = traces(compare_runs([("slow", slow)], "loss", "minutes"))
+    assert list(comparison["slow, test"].x) == [0, 10]
 
 
 def test_an_empty_curve_explains_itself():

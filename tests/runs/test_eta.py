@@ -40,3 +40,15 @@ def test_the_time_left_accounts_for_growth(runs_dir):
         history.add({"event": "batch", **numbers, "time": step})
     left = 4.9 + 10 * 4**eta.WORK_BY_WIDTH  # seconds at a quarter of the width, then at the whole
     assert eta.seconds_left(run, history) == pytest.approx(left, abs=0.01)
+
+
+def test_the_time_left_includes_the_evaluation_on_the_test_set(runs_dir):
+    config = TrainConfig(epochs=1, batch_size=10, train_samples=100, validation=20, test_samples=40)
+    run, history = Run(runs_dir / "a"), History()
+    prepare(run.directory, config)
+    for step in (1, 10):
+        numbers = dict.fromkeys(NUMBERS["batch"], 1.0) | {"step": step, "images_per_s": 100.0}
+        history.add({"event": "batch", **numbers, "time": step})
+    epoch = dict.fromkeys(NUMBERS["epoch"], 1.0) | {"step": 10, "test_seconds": 3.0}
+    history.add({"event": "epoch", **epoch, "time": 11})
+    assert eta.seconds_left(run, history) == pytest.approx(2 * 3.0)

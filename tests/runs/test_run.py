@@ -141,6 +141,43 @@ def test_a_lost_epoch_event_does_not_make_a_run_unfinished(runs_dir: Path):
     assert (run.unfinished, run.stopped_early, run.resumable) == (False, False, False)
 
 
+def test_early_stopping_waits_for_the_full_width(runs_dir: Path):
+    """As the trainer does: a run that was paused before it grew is not done."""
+    narrow = [epoch(0.5, 1) | {"width": 0.0625}, epoch(0.4, 2) | {"width": 0.0625}]
+    settings = {"epochs": 9, "patience": 1, "width": 0.125, "grow": "0.5:0.5"}
+    run = run_with(runs_dir, "a", START, *narrow, end(reason="paused"), **settings)
+    assert run.unfinished
+    wide = [epoch(0.6, 3) | {"width": 0.125}, epoch(0.6, 4) | {"width": 0.125}]
+    run = run_with(runs_dir, "b", START, *narrow, *wide, end(), **settings)
+    assert not run.unfinished
+
+
+def test_validation_and_test_accuracy_are_told_apart(runs_dir: Path):
+    start = START | {"config": {"validation": 100}}
+    ends = end() | {"test_accuracy": 0.55, "test_loss": 1.0, "test_images": 32}
+    run = run_with(runs_dir, "a", start, epoch(0.6, 1), epoch(0.5, 2), validation=100)
+    assert run.accuracies == {"best validation accuracy": 0.6}
+    run = run_with(runs_dir, "b", start, epoch(0.6, 1), epoch(0.5, 2), ends, validation=100)
+    assert run.accuracies == {"best validation accuracy": 0.6, "test accuracy": 0.55}
+    record = run.to_json()
+    assert (record["best_validation_accuracy"], record["last_validation_accuracy"]) == (0.6, 0.5)
+    assert (record["best_test_accuracy"], record["last_test_accuracy"]) == (0.55, None)
+    # As up to 0.5, where the article's way was the only one.
+    run = run_with(runs_dir, "c", START, epoch(0.6, 1), epoch(0.5, 2), end())
+    assert run.accuracies == {"best test accuracy": 0.6}
+    record = run.to_json()
+    assert (record["best_validation_accuracy"], record["last_validation_accuracy"]) == (None, None)
+    assert (record["best_test_accuracy"], record["last_test_accuracy"]) == (0.6, 0.5)
+
+
+def test_resuming_a_finished_run_withdraws_its_test_accuracy(runs_dir: Path):
+    start = START | {"config": {"validation": 100}}
+    ends = end() | {"test_accuracy": 0.55}
+    events = [start, epoch(0.6, 1), ends, start | {"step": 5, "epochs_done": 1}]
+    run = run_with(runs_dir, "a", *events, validation=100, epochs=2)
+    assert run.history.test_accuracy is None
+
+
 def test_runs_are_listed_newest_first_and_found_by_id_only(runs_dir: Path):
     assert list_runs() == []
     for name in ("20260101-000000-article-aa", "20260102-000000-quick-bb"):

@@ -21,6 +21,22 @@ def test_the_article_recipe_is_the_article():
     assert config.steps_per_epoch == 469  # 60,000 / 128, the last batch smaller
 
 
+def test_every_recipe_but_the_articles_chooses_by_held_out_images():
+    splits = {name: TrainConfig.from_recipe(name).eval_split for name in RECIPES}
+    assert splits == {name: "test" if name == "article" else "validation" for name in RECIPES}
+    quick = TrainConfig.from_recipe("quick")
+    assert (quick.train_images, quick.eval_images, quick.test_samples) == (20_480, 2_000, 2_000)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "best", "width", "expected"),
+    [(0, 0, 1.0, False), (3, 2, 1.0, False), (4, 2, 1.0, True), (4, 2, 0.5, False)],
+)
+def test_early_stopping_counts_epochs_since_the_best_at_full_width(epoch, best, width, expected):
+    assert TrainConfig(patience=2).stops_early(epoch, best, width) == expected
+    assert not TrainConfig(patience=0).stops_early(epoch, best, width)
+
+
 @pytest.mark.parametrize("name", [name for name, setting in SETTINGS.items() if setting.range])
 @pytest.mark.parametrize("side", ["low", "high"])
 def test_numbers_out_of_range_are_errors_that_give_the_range(name: str, side: str):

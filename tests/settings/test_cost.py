@@ -23,6 +23,13 @@ def test_time_is_the_sum_of_images_updates_and_evaluations():
     assert expected.memory_bytes == 500 + 1_000 + 1500
 
 
+def test_with_validation_images_the_test_set_is_evaluated_once():
+    config = TrainConfig(train_samples=1000, test_samples=500, batch_size=100, epochs=3)
+    by_epoch = estimate(config, [SPEED]).total_seconds
+    once = estimate(replace(config, validation=100), [SPEED]).total_seconds
+    assert by_epoch - once == pytest.approx((3 * 500 - 3 * 100 - 500) * 0.004)
+
+
 def test_fit_uses_the_available_time():
     config = TrainConfig.from_recipe("quick")
     fitted = fit(config, QUICK, seconds=600)

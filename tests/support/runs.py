@@ -42,9 +42,10 @@ def canned_run(
     """A run directory as a trainer leaves it.
 
     Args:
-        accuracies: on ``settings.eval_split``, one an epoch; the best is also the test accuracy.
+        accuracies: on ``settings.eval_split``, one an epoch.
         end: the reason in the ``end`` event; None for a run that was killed.
-        settings: default: the recipe ``quick``.
+        settings: default: the recipe ``quick``. With validation images, a finished run's test
+            accuracy is one point below its best accuracy.
         weights: a file to stand for the checkpoints ``best`` and ``last``; None for no checkpoint.
     """
     settings = settings or TrainConfig.from_recipe("quick", epochs=max(1, len(accuracies)))
@@ -72,7 +73,9 @@ def canned_run(
             **speed,
         )
     if end:
-        tested = {"test_accuracy": max(accuracies)} if settings.validation and accuracies else {}
+        tested = (
+            {"test_accuracy": max(accuracies) - 0.01} if settings.validation and accuracies else {}
+        )
         writer.write("end", reason=end, step=step, **(tested if end == "finished" else {}))
     writer.close()
     if weights:

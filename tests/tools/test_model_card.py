@@ -107,13 +107,13 @@ def test_an_invalid_manifest_is_rejected(tmp_path: Path) -> None:
 
 
 def test_commands_include_each_resume() -> None:
-    first = TrainConfig.from_recipe("best", validation=3000)
+    first = TrainConfig.from_recipe("best", validation=4000)
     starts = [
         {"config": first.to_json()},
         {"config": replace(first, epochs=50, lr_scale=2.0).to_json()},
     ]
     assert model_card.commands(starts) == [
-        "python -m alexnet_demo train --recipe best --validation 3000",
+        "python -m alexnet_demo train --recipe best --validation 4000",
         "python -m alexnet_demo train --resume RUN --epochs 50 --lr-scale 2.0",
     ]
 

@@ -39,16 +39,38 @@ def test_a_finished_run_shows_its_metrics(runs_dir, measured):
     run = canned_run(runs_dir, RUN, [0.5, 0.81, 0.8], "finished")
     at = page(run=run.id)
     shown = {metric.label: metric.value for metric in at.metric}
-    assert shown["Best test accuracy"] == percent(0.81, 2)
+    assert shown["Best validation accuracy"] == percent(0.81, 2)
+    assert shown["Test accuracy"] == percent(0.80, 2)
     assert shown["Peak memory"] == "1.0 GB"
     # The last epoch's, as in the table and the files, not the last batches'.
     assert (shown["Train accuracy"], shown["Train loss"]) == ("82.0%", "0.480")
     assert "Some CPU in fp32, ⅛ width, 7 parameters" in page_text(at)
     table = at.dataframe[0].value
-    assert table["Best"].tolist() == pytest.approx([81.0])
+    assert table["Validation"].tolist() == pytest.approx([81.0])
+    assert table["Test"].tolist() == pytest.approx([80.0])
     assert table["Epochs"].tolist() == ["3 of 3"]
     at.button(key="new training").click().run()
     assert at.button(key="start")
+
+
+def test_a_run_that_chose_by_the_test_set_says_so(runs_dir, measured):
+    """As the article does, and all runs up to 0.5."""
+    settings = TrainConfig(epochs=2)
+    run = canned_run(runs_dir, RUN, [0.5, 0.81], "finished", settings=settings)
+    at = page(run=run.id)
+    labels = {metric.label: metric.value for metric in at.metric}
+    assert labels["Best test accuracy"] == percent(0.81, 2)
+    assert not [label for label in labels if "alidation" in label]
+    table = at.dataframe[0].value
+    assert table["Test"].tolist() == pytest.approx([81.0])
+    assert table["Validation"].isna().all()
+    assert downloads.metrics_csv(run).startswith(
+        "epoch,step,train_loss,train_accuracy,test_loss,test_acc"
+    )
+    validated = canned_run(runs_dir, RUN[:-1] + "z", [0.5], "finished")
+    header = downloads.metrics_csv(validated).splitlines()[0]
+    assert "validation_loss,validation_accuracy,seconds,test_seconds" in header
+    assert "test_accuracy" not in header
 
 
 def test_a_killed_run_shows_an_error_and_resume(runs_dir, measured):
@@ -312,4 +334,5 @@ def test_markup_in_a_name_or_note_is_escaped(runs_dir, measured):
     row = at.dataframe[0].value.iloc[0]
     assert (row["Name"], row["Note"]) == ("'=<b>[x](javascript:1)", "'=1+1")
     figure = compare_runs([(Run(run.directory).name, run.history)], "accuracy")
-    assert figure.data[0].name == "=&lt;b&gt;[x](javascript:1)"  # Plotly renders HTML
+    # Plotly renders HTML.
+    assert figure.data[0].name == "=&lt;b&gt;[x](javascript:1), validation"

@@ -214,9 +214,14 @@ def test_a_recipe_shows_the_accuracy_of_recorded_runs(runs_dir, measured, record
     run.events.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     at = page(recipe="quick")
     # One event a minute: start, then two per epoch, so epoch 2 ends at minute 4.
-    accuracy = f"{percent(0.81)} test accuracy"
+    accuracy = f"{percent(0.81)} validation accuracy"
     expected = f"Recorded run: {accuracy} after 4 min 00 s on Some CPU in fp32 (3 epochs)."
     assert plain(expected) in page_text(at)
+    # One that held out no images trained on more of them.
+    fast = TrainConfig.from_recipe("fast", validation=0)
+    canned_run(recorded_dir, "fast-here", [0.9, 0.9, 0.9, 0.9], "finished", settings=fast)
+    assert "90.0% test accuracy" in page_text(page(recipe="fast"))
+    assert plain("(60,000 training images)") in page_text(page(recipe="fast"))
     # A narrower network does not count.
     write_json(run.directory / "config.json", {**run.config.to_json(), "width": 0.0625})
     assert "Recorded run" not in page_text(page(recipe="quick"))

@@ -15,20 +15,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import math
 import os
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from threading import Lock
+from ipaddress import IPv6Address, ip_address, ip_network
+from threading import Lock, Semaphore
 
 from alexnet_demo.common.errors import AccessError
 
-BURST, SECONDS_PER_ATTEMPT = 5, 3.0
-"""Password attempts that one address may make at once, and the time until it earns another."""
-GLOBAL_FACTOR, MAX_ADDRESSES = 20, 1_000
+BURST, RATE = 5, 1.0
+"""Password attempts that one address may make at once, and per second afterwards."""
+GLOBAL_FACTOR, MAX_ADDRESSES = 10, 1_000
 """All addresses together get this many times one address's attempts; how many are remembered."""
+MAX_WAIT, MEAN_PAUSE, MAX_WAITING = 10.0, 0.2, 64
+"""Seconds that an attempt waits for its turn and between two looks; how many may wait."""
 RESTRICTED = "Visitors can view runs and models, but not start, change, delete, or upload."
 
 
@@ -78,70 +81,105 @@ def has_password() -> bool:
 
 
 class _TokenBucket:
-    """Allows ``burst`` attempts at once, then refills at ``BURST / burst`` of the usual interval.
+    """Allows ``burst`` attempts at once, and earns ``rate`` per second.
 
     Args:
         now: the current time in seconds.
     """
 
-    def __init__(self, burst: int, now: float) -> None:
-        self.burst, self.tokens, self.updated = burst, float(burst), now
+    def __init__(self, burst: int, rate: float, now: float) -> None:
+        self.burst, self.rate, self.tokens, self.updated = burst, rate, float(burst), now
 
-    def take(self, now: float) -> float:
-        """Take one token and return 0, or return the seconds to wait for one."""
-        interval = SECONDS_PER_ATTEMPT * BURST / self.burst
-        self.tokens = min(self.burst, self.tokens + (now - self.updated) / interval)
+    def ready(self, now: float) -> bool:
+        """Whether there is an attempt to take."""
+        self.tokens = min(self.burst, self.tokens + (now - self.updated) * self.rate)
         self.updated = now
-        if self.tokens < 1:
-            return (1 - self.tokens) * interval
-        self.tokens -= 1
-        return 0.0
+        return self.tokens >= 1
 
 
 class PasswordLimiter:
-    """Checks passwords and limits the rate of attempts.
+    """Checks passwords, so many per second and no more.
 
-    Each address has its own bucket, so that guessing does not lock others out. All addresses share
-    a larger one, since addresses are cheap. Sessions are free, so they do not count. Behind a proxy
-    all visitors share one address.
+    Each address has attempts of its own, so that guessing does not hold up others, and all together
+    share a larger number, since addresses are cheap. Sessions are free, so they do not count.
+
+    Nobody is locked out: an attempt beyond the limit waits for its turn and is then checked like
+    any other. Those that wait look for a free attempt at random times, so that each has the same
+    chance, however fast a guesser sends more. Waiting costs a thread, so only some may.
 
     Args:
         clock: returns the time in seconds.
+        sleep: waits so many seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._lock = clock, Lock()
-        self._shared = _TokenBucket(BURST * GLOBAL_FACTOR, clock())
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._clock, self._sleep, self._lock = clock, sleep, Lock()
+        self._places = Semaphore(MAX_WAITING)
+        self._shared = _TokenBucket(BURST * GLOBAL_FACTOR, RATE * GLOBAL_FACTOR, clock())
         self._by_address: dict[str, _TokenBucket] = {}
 
     def enter(self, password: str, address: str = "") -> Role:
-        """Return `ADMIN` for the right password.
+        """Return `ADMIN` for the right password, if need be after waiting for a turn.
 
         Args:
-            address: the client's address; empty if unknown.
+            address: the client's IP address; empty if unknown, which leaves the shared limit.
 
         Raises:
-            AccessError: for a wrong password, or too many attempts.
+            AccessError: for a wrong password, or if no turn came.
         """
-        if wait := self._take(address):
-            raise AccessError(f"Too many attempts. Try again in {math.ceil(wait)} seconds.")
+        if not (self._take(address) or self._wait(address)):
+            raise AccessError("Too many passwords are being tried. Try again in a moment.")
         expected = os.environ.get("ALEXNET_DEMO_PASSWORD", "")
         # Digests have equal lengths, so timing does not leak the password's length either.
         if not expected or not hmac.compare_digest(_digest(password), _digest(expected)):
             raise AccessError("Incorrect password.")
-        with self._lock:
-            self._by_address.pop(address, None)
         return ADMIN
 
-    def _take(self, address: str) -> float:
-        """Take a token from both buckets and return 0, or return the seconds to wait."""
+    def _wait(self, address: str) -> bool:
+        """Wait for a turn; False if none came or too many wait."""
+        if not self._places.acquire(blocking=False):
+            return False
+        try:
+            end = self._clock() + MAX_WAIT
+            while self._clock() < end:
+                self._sleep(random.uniform(0, 2 * MEAN_PAUSE))
+                if self._take(address):
+                    return True
+            return False
+        finally:
+            self._places.release()
+
+    def _take(self, address: str) -> bool:
+        """Take an attempt from the address's own and the shared ones, if both have one."""
         with self._lock:
             now = self._clock()
-            bucket = self._by_address.pop(address, None) or _TokenBucket(BURST, now)
-            self._by_address[address] = bucket  # most recent last
-            while len(self._by_address) > MAX_ADDRESSES:
-                self._by_address.pop(next(iter(self._by_address)))
-            return bucket.take(now) or self._shared.take(now)
+            buckets = [self._shared]
+            if key := _network(address):
+                own = self._by_address.pop(key, None) or _TokenBucket(BURST, RATE, now)
+                self._by_address[key] = own  # most recent last
+                buckets.append(own)
+                while len(self._by_address) > MAX_ADDRESSES:
+                    self._by_address.pop(next(iter(self._by_address)))
+            if not all(bucket.ready(now) for bucket in buckets):
+                return False
+            for bucket in buckets:
+                bucket.tokens -= 1
+            return True
+
+
+def _network(address: str) -> str:
+    """The address, or of an IPv6 address the /64 that one customer has; empty for anything else."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return ""
+    if isinstance(ip, IPv6Address):
+        return str(ip.ipv4_mapped or ip_network((int(ip), 64), strict=False))
+    return str(ip)
 
 
 def _digest(text: str) -> bytes:

@@ -11,12 +11,15 @@ import pytest
 import requests
 from starlette.responses import PlainTextResponse
 from streamlit import config
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
-from websockets.typing import Origin
+from websockets.typing import Origin, Subprotocol
 
 from alexnet_demo.ui.frame.server import FramePolicy, HostCheck
 from tests.support.server import Server
+from tests.support.waiting import wait_for
 
 MACHINE = socket.gethostname()
 OWN = ["localhost", "127.0.0.1", "[::1]", "192.0.2.7", "LOCALHOST.", MACHINE]
@@ -53,6 +56,45 @@ def test_a_page_under_another_name_reaches_nothing(server: Server) -> None:
         assert (page_status(server, host), socket_status(server, host)) == (200, 101), host
     for host in ("evil.test", "localhost.evil.test"):
         assert (page_status(server, host), socket_status(server, host)) == (403, 403), host
+
+
+SCRIPT = """
+from pathlib import Path
+from alexnet_demo.ui.widgets import access
+with Path(__file__).with_name("address").open("a") as file:
+    file.write(access._address() + "\\n")
+"""
+
+
+@pytest.mark.parametrize(
+    ("named", "forwarded", "address"),
+    [
+        ("", "203.0.113.9", ""),
+        ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1", "192.0.2.1, 203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1", "", ""),
+    ],
+)
+def test_only_a_named_proxy_says_who_the_visitor_is(
+    named: str, forwarded: str, address: str, tmp_path: Path
+) -> None:
+    """The password's limit counts addresses, so nobody may make up new ones."""
+    (tmp_path / "page.py").write_text(SCRIPT)
+    server = Server(tmp_path, str(tmp_path / "page.py"), {"FORWARDED_ALLOW_IPS": named})
+    if not named:
+        del server.environment["FORWARDED_ALLOW_IPS"]
+    server.start()
+    try:
+        headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+        rerun = BackMsg(rerun_script=ClientState()).SerializeToString()
+        url, streamlit = f"ws://127.0.0.1:{server.port}/_stcore/stream", Subprotocol("streamlit")
+        with connect(url, subprotocols=[streamlit], additional_headers=headers) as session:
+            session.send(rerun)
+            file = tmp_path / "address"
+            wait_for(lambda: file.is_file() and file.read_text(), 60, "the page did not run")
+        assert file.read_text().splitlines()[0] == address
+    finally:
+        server.kill()
 
 
 def test_a_refusal_says_how_to_allow_the_name(server: Server) -> None:

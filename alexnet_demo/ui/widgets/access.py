@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import streamlit as st
@@ -71,9 +72,19 @@ def show_lock() -> None:
 
 def _unlock() -> None:
     try:
-        st.session_state[_ROLE] = _LIMITER.enter(
-            str(st.session_state[_PASSWORD]), st.context.ip_address or ""
-        )
+        st.session_state[_ROLE] = _LIMITER.enter(str(st.session_state[_PASSWORD]), _address())
     except AccessError as error:
         st.session_state[_ERROR] = str(error)
     st.session_state[_PASSWORD] = ""  # the password is stored nowhere
+
+
+def _address() -> str:
+    """The visitor's IP address; empty if unknown, as behind a proxy that nobody named.
+
+    The server believes ``X-Forwarded-For`` from the proxies in ``FORWARDED_ALLOW_IPS``, by default
+    from any program on this machine. Without a named proxy, the header may hold anything.
+    """
+    forwarded = "X-Forwarded-For" in st.context.headers
+    if forwarded and not os.environ.get("FORWARDED_ALLOW_IPS"):
+        return ""
+    return st.context.ip_address or ""

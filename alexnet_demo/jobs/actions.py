@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 
 from alexnet_demo.common.access import ADMIN, READ_ONLY, Outcome, Role, has_access
@@ -40,6 +41,7 @@ from alexnet_demo.settings.config import TrainConfig
 WEIGHTS_SECONDS, VISITOR_WEIGHTS_SECONDS = 8.0, 60.0
 """Age in seconds from which an active run's current weights are requested again."""
 
+TRASH = ".trash-"  # prefix of a directory that is being deleted
 EXIT_SECONDS = 3.0
 """Time that a trainer may take to exit after its last event."""
 
@@ -140,7 +142,7 @@ def change_settings(run: Run, *, role: Role = READ_ONLY, **settings: float | Non
     return Outcome(True, f"Saved. {effect}", run.id)
 
 
-@action("The run could not be deleted")
+@action("The run could not be deleted and is unchanged")
 def delete(run: Run, *, role: Role = READ_ONLY) -> Outcome:
     """Delete a run with its checkpoints, unless it is active or recorded."""
     if run.directory.parent == paths.RECORDED_DIR:
@@ -153,16 +155,37 @@ def delete(run: Run, *, role: Role = READ_ONLY) -> Outcome:
         raise ConfigError("The cluster has queued this run: cancel it first.")
     if has_trainer(run.directory, EXIT_SECONDS):
         raise ConfigError("A trainer still holds this run: stop it, or try again in a moment.")
-    name = run.name
-    _remove(run)
-    return Outcome(True, f"Deleted {name}.", run.id)
+    name, is_link, target = run.name, run.directory.is_symlink(), run.directory.resolve()
+    rest = _remove(run)
+    message = f"Deleted {name}."
+    if is_link:
+        message = f"Removed the link to {name}; its files stay in {target}."
+    elif rest:
+        message += f" Some of its files could not be removed: see {rest}."
+    return Outcome(True, message, run.id)
 
 
-def _remove(run: Run) -> None:
-    # Renamed first, so that no reader finds it half deleted.
-    trash = run.directory.with_name(f".trash-{run.id}-{secrets.token_hex(2)}")
-    run.directory.rename(trash)
-    shutil.rmtree(trash)
+def _remove(run: Run) -> Path | None:
+    """Remove a run's directory, or the link to it.
+
+    Returns:
+        Where files are that could not be removed; None if there are none.
+
+    Raises:
+        OSError: when it cannot be moved or unlinked; then it is unchanged.
+    """
+    if run.directory.is_symlink():
+        run.directory.unlink()
+        rest = None
+    else:
+        # Renamed first, so that no reader finds it half deleted.
+        rest = run.directory.with_name(f"{TRASH}{run.id}-{secrets.token_hex(2)}")
+        run.directory.rename(rest)
+        for trash in run.directory.parent.glob(f"{TRASH}*"):  # also what was left before
+            shutil.rmtree(trash, ignore_errors=True)
+    with suppress(OSError):
+        run.ticket.unlink(missing_ok=True)
+    return rest if rest and rest.exists() else None
 
 
 @action("Name and note could not be saved", lock=False)

@@ -1,7 +1,7 @@
 """The queue: runs that wait for a device, first come, first served.
 
-A queued run has a numbered ``ticket.json`` in its directory, and the tickets are the whole queue,
-so it survives a crash or a reboot. One process, the scheduler, starts each run in turn and ends
+A queued run has a numbered ticket under ``runs/.tickets``, and the tickets are the whole queue, so
+it survives a crash or a reboot. One process, the scheduler, starts each run in turn and ends
 when the queue is empty. A web server could not do that alone, since it may be down or idle when a
 device becomes free; a process per queued run would hold 30 MB each and be gone after a reboot.
 """
@@ -11,22 +11,26 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from itertools import takewhile
 
 from alexnet_demo.common.access import ADMIN
-from alexnet_demo.common.files import read_json, write_json
+from alexnet_demo.common.files import children, read_json, write_json
 from alexnet_demo.jobs import lr_tests, processes
 from alexnet_demo.runs.devices import is_locked, local_runs, same_device
 from alexnet_demo.runs.eta import seconds_left
 from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.process_info import is_alive, register
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.store import list_runs, queued_runs, ticket_number
+from alexnet_demo.runs.state import TICKETS
+from alexnet_demo.runs.store import get_run, list_runs, queued_runs, ticket_number
 from alexnet_demo.settings import paths
 
 SCHEDULER = ".queue"  # folder under runs/, for the scheduler's job.json and log
 POLL_SECONDS = 1.0
+RETRY_SECONDS = 10.0
+"""Time until a run that could not be launched is tried again; until then others go first."""
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,7 @@ def enter(run: Run, seconds: float | None) -> None:
         seconds: the run's expected duration, which the estimates of later runs add up.
     """
     last = max(map(ticket_number, queued_runs()), default=0)
+    run.ticket.parent.mkdir(parents=True, exist_ok=True)
     write_json(run.ticket, {"number": last + 1, "seconds": seconds})
 
 
@@ -52,10 +57,16 @@ def pending_on_cluster() -> list[Run]:
     return [run for run in list_runs() if run.on_ray and run.state == "queued"]
 
 
-def due() -> list[Run]:
-    """Queued runs that can start now: their device is free, and no earlier run waits for it."""
+def due(excluding: Collection[str] = ()) -> list[Run]:
+    """Queued runs that can start now: their device is free, and no earlier run waits for it.
+
+    Args:
+        excluding: ids of queued runs that are passed over.
+    """
     taken, runs = [run.device for run in local_runs()], []
     for run in queued_runs():
+        if run.id in excluding:
+            continue
         device = run.config.device
         if not any(same_device(device, other) for other in taken) and not is_locked(device):
             runs.append(run)
@@ -103,11 +114,15 @@ def run_scheduler() -> None:
     folder = paths.RUNS_DIR / SCHEDULER
     folder.mkdir(parents=True, exist_ok=True)
     register(folder, os.getpid())
+    retry_at: dict[str, float] = {}
     while True:
         try:
             with launch_lock():
-                for run in due():
-                    _launch_queued(run)
+                _remove_stale_tickets()
+                now = time.monotonic()
+                for run in due([run_id for run_id, retry in retry_at.items() if now < retry]):
+                    if not _launch_queued(run):
+                        retry_at[run.id] = now + RETRY_SECONDS
                 if not queued_runs():
                     # Under the lock, so that whoever queues a run next starts another scheduler.
                     (folder / "job.json").unlink(missing_ok=True)
@@ -117,14 +132,23 @@ def run_scheduler() -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _launch_queued(run: Run) -> None:
-    """Launch a run; one that cannot be launched stays queued and blocks no other."""
+def _remove_stale_tickets() -> None:
+    """Remove the tickets of runs that are gone, lest a directory of that name start by itself."""
+    for path in children(paths.RUNS_DIR / TICKETS):
+        if not get_run(path.stem):
+            path.unlink(missing_ok=True)
+
+
+def _launch_queued(run: Run) -> bool:
+    """Launch a run; one that cannot be launched stays queued and lets others go first."""
     log.info("Starting %s", run.id)
     try:
         launch(run)
         run.ticket.unlink(missing_ok=True)
-    except OSError as error:
-        log.error("%s could not be started: %s", run.id, error)
+    except (OSError, ValueError) as error:
+        log.error("%s could not be started, retrying later: %s", run.id, error)
+        return False
+    return True
 
 
 def ensure_scheduler() -> None:

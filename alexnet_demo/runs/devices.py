@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from pathlib import Path
 
 from filelock import FileLock
@@ -26,8 +27,12 @@ def device_lock(device: str) -> FileLock:
     folder = paths.RUNS_DIR / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
     # Several machines may share the folder.
-    name = f"{platform.node()}-{_physical(device)}".replace(":", "-")
-    return FileLock(folder / f"{name}.lock")
+    return FileLock(folder / f"{_file_name(f'{platform.node()}-{_physical(device)}')}.lock")
+
+
+def _file_name(text: str) -> str:
+    """A file name without separators, whatever the text: the name of a GPU may have slashes."""
+    return re.sub(r"[^\w.-]", "-", text)[:200]
 
 
 def _physical(device: str) -> str:
@@ -47,7 +52,7 @@ def is_locked(device: str) -> bool:
     locks = [device_lock(device)]
     if device in ("auto", "cuda"):
         folder = Path(locks[0].lock_file).parent
-        locks = [FileLock(path) for path in folder.glob(f"{platform.node()}-*.lock")]
+        locks = [FileLock(path) for path in folder.glob(f"{_file_name(platform.node())}-*.lock")]
     return any(map(is_held, locks))
 
 

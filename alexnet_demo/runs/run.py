@@ -23,9 +23,17 @@ from alexnet_demo.common.files import (
 )
 from alexnet_demo.common.text import one_line, readable
 from alexnet_demo.runs.history import History, follow
-from alexnet_demo.runs.state import ACTIVE, LIVE, State, derive_state, read_request, read_status
+from alexnet_demo.runs.state import (
+    ACTIVE,
+    LIVE,
+    State,
+    derive_state,
+    read_request,
+    read_status,
+    ticket_path,
+)
 from alexnet_demo.settings import recipes
-from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.settings.config import SETTINGS, TrainConfig
 
 FAILURE = "alexnet_demo train: "
 """Prefix of the line in which the command reports why it failed."""
@@ -62,7 +70,6 @@ class Run:
     log = _Path("train.log")  # with tracebacks
     job_path = _Path("job.json")  # pid and start time of its process, or its job on a cluster
     request_path = _Path("request")  # a pending request, "pause" or "stop"
-    ticket = _Path("ticket.json")  # its number in the queue, while it waits for a device
     weights_request = _Path("wanted")  # exists while a page waits for the current weights
     label_path = _Path("label.json")  # the name and note that a user gave
     last = _Path("checkpoints", "last.safetensors")  # the training state
@@ -73,6 +80,11 @@ class Run:
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
         self.id = self.directory.name
+
+    @property
+    def ticket(self) -> Path:
+        """Its number in the queue, while it waits for a device."""
+        return ticket_path(self.directory)
 
     def epoch_weights(self, epoch: int) -> Path:
         """Weights at the end of an epoch, counted from 1; only some epochs have them."""
@@ -158,7 +170,8 @@ class Run:
     @property
     def device(self) -> str:
         """The device that it trains on, else the one in its settings, such as ``auto``."""
-        return (self.history.start or {}).get("device", self.config.device)
+        device: str = (self.history.start or {}).get("device", "")
+        return device if SETTINGS["device"].allows(device) else self.config.device
 
     @property
     def best_accuracy(self) -> float | None:
@@ -242,7 +255,9 @@ class Run:
         return ""
 
     def _interruption(self) -> str:
-        """The likely cause of a trainer that ended without a last event."""
+        """The likely cause of a trainer that ended without a last event, if there was one."""
+        if not self.has_started and not read_json(self.job_path):
+            return "This run has not started yet: Resume starts it."
         if self.on_ray:
             return "The cluster ended this run, or is not responding."
         with suppress(OSError):

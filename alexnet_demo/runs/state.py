@@ -35,6 +35,7 @@ class State(str, Enum):
 ACTIVE = (State.STARTING, State.RUNNING, State.PAUSING, State.STOPPING)
 LIVE = (State.QUEUED, *ACTIVE)
 """States that may change without a user's action."""
+TICKETS = ".tickets"  # folder under runs/, with a file for each queued run
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,19 @@ class Status:
     end: Event | None = None
 
 
+def ticket_path(directory: Path) -> Path:
+    """The ticket of the run in a directory, beside the run directories.
+
+    A directory that was copied here, or put back, thus brings no ticket along: only a ticket that
+    this server wrote starts a run.
+    """
+    return directory.parent / TICKETS / f"{directory.name}.json"
+
+
 def read_status(directory: Path) -> Status:
     """Read what decides the state of the run in a directory."""
     # The ticket first: a queued run that is launched in between then counts as still queued.
-    ticket = is_readable(directory / "ticket.json")
+    ticket = is_readable(ticket_path(directory))
     job, events = read_json(directory / "job.json"), directory / "events.jsonl"
     # An ended run's process is not checked, which spares above all a request to the cluster.
     ended = _has_reported(job, history := follow(events)) and history.end is not None
@@ -79,7 +89,8 @@ def _has_reported(job: Mapping[str, Any], history: History) -> bool:
 
 def read_request(directory: Path) -> str:
     """The pending request: "pause", "stop", or ""."""
-    return read_text(directory / "request")
+    text = read_text(directory / "request")
+    return text if text in ("pause", "stop") else ""
 
 
 def derive_state(status: Status) -> State:

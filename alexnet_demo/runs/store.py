@@ -14,7 +14,7 @@ from alexnet_demo.common.files import children, is_file, read_json, write_json
 from alexnet_demo.runs import pins
 from alexnet_demo.runs.process_info import is_alive
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.state import State
+from alexnet_demo.runs.state import TICKETS, State
 from alexnet_demo.settings import config, paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.provenance import provenance
@@ -61,7 +61,8 @@ def active_runs() -> list[Run]:
 
 def queued_runs() -> list[Run]:
     """The runs that wait for a device of this machine, next one first."""
-    runs = [run for run in list_runs() if is_file(run.ticket) and run.state == State.QUEUED]
+    tickets = children(paths.RUNS_DIR / TICKETS)
+    runs = [run for path in tickets if (run := get_run(path.stem)) and run.state == State.QUEUED]
     return sorted(runs, key=lambda run: (ticket_number(run), run.id))
 
 
@@ -124,8 +125,8 @@ def resolved_config(run: Run) -> TrainConfig:
     resolved = {
         name: start[name]
         for name in ("precision", "memory_format")
-        if start.get(name) in config.SETTINGS[name].choices
+        if config.SETTINGS[name].allows(start.get(name))
     }
-    if "device" in start and run.config.devices == 1:  # several are numbered
-        resolved["device"] = start["device"]
+    if run.config.devices == 1:  # several are numbered
+        resolved["device"] = run.device
     return replace(run.config, **resolved)

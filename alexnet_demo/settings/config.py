@@ -10,7 +10,7 @@ from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.settings.schedule import MIN_WIDTH, stages
-from alexnet_demo.settings.setting import Setting, option, setting
+from alexnet_demo.settings.setting import Setting, option, setting, shown
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,12 @@ class TrainConfig:
     seed: int = setting(
         0, "Seed", "Determines the initial weights and the order of images.", (0, 2**31 - 1)
     )
-    device: str = setting("auto", "Device", "auto, cpu, mps, cuda, or cuda:N")
+    device: str = setting(
+        "auto",
+        "Device",
+        "auto, cpu, mps, cuda, or cuda:N",
+        pattern=r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,3}))?",
+    )
     devices: int = setting(
         1, "Devices", "Number of GPUs; the batch is split among them.", (1, 64), changeable=True
     )
@@ -247,7 +252,9 @@ class TrainConfig:
         for name, value in values.items():
             kind = type(SETTINGS[name].default)
             if type(value) is not kind and not (kind is float and type(value) is int):
-                raise ConfigError(f"The setting {name} must be {kind.__name__}, not {value!r}.")
+                raise ConfigError(
+                    f"The setting {name} must be {kind.__name__}, not {shown(value)}."
+                )
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:

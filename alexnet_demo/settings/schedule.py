@@ -7,11 +7,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.settings.setting import shown
 
 if TYPE_CHECKING:
     from alexnet_demo.settings.config import TrainConfig
 
 MIN_WIDTH = 0.0625
+MAX_GROWTH = 200
+"""Length of the text that describes the growth; five doublings take 60 characters."""
 
 
 def channels(width: float) -> tuple[int, int, int, int, int]:
@@ -36,6 +39,8 @@ def stages(config: TrainConfig) -> tuple[Stage, ...]:
         ConfigError: when ``grow`` cannot be parsed, a width is not a whole multiple of the one
             before, or no share is left for the full width.
     """
+    if len(config.grow) > MAX_GROWTH:
+        raise ConfigError(f"Growth must be written in at most {MAX_GROWTH} characters.")
     parts: list[Stage] = []
     first, used = 0, 0.0
     for part in filter(None, config.grow.split(",")):
@@ -44,7 +49,7 @@ def stages(config: TrainConfig) -> tuple[Stage, ...]:
         except ValueError:
             raise ConfigError(
                 "Growth must be written as width:share of the steps, such as 0.25:0.6,0.5:0.3, "
-                f"not {config.grow!r}."
+                f"not {shown(config.grow)}."
             ) from None
         used += share
         if not (0 < relative < 1 and share > 0 and used < 1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +19,7 @@ class Setting:
         bounds: lowest and highest allowed number; empty unless the setting is a number.
         step: increment of the form's number field.
         choices: allowed values of a text; empty for any.
+        pattern: regular expression that a text must match, described by ``help``; empty for none.
         changeable: whether a paused run may resume with another value.
     """
 
@@ -26,6 +29,7 @@ class Setting:
     bounds: tuple[float, ...] = ()
     step: float = 1
     choices: tuple[str, ...] = ()
+    pattern: str = ""
     changeable: bool = False
 
     @property
@@ -34,13 +38,28 @@ class Setting:
         return " to ".join(f"{bound:,.10g}" for bound in self.bounds)
 
     def check(self, value: Any) -> None:
-        """Raise `ConfigError` for a value out of range (also NaN) or not among the choices."""
+        """Raise `ConfigError` for a value out of range (also NaN) or of an unknown text."""
         if self.bounds and not self.bounds[0] <= value <= self.bounds[1]:
             allowed = self.range.replace(" to ", " and ")
             raise ConfigError(f"{self.label} must be between {allowed}, not {value:,.10g}.")
         if self.choices and value not in self.choices:
             choices = ", ".join(self.choices)
-            raise ConfigError(f"Unknown {self.label.lower()} {value!r}: choose {choices}.")
+            raise ConfigError(f"Unknown {self.label.lower()} {shown(value)}: choose {choices}.")
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            raise ConfigError(f"{self.label} must be {self.help}, not {shown(value)}.")
+
+    def allows(self, value: Any) -> bool:
+        """Whether `check` accepts a value of this type."""
+        try:
+            self.check(value)
+        except (ConfigError, TypeError):
+            return False
+        return True
+
+
+def shown(value: Any) -> str:
+    """A value for an error message, shortened."""
+    return reprlib.repr(value)
 
 
 def setting(*args: Any, **kwargs: Any) -> Any:

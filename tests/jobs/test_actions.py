@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -168,6 +169,41 @@ def test_deleted_at_once_a_run_is_deleted_once(runs_dir: Path):
     assert sum(outcome.done for outcome in outcomes) == 1
     assert len({outcome.message for outcome in outcomes if not outcome.done}) == 1
     assert [run.id for run in list_runs()] == [other.id]
+    assert not list(runs_dir.glob(".trash*"))
+
+
+def test_deleting_a_link_leaves_what_it_leads_to(runs_dir: Path, tmp_path: Path):
+    target = canned_run(tmp_path, "elsewhere", [0.5])
+    link = runs_dir / NAME
+    link.symlink_to(target.directory)
+    outcome = actions.delete(list_runs()[0])
+    assert outcome.done and "link" in outcome.message and str(target.directory) in outcome.message
+    assert list_runs() == [] and not os.path.lexists(link)
+    assert target.history.epochs_done == 1
+    assert not list(runs_dir.glob(".trash*"))
+
+
+def test_a_run_that_cannot_be_moved_is_not_deleted(runs_dir: Path):
+    directory = runs_dir / NAME
+    directory.mkdir()
+    with mounted(directory, "size=1m"):
+        run = canned_run(runs_dir, NAME, [0.5])
+        outcome = actions.delete(run)
+        assert not outcome.done and "unchanged" in outcome.message
+        assert [listed.id for listed in list_runs()] == [NAME] and run.history.epochs_done == 1
+
+
+def test_a_run_that_is_deleted_in_part_is_gone_and_the_rest_is_named(runs_dir: Path):
+    run = canned_run(runs_dir, NAME, [0.5])
+    try:
+        subprocess.run(["chattr", "+i", run.events], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs the right to make a file immutable")
+    outcome = actions.delete(run)
+    (rest,) = runs_dir.glob(".trash*")
+    assert outcome.done and str(rest) in outcome.message and list_runs() == []
+    subprocess.run(["chattr", "-i", rest / run.events.name], check=True)
+    assert actions.delete(canned_run(runs_dir, NAME)).done  # which also removes the rest
     assert not list(runs_dir.glob(".trash*"))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from alexnet_demo.common.files import write_json
 from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs.devices import device_lock
 from alexnet_demo.runs.process_info import is_alive
@@ -170,3 +173,53 @@ def test_ctrl_c_removes_a_waiting_terminal_from_the_queue():
         process.communicate(timeout=120)
     assert process.returncode == 130
     assert list_runs() == []
+
+
+def test_only_a_ticket_of_this_server_starts_a_run(runs_dir: Path):
+    """A queued run's directory, copied, put back, or from elsewhere, brings no ticket along."""
+    original = queued(runs_dir, "20260101-000000-quick-aa", "cuda:0")
+    copy = Run(runs_dir / "20260102-000000-quick-bb")
+    shutil.copytree(original.directory, copy.directory)
+    write_json(copy.directory / "ticket.json", {"number": 1, "seconds": 1.0})
+    backup = runs_dir.with_name("backup")
+    shutil.copytree(original.directory, backup)
+    assert [run.id for run in queued_runs()] == [original.id]
+    assert actions.delete(original).done
+    shutil.copytree(backup, original.directory)
+    assert queued_runs() == [] and not original.ticket.exists()
+    queue.run_scheduler()  # returns at once: nothing is queued
+    assert [run.state for run in list_runs()] == ["interrupted"] * 2
+    assert not any(run.job_path.exists() for run in list_runs())
+
+
+def test_the_ticket_of_a_run_that_was_removed_by_hand_starts_no_later_one(runs_dir: Path):
+    run = queued(runs_dir, "20260101-000000-quick-aa")
+    backup = runs_dir.with_name("backup")
+    run.directory.rename(backup)
+    queue.run_scheduler()
+    backup.rename(run.directory)
+    assert queued_runs() == [] and run.state == "interrupted"
+
+
+@pytest.mark.parametrize("device", ["x/../../victim", "a\0b", "x" * 300])
+def test_a_forged_device_neither_leaves_the_folder_nor_stalls_the_queue(
+    runs_dir: Path, device: str
+):
+    forged = queued(runs_dir, "20260101-000000-quick-aa")
+    record = {**ENDLESS.to_json(), "device": device}
+    forged.config_path.write_text(json.dumps(record))
+    behind = queued(runs_dir, "20260102-000000-quick-bb")
+    queue.ensure_scheduler()
+    reach(behind, "running")
+    assert forged.state == "failed" and "evice" in forged.log_tail()
+    assert sorted(path.name for path in runs_dir.parent.iterdir()) == ["python", "runs"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a FIFO")
+def test_a_run_that_cannot_be_launched_lets_others_go_first(runs_dir: Path):
+    stuck = queued(runs_dir, "20260101-000000-quick-aa")
+    os.mkfifo(stuck.log)
+    behind = queued(runs_dir, "20260102-000000-quick-bb")
+    queue.ensure_scheduler()
+    reach(behind, "running")
+    assert [run.id for run in queued_runs()] == [stuck.id]

@@ -50,3 +50,16 @@ def test_a_gpu_has_one_lock_however_it_is_numbered(runs_dir: Path, monkeypatch: 
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
         locks.add(device_lock(device).lock_file)
     assert len(locks) == 1
+
+
+@pytest.mark.parametrize("name", ["GPU-1/../../victim", "MIG-GPU-a/1/2", "a\0b", "x" * 300])
+def test_a_lock_is_a_file_in_the_folder_of_locks(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    if "\0" not in name:  # the environment cannot hold it
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", name)
+    for device in (name, "cuda:0"):
+        lock = Path(device_lock(device).lock_file)
+        assert lock.parent == runs_dir / ".locks"
+        assert not is_locked(device)
+    assert [path.name for path in runs_dir.iterdir()] == [".locks"]

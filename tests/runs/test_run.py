@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.runs import state
 from alexnet_demo.runs.events import EventWriter
@@ -18,7 +19,14 @@ from alexnet_demo.runs.history import NUMBERS
 from alexnet_demo.runs.process_info import register
 from alexnet_demo.runs.run import MAX_NAME, Run
 from alexnet_demo.runs.state import Status, derive_state
-from alexnet_demo.runs.store import best_run, current_run, get_run, list_runs, prepare
+from alexnet_demo.runs.store import (
+    best_run,
+    current_run,
+    get_run,
+    list_runs,
+    prepare,
+    resolved_config,
+)
 from alexnet_demo.settings.config import TrainConfig
 
 START = {"event": "start", "step": 0}
@@ -107,6 +115,7 @@ def test_a_queued_run_that_is_launched_meanwhile_counts_as_queued(
     runs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ):
     run = run_with(runs_dir, "a")
+    run.ticket.parent.mkdir()
     run.ticket.touch()
     monkeypatch.setattr(state, "is_alive", lambda *_: run.ticket.unlink())
     assert run.state == "queued"
@@ -120,6 +129,26 @@ def test_a_pid_that_another_process_has_by_now_is_recognized(runs_dir: Path):
     assert run.state == "running"
     write_json(run.job_path, {**job, "started": job["started"] - 1000})
     assert run.state == "interrupted"
+
+
+def test_a_run_that_was_queued_by_an_older_version_says_that_it_has_not_started(runs_dir: Path):
+    """Version 0.5 kept the ticket in the directory; there it no longer starts a run."""
+    run = run_with(runs_dir, "a")
+    run.events.unlink()
+    write_json(run.directory / "ticket.json", {"number": 1, "seconds": None})
+    assert run.state == "interrupted" and run.resumable
+    assert "Resume" in run.error and "killed" not in run.error
+
+
+@pytest.mark.parametrize("device", ["x/../../victim", "a\0b", "x" * 300, "cuda:99999", 7])
+def test_a_device_that_none_can_be_called_is_not_shown(runs_dir: Path, device: object):
+    run = run_with(runs_dir, "a", {**START, "device": device})
+    settings = json.loads(run.config_path.read_text())
+    run.config_path.write_text(json.dumps({**settings, "device": device}))
+    assert run.device == "auto" and run.config == TrainConfig()
+    assert resolved_config(run).device == "auto"
+    with pytest.raises(ConfigError, match="evice"):
+        run.read_config()
 
 
 def test_setting_the_clock_does_not_end_a_run(runs_dir: Path, monkeypatch: pytest.MonkeyPatch):

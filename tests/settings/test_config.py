@@ -160,3 +160,25 @@ def test_settings_of_the_wrong_type_are_errors(odd: dict):
     with pytest.raises(ConfigError, match=next(iter(odd))):
         TrainConfig.from_json({**TrainConfig().to_json(), **odd})
     assert TrainConfig.from_json({"lr": 1}).lr == 1
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "mps", "cuda", "cuda:0", "cuda:17"])
+def test_devices(device: str):
+    assert TrainConfig(device=device).device == device
+
+
+@pytest.mark.parametrize(
+    "device",
+    ["", "x", "CPU", "x/../../victim", "cuda:", "cuda:-1", "cuda:01", "cpu\n", "a\0b", "x" * 10**6],
+)
+def test_other_devices_are_refused_in_a_short_sentence(device: str):
+    with pytest.raises(ConfigError, match="Device must be auto, cpu") as refusal:
+        TrainConfig(device=device)
+    assert len(str(refusal.value)) < 120
+
+
+def test_no_message_repeats_a_long_value():
+    for record in ({"grow": "1" * 10**6}, {"recipe": "x" * 10**6}, {"epochs": ["x"] * 10**6}):
+        with pytest.raises(ConfigError) as refusal:
+            TrainConfig.from_json(record)
+        assert len(str(refusal.value)) < 200

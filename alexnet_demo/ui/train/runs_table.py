@@ -127,7 +127,10 @@ def _label(run: Run) -> None:
 
 @st.dialog("Delete this run?", icon=":material/delete:")
 def _confirm_delete(run: Run) -> None:
-    st.markdown(f"Delete **{plain(run.name)}** with its weights and curves? You cannot undo this.")
+    consequence = "with its weights and curves? You cannot undo this."
+    if run.directory.is_symlink():
+        consequence = "from this list? It is a link: the files that it leads to stay."
+    st.markdown(f"Delete **{plain(run.name)}** {consequence}")
     st.caption(run.id)
     with st.container(horizontal=True):
         if st.button("Delete run", icon=":material/delete_forever:", key="confirm delete"):

@@ -46,6 +46,8 @@ REASONS = {
     "onnx": "exporting models for other programs",
     "onnxruntime": "checking exported models; a reference for `bench`",
     "onnxscript": "what torch needs to export to ONNX",
+    "tifffile": "an independent reader of TIFF, for the tests",
+    "imagecodecs": "encoders of image files, for the tests",
     "scikit-image": "photos of other objects, for `tools/not_clothing.py`",
 }
 LOCK = """\

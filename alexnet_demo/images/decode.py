@@ -11,12 +11,15 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from alexnet_demo.common.errors import ImageError
-from alexnet_demo.images import decode_limits
+from alexnet_demo.images import corrections, decode_limits, file_types, tiff
 from alexnet_demo.images.raster import fitted_size
 
 WORKING_SIDE = 512  # longest side that the preparation works on, pixels
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
+    *(".avif", ".heic", ".heif"),
+)
+FORMATS = ("PNG", "JPEG", "WebP", "GIF", "BMP", "TIFF", "AVIF", "HEIC")
 _LARGE = 4_000_000  # pixels; of images larger than this only one is decoded at a time
 _large_lock = Lock()
 _STRIP = 1_000_000  # pixels that are converted at a time
@@ -33,41 +36,56 @@ def open_image(data: bytes) -> Image.Image:
     Raises:
         ImageError: when the file is empty, no image, damaged, too large, or malicious.
     """
-    if not data:
-        raise ImageError("The file is empty.")
+    if reason := file_types.refusal(data):
+        raise ImageError(reason)
     exif = b""
     if data.startswith(b"\xff\xd8"):
         data, exif = decode_limits.strip_jpeg_metadata(data)
-    elif data.startswith((b"II", b"MM")):
-        decode_limits.check_tiff(data)
+    elif data.startswith((b"II*", b"MM\0")):
+        data = tiff.select_page(data)
     image = _identify(data)
     if exif:
         image.info["exif"] = exif
     decode_limits.check_size(image)
     image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode no more than needed
     with _large_lock if image.width * image.height > _LARGE else nullcontext():
-        return _decode(image)
+        return _decode(image, data)
 
 
 def _identify(data: bytes) -> Image.Image:
+    kind = file_types.image_format(data)
     try:
-        return Image.open(decode_limits.LimitedReader(data), formats=FORMATS)
+        if not kind:
+            raise UnidentifiedImageError
+        plugin = "HEIF" if kind == "HEIC" else kind
+        return Image.open(decode_limits.LimitedReader(data), formats=(plugin,))
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
         limit = decode_limits.MAX_PIXELS // 10**6
         raise ImageError(f"The image is too large: at most {limit} million pixels.") from error
-    except (UnidentifiedImageError, OSError, ValueError) as error:
+    except Exception as error:  # Pillow's plugins raise errors of many types on damaged files
+        if kind:
+            raise ImageError(
+                f"This {kind} file is damaged or of a kind that is not supported: "
+                "save it as PNG or JPEG."
+            ) from error
+        formats = ", ".join(FORMATS[:-1])
         raise ImageError(
-            "This is not a readable image: use PNG, JPEG, WebP, GIF, BMP, or TIFF."
+            f"This is not a readable image: use {formats}, or {FORMATS[-1]}."
         ) from error
 
 
-def _decode(image: Image.Image) -> Image.Image:
+def _decode(image: Image.Image, data: bytes) -> Image.Image:
     """The upright pixels, with as few copies of the full size as possible."""
     try:
+        corrections.correct_opened(image, data)
+        visible = corrections.visible_part(image)
         image.load()
-        small = to_rgb(image)
+        negative = corrections.white_is_zero(image)
+        small = to_rgb(image if visible == (0, 0, *image.size) else image.crop(visible))
+        if negative:
+            small = ImageOps.invert(small)
         small.info.clear()
         with suppress(Exception):  # damaged metadata is no reason to refuse the image
             orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -83,28 +101,37 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """Any PIL mode → RGB, or RGBA where there is transparency, at most `WORKING_SIDE` pixels.
 
     More than 8 bits per channel are scaled, not clipped. Large images are converted and reduced in
-    strips, so that no second one of their size is made.
+    strips, so that no second one of their size is made. Alpha that is 0 everywhere is ignored:
+    programs write it that know no alpha.
     """
-    transparent = image.has_transparency_data
-    mode = "RGBA" if transparent else "RGB"
-    deep = image.mode.startswith("I") or image.mode == "F"  # more than 8 bits
     levels = _levels(image) if image.mode in ("I", "F") else None
 
-    def convert(part: Image.Image) -> Image.Image:
-        if deep:
-            part = Image.fromarray(scale_levels(np.asarray(part), image.mode, levels))
+    def convert(part: Image.Image, mode: str = "RGBA") -> Image.Image:
+        if image.mode.startswith(("I", "F")):  # more than 8 bits
+            values = np.asarray(part)
+            part = Image.fromarray(scale_levels(values, image.mode, levels))
+            if image.has_transparency_data:
+                part.putalpha(Image.fromarray(values != image.info["transparency"]).convert("L"))
+        elif part.mode == "La":  # Pillow converts it to nothing else
+            part = part.convert("LA")
         return part.convert(mode)
 
+    transparent = image.has_transparency_data and any(
+        convert(part).getchannel("A").getextrema()[1] for _, part in _strips(image)
+    )
+    mode = "RGBA" if transparent else "RGB"
     width, height = image.size
     if max(image.size) <= WORKING_SIDE:
-        return convert(image)
+        return convert(image, mode)
     size = fitted_size(width, height, WORKING_SIDE)
     # Averaged over whole pixels to about twice the size first, then resampled.
     across, down = max(1, width // size[0] // 2), max(1, height // size[1] // 2)
     # Premultiplied alpha ("RGBa"), so that the color of transparent pixels does not bleed.
     small = Image.new("RGBa" if transparent else "RGB", (-(-width // across), -(-height // down)))
     for top, part in _strips(image, down):
-        small.paste(convert(part).convert(small.mode).reduce((across, down)), (0, top // down))
+        small.paste(
+            convert(part, mode).convert(small.mode).reduce((across, down)), (0, top // down)
+        )
     box = (0, 0, width / across, height / down)
     return small.resize(size, Image.Resampling.BICUBIC, box).convert(mode)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,6 @@ from alexnet_demo.images.decode_limits import (
     LimitedReader,
     UnusualFileError,
     check_size,
-    check_tiff,
     strip_jpeg_metadata,
 )
 from alexnet_demo.images.prepare import prepare
@@ -53,7 +51,13 @@ def test_a_png_of_endless_chunks_is_refused(extra: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "pixels", "progressive"),
-    [("WEBP", 16_000_000, False), ("TIFF", 20_000_000, False), ("JPEG", 30_000_000, True)],
+    [
+        ("WEBP", 16_000_000, False),
+        ("AVIF", 16_000_000, False),
+        ("TIFF", 20_000_000, False),
+        ("HEIF", 25_000_000, False),
+        ("JPEG", 30_000_000, True),
+    ],
 )
 def test_formats_that_take_more_memory_may_have_fewer_pixels(
     kind: str, pixels: int, progressive: bool
@@ -97,23 +101,12 @@ def test_only_the_first_of_many_frames_is_read(kind: str) -> None:
     assert abs(int(np.asarray(open_image(data).convert("L"))[5, 5]) - 200) < 3
 
 
-def test_a_tiff_may_have_many_strips_but_not_a_million() -> None:
-    for order in "<>":
-        head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, 1)
-        check_tiff(head + struct.pack(f"{order}HHII", 273, 4, 20_000, 0))
-        with pytest.raises(UnusualFileError):
-            check_tiff(head + struct.pack(f"{order}HHII", 273, 4, 20_001, 0))
-    check_tiff(b"II*\0")  # incomplete: left to the decoder
-    with pytest.raises(UnusualFileError):
-        check_tiff(b"II+\0\x08\0\0\0" + bytes(8))
-
-
 @pytest.mark.parametrize("data", [encode(garment(), "JPEG") + b"<script>PK\x03\x04", b"GIF89a/*"])
 def test_polyglots_are_read_as_images_or_not_at_all(data: bytes) -> None:
     try:
         assert open_image(data).mode == "RGB"
     except ImageError as error:
-        assert "not a readable image" in str(error)
+        assert "damaged or of a kind" in str(error)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 10_000), (10_000, 1), (2, 600)])
@@ -190,7 +183,7 @@ MAX_SECONDS, MAX_MEGABYTES = 2.0, 300
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bombs")
-    for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"):
+    for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"):
         (folder / f"warm.{kind}").write_bytes(encode(garment(), kind))
     return folder
 

@@ -203,6 +203,12 @@ BOMBS: dict[str, Callable[[], bytes]] = {
         "JPEG", "CMYK", (6_000, 5_000), progressive=True
     ),
     "JPEG of 30 million pixels and 50 scans": lambda: scans_jpeg(6_000, 5_000, 43),
+    "AVIF of 16 million pixels": lambda: black("AVIF", size=(4_000, 4_000), speed=10),
+    "AVIF of 16 million pixels, transparent": lambda: black(
+        "AVIF", "RGBA", (4_000, 4_000), speed=10, subsampling="4:4:4"
+    ),
+    "AVIF of 50 million pixels": lambda: black("AVIF", speed=10),
+    "AVIF of 500 frames": lambda: frames(500, "AVIF"),
     "BMP of runs of one": lambda: bmp_runs(10_000, 5_000, 10_000_000),
     "BMP of 50 million pixels, nothing behind": lambda: bmp_runs(10_000, 5_000, 1),
     "TIFF of 50 million pixels, packed": lambda: black_tiff("RGB"),

@@ -1,24 +1,25 @@
 // A Plotly figure that is updated in place, so that its zoom survives new data. Streamlit's own
 // st.plotly_chart creates a new plot for every change, which loses the zoom.
 
-const loads = new Map(); // promises of Plotly, by URL
+const loads = new Map(); // promises of Plotly, by file name
 const plotted = new WeakMap(); // by element: its current figure and theme
 
-function loadPlotly(url) {
+function loadPlotly(file) {
   if (window.Plotly) return Promise.resolve(window.Plotly);
-  if (!loads.has(url)) {
+  if (!loads.has(file)) {
     loads.set(
-      url,
+      file,
       new Promise((resolve, reject) => {
         const script = document.createElement("script");
-        script.src = url;
-        script.onload = () => resolve(window.Plotly);
-        script.onerror = () => reject(new Error(`could not load ${url}`));
+        script.src = staticUrl(file);
+        // A proxy may answer with a page of its own, which loads and defines nothing.
+        script.onload = () => (window.Plotly ? resolve(window.Plotly) : reject());
+        script.onerror = () => reject();
         document.head.append(script);
       }),
     );
   }
-  return loads.get(url);
+  return loads.get(file);
 }
 
 // Theme colors reach components as CSS variables.
@@ -73,7 +74,7 @@ function buttons({ name, zoom }) {
   return buttonLists.get(key);
 }
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setStateValue }) {
   const host = parentElement.querySelector(".live-plot");
   host.setAttribute("aria-label", data.alt);
   const theme = themeOf(host);
@@ -85,14 +86,12 @@ export default function ({ data, parentElement }) {
   const config = { responsive: true, displaylogo: false, modeBarButtons: buttons(data) };
   if (!data.zoom) figure.layout.dragmode = false;
   const token = (host.dataset.token = String(Number(host.dataset.token || 0) + 1));
-  loadPlotly(data.plotly)
-    .then((Plotly) => {
-      // If several figures arrive while Plotly loads, plot only the newest.
-      if (host.dataset.token !== token || !host.isConnected) return;
-      Plotly.react(host, figure.data, themed(figure.layout, theme), config);
-      plotted.set(host, version);
-    })
-    .catch((error) => {
-      host.textContent = `Cannot show the plot: ${error.message}.`;
-    });
+  const plot = (Plotly) => {
+    // If several figures arrive while Plotly loads, plot only the newest.
+    if (host.dataset.token !== token || !host.isConnected) return;
+    Plotly.react(host, figure.data, themed(figure.layout, theme), config);
+    plotted.set(host, version);
+  };
+  // Without the script, the server sends the figure for Streamlit's own component instead.
+  loadPlotly(data.plotly).then(plot, () => setStateValue("failed", true));
 }

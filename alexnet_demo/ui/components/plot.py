@@ -17,6 +17,7 @@ from alexnet_demo.ui.components.component import register
 
 # Plotly's own style sheet must reach the plot.
 _mount = register("plot", __file__, isolate_styles=False)
+_UNREACHABLE = "plotly script unreachable"  # session state
 
 
 def live_plot(figure: go.Figure, alt: str, key: str, *, zoom: bool = True) -> None:
@@ -29,13 +30,13 @@ def live_plot(figure: go.Figure, alt: str, key: str, *, zoom: bool = True) -> No
         key: unique on the page; also the name of the PNG or SVG file that can be saved.
         zoom: whether one can zoom and pan.
     """
-    url = _plotly_url()
-    if url is None:
+    script = _plotly_script()
+    if script is None or st.session_state.get(_UNREACHABLE):
         st.plotly_chart(figure, key=key, width="stretch")
         return
     _mount(
         data={
-            "plotly": url,
+            "plotly": script,
             "figure": figure.to_json(),
             "alt": alt,
             "name": re.sub(r"\W+", "-", f"alexnet {key}"),
@@ -43,12 +44,18 @@ def live_plot(figure: go.Figure, alt: str, key: str, *, zoom: bool = True) -> No
         },
         key=key,
         height=figure.layout.height,
+        on_failed_change=_use_streamlit_charts,
     )
 
 
+def _use_streamlit_charts() -> None:
+    """Show all further figures of this session without the script, which did not load."""
+    st.session_state[_UNREACHABLE] = True
+
+
 @cache
-def _plotly_url() -> str | None:
-    """URL of Plotly's script in the folder ``static``; None if the folder is not writable.
+def _plotly_script() -> str | None:
+    """Name of Plotly's script in the folder ``static``; None if the folder is not writable.
 
     The script is part of the plotly package and is copied to the folder once.
     """
@@ -60,10 +67,4 @@ def _plotly_url() -> str | None:
             write_atomically(served, lambda temporary: shutil.copyfile(source, temporary))
     except OSError:
         return None
-    return served_url(served)
-
-
-def served_url(file: Path) -> str:
-    """URL of a file in the folder ``static``."""
-    base = str(st.get_option("server.baseUrlPath")).strip("/")
-    return f"{f'/{base}' if base else ''}/app/static/{file.name}"
+    return served.name

@@ -21,6 +21,13 @@ function changed(element, value) {
   return true;
 }
 
+// The URL of a file in the folder `static`. Only the browser knows it, since a proxy may strip a
+// prefix from the path before the server sees it: it is beside Streamlit's own scripts.
+function staticUrl(file) {
+  const script = document.querySelector('script[src*="static/js/"]');
+  return new URL(`${script ? "../../" : "./"}app/static/${file}`, script?.src ?? document.baseURI).href;
+}
+
 function createElement(tag, text = "", className = "") {
   const element = document.createElement(tag);
   element.textContent = text;

@@ -34,6 +34,11 @@ class EmbeddingMap {
       this.legend.replaceChildren(...data.classes.map((name, index) => this.classButton(name, index)));
       this.hidden.clear();
     }
+    if (data.sprite && !this.sprite) {
+      const image = new Image();
+      image.onload = () => (this.sprite = image); // until then, and without it, names alone
+      image.src = staticUrl(data.sprite.file);
+    }
     this.selected = new Set(data.chosen);
     this.paint();
   }
@@ -155,17 +160,17 @@ class EmbeddingMap {
     this.tip.hidden = number < 0;
     this.canvas.style.cursor = number < 0 ? "crosshair" : "pointer";
     if (number < 0) return;
-    const { sprite, labels, guesses, classes } = this.data;
+    const { labels, guesses, classes } = this.data;
     const [x, y] = this.at(number);
     const image = this.tip.querySelector(".thumbnail");
-    if (sprite) {
-      const { url, columns, rows } = sprite;
-      image.style.backgroundImage = `url("${url}")`;
+    if (this.sprite) {
+      const { columns, rows } = this.data.sprite;
+      image.style.backgroundImage = `url("${this.sprite.src}")`;
       image.style.backgroundSize = `${columns * TILE}px ${rows * TILE}px`;
       const [column, row] = [number % columns, Math.floor(number / columns)];
       image.style.backgroundPosition = `${-column * TILE}px ${-row * TILE}px`;
     }
-    image.hidden = !sprite;
+    image.hidden = !this.sprite;
     const [label, prediction] = [classes[labels[number]], classes[guesses[number]]];
     this.tip.querySelector(".words").textContent =
       label === prediction ? label : `${label}, predicted as ${prediction}`;

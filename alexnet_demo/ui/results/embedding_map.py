@@ -16,7 +16,6 @@ from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
 from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.ui.components.component import component_state, register
-from alexnet_demo.ui.components.plot import served_url
 from alexnet_demo.ui.models import background, datasets, passes
 from alexnet_demo.ui.results import test_images
 from alexnet_demo.ui.results.evaluation import Evaluation
@@ -98,7 +97,7 @@ def _numbers(selection: Any, count: int) -> list[int]:
 
 @cache
 def _sprite() -> dict[str, Any] | None:
-    """All test images in one file, as its ``url``, ``columns``, and ``rows``.
+    """All test images in one file of the folder ``static``: ``file``, ``columns``, and ``rows``.
 
     None if the file cannot be written: the map then shows names instead of images.
     """
@@ -113,4 +112,4 @@ def _sprite() -> dict[str, Any] | None:
             write_atomically(_SPRITE, lambda temporary: sprite.save(temporary, "WEBP", quality=75))
     except OSError:
         return None
-    return {"url": served_url(_SPRITE), "columns": _SPRITE_COLUMNS, "rows": rows}
+    return {"file": _SPRITE.name, "columns": _SPRITE_COLUMNS, "rows": rows}

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from alexnet_demo.common.errors import CheckpointError, TrainError
+from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.files import sweep
 from alexnet_demo.data.splits import Split, epoch_order, load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
-from alexnet_demo.network.alexnet import count_parameters, fuse_batchnorm
+from alexnet_demo.network.alexnet import count_parameters
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.provenance import provenance
 from alexnet_demo.settings.schedule import lr_at, width_at
+from alexnet_demo.training.checkpoints import CheckpointWriter
 from alexnet_demo.training.distributed import ProcessGroup
 from alexnet_demo.training.engine import Engine
 from alexnet_demo.training.metrics import MetricAccumulator, Metrics
@@ -70,7 +68,8 @@ class Trainer:
         self.group = self.engine.group
         self.state = TrainingState()
         self.signal_request = ""
-        self._saved_at = self._logged_at = time.monotonic()
+        self.checkpoints = CheckpointWriter(self.files, self.engine, events)
+        self._logged_at = time.monotonic()
         images = load_split(train=True, device=self.engine.device)
         self.train_data = images.head(config.train_images)
         # Epochs and settings are chosen by these: not by the test set, if there are others.
@@ -99,7 +98,7 @@ class Trainer:
             reason = "finished"
         except Interrupted as interrupted:
             reason = str(interrupted)
-            self.save()
+            self.checkpoints.save_state(self.state)
         finally:
             if self.recorder:
                 self.recorder.close()
@@ -130,13 +129,13 @@ class Trainer:
                 recorder.after_step(weights)
                 if state.batch < config.steps_per_epoch:  # else after the epoch's test
                     recorder.record(**self._position)
-            self._answer_weights_request()
+            self.checkpoints.answer_request(state)
             action = Action(self.group.broadcast(self._next_action(window)))
             # A checkpoint begins a new window, so that a resumed curve has no gap.
             if action != Action.CONTINUE:
                 self._report_batches(window, lr)
             if action == Action.SAVE:
-                self.save()
+                self.checkpoints.save_state(state)
             elif action in INTERRUPTIONS:
                 raise Interrupted(INTERRUPTIONS[action])
 
@@ -144,7 +143,7 @@ class Trainer:
         """Evaluate, report, and write checkpoints."""
         state, begin = self.state, time.monotonic()
         test, confusion = self.evaluate(self.eval_data, state.epoch + 1)
-        self._require_finite(state.metrics.loss, test.loss)
+        self.checkpoints.require_finite(state.step, state.metrics.loss, test.loss)
         state.epoch += 1
         state.batch = 0
         if self.recorder:
@@ -158,10 +157,11 @@ class Trainer:
         split = self.config.eval_split
         result = {f"{split}_accuracy": test.accuracy, f"{split}_loss": test.mean_loss}
         if improved:
-            self._save_weights(self.files.best, result)
+            self.checkpoints.save_weights(self.files.best, state, result)
         if self.config.keeps_weights(state.epoch):
-            self._save_weights(self.files.epoch_weights(state.epoch), result, quantized=True)
-        self.save()
+            path = self.files.epoch_weights(state.epoch)
+            self.checkpoints.save_weights(path, state, result, quantized=True)
+        self.checkpoints.save_state(state)
 
     def _test_set(self) -> Split:
         test_set = load_split(train=False, device=self.engine.device)
@@ -207,7 +207,8 @@ class Trainer:
             if time.monotonic() - reported_at >= EVENT_SECONDS:
                 self.events.write("test", epoch=epoch, done=accumulator.count, total=total)
                 reported_at = time.monotonic()
-            self._answer_weights_request()
+            if data is self.eval_data:  # else not the network that trains
+                self.checkpoints.answer_request(self.state)
             if request := self.group.broadcast(self._requested_action()):
                 raise Interrupted(INTERRUPTIONS[Action(request)])
         return accumulator.flush(), self.group.all_reduce(confusion).long().tolist()
@@ -220,7 +221,7 @@ class Trainer:
             return request
         last = self.state.batch == self.config.steps_per_epoch
         interval = 60 * self.config.checkpoint_minutes
-        if not last and 0 < interval <= time.monotonic() - self._saved_at:
+        if not last and 0 < interval <= time.monotonic() - self.checkpoints.saved_at:
             return Action.SAVE
         due = last or self.state.step == 1 or window.age >= EVENT_SECONDS
         return Action.REPORT if due else Action.CONTINUE
@@ -245,14 +246,6 @@ class Trainer:
         parameters = count_parameters(self.engine.model)
         self.events.write("grow", **self._position, width=width, parameters=parameters)
         log.info(f"Grew to width {width:g}: {parameters:,} parameters")
-
-    def _require_finite(self, *losses: float) -> None:
-        if not all(map(math.isfinite, losses)):
-            kept = "The last good checkpoint is kept." if self.files.checkpoints else ""
-            raise TrainError(
-                f"The loss became NaN or infinite at step {self.state.step}: the learning rate is "
-                f"too high for these settings. Start a new run with a lower one. {kept}".strip()
-            )
 
     # --------------------------------------------------------------- reports
 
@@ -291,7 +284,7 @@ class Trainer:
         """Write a ``batch`` event about the batches since the last one."""
         state, metrics = self.state, window.flush()
         state.metrics += metrics
-        self._require_finite(metrics.loss)
+        self.checkpoints.require_finite(state.step, metrics.loss)
         if time.monotonic() - self._logged_at >= LOG_SECONDS:
             self._logged_at = time.monotonic()
             log.info(
@@ -332,54 +325,3 @@ class Trainer:
             f"{self.config.eval_split.capitalize()} => "
             f"Loss: {test.mean_loss:.4f}, Acc: {test.accuracy:.4f}"
         )
-
-    # ----------------------------------------------------------- checkpoints
-
-    def save(self) -> None:
-        """Write the training state to ``last.safetensors``.
-
-        Raises:
-            TrainError: when a weight is NaN or infinite, or the file cannot be written.
-        """
-        self._saved_at = time.monotonic()
-        self.engine.sync_buffers()
-        if not self.group.is_main:  # all processes have the same state
-            return
-        if not all(torch.isfinite(p).all() for p in self.engine.model.parameters()):
-            self._require_finite(math.nan)
-        with self._checkpoint_event(self.files.last):
-            self.state.save(self.files, self.engine)
-
-    def _save_weights(self, path: Path, result: dict[str, Any], quantized: bool = False) -> None:
-        if self.group.is_main:
-            with self._checkpoint_event(path):
-                self._write_weights(path, result, quantized)
-
-    def _write_weights(self, path: Path, result: dict[str, Any], quantized: bool) -> None:
-        """Write the model alone, batch normalization fused; in 8 bits if ``quantized``."""
-        state = self.state
-        info = {"epoch": state.epoch, **result, "run": self.files.id, "step": state.step}
-        write = checkpoint.save_quantized if quantized else checkpoint.save_weights
-        write(path, fuse_batchnorm(self.engine.model), {**info, "config": self.config.to_json()})
-
-    def _answer_weights_request(self) -> None:
-        """Write the current weights if a page has requested them."""
-        if self.group.is_main and self.files.weights_request.exists():
-            try:
-                self.files.weights_request.unlink(missing_ok=True)
-                self._write_weights(self.files.now, {}, quantized=True)
-            except OSError as error:  # not worth ending a run for
-                log.warning(f"The current weights could not be written: {error}")
-
-    @contextmanager
-    def _checkpoint_event(self, path: Path) -> Iterator[None]:
-        """Report a checkpoint once it is written; turn a full disk into a `TrainError`."""
-        try:
-            yield
-        except OSError as error:
-            raise TrainError(
-                f"The checkpoint {path.name} could not be written ({error}): free disk space or "
-                "make the folder writable, then resume. The previous checkpoint is kept."
-            ) from error
-        step, epoch = self.state.step, self.state.epoch
-        self.events.write("checkpoint", step=step, epoch=epoch, file=path.name)

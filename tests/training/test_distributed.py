@@ -81,14 +81,16 @@ def test_two_processes_give_the_curve_of_one_which_can_resume_their_run(runs_dir
 
 def test_batch_normalization_of_all_processes_is_tested_and_saved(runs_dir: Path):
     run = Run(runs_dir / "normalized")
-    settings = {"norm": True, "drawings": 0.4, "photos": 0.3, "init": "kaiming"}
+    settings = {"norm": True, "drawings": 0.4, "photos": 0.3, "init": "kaiming", "validation": 40}
     events = train(command(run.directory, devices=2, epochs=2, **settings))
     best = max(epochs(events), key=lambda event: event["test_accuracy"])
     model, _ = checkpoint.load_weights(run.best)
-    images = load_split(train=False).head(run.config.test_samples)
-    with torch.no_grad():
-        loss = torch.nn.functional.cross_entropy(model(to_input(images.images)), images.labels)
-    assert float(loss) == pytest.approx(best["test_loss"], rel=1e-5)
+    test_set = load_split(train=False).head(run.config.test_samples)
+    # Each epoch on validation images, and the best weights on the test set at the end.
+    for images, event in ((load_split(train=True).tail(40), best), (test_set, events[-1])):
+        with torch.no_grad():
+            loss = torch.nn.functional.cross_entropy(model(to_input(images.images)), images.labels)
+        assert float(loss) == pytest.approx(event["test_loss"], rel=1e-5)
 
 
 def test_a_killed_process_fails_the_run_which_can_be_resumed(runs_dir: Path):

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -343,8 +344,9 @@ def test_the_most_accurate_run_is_the_default_not_the_newest(
     picker = app.selectbox(key="model picker")
     assert picker.value == f"{best}/best"
     assert [label.partition(" · ")[2] for label in picker.options] == [
-        *("best · 85.8%", "best · 10.0%", "best · untested"),
-        *("last · 84.0%", "last · 10.0%", "last · untested"),
+        *("best · validation accuracy 85.8%", "best · validation accuracy 10.0%"),
+        *("best · not evaluated", "last · validation accuracy 84.0%"),
+        *("last · validation accuracy 10.0%", "last · not evaluated"),
     ]
 
 
@@ -353,6 +355,8 @@ def test_the_most_accurate_run_is_the_default_not_the_newest(
     [
         ({"test_accuracy": 0.8}, False),
         ({"test_accuracy": 0.1}, True),
+        ({"validation_accuracy": 0.8}, False),
+        ({"validation_accuracy": 0.1}, True),
         ({"best_accuracy": -1.0, "epoch": 0}, True),
         ({"best_accuracy": -1.0, "epoch": 3}, False),  # widened and not yet tested
         ({}, False),
@@ -365,6 +369,25 @@ def test_a_model_near_chance_is_warned_about(
     app.run()
     assert not app.exception
     assert ["chance (10%)" in text for text in warnings(app)] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        ({"validation_accuracy": 0.8}, "validation accuracy 80.0%"),
+        ({"test_accuracy": 0.8}, "test accuracy 80.0%"),
+        ({"test_accuracy": 0.8, "config": {"validation": 0}}, "test accuracy 80.0%"),
+        # As 0.5 wrote it for a run with validation images
+        ({"test_accuracy": 0.8, "config": {"validation": 3000}}, "validation accuracy 80.0%"),
+    ],
+)
+def test_a_models_accuracy_says_on_which_images(
+    app: AppTest, weights_dir: Path, tiny_model: AlexNet, info: dict[str, Any], expected: str
+) -> None:
+    checkpoint.save_weights(weights_dir / paths.SHIPPED_WEIGHTS, tiny_model, info)
+    app.run()
+    (line,) = [c.value for c in app.caption if c.value.startswith("AlexNet, width")]
+    assert line.endswith(expected)
 
 
 def test_a_damaged_checkpoint_shows_one_error(app: AppTest, weights_dir: Path) -> None:

@@ -279,7 +279,7 @@ def test_run_directories_from_elsewhere(tier: str) -> None:
         json.dumps(run.to_json()).encode()
         assert run.state and run.started and isinstance(run.error, str)
         assert run.resumable in (True, False) and run.stopped_early in (True, False)
-        row = _row(run)
+        row = _row(run, list(config.SETTINGS))
         assert not any(str(value).startswith(("=", "+", "@", "＝")) for value in row.values())
         json.loads(metrics_json(run))
         for cells in csv.reader(io.StringIO(metrics_csv(run))):

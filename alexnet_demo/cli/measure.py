@@ -8,7 +8,7 @@ from typing import Any
 from alexnet_demo.cli import options
 from alexnet_demo.cli.options import Options
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.common.text import duration, memory
+from alexnet_demo.common.text import duration, memory, percent
 from alexnet_demo.settings import cost
 from alexnet_demo.settings.config import SETTINGS
 
@@ -41,8 +41,11 @@ def run_probe(args: Options) -> None:
     text = (
         f"{speed.device_name} in {speed.precision}: {expected.images_per_s:.0f} images/s\n"
         f"{duration(expected.seconds_per_epoch)} per epoch, {duration(expected.total_seconds)} in "
-        f"total\nabout {memory(expected.memory_bytes)} of memory"
+        f"total\nabout {memory(expected.memory_bytes)} of memory, "
+        f"{memory(expected.disk_bytes)} on disk"
     )
+    if record["other_load"] >= cost.BUSY and speed.device == "cpu":
+        text += f"\nother programs used {percent(record['other_load'], 0)} of the processors"
     options.show(args, record, text)
 
 

@@ -18,9 +18,10 @@ from alexnet_demo.cli.options import DONE, FAILED, INTERRUPTED, Options
 from alexnet_demo.common.access import ADMIN
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import open_file
+from alexnet_demo.common.machine import has_gpu
 from alexnet_demo.common.signals import signal_handlers
-from alexnet_demo.common.text import percent
 from alexnet_demo.jobs import actions
+from alexnet_demo.runs import ray_client
 from alexnet_demo.runs.devices import require_free
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import launch_lock
@@ -31,6 +32,11 @@ from alexnet_demo.runs.store import get_run, prepare, update_config
 
 if TYPE_CHECKING:
     from alexnet_demo.training.distributed import ProcessGroup
+
+NO_GPU = (
+    "No GPU was found: the recipe article, the default, takes hours on a CPU, "
+    "--recipe quick minutes."
+)
 
 
 def add_commands(add_command: Any) -> None:
@@ -55,11 +61,19 @@ def run_train(args: Options) -> int:
     with init_distributed() as group:
         if plan:
             _claim(plan)
+            if not plan.resume and _takes_hours(args):
+                print(NO_GPU, file=sys.stderr)
             _log_to(plan.directory / "train.log")
         else:
             logging.getLogger("alexnet_demo").setLevel(logging.ERROR)  # rank 0 logs for all
         plan = group.broadcast_object(plan)
         return _launch(plan) if plan.mode is Mode.TORCHRUN else _train(plan, group)
+
+
+def _takes_hours(args: Options) -> bool:
+    """Whether the article's recipe is to be trained without a choice, and there is no GPU."""
+    chosen = {"recipe", "width", "train_samples"} & options.given_settings(args).keys()
+    return not (chosen or has_gpu() or ray_client.address())
 
 
 def _claim(plan: LaunchPlan) -> None:
@@ -131,7 +145,7 @@ def _queue(plan: LaunchPlan) -> int:
 def _report(reason: str, run: Run, *, quiet: bool) -> int:
     """Print how a run ended, and return the exit status."""
     if not quiet:
-        results = (f"{name} {percent(value, 2)}" for name, value in run.accuracies.items())
+        results = (f"{accuracy.name} {accuracy.of(2)}" for accuracy in run.accuracies)
         print(f"{', '.join([reason.capitalize(), *results])}: {run.directory}")
     return INTERRUPTED if reason == "stopped" else DONE
 

@@ -30,7 +30,12 @@ from alexnet_demo.runs import pins, snapshots
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import resolved_config
-from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS, CLASSES
+from alexnet_demo.settings.article import (
+    ARTICLE_TEST_ACCURACY,
+    ARTICLE_TEST_LOSS,
+    CLASSES,
+    TEST_SAMPLES,
+)
 from alexnet_demo.settings.config import SETTINGS
 from alexnet_demo.settings.recipes import RECIPES
 
@@ -84,7 +89,6 @@ def render(run: Run, results: Results | None) -> str:
         number=lambda value, digits: "–" if value is None else f"{value:.{digits}g}",
         count="{:,}".format,
         duration=text.duration,
-        setting=_value,
     )
     colors = {"train": TRAIN_COLOR, "test": TEST_COLOR, "article": REFERENCE_COLOR}
     command = ["python", "-m", "alexnet_demo", *resolved_config(run).command()]
@@ -113,13 +117,6 @@ def render(run: Run, results: Results | None) -> str:
     return templates.get_template("report.html").render(context).strip()
 
 
-def _value(value: Any) -> str:
-    """A setting's value in words."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value) or "none"
-
-
 def _machine(run: Run, history: History) -> dict[str, Any]:
     """What the run trained on, by name; empty values are unknown."""
     start, stored = history.start or {}, read_json(run.directory / "config.json")
@@ -138,7 +135,7 @@ def _machine(run: Run, history: History) -> dict[str, Any]:
 
 def _curve(run: Run, history: History, metric: str) -> Plot:
     end = max([run.config.epochs, *(e["epoch"] for e in history.epochs[-1:])])
-    accuracy, split = metric == "accuracy", run.config.eval_split
+    accuracy = metric == "accuracy"
     published = (ARTICLE_TEST_ACCURACY if accuracy else ARTICLE_TEST_LOSS)[:end]
     lines = [
         Line(
@@ -150,10 +147,12 @@ def _curve(run: Run, history: History, metric: str) -> Plot:
         for name, kind, field, events in (
             ("train, per batch", "batch", metric, history.batches),
             ("train", "train", f"train_{metric}", history.epochs),
-            (split, "test", f"test_{metric}", history.epochs),
+            (run.config.eval_set, "test", f"test_{metric}", history.epochs),
         )
     ]
-    lines.append(Line("the article, test", "article", list(enumerate(published, 1))))
+    lines.append(
+        Line(f"the article, {TEST_SAMPLES:,} test images", "article", list(enumerate(published, 1)))
+    )
     return Plot(
         title=metric.capitalize(),
         x_title="Epoch",

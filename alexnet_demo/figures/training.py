@@ -12,7 +12,7 @@ from alexnet_demo.figures import theme
 from alexnet_demo.figures.theme import width_name
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
-from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS
+from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS, TEST_SAMPLES
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.schedule import lr_at, stages
 
@@ -138,17 +138,17 @@ def training_curve(
         line={"color": theme.TRAIN_COLOR, "width": theme.BATCH_WIDTH},
         opacity=theme.BATCH_OPACITY,
     )
-    for split, field, color in (
+    for name, field, color in (
         ("train", f"train_{metric}", theme.TRAIN_COLOR),
-        (history.eval_split, f"test_{metric}", theme.TEST_COLOR),
+        (history.eval_set, f"test_{metric}", theme.TEST_COLOR),
     ):
         _add_curve(
             figure,
             downsample(history.epochs, keep=best),
             field,
             axis,
-            name=f"{split}, per epoch",
-            hover=f"{split}, {_AT[axis]}",
+            name=f"{name}, per epoch",
+            hover=f"{name}, {_AT[axis]}",
             mode="lines+markers",
             line={"color": color, "width": theme.CURVE_WIDTH},
             marker={"size": 7},
@@ -223,7 +223,7 @@ def _add_eval_curves(
     axis: Axis,
     colors: Sequence[str],
 ) -> None:
-    """Curves on held-out images, each under its name and split, and the article's if by epochs."""
+    """Curves on held-out images, each with what they are of, and the article's if by epochs."""
     for index, (name, history) in enumerate(runs):
         _add_curve(
             figure,
@@ -231,7 +231,7 @@ def _add_eval_curves(
             f"test_{metric}",
             axis,
             # Plotly renders names as HTML.
-            name=f"{html.escape(name, quote=False)}, {history.eval_split}",
+            name=f"{html.escape(name, quote=False)}, {history.eval_set}",
             hover=f"%{{fullData.name}}, {_AT[axis]}",
             mode="lines+markers",
             line={"color": colors[index % len(colors)], "width": theme.CURVE_WIDTH},
@@ -244,7 +244,7 @@ def _add_eval_curves(
             events,
             f"test_{metric}",
             axis,
-            name="article, test",
+            name=f"article, {TEST_SAMPLES:,} test images",
             hover="article, epoch %{x}",
             mode="lines",
             line=theme.REFERENCE_LINE,

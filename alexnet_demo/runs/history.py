@@ -148,6 +148,14 @@ class History:
         return "validation" if config.get("validation") else "test"
 
     @property
+    def eval_set(self) -> str:
+        """Images that each epoch is evaluated on, in words, such as ``2,000 test images``."""
+        config = (self.start or {}).get("config", {})
+        count = config.get("validation") or config.get("test_samples")
+        images = f"{self.eval_split} images"
+        return f"{count:,} {images}" if isinstance(count, int) else images
+
+    @property
     def best(self) -> Event | None:
         """The first epoch with the highest accuracy, at the greatest width of the network."""
         return max(self.epochs, key=lambda e: (e.get("width", 0), e["test_accuracy"]), default=None)

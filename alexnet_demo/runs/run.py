@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import (
@@ -21,7 +21,7 @@ from alexnet_demo.common.files import (
     read_bytes,
     read_json,
 )
-from alexnet_demo.common.text import one_line, readable
+from alexnet_demo.common.text import one_line, percent, readable
 from alexnet_demo.runs.history import History, follow
 from alexnet_demo.runs.state import (
     ACTIVE,
@@ -40,10 +40,27 @@ FAILURE = "alexnet_demo train: "
 DISK_FULL = 2**20
 """Free bytes below which a disk counts as full."""
 MAX_NAME, MAX_NOTE = 80, 2_000  # characters of a run's name and of its note
+MAX_CHANGES = 3  # changed settings in a default name; the others are counted
 
 
 FILES = [Path("trainer.lock")]
 """Relative paths of a run directory's files, besides those of epochs' weights."""
+
+
+class Accuracy(NamedTuple):
+    """An accuracy, which says little without the number of images that it is of."""
+
+    name: str
+    share: float
+    images: int
+
+    def __str__(self) -> str:
+        """Such as ``best validation accuracy 85.1% of 2,000``."""
+        return f"{self.name} {self.of()}"
+
+    def of(self, digits: int = 1) -> str:
+        """Such as ``85.1% of 2,000``."""
+        return f"{percent(self.share, digits)} of {self.images:,}"
 
 
 class _Path:
@@ -139,8 +156,13 @@ class Run:
 
     @property
     def default_name(self) -> str:
-        """Recipe and start time, with seconds where another run started in the same minute."""
-        title = recipes.RECIPES[self.config.recipe].title
+        """Recipe, changed settings, and start time, such as ``Quick look, lr 0.05, 27 Nov 14:03``.
+
+        With seconds where another run started in the same minute.
+        """
+        recipe, changes = recipes.RECIPES[self.config.recipe].title, self.config.changes_in_words()
+        more = [f"{len(changes) - MAX_CHANGES} more"] if len(changes) > MAX_CHANGES else []
+        title = ", ".join([recipe, *changes[:MAX_CHANGES], *more])
         twins = [d for d in children(self.directory.parent) if d.name.startswith(self.id[:13])]
         return f"{title}, {self.started:{'%d %b %H:%M:%S' if len(twins) > 1 else '%d %b %H:%M'}}"
 
@@ -180,13 +202,16 @@ class Run:
         return best["test_accuracy"] if best else None
 
     @property
-    def accuracies(self) -> dict[str, float]:
-        """What is known of its accuracy, 0 to 1, each with what it is: the best epoch's first."""
-        split, test = self.config.eval_split, self.history.test_accuracy
-        values = {f"best {split} accuracy": self.best_accuracy}
-        if split != "test":
-            values["test accuracy"] = test  # of the weights of that epoch
-        return {name: value for name, value in values.items() if value is not None}
+    def accuracies(self) -> list[Accuracy]:
+        """What is known of its accuracy: the best epoch's, then that of its weights at the end."""
+        config, end = self.config, self.history.end or {}
+        test = self.history.test_accuracy if config.validation else None
+        images = int(end.get("test_images", config.test_samples))
+        values = [
+            (f"best {config.eval_split} accuracy", self.best_accuracy, config.eval_images),
+            ("test accuracy", test, images),
+        ]
+        return [Accuracy(name, share, count) for name, share, count in values if share is not None]
 
     @property
     def state(self) -> State:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -212,6 +212,11 @@ class TrainConfig:
         return self.validation or self.test_samples
 
     @property
+    def eval_set(self) -> str:
+        """Images that each epoch is evaluated on, in words, such as ``2,000 test images``."""
+        return f"{self.eval_images:,} {self.eval_split} images"
+
+    @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch; the last one may be smaller, as in the article's loop."""
         return -(-self.train_images // self.batch_size)
@@ -266,6 +271,17 @@ class TrainConfig:
         pairs = {name: (getattr(self, name), getattr(recipe, name)) for name in SETTINGS}
         return {name: (value, usual) for name, (value, usual) in pairs.items() if value != usual}
 
+    def changes_in_words(self) -> list[str]:
+        """What is trained differently from the recipe, such as ``lr 0.05`` or ``no flip``."""
+        words = []
+        for name, (value, _) in self.changes().items():
+            label = name.replace("_", " ")
+            if isinstance(value, bool):
+                words.append(label if value else f"no {label}")
+            elif name not in EXECUTION:
+                words.append(f"{label} {str(value)[:20] or 'none'}")
+        return words
+
     def command(self) -> list[str]:
         """Arguments of ``python -m alexnet_demo`` that repeat this run."""
         arguments = ["train", "--recipe", self.recipe]
@@ -280,3 +296,12 @@ class TrainConfig:
 SETTINGS: Mapping[str, Setting] = {f.name: f.metadata["setting"] for f in fields(TrainConfig)}
 CHANGEABLE = tuple(name for name, about in SETTINGS.items() if about.changeable)
 """Settings with which a paused run may resume changed."""
+EXECUTION = (
+    *("device", "devices", "precision", "memory_format", "checkpoint_minutes", "keep_epochs"),
+)
+"""Settings of how a run is executed; the others decide what is trained."""
+
+
+def differing(configs: Sequence[TrainConfig]) -> list[str]:
+    """The settings that are not the same in all of these configs."""
+    return [name for name in SETTINGS if len({getattr(config, name) for config in configs}) > 1]

@@ -1,13 +1,16 @@
-"""Estimated time and memory of a run, computed from measured speeds."""
+"""Estimated time, memory, and disk space of a run, computed from measured speeds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from alexnet_demo.settings.article import TRAIN_SAMPLES
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.settings.schedule import stages
+from alexnet_demo.settings.schedule import stages, width_at
+
+BUSY = 0.25
+"""Share of a machine's processors that others use, from which it counts as busy."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Speed:
     seconds_per_image: float
     seconds_per_update: float
     test_seconds_per_image: float
+    parameters: int
     parameter_bytes: int
     activation_bytes_per_image: int
     base_bytes: int
@@ -31,11 +35,12 @@ class Speed:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Expected time and memory of a run."""
+    """Expected time, memory, and disk space of a run."""
 
     seconds_per_epoch: float
     total_seconds: float
     memory_bytes: int
+    disk_bytes: int
     images_per_s: float
 
 
@@ -66,8 +71,22 @@ def estimate(settings: TrainConfig, speeds: Sequence[Speed]) -> Estimate:
         seconds_per_epoch=total / settings.epochs,
         total_seconds=total,
         memory_bytes=memory,
+        disk_bytes=_disk_bytes(settings, at_width),
         images_per_s=settings.train_images * settings.epochs / training,
     )
+
+
+def _disk_bytes(settings: TrainConfig, at_width: Mapping[float, Speed]) -> int:
+    """Size of a finished run's checkpoints."""
+    full = 4 * at_width[settings.width].parameters
+    state = full * (2 if settings.momentum else 1)
+    kept = [
+        at_width[width_at(settings, epoch * settings.steps_per_epoch - 1)].parameters
+        for epoch in range(1, settings.epochs + 1)
+        if settings.keeps_weights(epoch)
+    ]
+    # The best weights, two training states, and some epochs' weights in 8 bits.
+    return full + 2 * state + sum(kept)
 
 
 def fit(settings: TrainConfig, speeds: Sequence[Speed], seconds: float) -> TrainConfig:

@@ -37,6 +37,12 @@ class Setting:
         """Such as ``1 to 4,096``; empty unless the setting is a number."""
         return " to ".join(f"{bound:,.10g}" for bound in self.bounds)
 
+    def text(self, value: Any) -> str:
+        """A value in words."""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return f"{value:,}" if isinstance(value, int) else str(value) or "none"
+
     def check(self, value: Any) -> None:
         """Raise `ConfigError` for a value out of range (also NaN) or of an unknown text."""
         if self.bounds and not self.bounds[0] <= value <= self.bounds[1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from alexnet_demo.common.machine import CpuMeter
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet, count_parameters
 from alexnet_demo.network.device import autocast
@@ -21,7 +23,10 @@ from alexnet_demo.settings.schedule import stages
 
 
 def probe(settings: TrainConfig) -> dict[str, Any]:
-    """Measure this machine for these settings: its devices, and a `cost.Speed` for each width."""
+    """Measure this machine for these settings: its devices, and a `cost.Speed` for each width.
+
+    ``other_load`` is the share of its processors, 0 to 1, that other programs used meanwhile.
+    """
     import torchvision.datasets  # noqa: F401 - part of the memory that a run takes
 
     device = devices.resolve(settings.device)
@@ -32,13 +37,17 @@ def probe(settings: TrainConfig) -> dict[str, Any]:
     if device.type == "cpu":
         base_bytes += psutil.Process().memory_info().rss
     widths = dict.fromkeys(stage.width for stage in stages(settings))
+    meter, own = CpuMeter(), time.process_time()
     speeds = [
         measure(device, precision, replace(settings, width=width, grow=""), base_bytes)
         for width in widths
     ]
+    busy, total = meter.read()
+    others = max(0.0, busy - (time.process_time() - own))
     return {
         "devices": [asdict(device) for device in devices.available()],
         "speeds": [asdict(speed) for speed in speeds],
+        "other_load": min(1.0, others / total) if total else 0.0,
     }
 
 
@@ -79,6 +88,7 @@ def measure(
         seconds_per_image=step_seconds / batch,
         seconds_per_update=update_seconds,
         test_seconds_per_image=best_time(test, device) / batch,
+        parameters=count_parameters(model),
         # Weights, gradients, momentum, and a checkpoint's copy of the weights
         parameter_bytes=4 * count_parameters(model) * (4 if settings.momentum else 3) + constant,
         activation_bytes_per_image=per_image,

@@ -90,14 +90,14 @@ def test_a_link_opens_its_sample_and_the_address_follows(page: Page, app_url: st
 
 
 def test_a_link_to_a_recipe_fills_the_form(page: Page, app_url: str):
-    page.goto(f"{app_url}/Train?recipe=fast&epochs=3&batch_size=64")
+    page.goto(f"{app_url}/Train?recipe=fast&epochs=3&train_samples=6400")
     expect(page.get_by_role("spinbutton", name="Epochs").first).to_have_value("3", timeout=60_000)
-    expect(page.get_by_role("spinbutton", name="Batch size")).to_have_value("64")
+    expect(page.get_by_role("spinbutton", name="Training images")).to_have_value("6400")
     expect(page.get_by_role("radio", name="Fast")).to_be_checked()
     settle(page)
-    page.get_by_role("spinbutton", name="Batch size").fill("32")
+    page.get_by_role("spinbutton", name="Training images").fill("3200")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{app_url}/Train?recipe=fast&epochs=3&batch_size=32")
+    expect(page).to_have_url(f"{app_url}/Train?recipe=fast&epochs=3&train_samples=3200")
 
 
 def test_the_address_of_results_names_the_view(page: Page, app_url: str):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo.cli.main import main
+from alexnet_demo.cli import train
+from alexnet_demo.cli.main import build_parser, main
 from alexnet_demo.export import onnx
 from alexnet_demo.export.script import training_script
 from alexnet_demo.network import checkpoint
@@ -52,6 +53,23 @@ def test_train_streams_events_then_predict_uses_its_weights(runs_dir, tmp_path, 
     assert prediction["path"] == str(image)
     assert prediction["label"] in article.CLASSES
     assert sum(prediction["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hours"),
+    [
+        ((), True),
+        (("--epochs", "3"), True),
+        (("--recipe", "article"), False),
+        (("--recipe", "quick"), False),
+        (("--width", "0.125"), False),
+    ],
+)
+def test_only_the_default_recipe_without_a_gpu_takes_hours_unasked(monkeypatch, arguments, hours):
+    args = build_parser().parse_args(["train", *arguments])
+    for gpu in (False, True):
+        monkeypatch.setattr(train, "has_gpu", lambda gpu=gpu: gpu)
+        assert train._takes_hours(args) == (hours and not gpu)
 
 
 def test_resume_with_more_epochs_saves_the_changed_settings(runs_dir, tmp_path, capsys):

@@ -113,9 +113,10 @@ def test_its_numbers_match_the_records(run: Run):
     for epoch in run.history.epochs:
         assert f"{epoch['epoch']} {epoch['train_loss']:.4f}" in page_text
         assert percent(epoch["test_accuracy"], 2) in page_text
-    assert f"{percent(0.81, 2)} best validation accuracy, epoch 2" in page_text
+    assert f"{percent(0.81, 2)} best accuracy on 2,000 validation images, epoch 2" in page_text
     assert f"{percent(0.80, 2)} its accuracy on 2,000 test images" in page_text
-    assert f"{percent(found.accuracy, 2)} test accuracy" in page_text
+    on_all = f"accuracy on {len(found.labels):,} test images"
+    assert f"{percent(found.accuracy, 2)} {on_all}" in page_text
     assert f"{int((~found.correct).sum())} mistakes" in page_text
     assert f"{percent(found.calibration_error(), 2)} calibration error" in page_text
     shirts = predictions.class_scores(found.confusion)[6]
@@ -163,8 +164,9 @@ def decoded(url: str) -> np.ndarray:
 def test_the_curves_show_the_run_and_the_article(run: Run):
     accuracy, loss = (report._curve(run, run.history, name) for name in ("accuracy", "loss"))
     lines = {line.name: line for line in accuracy.lines}
-    assert list(lines["validation"].points) == [(1, 0.5), (2, 0.81), (3, 0.7)]
-    assert list(lines["the article, test"].points) == list(enumerate(ARTICLE_TEST_ACCURACY[:3], 1))
+    assert list(lines[run.config.eval_set].points) == [(1, 0.5), (2, 0.81), (3, 0.7)]
+    published = lines["the article, 10,000 test images"].points
+    assert list(published) == list(enumerate(ARTICLE_TEST_ACCURACY[:3], 1))
     assert [y for _, y in loss.lines[2].points] == pytest.approx([0.5, 0.19, 0.3])
     assert accuracy.y[0] <= 0.5 and accuracy.y[1] >= 0.82
 
@@ -280,8 +282,8 @@ def test_notes_keep_their_lines_and_the_split_is_named(runs_dir: Path):
     actions.label(run, "", "first\nsecond")
     html = report.render(Run(run.directory), None)
     assert "first\nsecond" in html
-    assert "best test accuracy, epoch 1" in text(html)
-    assert "alidation accuracy" not in text(html)
+    assert "best accuracy on 10,000 test images, epoch 1" in text(html)
+    assert "alidation images" not in text(html)
 
 
 @pytest.mark.browser

@@ -8,6 +8,8 @@ from alexnet_demo.figures.training import MAX_POINTS, compare_runs, downsample, 
 from alexnet_demo.runs.history import NUMBERS, History
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
 
+ARTICLE = "article, 10,000 test images"
+
 
 def history_of(count: int, best: int, pace: float = 0.0, validation: int = 0) -> History:
     """``count`` epochs, ``pace`` seconds apart."""
@@ -34,44 +36,47 @@ def test_downsampling_keeps_the_best_and_the_last_epoch():
     assert history.best in kept
     assert kept[-1] is history.epochs[-1]
     figure = traces(training_curve(history, "accuracy", 5_003))
-    assert max(figure["test, per epoch"].y) == 0.9
+    assert max(figure["test images, per epoch"].y) == 0.9
     assert list(figure["best epoch"].x) == [1_234]
 
 
 def test_the_articles_curve_is_the_dashed_reference():
     figure = traces(training_curve(history_of(2, 1), "accuracy", 10))
-    assert list(figure["article, test"].y) == list(ARTICLE_TEST_ACCURACY)
-    assert figure["article, test"].line.dash == "dash"
+    assert list(figure[ARTICLE].y) == list(ARTICLE_TEST_ACCURACY)
+    assert figure[ARTICLE].line.dash == "dash"
     assert training_curve(History(), "loss", 3, log_scale=True).layout.yaxis.type == "log"
 
 
 def test_a_comparison_has_a_line_per_run():
     runs = [("one", history_of(2, 1)), ("two", history_of(3, 2))]
     figure = traces(compare_runs(runs, "accuracy"))
-    assert list(figure["two, test"].y) == [0.5, 0.9, 0.5]
-    assert set(figure) == {"one, test", "two, test", "article, test"}
-    assert list(traces(compare_runs(runs, "loss"))["two, test"].y) == [1.0, 1.0, 1.0]
+    assert list(figure["two, test images"].y) == [0.5, 0.9, 0.5]
+    assert set(figure) == {"one, test images", "two, test images", ARTICLE}
+    assert list(traces(compare_runs(runs, "loss"))["two, test images"].y) == [1.0, 1.0, 1.0]
 
 
 def test_curves_are_named_after_the_images_that_epochs_are_evaluated_on():
     validated, tested = history_of(2, 1, validation=100), history_of(2, 2)
     figure = training_curve(validated, "accuracy", 2, others=[("other", tested)])
-    names = {"validation, per epoch", "other, test", "article, test"}
-    assert names < set(traces(figure)) and "test, per epoch" not in traces(figure)
-    assert "validation, " in traces(figure)["validation, per epoch"].hovertemplate
+    names = {"100 validation images, per epoch", "other, test images", ARTICLE}
+    assert names < set(traces(figure)) and "test images, per epoch" not in traces(figure)
+    assert (
+        "100 validation images, "
+        in traces(figure)["100 validation images, per epoch"].hovertemplate
+    )
     comparison = compare_runs([("a", validated), ("b", tested)], "accuracy")
-    assert set(traces(comparison)) == {"a, validation", "b, test", "article, test"}
+    assert set(traces(comparison)) == {"a, 100 validation images", "b, test images", ARTICLE}
     assert "est" not in comparison.layout.yaxis.title.text
 
 
 def test_the_x_axis_can_show_minutes():
     quick, slow = (history_of(2, 1, pace) for pace in (60, 600))
     figure = training_curve(quick, "accuracy", 2, others=[("slow", slow)], axis="minutes")
-    assert list(traces(figure)["test, per epoch"].x) == [0, 1]
-    assert list(traces(figure)["slow, test"].x) == [0, 10]
-    assert "article, test" not in traces(figure)  # it tells no times
+    assert list(traces(figure)["test images, per epoch"].x) == [0, 1]
+    assert list(traces(figure)["slow, test images"].x) == [0, 10]
+    assert ARTICLE not in traces(figure)  # it tells no times
     comparison = traces(compare_runs([("slow", slow)], "loss", "minutes"))
-    assert list(comparison["slow, test"].x) == [0, 10]
+    assert list(comparison["slow, test images"].x) == [0, 10]
 
 
 def test_an_empty_curve_explains_itself():

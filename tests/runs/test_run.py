@@ -13,6 +13,7 @@ import pytest
 
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import read_json, write_json
+from alexnet_demo.common.text import percent
 from alexnet_demo.runs import state
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.history import NUMBERS
@@ -185,15 +186,16 @@ def test_validation_and_test_accuracy_are_told_apart(runs_dir: Path):
     start = START | {"config": {"validation": 100}}
     ends = end() | {"test_accuracy": 0.55, "test_loss": 1.0, "test_images": 32}
     run = run_with(runs_dir, "a", start, epoch(0.6, 1), epoch(0.5, 2), validation=100)
-    assert run.accuracies == {"best validation accuracy": 0.6}
+    assert run.accuracies == [("best validation accuracy", 0.6, 100)]
     run = run_with(runs_dir, "b", start, epoch(0.6, 1), epoch(0.5, 2), ends, validation=100)
-    assert run.accuracies == {"best validation accuracy": 0.6, "test accuracy": 0.55}
+    assert run.accuracies == [("best validation accuracy", 0.6, 100), ("test accuracy", 0.55, 32)]
+    assert str(run.accuracies[1]) == f"test accuracy {percent(0.55)} of 32"
     record = run.to_json()
     assert (record["best_validation_accuracy"], record["last_validation_accuracy"]) == (0.6, 0.5)
     assert (record["best_test_accuracy"], record["last_test_accuracy"]) == (0.55, None)
     # As up to 0.5, where the article's way was the only one.
     run = run_with(runs_dir, "c", START, epoch(0.6, 1), epoch(0.5, 2), end())
-    assert run.accuracies == {"best test accuracy": 0.6}
+    assert run.accuracies == [("best test accuracy", 0.6, 10_000)]
     record = run.to_json()
     assert (record["best_validation_accuracy"], record["last_validation_accuracy"]) == (None, None)
     assert (record["best_test_accuracy"], record["last_test_accuracy"]) == (0.6, 0.5)
@@ -240,6 +242,19 @@ def test_the_best_run_has_the_highest_test_accuracy_of_those_with_weights(runs_d
         run_with(runs_dir, f"2026010{day}-000000-quick-aa", epoch(accuracy)).best.touch()
     run_with(runs_dir, "20260104-000000-quick-aa", epoch(0.95))
     assert (run := best_run()) and run.best_accuracy == 0.9
+
+
+def test_default_names_say_what_was_changed(runs_dir: Path):
+    def name(**changes: Any) -> str:
+        directory = runs_dir / "20260101-130500-quick-aa"
+        prepare(directory, TrainConfig.from_recipe("quick", **changes))
+        return Run(directory).name
+
+    assert name() == "Quick look, 01 Jan 13:05"
+    assert name(lr=0.05, device="cpu", precision="fp32") == "Quick look, lr 0.05, 01 Jan 13:05"
+    assert "no nesterov, norm" in name(nesterov=False, norm=True)
+    many = name(epochs=60, batch_size=16, lr=0.1, width=0.25, grow="0.5:0.5")
+    assert many == "Quick look, epochs 60, batch size 16, lr 0.1, 2 more, 01 Jan 13:05"
 
 
 def test_default_names_differ_within_a_minute(runs_dir: Path):

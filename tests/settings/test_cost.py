@@ -9,7 +9,7 @@ import pytest
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.cost import Speed, estimate, fit
 
-SPEED = Speed(1.0, "cpu", "a CPU", "fp32", 0.01, 0.1, 0.004, 1_000, 10, 500)
+SPEED = Speed(1.0, "cpu", "a CPU", "fp32", 0.01, 0.1, 0.004, 250, 1_000, 10, 500)
 
 QUICK = [replace(SPEED, width=0.125)]
 
@@ -54,3 +54,14 @@ def test_each_width_of_a_growing_run_has_its_own_speed():
     assert expected.total_seconds == pytest.approx(
         15 * per_step["narrow"] + 15 * per_step["whole"] + tests
     )
+
+
+def test_disk_space_is_that_of_the_checkpoints():
+    # Best weights and two training states with momentum, in 4 bytes a parameter
+    config = TrainConfig(epochs=4, momentum=0.9, keep_epochs=0)
+    assert estimate(config, [SPEED]).disk_bytes == 4 * 250 * (1 + 2 * 2)
+    assert estimate(replace(config, momentum=0.0), [SPEED]).disk_bytes == 4 * 250 * (1 + 2)
+    # The weights of two epochs in a byte a parameter, the first at half the width
+    growing = replace(config, grow="0.5:0.5", keep_epochs=2)
+    speeds = [replace(SPEED, width=0.5, parameters=70), SPEED]
+    assert estimate(growing, speeds).disk_bytes == 4 * 250 * 5 + 70 + 250

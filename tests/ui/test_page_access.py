@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.common import access
 from alexnet_demo.settings import paths
-from alexnet_demo.ui.train import cost
+from alexnet_demo.ui.train import form, measurement
 from alexnet_demo.ui.widgets import access as ui_access
 from tests.support.pages import load_page, open_page, page_text
 from tests.support.runs import canned_run
@@ -29,7 +29,7 @@ def run_id(
     monkeypatch.setattr(paths, "WEIGHTS_DIR", tmp_path / "weights")
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / paths.SHIPPED_WEIGHTS).write_bytes(tiny_weights.read_bytes())
-    monkeypatch.setattr(cost, "probe", lambda _: None)
+    monkeypatch.setattr(measurement, "measure", lambda _: (None, True))
     return canned_run(runs_dir, "20260101-120000-article", (0.5,), None, weights=tiny_weights).id
 
 
@@ -44,6 +44,12 @@ def labels(at: AppTest) -> list[str]:
 def click(at: AppTest, label: str) -> None:
     at.button[labels(at).index(label)].click().run()
     assert not at.exception
+
+
+def open_form(at: AppTest) -> AppTest:
+    """Open the form below the unfinished run, if this session may see it."""
+    at.session_state[form.FOLDED] = True
+    return at.run()
 
 
 def unlock(at: AppTest, password: str) -> None:
@@ -62,7 +68,7 @@ def test_visitors_see_no_controls(script: str) -> None:
 
 def test_visitors_can_view_a_run_and_download_its_metrics(run_id: str) -> None:
     at = open_page(TRAIN)
-    assert "Best test accuracy" in [metric.label for metric in at.metric]
+    assert "Best validation accuracy" in [metric.label for metric in at.metric]
     selection = {"rows": [0], "columns": [], "cells": []}
     at.session_state[f"runs {hash((run_id,))}"] = {"selection": selection}
     at.run()
@@ -78,9 +84,10 @@ def test_the_password_opens_the_controls_and_the_lock_closes_them() -> None:
     assert "Incorrect password." in [error.value for error in at.error]
     assert not keys(at) & CONTROLS
     unlock(at, "sesame")
-    assert {"resume waiting", "start"} <= keys(at)
+    assert "control Resume" in keys(at)
     assert access.RESTRICTED not in page_text(at)
     assert "sesame" not in str([at.session_state[key] for key in ("password", "permit")])
+    assert "start" in keys(open_form(at))
     click(at, "Lock the controls")
     assert "start" not in keys(at)
 
@@ -89,7 +96,7 @@ def test_a_role_cannot_be_forged_with_plain_values() -> None:
     for forged in (True, 1, "controls", {"controls": True}):
         at = load_page(TRAIN)
         at.session_state["permit"] = forged
-        assert "start" not in keys(at.run())
+        assert "start" not in keys(open_form(at))
 
 
 def test_without_a_password_there_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +108,7 @@ def test_without_a_password_there_is_no_lock(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_open_server_shows_no_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALEXNET_DEMO_PASSWORD")
     monkeypatch.delenv("ALEXNET_DEMO_PUBLIC")
-    at = open_page(TRAIN)
+    at = open_form(open_page(TRAIN))
     assert access.RESTRICTED not in page_text(at) and "start" in keys(at)
 
 
@@ -109,10 +116,10 @@ def test_a_logged_in_user_controls_only_if_listed(monkeypatch: pytest.MonkeyPatc
     user = {"is_logged_in": True, "email": "ada@school.example", "email_verified": True}
     monkeypatch.setattr(ui_access, "_user", lambda: user)
     at = open_page(TRAIN)
-    assert "start" not in keys(at), "anybody can log in somewhere"
+    assert "start" not in keys(open_form(at)), "anybody can log in somewhere"
     assert "Log out" in labels(at)
     monkeypatch.setenv("ALEXNET_DEMO_CONTROLLERS", "ada@school.example")
-    assert "start" in keys(at.run())
+    assert "start" in keys(open_form(at))
     user["is_logged_in"] = False
-    assert "start" not in keys(at.run())
+    assert "start" not in keys(open_form(at))
     assert "Log in" in labels(at)

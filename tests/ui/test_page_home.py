@@ -67,9 +67,9 @@ def test_the_included_model_leads_to_predict(places: SimpleNamespace) -> None:
 def test_a_finished_run_is_shown_on_the_page_and_in_the_sidebar(places: SimpleNamespace) -> None:
     canned_run(places.runs, RUN, (0.71, 0.84)).best.write_bytes(b"")
     at = home()
-    results = "best validation accuracy 84.0%, test accuracy 83.0%"
+    results = "best validation accuracy 84.0% of 2,000, test accuracy 83.0% of 2,000"
     assert f"You trained it: {results}." in page_text(at)
-    line = "2 of 2 epochs done · best validation accuracy 84.0% · test accuracy 83.0%"
+    line = f"2 of 2 epochs done · {results.replace(', t', ' · t')}"
     assert line in page_text(at)
     assert line in [c.value for c in at.sidebar.caption]
 

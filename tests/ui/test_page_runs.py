@@ -25,7 +25,7 @@ from alexnet_demo.runs.process_info import register
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import list_runs, prepare, queued_runs
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.ui.train import downloads, live
+from alexnet_demo.ui.train import compare, details, downloads, form, live, runs_table
 from alexnet_demo.ui.widgets.markdown import plain
 from tests.support.pages import open_page, page_text
 from tests.support.runs import canned_run
@@ -39,8 +39,8 @@ def test_a_finished_run_shows_its_metrics(runs_dir, measured):
     run = canned_run(runs_dir, RUN, [0.5, 0.81, 0.8], "finished")
     at = page(run=run.id)
     shown = {metric.label: metric.value for metric in at.metric}
-    assert shown["Best validation accuracy"] == percent(0.81, 2)
-    assert shown["Test accuracy"] == percent(0.80, 2)
+    assert shown["Best validation accuracy"] == f"{percent(0.81, 2)} of 2,000 images"
+    assert shown["Test accuracy"] == f"{percent(0.80, 2)} of 2,000 images"
     assert shown["Peak memory"] == "1.0 GB"
     # The last epoch's, as in the table and the files, not the last batches'.
     assert (shown["Train accuracy"], shown["Train loss"]) == ("82.0%", "0.480")
@@ -48,9 +48,11 @@ def test_a_finished_run_shows_its_metrics(runs_dir, measured):
     table = at.dataframe[0].value
     assert table["Validation"].tolist() == pytest.approx([81.0])
     assert table["Test"].tolist() == pytest.approx([80.0])
+    assert table["Evaluated on"].tolist() == ["2,000 validation, 2,000 test"]
     assert table["Epochs"].tolist() == ["3 of 3"]
-    at.button(key="new training").click().run()
-    assert at.button(key="start")
+    assert "start" not in [button.key for button in at.button]
+    at.button(key="leave run").click().run()
+    assert at.button(key="start") and "run" not in at.query_params
 
 
 def test_a_run_that_chose_by_the_test_set_says_so(runs_dir, measured):
@@ -59,7 +61,7 @@ def test_a_run_that_chose_by_the_test_set_says_so(runs_dir, measured):
     run = canned_run(runs_dir, RUN, [0.5, 0.81], "finished", settings=settings)
     at = page(run=run.id)
     labels = {metric.label: metric.value for metric in at.metric}
-    assert labels["Best test accuracy"] == percent(0.81, 2)
+    assert labels["Best test accuracy"] == f"{percent(0.81, 2)} of 10,000 images"
     assert not [label for label in labels if "alidation" in label]
     table = at.dataframe[0].value
     assert table["Test"].tolist() == pytest.approx([81.0])
@@ -87,8 +89,22 @@ def test_a_stopped_run_can_be_resumed(runs_dir, measured):
     assert "select Resume to continue" in page_text(page(run=run.id))
 
 
-def test_a_paused_run_is_above_the_form(runs_dir, measured, monkeypatch):
-    run = canned_run(runs_dir, RUN, [0.5], "paused")
+def order(at: AppTest, *keys: str) -> list[int]:
+    """The places of these keys among the containers and widgets of the page, from the top."""
+    places: list[str] = []
+
+    def walk(node: Any) -> None:
+        for child in getattr(node, "children", {}).values():
+            places.append(str(getattr(child, "key", "") or ""))
+            walk(child)
+
+    walk(at.main)
+    return [places.index(key) for key in keys]
+
+
+@pytest.mark.parametrize("end", ["paused", "stopped", None])
+def test_an_unfinished_run_is_above_the_folded_form(runs_dir, measured, monkeypatch, end):
+    run = canned_run(runs_dir, RUN, [0.5], end)
     run.last.write_bytes(b"state")
     resumed: list[str] = []
 
@@ -98,10 +114,24 @@ def test_a_paused_run_is_above_the_form(runs_dir, measured, monkeypatch):
 
     monkeypatch.setattr(actions, "resume", resume)
     at = page()
-    keys = [button.key for button in at.main.button]
-    assert keys.index("resume waiting") < keys.index("start")
-    at.button(key="resume waiting").click().run()
+    assert "start" not in [button.key for button in at.button]
+    places = order(at, "control Resume", "run-figures", "live axis", form.FOLDED)
+    assert places == sorted(places)
+    at.session_state[form.FOLDED] = True
+    at.run()
+    assert at.button(key="start")
+    at.button(key="control Resume").click().run()
     assert resumed == [run.id]
+
+
+def test_a_link_that_fills_the_form_shows_it_above_an_unfinished_run(runs_dir, measured):
+    canned_run(runs_dir, RUN, [0.5], "paused").last.write_bytes(b"state")
+    at = page(recipe="fast", epochs="3")
+    places = order(at, "resume waiting", "form recipe", "start", "control Resume")
+    assert places == sorted(places)
+    assert at.number_input(key="form epochs").value == 3
+    at.number_input(key="form epochs").set_value(4).run()
+    assert order(at, "form recipe") < order(at, "control Resume"), "the form has moved"
 
 
 def test_a_run_with_weights_links_to_predict(runs_dir, measured):
@@ -131,13 +161,14 @@ def test_a_run_started_during_another_is_queued(runs_dir, measured, launched):
     first = active_run(runs_dir)
     at = page()
     assert "start" not in [button.key for button in at.button]
-    at.button(key="new training").click().run()
+    at.session_state[form.FOLDED] = True
+    at.run()
     assert plain(first.name) in at.info[0].value
     at.button(key="start").click().run()
     assert not at.exception
     (waiting,) = queued_runs()
     assert "run" not in at.query_params  # the page stays with the active run
-    assert at.button(key="new training")
+    assert not at.session_state[form.FOLDED]
     assert launched[0] == ["queue"]
     assert "place 1" in at.toast[0].value
     assert plain(waiting.name) in page_text(at)
@@ -259,9 +290,11 @@ def test_form_and_run_offer_a_script(runs_dir, measured, monkeypatch):
         scripts[label] = data() if callable(data) else data
 
     monkeypatch.setattr(downloads.st, "download_button", download_button)
-    at = page()
-    at.number_input(key="form epochs").set_value(3).run()
+    at = page(epochs="3")
+    at.session_state[details.OPEN], at.session_state[details.TAB] = True, "Code"
+    at.run()
     assert scripts["Download script"] == training_script(TrainConfig(epochs=3))
+    assert at.code[0].value.endswith(shlex.join(TrainConfig(epochs=3).command()))
     run = canned_run(runs_dir, RUN, [0.5], "finished")
     page(run=run.id)
     assert scripts["Download script"] == training_script(live.resolved_config(run))
@@ -316,14 +349,80 @@ def test_a_report_of_unreadable_weights_is_refused(runs_dir, measured):
 
 def select(at: AppTest, *runs: Run) -> AppTest:
     """Select the first row of the table that lists these runs."""
-    key = f"runs {hash(tuple(run.id for run in runs))}"
-    at.session_state[key] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    at.session_state[runs_table.table_key(runs)] = {
+        "selection": {"rows": [0], "columns": [], "cells": []}
+    }
     return at.run()
 
 
 def download_keys(at: AppTest) -> list[str]:
     """The keys of the download buttons."""
     return [button.proto.id.rpartition("-")[2] for button in at.get("download_button")]
+
+
+def test_starting_a_run_keeps_the_selection(runs_dir, measured):
+    old, new = (canned_run(runs_dir, f"2026010{n}-000000-quick-aa", [0.5]) for n in (1, 2))
+    at = select(page(run=old.id), new, old)
+    assert f"**{plain(new.name)}**" in page_text(at) and at.button(key="delete run")
+    canned_run(runs_dir, "20260103-000000-quick-aa")
+    at.run()
+    assert f"**{plain(new.name)}**" in page_text(at) and at.button(key="delete run")
+
+
+def test_columns_for_the_settings_that_differ(runs_dir, measured):
+    def columns(*settings: TrainConfig) -> dict[str, list[Any]]:
+        for number, each in enumerate(settings, 1):
+            canned_run(runs_dir, f"2026010{number}-000000-quick-aa", [0.5], settings=each)
+        table = page(run=list_runs()[0].id).dataframe[0].value
+        return {name: table[name].tolist() for name in table}
+
+    quick = partial(TrainConfig.from_recipe, "quick", epochs=1)
+    assert not {"Learning rate", "Width", "Momentum"} & set(columns(quick(), TrainConfig()))
+    shown = columns(quick(), TrainConfig(epochs=2), quick(lr=0.05, nesterov=False), quick(lr=0.1))
+    assert shown["Learning rate"] == [0.1, 0.05, 0.1, 0.02]
+    assert shown["Nesterov momentum"] == ["yes", "no", "no", "yes"]
+    assert not {"Width", "Momentum"} & set(shown), "only the recipes differ in these"
+    assert len(shown) == len(set(shown))
+
+
+def test_a_comparison_says_what_differs_and_of_how_many_images_each_accuracy_is(runs_dir):
+    quick = canned_run(runs_dir, RUN, [0.5, 0.8975])
+    article = canned_run(runs_dir, "20260102-000000-article-bb", [0.915], settings=TrainConfig())
+    rows = {row.pop(""): row for row in compare.differences([quick, article])}
+    names = plain(quick.name), plain(article.name)
+    assert rows["Best validation accuracy"] == dict(
+        zip(names, ("89.75% of 2,000", "–"), strict=True)
+    )
+    assert rows["Best test accuracy"] == dict(zip(names, ("–", "91.50% of 10,000"), strict=True))
+    assert rows["Learning rate"] == dict(zip(names, ("0.02", "0.1"), strict=True))
+    assert rows["Nesterov momentum"] == dict(zip(names, ("yes", "no"), strict=True))
+    assert "Label smoothing" not in rows
+    for run in (quick, article):
+        actions.label(run, "Twin", "")
+    twins = compare.differences([Run(run.directory) for run in (quick, article)])
+    assert len(twins[0]) == 3, "a column for each run, also where names are the same"
+
+
+def test_a_comparison_says_why_a_run_has_no_curve(runs_dir, measured):
+    ended = [
+        canned_run(runs_dir, f"2026010{number}-000000-quick-aa", [], end)
+        for number, end in enumerate(("paused", "stopped", "error", None), 1)
+    ]
+    active = active_run(runs_dir, "20260105-000000-quick-aa")
+    assert not compare.missing_curve(active)
+    reasons = [compare.missing_curve(run) for run in ended]
+    assert len(set(reasons)) == len(reasons) and all("epoch" in reason for reason in reasons)
+    at = page(run=active.id)
+    runs = list_runs()
+    at.session_state[runs_table.table_key(runs)] = {"selection": {"rows": list(range(5))}}
+    at.run()
+    captions = [caption.value for caption in at.caption]
+    for run in ended:
+        (said,) = [text for text in captions if f"**{plain(run.name)}**" in text]
+        assert plain(compare.missing_curve(run)) in said
+    for run in ended:
+        assert actions.delete(run).done
+    assert {compare.missing_curve(run) for run in ended} == {"it was deleted."}
 
 
 def test_markup_in_a_name_or_note_is_escaped(runs_dir, measured):
@@ -335,4 +434,4 @@ def test_markup_in_a_name_or_note_is_escaped(runs_dir, measured):
     assert (row["Name"], row["Note"]) == ("'=<b>[x](javascript:1)", "'=1+1")
     figure = compare_runs([(Run(run.directory).name, run.history)], "accuracy")
     # Plotly renders HTML.
-    assert figure.data[0].name == "=&lt;b&gt;[x](javascript:1), validation"
+    assert figure.data[0].name == "=&lt;b&gt;[x](javascript:1), 2,000 validation images"

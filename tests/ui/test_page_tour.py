@@ -25,7 +25,7 @@ from alexnet_demo.ui.frame import tour
 from alexnet_demo.ui.frame.stops import STOPS
 from alexnet_demo.ui.predict import sources
 from alexnet_demo.ui.results import views
-from alexnet_demo.ui.train import form
+from alexnet_demo.ui.train import details
 from alexnet_demo.ui.widgets import glossary
 from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, PREDICT, RESULTS, TOUR, TRAIN
 from tests.support.pages import open_page, page_text
@@ -183,5 +183,5 @@ def test_every_topic_is_short_and_shown_somewhere():
 
 
 def test_what_pages_ask_to_be_explained_is_there():
-    assert {*form.EXPLAINED, *views.TOPICS.values()} <= set(glossary.TOPICS)
+    assert {*details.TERMS, *views.TOPICS.values()} <= set(glossary.TOPICS)
     assert set(views.TOPICS) <= set(views.VIEWS)

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import partial
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from alexnet_demo.common import machine
 from alexnet_demo.common.access import Outcome
 from alexnet_demo.common.files import write_json
-from alexnet_demo.common.text import percent
-from alexnet_demo.jobs import actions, lr_tests, processes
+from alexnet_demo.common.text import duration, percent
+from alexnet_demo.jobs import actions, lr_tests
 from alexnet_demo.jobs.lr_tests import LrTest
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings import recipes
-from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.ui.train import cost, form_state
+from alexnet_demo.settings.config import SETTINGS, TrainConfig
+from alexnet_demo.ui.train import cost, details, form_state, measurement
 from alexnet_demo.ui.train.data_preview import augmentation
 from alexnet_demo.ui.widgets.markdown import plain
 from tests.support.pages import open_page, page_text
 from tests.support.runs import canned_run
-from tests.support.waiting import wait_for
 
 page = partial(open_page, "pages/1_Train.py")
 
@@ -35,27 +33,83 @@ def query(at: AppTest, name: str) -> str:
     return value if isinstance(value, str) else value[0]
 
 
-def test_the_form_starts_with_the_articles_settings(runs_dir, measured):
+def open_tab(at: AppTest, tab: str) -> AppTest:
+    """Open a tab of the form's details."""
+    at.session_state[details.OPEN], at.session_state[details.TAB] = True, tab
+    return at.run()
+
+
+def form_values(at: AppTest) -> dict[str, Any]:
+    """The form's value of every setting."""
+    return {name: at.session_state[form_state.key(name)] for name in SETTINGS}
+
+
+@pytest.mark.parametrize(("gpu", "recipe"), [(False, "quick"), (True, "article")])
+def test_the_form_starts_with_a_recipe_that_fits_the_machine(
+    runs_dir, measured, monkeypatch, gpu, recipe
+):
+    monkeypatch.setattr(machine, "has_gpu", lambda: gpu)
     at = page()
-    assert at.number_input(key="form epochs").value == 10
-    assert at.number_input(key="form lr").value == 0.1
+    assert form_values(at) == TrainConfig.from_recipe(recipe).to_json()
+    assert ("*Article* is the original" in page_text(at)) is not gpu
     assert not at.button(key="start").disabled
-    assert not at.dataframe
+    assert not at.dataframe and not at.query_params
+
+
+def test_on_a_cluster_the_form_starts_with_the_articles_recipe(runs_dir, measured, monkeypatch):
+    monkeypatch.setenv("ALEXNET_DEMO_RAY", "http://127.0.0.1:9")
+    assert form_state.default_recipe() == "article"
+
+
+def test_a_link_without_a_recipe_means_the_articles_on_every_machine(runs_dir, measured):
+    assert form_values(page(epochs="3")) == TrainConfig(epochs=3).to_json()
+    at = page(recipe="article")
+    assert form_values(at) == TrainConfig().to_json()
+    assert query(at, "recipe") == "article"  # not the initial state here
+
+
+def test_the_first_screen_has_three_numbers_the_cost_and_start(runs_dir, measured):
+    at = page()
+    assert [field.key for field in at.main.number_input][:3] == [
+        f"form {name}" for name in ("epochs", "train_samples", "width")
+    ]
+    keys = [button.key for button in at.main.button]
+    assert keys[0] == "start"
+    assert [e.label for e in at.main.expander] == ["Settings and details", "Pinned images"]
+    for cost_of in ("in total", "per epoch", "of memory", "on disk"):
+        assert cost_of in page_text(at)
 
 
 def test_a_long_estimate_on_a_cpu_comes_with_a_shorter_run(runs_dir, measured):
-    at = page()
+    at = page(recipe="article")
     # 10 × (469 × (128 × 0.05 + 0.1) + 10,000 × 0.02) s
-    assert "**54 min 08 s** per epoch, **9 h 01 min** in total" in page_text(at)
+    assert "**9 h 01 min** in total, **54 min 08 s** per epoch" in page_text(at)
     assert "No GPU was found" in page_text(at)
+    assert at.button(key="use quick").label.startswith("Use Quick look")
+    promised = at.button(key="use quick").label.rpartition("about ")[2]
     at.button(key="use quick").click().run()
-    assert at.number_input(key="form width").value == TrainConfig.from_recipe("quick").width
-    assert re.search(r"\*\*([45]\d|1 min [01]\d) s\*\* in total", page_text(at))
-    assert "No GPU was found" not in page_text(at)
+    quick = TrainConfig.from_recipe("quick")
+    assert form_values(at) == quick.to_json()
+    assert f"**{promised}** in total" in page_text(at), "another estimate than was offered"
+
+
+def test_what_is_chosen_is_never_recommended(runs_dir, measured):
+    for recipe in recipes.RECIPES:
+        at = page(recipe=recipe, epochs="100")
+        total = cost.seconds(TrainConfig(**form_values(at)))
+        offers = {str(b.key): b.label for b in at.main.button if str(b.key).startswith("use ")}
+        for key, label in offers.items():
+            if not key.endswith("instead"):
+                assert recipes.RECIPES[recipe].title not in label
+                promised = label.rpartition("about ")[2]
+                changed = page(recipe=recipe, epochs="100").button(key=key).click().run()
+                expected = cost.seconds(TrainConfig(**form_values(changed)))
+                assert total and expected and expected < total
+                assert promised == duration(expected)
 
 
 def test_an_invalid_value_disables_start_and_names_the_range(runs_dir, measured):
-    at = page()
+    at = open_tab(page(), "Settings")
     at.number_input(key="form batch_size").set_value(0).run()
     assert "Batch size" in at.error[0].value and "4,096" in at.error[0].value
     assert at.button(key="start").disabled
@@ -65,13 +119,15 @@ def test_an_invalid_value_disables_start_and_names_the_range(runs_dir, measured)
 
 
 def test_every_invalid_value_has_its_own_error(runs_dir, measured):
-    at = page()
+    at = open_tab(page(), "Settings")
     at.number_input(key="form batch_size").set_value(0)
     at.number_input(key="form dropout").set_value(1.5)
-    at.checkbox(key="form nesterov").check()
+    at.number_input(key="form momentum").set_value(0)
     at.text_input(key="form grow").set_value("a quarter").run()
     names = ("Batch size", "Nesterov", "Dropout", "Growth")
     assert all(e.value.startswith(name) for e, name in zip(at.error, names, strict=True))
+    for tab in ("Learning rate", "Training data", "Code"):
+        assert not open_tab(at, tab).exception
 
 
 def test_an_invalid_momentum_is_one_error():
@@ -85,57 +141,23 @@ def test_the_form_has_a_field_for_every_setting(runs_dir, measured, monkeypatch)
     kinds = ("number_input", "checkbox", "selectbox", "text_input", "segmented_control")
 
     def shown() -> set[str]:
-        at = page()
+        at = open_tab(page(), "Settings")
         return {str(e.key).removeprefix("form ") for kind in kinds for e in getattr(at, kind)}
 
     settings = set(TrainConfig().to_json()) - {"lr_scale"}  # only for a paused run
     assert settings - shown() == {"devices"}
-    monkeypatch.setattr(cost, "DEVICES", gpus)
+    monkeypatch.setattr(measurement, "DEVICES", gpus)
     assert not settings - shown()
 
 
 def test_a_run_of_hours_needs_a_confirmation(runs_dir, measured):
-    at = page()
+    at = page(recipe="article")
     assert at.button(key="start").label == "Start anyway"
     assert "This takes about **9 h 01 min**" in page_text(at)
     at.button(key="use fast instead").click().run()
-    assert at.text_input(key="form grow").value == TrainConfig.from_recipe("fast").grow
+    assert form_values(at) == TrainConfig.from_recipe("fast").to_json()
     at.button(key="use quick").click().run()
     assert at.button(key="start").label == "Start training"
-
-
-def test_each_set_of_widths_is_measured_once(monkeypatch):
-    measured_grow: list[str] = []
-
-    def probe(settings: TrainConfig, **_: Any) -> dict[str, Any]:
-        measured_grow.append(settings.grow)
-        return {"devices": [], "speeds": []}
-
-    monkeypatch.setattr(processes, "probe", probe)
-    st.cache_resource.clear()
-    for grow in ("", "0.5:0.5", "0.5:0.1", "0.25:0.5"):
-        settings = TrainConfig(grow=grow)
-        wait_for(partial(cost.probe, settings), 5, "no measurement")
-    assert measured_grow == ["", "0.5:0.5", "0.25:0.5"]  # shares change nothing
-
-
-def test_a_failed_measurement_is_cached_then_retried(monkeypatch):
-    requests: list[TrainConfig] = []
-
-    def failing(settings: TrainConfig, **_: Any) -> dict[str, Any]:
-        requests.append(settings)
-        return {"error": "No such device."}
-
-    monkeypatch.setattr(processes, "probe", failing)
-    st.cache_resource.clear()
-    settings = TrainConfig()
-    for _ in range(20):
-        result = wait_for(lambda: cost.probe(settings), 5, "no measurement")
-        assert result["error"] == "No such device."
-    assert len(requests) == 1
-    monkeypatch.setattr(cost, "RETRY_SECONDS", 0.0)
-    wait_for(lambda: cost.probe(settings) or len(requests) > 1, 5, "no second measurement")
-    wait_for(lambda: len(requests) > 1, 5, "no second measurement")
 
 
 def test_start_passes_the_forms_settings_and_shows_a_refusal(runs_dir, measured, monkeypatch):
@@ -147,6 +169,7 @@ def test_start_passes_the_forms_settings_and_shows_a_refusal(runs_dir, measured,
 
     monkeypatch.setattr(actions, "start", refuse)
     at = page(recipe="quick")
+    open_tab(at, "Settings")
     at.number_input(key="form epochs").set_value(2)
     at.number_input(key="form seed").set_value(5)
     at.button(key="start").click().run()
@@ -156,15 +179,14 @@ def test_start_passes_the_forms_settings_and_shows_a_refusal(runs_dir, measured,
 
 def test_a_link_fills_the_form_and_the_address_follows(runs_dir, measured):
     at = page(recipe="fast", epochs="3", width="0.25", nesterov="false", seed="7", grow="")
-    values = {name: at.session_state[f"form {name}"] for name in TrainConfig().to_json()}
     fast = TrainConfig.from_recipe("fast", epochs=3, width=0.25, nesterov=False, seed=7, grow="")
-    assert TrainConfig(**values) == fast
+    assert form_values(at) == fast.to_json()
     at.number_input(key="form epochs").set_value(4).run()  # the recipe's value
     assert "epochs" not in at.query_params
     assert (query(at, "seed"), query(at, "recipe")) == ("7", "fast")
-    at.segmented_control(key="form recipe").set_value("quick").run()
-    assert query(at, "recipe") == "quick" and "width" not in at.query_params
-    assert at.number_input(key="form epochs").value == TrainConfig.from_recipe("quick").epochs
+    at.segmented_control(key="form recipe").set_value("best").run()
+    assert query(at, "recipe") == "best" and "width" not in at.query_params
+    assert form_values(at) == TrainConfig.from_recipe("best", seed=7).to_json()
 
 
 def test_a_link_ignores_invalid_types_and_reports_values_out_of_range(runs_dir, measured):
@@ -172,8 +194,7 @@ def test_a_link_ignores_invalid_types_and_reports_values_out_of_range(runs_dir, 
         recipe="miracle", epochs="0", lr="nan", batch_size="1e3", momentum="9" * 5000, norm="maybe",
         schedule="zigzag", device="cuda:9", lr_scale="5", grow="[here](http://example.com)",
     )  # fmt: skip
-    form = {name: at.session_state[f"form {name}"] for name in TrainConfig().to_json()}
-    assert form | {"epochs": 10, "grow": ""} == TrainConfig().to_json()
+    assert form_values(at) | {"epochs": 10, "grow": ""} == TrainConfig().to_json()
     epochs, growth = (error.value for error in at.error)
     assert "Epochs" in epochs and "1,000" in epochs
     assert "not '" + plain("[here](http://example.com)") in growth
@@ -185,10 +206,13 @@ def test_settings_survive_the_round_trip_through_a_link(recipe):
     odd = {"lr": 0.0123456789, "norm": True, "flip": False, "grow": "0.5:0.5", "patience": 3}
     for changes in ({}, odd):
         values = TrainConfig.from_recipe(recipe, **changes).to_json()
-        read = form_state.from_link(form_state.to_link(values))
+        link = form_state.to_link(values)
+        assert bool(link) == (recipe != form_state.default_recipe() or bool(changes))
+        read = form_state.from_link(link or {"recipe": recipe})
         assert read == {name: values[name] for name in read}
         assert set(values) - set(read) == set(form_state.MACHINE)
-    assert form_state.to_link(TrainConfig().to_json()) == {}
+    initial = TrainConfig.from_recipe(form_state.default_recipe())
+    assert form_state.to_link(initial.to_json()) == {}
 
 
 def test_an_unknown_run_in_the_link_shows_the_form(runs_dir, measured):
@@ -196,12 +220,26 @@ def test_an_unknown_run_in_the_link_shows_the_form(runs_dir, measured):
         assert page(run=run, recipe=run).button(key="start")
 
 
+def test_values_stay_while_their_fields_are_hidden(runs_dir, measured):
+    at = open_tab(page(), "Settings")
+    at.number_input(key="form momentum").set_value(0.5)
+    at.checkbox(key="form norm").check().run()
+    changed = TrainConfig.from_recipe("quick", momentum=0.5, norm=True)
+    for tab in ("Code", "Terms", "Settings"):
+        assert form_values(open_tab(at, tab)) == changed.to_json()
+        assert form_values(at.run()) == changed.to_json()
+    at.session_state[details.OPEN] = False
+    for _ in range(2):
+        assert form_values(at.run()) == changed.to_json()
+    assert query(at, "momentum") == "0.5"
+    assert open_tab(at, "Settings").number_input(key="form momentum").value == 0.5
+
+
 def test_selecting_a_recipe_fills_the_form(runs_dir, measured):
     at = page()
-    quick = TrainConfig.from_recipe("quick")
-    at.segmented_control(key="form recipe").set_value("quick").run()
-    assert at.number_input(key="form epochs").value == quick.epochs
-    assert at.number_input(key="form momentum").value == quick.momentum
+    for recipe in ("fast", "quick"):
+        at.segmented_control(key="form recipe").set_value(recipe).run()
+        assert form_values(at) == TrainConfig.from_recipe(recipe).to_json()
 
 
 def test_a_recipe_shows_the_accuracy_of_recorded_runs(runs_dir, measured, recorded_dir):
@@ -214,13 +252,13 @@ def test_a_recipe_shows_the_accuracy_of_recorded_runs(runs_dir, measured, record
     run.events.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     at = page(recipe="quick")
     # One event a minute: start, then two per epoch, so epoch 2 ends at minute 4.
-    accuracy = f"{percent(0.81)} validation accuracy"
+    accuracy = f"{percent(0.81)} of 2,000 validation images"
     expected = f"Recorded run: {accuracy} after 4 min 00 s on Some CPU in fp32 (3 epochs)."
     assert plain(expected) in page_text(at)
     # One that held out no images trained on more of them.
     fast = TrainConfig.from_recipe("fast", validation=0)
     canned_run(recorded_dir, "fast-here", [0.9, 0.9, 0.9, 0.9], "finished", settings=fast)
-    assert "90.0% test accuracy" in page_text(page(recipe="fast"))
+    assert "90.0% of 10,000 test images" in page_text(page(recipe="fast"))
     assert plain("(60,000 training images)") in page_text(page(recipe="fast"))
     # A narrower network does not count.
     write_json(run.directory / "config.json", {**run.config.to_json(), "width": 0.0625})
@@ -233,22 +271,24 @@ def sheet(at: AppTest) -> str:
     return next((e.proto.body for e in at.get("html") if 'class="sheet"' in e.proto.body), "")
 
 
-def test_the_data_preview_is_generated_once_it_is_open(runs_dir, measured):
+def test_the_data_preview_is_generated_once_its_tab_is_open(runs_dir, measured):
     at = page(recipe="article")
     assert not sheet(at)
-    at.session_state["trained on"] = True
-    at.run(timeout=120)  # torch is imported here
+    open_tab(at, "Training data")  # torch is imported here
     assert "40 of 40 unchanged<" in sheet(at)
     assert sheet(at).count("<img") == 40
+    assert open_tab(at, "Settings").number_input(key="form drawings").value == 0
     at.number_input(key="form drawings").set_value(0.5)
     at.number_input(key="form shift").set_value(2).run()
+    open_tab(at, "Training data")
     assert "20 of 40 as line drawings" in sheet(at)
     assert "20 of 40 shifted by up to 2 of 28 pixels<" in sheet(at)
     before = sheet(at)
     at.button(key="other pictures").click().run()
     assert sheet(at).count("<img") == 40
     assert sheet(at) != before
-    at.number_input(key="form photos").set_value(0.6).run()
+    open_tab(at, "Settings").number_input(key="form photos").set_value(0.6).run()
+    open_tab(at, "Training data")
     assert not sheet(at) and len(at.error) == 1, "no preview of invalid settings"
     assert not at.exception
 
@@ -259,7 +299,7 @@ def test_the_data_preview_is_generated_once_it_is_open(runs_dir, measured):
         (TrainConfig(), "unchanged"),
         (
             TrainConfig.from_recipe("best", shift=3),
-            "randomly mirrored, shifted by up to 3 of 28 pixels, partly erased",
+            "each mirrored with probability ½, shifted by up to 3 of 28 pixels, partly erased",
         ),
     ],
 )
@@ -277,12 +317,12 @@ def test_the_suggested_learning_rate_goes_into_the_form(runs_dir, measured, monk
 
     monkeypatch.setattr(lr_tests, "start_lr_test", find)
     monkeypatch.setattr(lr_tests, "read_lr_test", lambda _: LrTest(trials, 0.03, False, ""))
-    at = page(recipe="quick")
+    at = open_tab(page(recipe="quick"), "Learning rate")
     at.button(key="find lr").click().run()
     assert requests == [TrainConfig.from_recipe("quick")]
     assert at.button(key="use lr").label == "Use 0.03"
     at.button(key="use lr").click().run()
-    assert at.number_input(key="form lr").value == 0.03
+    assert form_values(at)["lr"] == 0.03
     monkeypatch.setattr(
         lr_tests, "read_lr_test", lambda _: LrTest([], None, False, "The loss diverged.")
     )
@@ -296,6 +336,7 @@ def test_cancel_stops_the_learning_rate_test(runs_dir, measured, monkeypatch):
     monkeypatch.setattr(lr_tests, "read_lr_test", lambda _: None if stopped else running)
     monkeypatch.setattr(lr_tests, "stop_lr_test", lambda test_id, *, role: stopped.append(test_id))
     at = page()
+    assert at.session_state[details.OPEN] and at.session_state[details.TAB] == "Learning rate"
     at.button(key="stop lr").click().run()
     assert stopped == ["aa"] and not at.exception
     assert at.button(key="find lr")
@@ -305,6 +346,6 @@ def test_a_refused_learning_rate_test_shows_the_reason(runs_dir, measured, monke
     monkeypatch.setattr(
         lr_tests, "start_lr_test", lambda *_, **__: Outcome(False, "The device is busy.")
     )
-    at = page()
+    at = open_tab(page(), "Learning rate")
     at.button(key="find lr").click().run()
     assert at.error[0].value == "The device is busy."

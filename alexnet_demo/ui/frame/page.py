@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from alexnet_demo.common.access import Outcome
-from alexnet_demo.common.text import percent, without_folders
+from alexnet_demo.common.text import without_folders
 from alexnet_demo.jobs import queue
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.state import LIVE
@@ -107,7 +107,7 @@ def state_badge(run: Run) -> None:
 
 
 def progress(run: Run) -> str:
-    """A run's progress, such as ``2 of 4 epochs done · best validation accuracy 85.1%``."""
+    """A run's progress, such as ``2 of 4 epochs done · best test accuracy 85.1% of 2,000``."""
     history, epochs = run.history, run.config.epochs
     if not run.active:
         text = f"{history.epochs_done} of {epochs} epochs done"
@@ -115,8 +115,7 @@ def progress(run: Run) -> str:
         text = f"Epoch {min(history.epochs_done + 1, epochs)} of {epochs}"
     else:
         text = "Starting the first epoch"
-    results = (f"{name} {percent(value)}" for name, value in run.accuracies.items())
-    return " · ".join([text, *results])
+    return " · ".join([text, *map(str, run.accuracies)])
 
 
 def run_line(run: Run) -> None:

@@ -6,7 +6,6 @@ from typing import Literal
 
 import streamlit as st
 
-from alexnet_demo.common.text import percent
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import best_run, current_run
 from alexnet_demo.settings import paths
@@ -65,8 +64,8 @@ def _model_ready(trained: Run | None, active: bool) -> None:
     """Offer the weights of this run, or the included model if there is no run."""
     origin = "The included model."
     if trained:
-        results = (f"{name} {percent(value)}" for name, value in trained.accuracies.items())
-        origin = f"{': '.join(filter(None, ['You trained it', ', '.join(results)]))}."
+        results = ", ".join(map(str, trained.accuracies))
+        origin = f"{': '.join(filter(None, ['You trained it', results]))}."
     st.markdown(f"**A trained model is ready** · {origin}")
     with st.container(horizontal=True, vertical_alignment="center"):
         _button(PREDICT, "Try it on an image", ":material/draw:")

@@ -84,7 +84,7 @@ def best_option(run: Run) -> Option:
 def _of_run(run: Run, weights: str, path: Path, accuracy: float | None) -> Option:
     tested = "not evaluated"
     if accuracy is not None:
-        tested = f"{run.config.eval_split} accuracy {percent(accuracy)}"
+        tested = f"{percent(accuracy)} of {run.config.eval_set}"
     name = " ".join(part.lstrip("0") for part in weights.split("-"))  # epoch-003 is epoch 3
     return Option(f"{run.id}/{weights}", f"{run.name} · {name} · {tested}", path)
 

@@ -25,13 +25,8 @@ _PAGE = "trained-on turn"  # session state: how often other images were requeste
 
 @st.fragment
 def data_preview(settings: TrainConfig) -> None:
-    """Training images after augmentation, generated once the section is open."""
-    section = st.expander(
-        "Training data preview", icon=":material/grid_view:", key="trained on", on_change="rerun"
-    )
-    if not section.open:
-        return
-    with section, st.container(horizontal=True, vertical_alignment="center"):
+    """Training images after augmentation."""
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"{PER_CLASS * len(CLASSES)} training images, augmented as these settings specify.",
             width="stretch",
@@ -40,11 +35,10 @@ def data_preview(settings: TrainConfig) -> None:
     page = st.session_state[_PAGE] = st.session_state.get(_PAGE, 0) + more
     try:
         relevant = TrainConfig(**{name: getattr(settings, name) for name in RELEVANT})
-        with section:
-            style(__file__)
-            st.html(_sheet(relevant, page))
+        style(__file__)
+        st.html(_sheet(relevant, page))
     except DataError as error:
-        section.error(str(error), icon=":material/error:")
+        st.error(str(error), icon=":material/error:")
 
 
 @st.cache_data(max_entries=32, show_spinner="Generating images…")

@@ -6,11 +6,15 @@ A link can set them: ``/Train?recipe=fast&epochs=3``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
+from alexnet_demo.common import machine
 from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.runs import ray_client
 from alexnet_demo.settings.config import SETTINGS, TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
 
@@ -22,6 +26,11 @@ LINKED = tuple(name for name in SETTINGS if name not in ("recipe", "lr_scale", *
 _MAX_NUMBER = 2**53 - 1  # largest integer that JavaScript represents exactly
 _MAX_TEXT = 200
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def default_recipe() -> str:
+    """The recipe that the form begins with: the article's, unless it would take hours here."""
+    return "article" if machine.has_gpu() or ray_client.address() else "quick"
 
 
 def key(name: str) -> str:
@@ -46,10 +55,11 @@ def restore() -> None:
 
     Only then: the address that the browser reports later may lag behind what was typed.
     """
-    if key("recipe") not in st.session_state and (address := _address()):
-        for name, value in from_link(address).items():
+    if key("recipe") not in st.session_state and (link := address()):
+        for name, value in from_link(link).items():
             set_value(name, value)
-    for name, value in st.session_state.get(DRAFT, TrainConfig().to_json()).items():
+    default = TrainConfig.from_recipe(default_recipe()).to_json()
+    for name, value in st.session_state.get(DRAFT, default).items():
         st.session_state.setdefault(key(name), value)
 
 
@@ -59,6 +69,16 @@ def store() -> dict[str, Any]:
     st.session_state[DRAFT] = draft
     write_address(to_link(draft))
     return draft
+
+
+def keep(values: Mapping[str, Any]) -> None:
+    """Keep values whose widgets are hidden: Streamlit forgets what was entered in them.
+
+    After all widgets; those shown cannot be set any more and keep their values by themselves.
+    """
+    for name, value in values.items():
+        with suppress(StreamlitAPIException):
+            set_value(name, value)
 
 
 def errors(values: dict[str, Any]) -> list[str]:
@@ -77,16 +97,17 @@ def errors(values: dict[str, Any]) -> list[str]:
     return messages
 
 
-def from_link(address: Mapping[str, str]) -> dict[str, Any]:
+def from_link(link: Mapping[str, str]) -> dict[str, Any]:
     """Values for the form: the recipe's, overridden by the link's.
 
     Unknown settings and values of the wrong type are ignored. Values that are merely out of range,
-    such as 0 epochs, are accepted, so that the form can report them.
+    such as 0 epochs, are accepted, so that the form can report them. A link that names no recipe
+    means the article's, so that it opens the same on every machine.
     """
-    recipe = address.get("recipe", "")
+    recipe = link.get("recipe", "")
     values = TrainConfig.from_recipe(recipe if recipe in RECIPES else "article").to_json()
     for name in LINKED:
-        if name in address and (value := _parse(name, address[name])) is not None:
+        if name in link and (value := _parse(name, link[name])) is not None:
             values[name] = value
     return {name: value for name, value in values.items() if name not in MACHINE}
 
@@ -95,8 +116,8 @@ def to_link(values: Mapping[str, Any]) -> dict[str, str]:
     """The recipe and what differs from it; empty for the form's initial state."""
     recipe = TrainConfig.from_recipe(values["recipe"]).to_json()
     link = {name: _text(values[name]) for name in LINKED if values[name] != recipe[name]}
-    other_recipe = values["recipe"] != TrainConfig().recipe
-    return {"recipe": values["recipe"], **link} if other_recipe else link
+    initial = not link and values["recipe"] == default_recipe()
+    return {} if initial else {"recipe": values["recipe"], **link}
 
 
 def _parse(name: str, text: str) -> Any:
@@ -117,13 +138,14 @@ def _text(value: Any) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def _address() -> dict[str, str]:
+def address() -> dict[str, str]:
+    """The settings in the page's address."""
     return {name: st.query_params[name] for name in ("recipe", *LINKED) if name in st.query_params}
 
 
 def write_address(link: dict[str, str]) -> None:
     """Replace the settings in the address, and leave its other parameters."""
-    before = _address()
+    before = address()
     if link != before:
         others = {n: v for n, v in st.query_params.to_dict().items() if n not in before}
         st.query_params.from_dict(others | link)

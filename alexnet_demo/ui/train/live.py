@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from statistics import mean
 from typing import Literal
 
@@ -26,8 +25,8 @@ from alexnet_demo.settings.config import SETTINGS
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.models.model_loading import CHOICE
-from alexnet_demo.ui.train import downloads
-from alexnet_demo.ui.train.form import OPEN, number_field
+from alexnet_demo.ui.train.details import code
+from alexnet_demo.ui.train.fields import number_field
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.navigation import PREDICT
@@ -97,17 +96,13 @@ def _controls(run: Run) -> None:
             _control("Resume", "play_arrow", run)
         if not run.active and is_file(run.best):
             try_button(run, "try run", "primary" if state == "finished" else "secondary")
-        if controls and (run.active or "run" in st.query_params):
-            _form_toggle()
+        if controls and "run" in st.query_params and not (run.active or run.resumable):
+            st.button("New run", icon=":material/add:", key="leave run", on_click=_leave_run)
         if controls and run.changeable:
             with st.popover("Change", icon=":material/tune:"):
                 _change(run)
         with st.popover("Command", icon=":material/terminal:"):
-            st.caption("Start the same run from a terminal:")
-            settings = resolved_config(run)
-            command = ["python", "-m", "alexnet_demo", *settings.command()]
-            st.code(shlex.join(command), language="bash", wrap_lines=True)
-            downloads.script_button(settings, key="script of run")
+            code(resolved_config(run), "script of run")
 
 
 def try_button(run: Run, key: str, kind: Literal["primary", "secondary"] = "primary") -> None:
@@ -140,13 +135,9 @@ def _act(label: str, run: Run) -> None:
         st.session_state[_MESSAGE] = outcome.message
 
 
-def _form_toggle() -> None:
-    opened = st.session_state.get(OPEN) and "run" not in st.query_params
-    label, icon = ("Hide form", "remove") if opened else ("New run", "add")
-    if st.button(label, icon=f":material/{icon}:", key="new training"):
-        st.query_params.pop("run", None)
-        st.session_state[OPEN] = not opened
-        st.rerun()  # the form is outside this fragment
+def _leave_run() -> None:
+    """Return from a run that the address names to the form."""
+    st.query_params.pop("run", None)
 
 
 def _change(run: Run) -> None:
@@ -212,9 +203,11 @@ def _figures(run: Run, history: History) -> None:
     # The last batches during training; afterwards the last epoch, as in the table and the files.
     by_epoch = bool(history.epochs) and not run.active
     records, part = (history.epochs[-1:], "train_") if by_epoch else (recent, "")
-    results = {name.capitalize(): percent(value, 2) for name, value in run.accuracies.items()}
+    known = [
+        (accuracy.name.capitalize(), percent(accuracy.share, 2), f"of {accuracy.images:,} images")
+        for accuracy in run.accuracies
+    ]
     figures = {
-        **(results or {f"Best {run.config.eval_split} accuracy": "–"}),
         "Train accuracy": _mean(records, f"{part}accuracy", "{:.1%}"),
         "Train loss": _mean(records, f"{part}loss", "{:.3f}"),
         "Images/s": _mean(records, "images_per_s", "{:,.0f}"),
@@ -222,6 +215,8 @@ def _figures(run: Run, history: History) -> None:
         "Peak memory": memory(recent[-1]["peak_memory"]) if recent else "–",
     }
     with st.container(horizontal=True, key="run-figures"):
+        for label, value, of in known or [(f"Best {run.config.eval_split} accuracy", "–", "")]:
+            st.metric(label, f"{value} {of}", width="content", help=_ABOUT.get(label))
         for label, value in figures.items():
             st.metric(label, value, width="content", help=_ABOUT.get(label))
     if history.start:
@@ -231,8 +226,8 @@ def _figures(run: Run, history: History) -> None:
             f"{plain(history.start.get('precision', ''))}, "
             f"{width_name(current_width(run, history))}, "
             f"{history.parameters:,} parameters, "
-            f"{config.train_images:,} training and {config.eval_images:,} {config.eval_split} "
-            f"images, batch size {config.batch_size}, "
+            f"{config.train_images:,} training and {config.eval_set}, "
+            f"batch size {config.batch_size}, "
             f"learning rate {config.lr * config.lr_scale:g}",
             help=SETTINGS["precision"].help,
         )
@@ -259,8 +254,7 @@ def _curves(run: Run, history: History) -> None:
         names = [name for name, _ in shown]
         figure = _curve((*version, *names), metric, log, axis, run, shown)
         alt = f"{metric.capitalize()} by epoch of {run.name}"
-        for name, value in run.accuracies.items():
-            alt += f"; {name} {percent(value)}"
+        alt = "; ".join([alt, *map(str, run.accuracies)])
         with column:
             live_plot(figure, alt, metric)
 

@@ -17,31 +17,39 @@ POLL_SECONDS = 1.0
 _TEST = "learning-rate test"  # session state: id of the test to show
 
 
+def has_lr_test() -> bool:
+    """Whether a test is running, or this session has one to show."""
+    return bool(_test_id())
+
+
 def lr_range_test(settings: TrainConfig | None) -> None:
     """Controls and curve of the test; None, where the form has errors, disables the start."""
-    test_id = lr_tests.running_lr_test() or st.session_state.get(_TEST, "")
+    test_id = _test_id()
     test = lr_tests.read_lr_test(test_id) if test_id else None
-    with st.expander("Find a learning rate", icon=":material/search:", expanded=test is not None):
-        st.caption(
-            "Trains a new network for 100 steps at rising learning rates, and suggests the rate at "
-            "which the loss falls most steeply, well below the one at which it diverges."
+    st.caption(
+        "Trains a new network for 100 steps at rising learning rates, and suggests the rate at "
+        "which the loss falls most steeply, well below the one at which it diverges."
+    )
+    explain("About this test", "Learning-rate range test")
+    running = test is not None and test.running
+    if running:
+        st.button(
+            "Cancel",
+            icon=":material/close:",
+            key="stop lr",
+            on_click=lr_tests.stop_lr_test,
+            args=(test_id,),
+            kwargs={"role": access.role()},
         )
-        explain("About this test", "Learning-rate range test")
-        running = test is not None and test.running
-        if running:
-            st.button(
-                "Cancel",
-                icon=":material/close:",
-                key="stop lr",
-                on_click=lr_tests.stop_lr_test,
-                args=(test_id,),
-                kwargs={"role": access.role()},
-            )
-        else:
-            _start_button(settings)
-        if test:
-            st.session_state[_TEST] = test_id
-            st.fragment(_result, run_every=POLL_SECONDS if running else None)(test_id, running)
+    else:
+        _start_button(settings)
+    if test:
+        st.session_state[_TEST] = test_id
+        st.fragment(_result, run_every=POLL_SECONDS if running else None)(test_id, running)
+
+
+def _test_id() -> str:
+    return lr_tests.running_lr_test() or st.session_state.get(_TEST, "")
 
 
 def _start_button(settings: TrainConfig | None) -> None:

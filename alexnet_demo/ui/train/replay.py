@@ -165,8 +165,7 @@ def result(history: History) -> str:
     """Best accuracy of a recorded run, with time, device, and precision."""
     best, start = history.best or {}, history.start or {}
     return (
-        f"{percent(best['test_accuracy'])} {history.eval_split} accuracy after "
-        f"{duration(best['elapsed'])} "
+        f"{percent(best['test_accuracy'])} of {history.eval_set} after {duration(best['elapsed'])} "
         f"on {start.get('device_name', 'an unknown device')} "
         f"in {start.get('precision', 'unknown precision')}"
     )

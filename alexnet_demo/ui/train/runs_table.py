@@ -1,24 +1,28 @@
-"""All runs in a table, and actions on the selected ones: compare, name, download, use, delete."""
+"""All runs in a table, and what can be done with the selected ones."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from alexnet_demo.common.files import is_file
 from alexnet_demo.common.text import duration, no_formula
-from alexnet_demo.figures import training
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run
-from alexnet_demo.ui.components.plot import live_plot
+from alexnet_demo.settings.config import SETTINGS, differing
 from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.train import downloads
-from alexnet_demo.ui.train.live import axis_choice, compare_with, try_button
+from alexnet_demo.ui.train.compare import compare
+from alexnet_demo.ui.train.live import try_button
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 
 TABLE_SECONDS = 5.0
+_SELECTED = "selected runs"  # session state: ids of the runs selected in the table
+_SHOWN = ("recipe", "epochs", "device", "test_samples", "validation")
+"""Settings that the table shows in columns of its own."""
 
 
 def runs_table(runs: list[Run]) -> None:
@@ -26,72 +30,94 @@ def runs_table(runs: list[Run]) -> None:
     st.subheader("Runs", anchor=False)
     single = "name, download, use, or delete it" if access.can_control() else "download or use it"
     st.caption(f"Select one run to {single}; select several to compare them.")
-    # Streamlit stores row numbers under the key: a changed list must not inherit the selection.
-    key = f"runs {hash(tuple(run.id for run in runs))}"
-    rows = _selected_rows(key)
+    key = table_key(runs)
+    rows = _selected_rows(key, runs)
+    st.session_state[_SELECTED] = [runs[row].id for row in rows]
     active = any(run.active for run in runs)
     st.fragment(_table, run_every=TABLE_SECONDS if active else None)(runs, key, rows)
-    selected = [runs[row] for row in rows if row < len(runs)]
-    if len(selected) == 1:
-        _details(selected[0])
-    elif selected:
-        _compare(selected)
+    if len(rows) == 1:
+        _details(runs[rows[0]])
+    elif rows:
+        compare([runs[row] for row in rows])
 
 
-def _selected_rows(key: str) -> list[int]:
-    rows = st.session_state.get(key, {}).get("selection", {}).get("rows", ())
-    return [row for row in rows if isinstance(row, int) and row >= 0]  # a browser sends anything
+def table_key(runs: Sequence[Run]) -> str:
+    """The table's key in the session state, with row numbers that mean something for this list."""
+    return f"runs {hash(tuple(run.id for run in runs))}"
+
+
+def _selected_rows(key: str, runs: list[Run]) -> list[int]:
+    """The selected rows; in a list that has changed, those of the runs selected before."""
+    if key not in st.session_state:
+        selected = st.session_state.get(_SELECTED, ())
+        return [row for row, run in enumerate(runs) if run.id in selected]
+    rows = st.session_state[key].get("selection", {}).get("rows", ())
+    # A browser may send anything.
+    return [row for row in rows if isinstance(row, int) and 0 <= row < len(runs)]
 
 
 def _table(runs: list[Run], key: str, rows: list[int]) -> None:
     """The table alone, so that it refreshes during training while the rest of the page stays."""
-    percent = st.column_config.NumberColumn
+    if not all(run.directory.is_dir() for run in runs):
+        st.rerun()  # one was deleted in another tab, and row numbers would mean other runs
+    number = st.column_config.NumberColumn
+    settings = changed_settings(runs)
     st.dataframe(
-        [_row(run) for run in runs if run.directory.is_dir()],
+        [_row(run, settings) for run in runs],
         column_config={
-            "Validation": percent(
+            "Validation": number(
                 format="%.2f%%", help="Best epoch's accuracy on held-out training images"
             ),
-            "Test": percent(format="%.2f%%", help="Accuracy of the best epoch on test images"),
+            "Test": number(format="%.2f%%", help="Accuracy of the best epoch on test images"),
+            "Evaluated on": st.column_config.TextColumn(
+                help="How many validation and test images these accuracies are of"
+            ),
+            **{
+                SETTINGS[name].label: number(format="%g", help=SETTINGS[name].help)
+                for name in settings
+                if SETTINGS[name].range
+            },
         },
         hide_index=True,
         placeholder="–",
         on_select="rerun",
         selection_mode="multi-row",
+        selection_default={"selection": {"rows": rows}},
         key=key,
     )
-    if _selected_rows(key) != rows:
+    if _selected_rows(key, runs) != rows:
         st.rerun()  # what follows the table is outside this fragment
 
 
-def _row(run: Run) -> dict[str, Any]:
+def changed_settings(runs: Sequence[Run]) -> list[str]:
+    """Settings that differ among runs, and not only because their recipes do."""
+    configs = [run.config for run in runs]
+    changed = {name for config in configs for name in config.changes()}
+    return [name for name in differing(configs) if name in changed and name not in _SHOWN]
+
+
+def _row(run: Run, settings: Sequence[str]) -> dict[str, Any]:
     record = run.to_json()
     validation, test = record["best_validation_accuracy"], record["best_test_accuracy"]
+    images = (f"{a.images:,} {a.name.split()[-2]}" for a in run.accuracies)
     return {
         "Name": no_formula(record["name"]),  # the table has its own CSV download
         "State": "finished early" if run.stopped_early else record["state"],
-        "Recipe": record["recipe"],
-        "Device": no_formula(record["device"]),
-        "Epochs": f"{record['epochs']} of {record['epochs_planned']}",
         "Validation": None if validation is None else 100 * validation,
         "Test": None if test is None else 100 * test,
+        "Evaluated on": ", ".join(images) or None,
+        "Epochs": f"{record['epochs']} of {record['epochs_planned']}",
+        "Recipe": record["recipe"],
+        **{SETTINGS[name].label: _cell(run, name) for name in settings},
+        "Device": no_formula(record["device"]),
         "Time": duration(record["seconds"]),
         "Note": no_formula(record["note"]),
     }
 
 
-def _compare(selected: list[Run]) -> None:
-    """Validation or test curves of several runs in one figure."""
-    names, title = ("accuracy", "loss"), str.capitalize
-    metric = st.segmented_control(
-        "Metric", names, default="accuracy", key="compare", required=True, format_func=title
-    )
-    axis = axis_choice("overlay axis")
-    curves = [(run.name, run.history) for run in selected] + compare_with("overlay compare")
-    figure = training.compare_runs(curves, metric, axis)
-    figure.update_layout(uirevision=f"overlay {metric} {axis}")
-    runs = ", ".join(name for name, _ in curves)
-    live_plot(figure, f"{title(metric)} by {axis} of {runs}", "overlay")
+def _cell(run: Run, name: str) -> Any:
+    value = getattr(run.config, name)
+    return value if SETTINGS[name].range else no_formula(SETTINGS[name].text(value))
 
 
 def _details(run: Run) -> None:

@@ -19,10 +19,13 @@ def explain(title: str, *topics: str) -> None:
         title: the line's text.
         topics: keys of `TOPICS` to show; the title itself if none are given.
     """
-    with (
-        st.expander(title, icon=":material/school:"),
-        st.container(key=f"explain {title}", gap="small"),
-    ):
+    with st.expander(title, icon=":material/school:"):
+        show_topics(title, *topics)
+
+
+def show_topics(title: str, *topics: str) -> None:
+    """An explanation without a line to open it; arguments as of `explain`."""
+    with st.container(key=f"explain {title}", gap="small"):
         for topic in topics:
             st.markdown(f"**{topic}{'' if topic.endswith('?') else '.'}** {TOPICS[topic]}")
         if not topics:

@@ -24,6 +24,10 @@ class Stroke:
     width: float
     points: tuple[tuple[float, float], ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """The record that `parse` reads."""
+        return {"tool": self.tool, "width": self.width, "points": [list(p) for p in self.points]}
+
 
 def parse(record: Any) -> tuple[Stroke, ...]:
     """Validate the canvas's strokes, which come from a browser and may be anything.
@@ -45,7 +49,7 @@ def parse(record: Any) -> tuple[Stroke, ...]:
         return tuple(_parse_stroke(item) for item in record)
     except ImageError:
         raise
-    except (TypeError, ValueError, KeyError, OverflowError) as error:
+    except (TypeError, ValueError, KeyError, OverflowError, RecursionError) as error:
         raise ImageError("The drawing could not be read: clear it and draw again.") from error
 
 

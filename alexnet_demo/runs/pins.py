@@ -66,7 +66,7 @@ class Pin:
         try:
             name, label = str(record["name"])[:MAX_NAME], record.get("label")
             data = base64.b64decode(record["png"])
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
             raise ImageError("This pin cannot be read.") from error
         image = open_image(data)
         if image.width != image.height or image.width > IMAGE_SIZE:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 
 import numpy as np
@@ -59,6 +60,19 @@ def test_a_tap_leaves_a_dot() -> None:
 def test_forged_drawings_are_refused(forged: object) -> None:
     with pytest.raises(ImageError):
         parse(forged)
+
+
+def test_drawings_nested_without_end_are_refused_or_cut() -> None:
+    deep: list = []
+    for _ in range(100_000):
+        deep = [deep]
+    for forged in (deep, [deep], [line(points=deep)], [line(tool=deep)], [line(width=deep)]):
+        with pytest.raises(ImageError):
+            parse(forged)
+    with pytest.raises(ImageError):
+        parse([line(points=[[1, deep]])])
+    kept = [stroke.to_json() for stroke in parse([line(other=deep)])]
+    assert kept == [line()] and parse(json.loads(json.dumps(kept))) == parse([line()])
 
 
 def test_the_largest_drawing_takes_seconds() -> None:

@@ -18,7 +18,7 @@ from alexnet_demo.ui.architecture.softmax import show_softmax
 from alexnet_demo.ui.components import canvas
 from alexnet_demo.ui.models import datasets, model_loading, model_picker
 from alexnet_demo.ui.widgets import query_params
-from alexnet_demo.ui.widgets.image_upload import IMAGE_TYPES, MAX_FILE_MB, is_too_large
+from alexnet_demo.ui.widgets.image_upload import FORMATS_NOTE, MAX_FILE_MB, is_too_large
 from alexnet_demo.ui.widgets.markdown import plain
 
 if TYPE_CHECKING:  # both import torch
@@ -154,7 +154,9 @@ def _choose_image() -> np.ndarray | None:
         query_params.put("picture", kind)
         if kind == DRAWN:
             return _prepared(strokes.render(strokes.parse(drawn)), "sketch")
-        file = st.file_uploader("File", IMAGE_TYPES, key="inside file", max_upload_size=MAX_FILE_MB)
+        file = st.file_uploader(
+            "File", key="inside file", max_upload_size=MAX_FILE_MB, help=FORMATS_NOTE
+        )
         return None if file is None or is_too_large(file) else _prepared(file.getvalue(), "auto")
     except (DataError, ImageError) as error:
         st.error(str(error), icon=":material/error:")

@@ -33,5 +33,6 @@ def canvas(key: str = "canvas") -> tuple[Stroke, ...]:
         st.error(str(error))
         return ()
     if records is not None:
-        st.session_state[DRAWING] = records
+        # Only what was validated: a record may hold anything else as well.
+        st.session_state[DRAWING] = [stroke.to_json() for stroke in drawing]
     return drawing

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.runtime.state import common, session_state
 
 from alexnet_demo.common.templates import environment
 
@@ -15,6 +18,21 @@ if TYPE_CHECKING:
 
 _UI = Path(__file__).parents[1]
 _TEMPLATES = environment(_UI, autoescape=True)
+
+
+def _parse_json(text: str) -> Any:
+    """What a browser sent as a component's state; None if it cannot be parsed."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+# Streamlit parses the state of components before a page's script runs, where the page cannot catch
+# an error: JSON that is nested 100,000 deep would show a traceback on every rerun.
+for _module in (common, session_state):
+    if hasattr(_module, "json"):
+        _module.json = SimpleNamespace(**{**vars(json), "loads": _parse_json})  # type: ignore[attr-defined]
 
 
 def register(name: str, module: str, *, isolate_styles: bool = True) -> ComponentRenderer:

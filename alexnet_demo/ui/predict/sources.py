@@ -22,7 +22,7 @@ from alexnet_demo.ui.models.datasets import test_set
 from alexnet_demo.ui.predict import classify, preparation
 from alexnet_demo.ui.predict.classify import show_placeholder
 from alexnet_demo.ui.widgets import query_params
-from alexnet_demo.ui.widgets.image_upload import IMAGE_TYPES, MAX_FILE_MB, is_too_large
+from alexnet_demo.ui.widgets.image_upload import FORMATS_NOTE, MAX_FILE_MB, is_too_large
 from alexnet_demo.ui.widgets.markdown import plain
 
 if TYPE_CHECKING:  # imports torch
@@ -55,10 +55,10 @@ def upload(classifier: Classifier) -> None:
     """One file: its class probabilities. Several: a table."""
     files = st.file_uploader(
         "Images: drop, browse, or paste",
-        type=IMAGE_TYPES,
         accept_multiple_files=True,
         max_upload_size=MAX_FILE_MB,
         key="pictures",
+        help=FORMATS_NOTE,
         on_change=preparation.reset,
     )
     if not files:

@@ -1,12 +1,17 @@
-"""File types and size limit of uploaded images."""
+"""Uploaded images: their formats, in words, and their size limit.
+
+Uploaders admit all files, so that a file that is no image is named with what to do: see
+`images.file_types`.
+"""
 
 from __future__ import annotations
 
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from alexnet_demo.images.decode import SUFFIXES
-
-IMAGE_TYPES = [suffix.removeprefix(".") for suffix in SUFFIXES]
+FORMATS_NOTE = (
+    "PNG, JPEG, WebP, GIF, BMP, TIFF, and AVIF files. HEIC, the photos of iPhones, where the "
+    "server has pillow-heif."
+)
 MAX_FILE_MB = 20
 
 

@@ -116,8 +116,11 @@ def to_rgb(image: Image.Image) -> Image.Image:
             part = part.convert("LA")
         return part.convert(mode)
 
+    def is_visible(part: Image.Image) -> bool:
+        return bool((part if "A" in part.getbands() else convert(part)).getchannel("A").getbbox())
+
     transparent = image.has_transparency_data and any(
-        convert(part).getchannel("A").getextrema()[1] for _, part in _strips(image)
+        is_visible(part) for _, part in _strips(image)
     )
     mode = "RGBA" if transparent else "RGB"
     width, height = image.size

@@ -65,7 +65,7 @@ def check_size(image: Image.Image) -> None:
     limit = MAX_PIXELS_OF.get(kind, MAX_PIXELS)
     size = f"{image.width:,} × {image.height:,}"
     if image.width * image.height > limit:
-        detail = f" in a {kind}" if kind in MAX_PIXELS_OF else ""
+        detail = f" for {kind}" if kind in MAX_PIXELS_OF else ""
         most = f"{limit // 10**6} million pixels{detail}"
         raise ImageError(f"The image is too large ({size}): at most {most}.")
     if max(image.size) > MAX_SIDE:

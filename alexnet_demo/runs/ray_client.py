@@ -145,6 +145,6 @@ def _call(url: str, body: dict[str, Any] | None, timeout: float) -> dict[str, An
         request = Request(url, data, {"Content-Type": "application/json"})
         with urlopen(request, timeout=timeout) as response:
             record = json.loads(response.read())
-    except (HTTPException, ValueError) as error:
+    except (HTTPException, ValueError, RecursionError) as error:
         raise OSError(f"not the response of a Ray dashboard ({type(error).__name__})") from error
     return record if isinstance(record, dict) else {}

@@ -128,6 +128,14 @@ def test_forged_strokes_show_one_error(app: AppTest, forged: object) -> None:
     assert not app.exception and len(app.error) == 1
 
 
+def test_any_file_can_be_uploaded_and_is_named_by_its_content(app: AppTest) -> None:
+    upload(app, b"%PDF-1.7 and more", names=("shirt.jpg",))
+    assert len(app.error) == 1 and "PDF" in app.error[0].value
+    upload(app, b"%PDF-1.7 and more", image_file(), names=("scan.pdf", "shirt.png"))
+    assert len(app.error) == 1 and "PDF" in app.error[0].value
+    assert len(app.dataframe[0].value) == 1
+
+
 # ------------------------------------------------------------------ preprocessing
 
 

@@ -37,12 +37,12 @@ Curves = list[tuple[str, History]]  # name and history of each run
 _ABOUT = {
     "Best validation accuracy": "The best epoch's, on held-out training images. Of several tries, "
     "the best one was also lucky with these images, so this is slightly optimistic.",
-    "Test accuracy": "The best epoch's weights on the test set, which was used only once, after "
-    f"training. The article reached {percent(ARTICLE_TEST_ACCURACY[-1], 2)} on it.",
+    "Test accuracy": "The best epoch's weights on the test set, which is used only after "
+    f"training. The article reached {percent(ARTICLE_TEST_ACCURACY[-1], 2)} with its last epoch's.",
     "Best test accuracy": "The best epoch's, chosen by the test images themselves, so slightly "
     "optimistic for new images.",
     "Train accuracy": "On training images as the network saw them: augmented, with dropout, and "
-    "averaged over steps that changed the weights. So validation accuracy can be higher.",
+    "averaged over steps that changed the weights. So accuracy on held-out images can be higher.",
 }
 """Help of some figures, by label."""
 _MESSAGE = "control message"  # session state: why a click on a control failed

@@ -20,7 +20,8 @@ page(
 )
 config, messages = network_config.choose()
 try:
-    with st.spinner("Measuring the layers… (The first time, this loads PyTorch.)"):
+    message = "Measuring the layers… (The first time, this loads PyTorch.)"
+    with st.spinner(message, show_time=True):
         summary = network_config.measure(config)
 except ValueError as error:
     messages.error(str(error))

@@ -9,6 +9,7 @@ it can. Each kind of image has a pipeline: photos use `segmentation`, line drawi
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -54,7 +55,8 @@ def prepare(image: Image.Image | bytes, choices: Choices | None = None) -> Prepa
     else:
         views, results, decided = photo_pipeline(pixels, alpha_mask(opened), resolved)
     images |= {**results, "input": input_pixels(views[0])}
-    return PreparedImage(caption_steps(images, choices, decided), tuple(views), decided)
+    source: Literal["file", "image"] = "file" if isinstance(image, bytes) else "image"
+    return PreparedImage(caption_steps(images, choices, decided, source), tuple(views), decided)
 
 
 def input_pixels(view: np.ndarray) -> np.ndarray:

@@ -64,7 +64,7 @@ class PreparedImage:
     """An image ready for the network, and how it got there.
 
     Attributes:
-        steps: from the original to the network's input, in order.
+        steps: from the original to the network's input, in order, then the second view, if any.
         views: uint8 squares, 0 background to 255: (28, 28) for photos and dataset images,
             (`redraw.SKETCH_SIDE`, `redraw.SKETCH_SIDE`) for drawings. The prediction is the mean
             of their class probabilities.

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.data import splits
@@ -15,6 +18,7 @@ from alexnet_demo.images.boxes import Box, bounding_box, crop
 from alexnet_demo.images.prepare import input_pixels, prepare
 from alexnet_demo.images.prepared import Choices
 from alexnet_demo.images.redraw import SKETCH_SIDE
+from alexnet_demo.images.strokes import parse, render
 from alexnet_demo.network.input import to_input
 from tests.support.hostile import encode
 
@@ -54,6 +58,7 @@ def extent(pixels: np.ndarray) -> tuple[int, int]:
     return height, width
 
 
+DRAWINGS = Path(__file__).parents[1] / "browser" / "quickdraw_strokes.json"
 KINDS = (bag(), sketch(), snapshot(), Image.new("L", (28, 28), 7))
 
 
@@ -291,12 +296,37 @@ def test_invalid_choices_are_refused(wrong: dict[str, str | Box]) -> None:
 def test_steps_lead_from_the_original_to_the_input(image: Image.Image) -> None:
     prepared = prepare(image)
     names = [step.name for step in prepared.steps]
-    assert names[0] == "Original" and names[-1] == "224 × 224"
+    end = names.index("224 × 224")
+    assert names[0] == "Original" and names[end + 1 :] == ["Second view"] * (
+        len(prepared.views) - 1
+    )
     assert len(set(names)) == len(names)
     assert all(step.explanation.endswith(".") for step in prepared.steps)
-    assert np.array_equal(np.asarray(prepared.steps[-2].image), prepared.views[0])
+    # Each step continues from the one before; what the last ones result in are the views.
+    for before, step in pairwise(prepared.steps[: end + 1]):
+        assert step.before is before.image
+    for step, view in zip(
+        (prepared.steps[end - 1], *prepared.steps[end + 1 :]), prepared.views, strict=True
+    ):
+        assert np.array_equal(np.asarray(step.image), view)
     for step in prepared.steps:
         assert step.before.mode in ("RGB", "L") and step.image.mode in ("RGB", "L")
+
+
+def test_the_original_is_described_by_where_it_comes_from() -> None:
+    drawn, file = prepare(sketch()).steps[0], prepare(encode(sketch(), "PNG")).steps[0]
+    assert "file" in file.explanation and "file" not in drawn.explanation
+
+
+def test_light_ink_on_dark_gives_the_same_views_and_says_that_it_was_kept() -> None:
+    """In the dark theme, people draw light on dark."""
+    for drawing in json.loads(DRAWINGS.read_text(encoding="utf-8"))["drawings"]:
+        pen = {"tool": "pen", "width": 8}
+        image = render(parse([{**pen, "points": points} for points in drawing["strokes"]]))
+        dark, light = (prepare(i, Choices("sketch")) for i in (ImageOps.invert(image), image))
+        assert (dark.choices.polarity, light.choices.polarity) == ("keep", "invert")
+        for one, other in zip(dark.views, light.views, strict=True):
+            assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("side", [28, 56, 112])

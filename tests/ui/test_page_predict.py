@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from markupsafe import escape
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
@@ -160,6 +163,25 @@ def test_decisions_are_listed(drawing: AppTest) -> None:
     assert "you chose" not in page_text(app), "nothing was chosen"
 
 
+def test_in_the_dark_theme_the_steps_show_light_ink_on_dark_as_drawn(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.session_state["drawing"] = [STROKE]
+    light = page_text(app.run())
+    monkeypatch.setattr(type(st.context), "theme", SimpleNamespace(type="dark"))
+    dark = page_text(app.run())
+    assert decisions(app) == "Treated as a drawing · light ink on dark · cropped to 58% × 58%"
+    assert original(light).getpixel((1, 1)) == 255 and original(dark).getpixel((1, 1)) == 0
+    assert light.count(PERCENT) == dark.count(PERCENT) == prediction_view.TOP
+
+
+def original(page: str) -> Image.Image:
+    """The first image of the steps, in gray."""
+    found = re.search(r'class="step".*?base64,([^"]*)"', page, re.DOTALL)
+    assert found
+    return Image.open(io.BytesIO(base64.b64decode(found[1]))).convert("L")
+
+
 def test_every_decision_can_be_overridden_and_reset(app: AppTest) -> None:
     upload(app, image_file())
     automatic = decisions(app)
@@ -279,6 +301,14 @@ def test_an_image_can_be_pinned_and_unpinned(app: AppTest) -> None:
     assert not app.run().toast
     app.button(key="pin picture").click().run()
     assert app.button(key="pin picture").label == "Pin"
+
+
+def test_what_pins_are_for_is_said_until_one_was_used(app: AppTest) -> None:
+    select_source(app, "Samples")
+    assert "Training replay* on Train" in page_text(app)
+    app.button(key="pin picture").click().run()
+    assert "Training replay* on Train" not in page_text(app)
+    assert "Training replay* on Train" in app.button(key="pin picture").help
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # imports torch
 _EXPORTED = "onnx of"  # session state: id of the model whose file is offered
 
 
-@st.cache_resource(max_entries=2, show_spinner="Exporting and checking the model…")
+@st.cache_resource(max_entries=2, show_spinner="Exporting and checking the model…", show_time=True)
 def _export(
     digest: str, _classifier: Classifier
 ) -> tuple[TemporaryDirectory[str], Path, dict[str, Any]]:

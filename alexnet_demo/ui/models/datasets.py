@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # imports torch
     from alexnet_demo.data.splits import Split
 
 
-@st.cache_resource(show_spinner="Loading the dataset…")
+@st.cache_resource(show_spinner="Loading the dataset…", show_time=True)
 def _split(train: bool) -> Split:
     from alexnet_demo.data.splits import load_split
 

@@ -133,7 +133,11 @@ def load(option: Option) -> Classifier:
     return _from_file(str(option.path), (stat.st_mtime_ns, stat.st_size))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading model…")
+@st.cache_resource(
+    max_entries=4,
+    show_spinner="Loading the model… (The first time, this loads PyTorch.)",
+    show_time=True,
+)
 def _from_file(path: str, stamp: tuple[int, int]) -> Classifier:
     from alexnet_demo.inference.classifier import Classifier
 
@@ -173,7 +177,7 @@ def add_upload(name: str, data: bytes) -> bool:
     return True
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the file…")
+@st.cache_resource(max_entries=4, show_spinner="Reading the file…", show_time=True)
 def _uploaded(digest: str, _file: tuple[str, bytes, Role] | None) -> Classifier:
     """The model of an uploaded file; later calls find it by its digest alone."""
     from alexnet_demo.inference.classifier import Classifier

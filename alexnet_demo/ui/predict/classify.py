@@ -181,7 +181,7 @@ def classify_files(
         return [Row(*t, p) for t, p in zip(thumbnails, predictions, strict=True)], errors
 
     key = tuple(file.file_id for file in files), choices, classifier.digest
-    with st.spinner("Classifying images…"):
+    with st.spinner("Classifying images…", show_time=True):
         return _once("last predictions", key, compute) or ([], [])
 
 

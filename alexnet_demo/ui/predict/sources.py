@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import streamlit as st
-from PIL import Image
+from PIL import Image, ImageOps
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from alexnet_demo.common.errors import DataError
@@ -46,6 +46,8 @@ def draw(classifier: Classifier) -> None:
         if strokes.is_blank(image):
             show_placeholder("The prediction appears here after your first stroke.")
             return
+        if st.context.theme.type == "dark":  # the canvas is dark, and the steps show what is on it
+            image = ImageOps.invert(image)
         prepared = classify.show(image, classifier, "sketch")
     preparation.show_steps(prepared)
 

@@ -1,4 +1,4 @@
-"""The button that pins an image, for any page."""
+"""The button that pins an image, for any page, and what pins are for until one is used."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 
 _OUTCOME = "pin outcome"  # session state: of the last click
+_USED = "pin used"  # session state: whether this visitor has pinned an image
+_PURPOSE = (
+    "Each run records how its prediction for pinned images changes: see *Training replay* on Train."
+)
 
 
 def pin_button(pixels: np.ndarray, name: str, label: int | None = None) -> None:
@@ -31,21 +35,24 @@ def pin_button(pixels: np.ndarray, name: str, label: int | None = None) -> None:
     candidates = chain([name], (f"{name} {number}" for number in count(2)))
     pin = Pin(next(n for n in candidates if n not in names), np.asarray(pixels), label)
     pinned = pin.id in {other.id for other in others}
+    explain = not st.session_state.get(_USED)
     st.button(
         "Unpin" if pinned else "Pin",
         icon=":material/keep_off:" if pinned else ":material/push_pin:",
         key="pin picture",
-        help="Each run records its prediction for pinned images: see the replay on the Train page.",
+        help=None if explain else _PURPOSE,
         on_click=_toggle,
         args=(pin, pinned),
     )
+    if explain:
+        st.caption(f"Pin this image to follow it. {_PURPOSE}")
     if outcome := st.session_state.pop(_OUTCOME, None):
         icon = ":material/push_pin:" if outcome.done else ":material/error:"
         st.toast(plain(outcome.message), icon=icon)
 
 
 def _toggle(pin: Pin, pinned: bool) -> None:
-    role = access.role()
+    role, st.session_state[_USED] = access.role(), True
     st.session_state[_OUTCOME] = (
         actions.unpin(pin.id, role=role) if pinned else actions.pin(pin, role=role)
     )

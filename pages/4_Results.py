@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from alexnet_demo.ui.frame.page import page
 from alexnet_demo.ui.models import model_loading, model_picker
 from alexnet_demo.ui.results import views
@@ -14,5 +16,4 @@ page(
 )
 if selection := model_picker.show_beside(views.choose):
     classifier, view = selection
-    if evaluation := evaluate(model_loading.selected(), classifier):
-        views.show(view, evaluation)
+    evaluate(model_loading.selected(), classifier, partial(views.show, view))

@@ -16,9 +16,11 @@ from alexnet_demo.inference import cache
 if TYPE_CHECKING:
     from torch import Tensor
 
-# scikit-learn takes a second to import, so the functions below import it when they run.
+# scikit-learn takes a second to import, and torch more: the functions below import them when they
+# run.
 
 COMPONENTS = 64
+NEIGHBORS = 8  # nearest training images of each test image
 TSNE_SAMPLE, TSNE_SAMPLE_ITERATIONS = 1_000, 250
 TSNE_FACTOR = 70
 """Time of t-SNE on 10,000 points with 1,000 iterations, over that of the sample (45 s / 0.65 s)."""
@@ -44,6 +46,13 @@ class Embedding:
         """fc7 features, float (N, F) → coordinates, float32 (N, D)."""
         return (features.numpy() - self.mean) @ self.basis
 
+    def head(self, components: int) -> Embedding:
+        """The same in the first ``components`` only."""
+        first = slice(components)
+        return Embedding(
+            self.points[:, first], self.mean, self.basis[:, first], self.variance[first]
+        )
+
 
 def fit(features: Tensor, components: int = COMPONENTS) -> Embedding:
     """Principal components of features, float32 (N, F), with a fixed random state.
@@ -62,15 +71,39 @@ def fit(features: Tensor, components: int = COMPONENTS) -> Embedding:
     return Embedding(*(array.astype(np.float32) for array in arrays))
 
 
-def nearest(points: np.ndarray, query: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The ``count`` points, float (M, D), nearest to a query (D,), nearest first.
+class NearestNeighbors:
+    """The nearest of a growing list of points, for N queries at once.
 
-    Returns:
-        Their indices, int64, and their distances, float32.
+    Args:
+        queries: float32 (N, D).
+        count: how many neighbors to find for each.
     """
-    distances = np.linalg.norm(points.astype(np.float32) - query, axis=1)
-    indices = distances.argsort(kind="stable")[:count]
-    return indices, distances[indices]
+
+    def __init__(self, queries: np.ndarray, count: int = NEIGHBORS) -> None:
+        import torch
+
+        self._queries, self._count, self._size = torch.from_numpy(queries), count, 0
+        self._distances = torch.empty(len(queries), 0)
+        self._indices = torch.empty(len(queries), 0, dtype=torch.int64)
+
+    def add(self, points: np.ndarray) -> None:
+        """Append points, float32 (M, D), to the list."""
+        import torch
+
+        distances = torch.cdist(self._queries, torch.from_numpy(points))
+        added = torch.arange(self._size, self._size + len(points)).expand(distances.shape)
+        candidates = torch.cat([self._distances, distances], 1)
+        count = min(self._count, candidates.shape[1])
+        self._distances, chosen = candidates.topk(count, largest=False)
+        self._indices = torch.cat([self._indices, added], 1).gather(1, chosen)
+        self._size += len(points)
+
+    def indices(self) -> np.ndarray:
+        """Each query's neighbors by their place in the list, nearest first: uint16 (N, count).
+
+        Fewer columns while the list is shorter than that.
+        """
+        return self._indices.numpy().astype(np.uint16)
 
 
 def tsne(points: np.ndarray, iterations: int = 1_000) -> np.ndarray:
@@ -104,9 +137,9 @@ def tsne_seconds(points: np.ndarray) -> float:
 
 # ------------------------------------------------------------------ cached on disk
 
-PART = "atlas"
-"""The part of the cache with the fields of `Embedding`. ``points`` of the parts ``training`` and
-``map`` are the coordinates of the training images, (60000, D), and `tsne` of the test set."""
+PART, TSNE_PART, NEIGHBOR_PART = "atlas", "map", "neighbors"
+"""The parts of the cache with the fields of `Embedding`, with `tsne` of the test set (``points``),
+and with its nearest training images (``indices``, uint16 (10000, `NEIGHBORS`))."""
 
 
 def load(digest: str) -> Embedding | None:
@@ -117,6 +150,11 @@ def load(digest: str) -> Embedding | None:
         return None
 
 
-def load_points(digest: str, part: str) -> np.ndarray | None:
-    """Cached coordinates; None when missing or damaged."""
-    return cache.load(digest, part).get("points")
+def load_tsne(digest: str) -> np.ndarray | None:
+    """The cached result of `tsne`; None when missing or damaged."""
+    return cache.load(digest, TSNE_PART).get("points")
+
+
+def load_neighbors(digest: str) -> np.ndarray | None:
+    """The cached result of `full_pass.nearest_training_images`; None when missing or damaged."""
+    return cache.load(digest, NEIGHBOR_PART).get("indices")

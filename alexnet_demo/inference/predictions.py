@@ -54,6 +54,10 @@ class Results:
     probabilities: np.ndarray
     labels: np.ndarray
 
+    def head(self, count: int) -> Results:
+        """The predictions for the first ``count`` images."""
+        return Results(self.probabilities[:count], self.labels[:count])
+
     @cached_property
     def predicted(self) -> np.ndarray:
         """The most probable class of each image, int64 (N,)."""

@@ -8,4 +8,5 @@ DATA_DIR = Path(os.environ.get("ALEXNET_DEMO_DATA", ROOT / "data")).absolute()
 RUNS_DIR = Path(os.environ.get("ALEXNET_DEMO_RUNS", ROOT / "runs")).absolute()
 WEIGHTS_DIR = Path(os.environ.get("ALEXNET_DEMO_WEIGHTS", ROOT / "weights")).absolute()
 SHIPPED_WEIGHTS = "alexnet-fashion-mnist.safetensors"
+SHIPPED_RESULTS = "alexnet-fashion-mnist.results.safetensors"
 RECORDED_DIR = ROOT / "recorded"  # included runs to compare with: curves only, no weights

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from alexnet_demo.inference import cache, embedding
+from alexnet_demo.settings import paths
 
 DIGEST = "a" * 64
 
@@ -51,14 +52,15 @@ def test_projection_agrees_with_the_fit(features: torch.Tensor):
     np.testing.assert_allclose(fitted.project(features[7:9]), fitted.points[7:9], atol=1e-4)
 
 
-def test_the_nearest_points_come_first():
-    points = np.random.default_rng(0).normal(size=(500, 6)).astype(np.float16)
-    query = points[42].astype(np.float32) + 0.001
-    indices, distances = embedding.nearest(points, query, 7)
-    every = np.linalg.norm(points.astype(np.float32) - query, axis=1)
-    np.testing.assert_array_equal(indices, every.argsort()[:7])
-    assert indices[0] == 42 and (np.diff(distances) >= 0).all()
-    assert len(embedding.nearest(points[:3], query, 7)[0]) == 3
+def test_the_nearest_points_come_first_also_while_more_are_added():
+    rng = np.random.default_rng(0)
+    points, queries = (rng.normal(size=(n, 6)).astype(np.float32) for n in (500, 30))
+    neighbors = embedding.NearestNeighbors(queries, 7)
+    for end, added in zip((3, 200, 500), np.split(points, (3, 200)), strict=True):
+        neighbors.add(added)
+        every = np.linalg.norm(queries[:, None] - points[None, :end], axis=2)
+        np.testing.assert_array_equal(neighbors.indices(), every.argsort(1)[:, :7])
+    assert neighbors.indices().dtype == np.uint16
 
 
 # ------------------------------------------------------------------ t-SNE
@@ -133,20 +135,39 @@ def test_cached_embeddings_and_points_are_loaded_again(features: torch.Tensor, r
     assert loaded is not None
     for name, array in vars(fitted).items():
         np.testing.assert_array_equal(getattr(loaded, name), array)
-    for part in ("training", "map"):
-        assert embedding.load_points(DIGEST, part) is None
-        cache.save(DIGEST, {"points": fitted.points}, part)
-        np.testing.assert_array_equal(embedding.load_points(DIGEST, part), fitted.points)
+    assert embedding.load_tsne(DIGEST) is None and embedding.load_neighbors(DIGEST) is None
+    cache.save(DIGEST, {"points": fitted.points}, embedding.TSNE_PART)
+    cache.save(DIGEST, {"indices": fitted.points}, embedding.NEIGHBOR_PART)
+    for load in (embedding.load_tsne, embedding.load_neighbors):
+        np.testing.assert_array_equal(load(DIGEST), fitted.points)
 
 
 def test_damaged_cache_files_count_as_missing(runs_dir):
-    for part in ("atlas", "training", "map"):
+    for part in (embedding.PART, embedding.TSNE_PART, embedding.NEIGHBOR_PART):
         path = cache.path_of(DIGEST, part)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"not safetensors")
     assert embedding.load(DIGEST) is None
-    assert embedding.load_points(DIGEST, "training") is None
-    assert embedding.load_points(DIGEST, "map") is None
+    assert embedding.load_tsne(DIGEST) is None and embedding.load_neighbors(DIGEST) is None
+
+
+def test_what_comes_with_the_weights_is_loaded_for_these_weights_only(
+    features: torch.Tensor, runs_dir, tmp_path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(paths, "WEIGHTS_DIR", tmp_path)
+    fitted = embedding.fit(features, 4).head(2)
+    assert fitted.points.shape == (300, 2) and fitted.basis.shape == (40, 2)
+    parts = {"": {"x": np.zeros(3)}, embedding.PART: asdict(fitted)}
+    cache.save_included(cache.included_path(), DIGEST, parts)
+    loaded = embedding.load(DIGEST)
+    assert loaded is not None
+    np.testing.assert_array_equal(loaded.points, fitted.points)
+    assert list(cache.load(DIGEST)) == ["x"]
+    assert cache.load(DIGEST, embedding.TSNE_PART) == {} and cache.load("b" * 64) == {}
+    # Weights of which only the beginning of the digest is the same.
+    assert cache.load(DIGEST[:-1] + "b") == {}
+    cache.included_path().write_bytes(b"not safetensors")
+    assert cache.load(DIGEST) == {}
 
 
 def test_the_least_recently_used_files_are_deleted(runs_dir, monkeypatch: pytest.MonkeyPatch):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +21,14 @@ from alexnet_demo.common.files import sha256
 from alexnet_demo.common.text import percent
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.inference import cache, embedding, full_pass, predictions
+from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.network import checkpoint
+from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.ui.models import passes
 from alexnet_demo.ui.results import test_images, views
 from alexnet_demo.ui.widgets.glossary import TOPICS
 from tests.support.pages import load_page, open_page, page_text
@@ -82,13 +88,11 @@ def click(app: AppTest, label: str) -> None:
 
 def test_the_test_set_is_evaluated_once_and_cached(shipped: Path):
     app = open_page(PAGE)
-    wait_for(lambda: app.run().metric, 120, "the test set was not evaluated")
+    wait_for(lambda: not progress(app.run()), 300, "the test set was not evaluated")
     cached = predictions.load(sha256(shipped))
     assert cached is not None
     assert app.metric[0].value == percent(cached.accuracy, 2)
     # The same as the model's own predictions.
-    from alexnet_demo.inference.classifier import Classifier
-
     images = load_split(train=False).images[:50].numpy()
     direct = Classifier.load(shipped).probabilities(images)
     np.testing.assert_allclose(cached.probabilities[:50], direct, atol=2e-2)
@@ -150,22 +154,85 @@ def test_a_link_opens_an_image_with_its_label_and_pages_on(app: AppTest, results
     assert app.session_state["results open"] == results.mistakes()[1]
 
 
-def test_the_most_similar_training_images_are_shown(app: AppTest, results: Results, shipped: Path):
-    test_embedding = embedding.load(sha256(shipped))
-    assert test_embedding is not None
-    training = np.zeros((60_000, 10), np.float16)
-    training[4711] = test_embedding.points[12]
-    training[:4711] = 9
-    cache.save(sha256(shipped), {"points": training}, "training")
+def neighbor_gallery(app: AppTest) -> list[str]:
+    """The gallery of most similar training images as JSON, if it is shown."""
+    found = app.get("bidi_component")
+    return [component.proto.json for component in found if "gallery like" in component.proto.id]
+
+
+def test_known_similar_training_images_are_shown_at_once(app: AppTest, shipped: Path):
+    indices = np.zeros((10_000, 8), np.uint16)
+    indices[12] = range(4711, 4719)
+    cache.save(sha256(shipped), {"indices": indices}, embedding.NEIGHBOR_PART)
     app.query_params["show"], app.query_params["picture"] = "First images", "12"
     app.run()
-    click(app, "Show most similar training images")
-    app.query_params["picture"] = "12"
+    assert not app.exception
+    (shown,) = neighbor_gallery(app)
+    assert all(f"Training image {n}" in shown for n in range(4711, 4719))
+
+
+def reopen_image(app: AppTest, number: int) -> AppTest:
+    """Rerun the page with the panel of an image open."""
+    app.query_params["picture"] = str(number)
     app.session_state["results link"] = ""
     app.run()
     assert not app.exception
-    (shown,) = (c for c in app.get("bidi_component") if "gallery like" in c.proto.id)
-    assert "4711" in shown.proto.json
+    return app
+
+
+@pytest.fixture
+def paused(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Models stop after about 600 of the first 1,000 images, until this event is set."""
+    proceed, calls, outputs = threading.Event(), count(), Classifier.outputs
+
+    def gated(classifier: Classifier, pixels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        if next(calls) * passes.BATCH > 600:
+            proceed.wait(120)
+        return outputs(classifier, pixels)
+
+    monkeypatch.setattr(Classifier, "outputs", gated)
+    monkeypatch.setattr(full_pass, "load_split", lambda train: load_split(train=train).head(1_000))
+    yield proceed
+    proceed.set()
+
+
+def test_views_fill_while_the_test_set_is_evaluated(shipped: Path, paused: threading.Event):
+    app = open_page(PAGE)
+    wait_for(lambda: "first 500" in page_text(app.run()), 60, "no partial results")
+    assert re.search(r"500 of 10,000, about .* left\.", progress(app))
+    for name in views.VIEWS:
+        select_view(app, name)
+        assert "first 500" in page_text(app) and app.metric[0].label == "Test accuracy"
+    select_view(app, "First images")
+    reopen_image(app, 499)
+    assert "Test image 499, labeled" in page_text(app)
+    app.query_params["picture"] = "600"
+    assert "Test image 600" not in page_text(app.run())
+    paused.set()
+    wait_for(lambda: not progress(app.run()), 60, "not complete")
+    text = page_text(reopen_image(app, 600))
+    assert "Test image 600, labeled" in text and "of 10,000 test images" not in text
+    results = predictions.load(sha256(shipped))
+    assert results is not None and app.metric[0].value == percent(results.accuracy, 2)
+
+
+def test_similar_training_images_are_found_on_demand_and_shown_meanwhile(
+    app: AppTest, shipped: Path, tiny_model: AlexNet, paused: threading.Event
+):
+    features = torch.rand(10_000, tiny_model.net[-1].in_features)
+    cache.save(sha256(shipped), asdict(embedding.fit(features)), embedding.PART)
+    app.query_params["show"], app.query_params["picture"] = "First images", "12"
+    app.run()
+    assert not neighbor_gallery(app)
+    click(app, "Show most similar training images")
+    app.run()
+    wait_for(lambda: neighbor_gallery(reopen_image(app, 12)), 60, "no partial results")
+    assert "500 of 60,000, about" in progress(app)
+    paused.set()
+    wait_for(lambda: not progress(reopen_image(app, 12)), 60, "not complete")
+    neighbors = embedding.load_neighbors(sha256(shipped))
+    assert neighbors is not None and neighbors.shape == (10_000, 8)
+    assert all(f"Training image {n}" in neighbor_gallery(app)[0] for n in neighbors[12])
 
 
 def test_images_are_selected_on_the_map_and_forged_selections_ignored(
@@ -231,7 +298,7 @@ def test_the_tsne_map_is_computed_in_the_background_and_cached(
     finally:
         proceed.set()
     wait_for(lambda: map_data(app.run()), 10, "no map")
-    cached = embedding.load_points(sha256(shipped), "map")
+    cached = embedding.load_tsne(sha256(shipped))
     assert cached is not None and cached.shape == (10_000, 2)
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import BoundedSemaphore, Lock, Thread
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import streamlit as st
 
@@ -17,6 +17,7 @@ from alexnet_demo.ui.widgets.markdown import plain
 T = TypeVar("T")
 MAX_PENDING = 4  # unfinished jobs of a kind; each holds a network in memory
 MAX_IN_MEMORY = 16  # jobs whose results stay in memory; the disk has the others
+PARTIAL_SECONDS = 2.0  # between two looks at a partial result, which redraw the view of it
 _pending = defaultdict[str, BoundedSemaphore](lambda: BoundedSemaphore(MAX_PENDING))
 _running = defaultdict[str, Lock](Lock)
 
@@ -29,8 +30,9 @@ class Job(Generic[T]):
         digest: SHA-256 of the weights file.
         kind: what is computed; jobs of a kind run one at a time.
         total: number of images to process, of which ``done`` are.
+        partial: the result for these; None before the first ones, and where there is none.
         seconds: expected duration, once estimated.
-        began: when it was estimated, by the monotonic clock.
+        began: when the computation began, by the monotonic clock.
         result: None until there is one.
         error: why the job failed; empty if it did not.
     """
@@ -39,15 +41,16 @@ class Job(Generic[T]):
     kind: str
     total: int = 0
     done: int = 0
+    partial: T | None = None
     seconds: float | None = None
     began: float = 0.0
     running: bool = False
     result: T | None = None
     error: str = ""
 
-    def advance(self, count: int) -> None:
-        """Count images as processed."""
-        self.done += count
+    def report(self, done: int, partial: T) -> None:
+        """Tell how many images are processed, and the result for these."""
+        self.done, self.partial = done, partial
 
     def expect(self, seconds: float) -> None:
         """Start the clock for a computation of about that many seconds."""
@@ -57,15 +60,17 @@ class Job(Generic[T]):
         """The fraction done, 0 to 1, and a description of it."""
         if not self.running:
             return 0.0, "queued."
+        elapsed = time.monotonic() - self.began
         if self.total:
-            fraction, text = self.done / self.total, f"{self.done:,} of {self.total:,}."
+            fraction, text = self.done / self.total, f"{self.done:,} of {self.total:,}"
+            if fraction:
+                text += f", about {duration(elapsed * (1 / fraction - 1))} left"
         elif self.seconds is None:
             return 0.0, "estimating the time on this machine."
         else:
-            elapsed = time.monotonic() - self.began
             fraction = min(0.99, elapsed / self.seconds)
-            text = f"about {duration(self.seconds)} on this machine, {duration(elapsed)} elapsed."
-        return min(1.0, fraction), f"{text} Runs once; results are cached."
+            text = f"about {duration(self.seconds)} on this machine, {duration(elapsed)} elapsed"
+        return min(1.0, fraction), f"{text}. Runs once; results are cached."
 
 
 @st.cache_resource(max_entries=MAX_IN_MEMORY, show_spinner=False)
@@ -86,7 +91,7 @@ def start(
 
     def run() -> None:
         with _running[kind]:
-            job.running = True
+            job.running, job.began = True, time.monotonic()
             try:
                 job.result = _compute(job)
             except Exception as error:
@@ -104,16 +109,21 @@ def start(
 
 
 def show_progress(
-    job: Job[Any], label: str, before_rerun: Callable[[], object] = lambda: None
+    job: Job[T],
+    label: str,
+    before_rerun: Callable[[], object] = lambda: None,
+    show_partial: Callable[[T], object] | None = None,
 ) -> None:
     """Show the progress of a job without a result, or its error and a retry button.
 
     Args:
         label: what the job does.
         before_rerun: called before the page is rerun, at the end of the job or to retry it.
+        show_partial: shows the result for the images processed so far, each time anew.
     """
     if not job.error:
-        st.fragment(_progress, run_every=0.5)(job, label, before_rerun)
+        seconds = 0.5 if show_partial is None else PARTIAL_SECONDS
+        st.fragment(_progress, run_every=seconds)(job, label, before_rerun, show_partial)
         return
     st.error(plain(job.error), icon=":material/error:")
     if st.button("Try again", key=f"again {label}", icon=":material/refresh:"):
@@ -122,9 +132,16 @@ def show_progress(
         st.rerun()
 
 
-def _progress(job: Job[Any], label: str, before_rerun: Callable[[], object]) -> None:
+def _progress(
+    job: Job[T],
+    label: str,
+    before_rerun: Callable[[], object],
+    show_partial: Callable[[T], object] | None,
+) -> None:
     if job.result is not None or job.error:
         before_rerun()
         st.rerun()
     fraction, text = job.progress()
     st.progress(fraction, f"{label}: {text}")
+    if show_partial and job.partial is not None:
+        show_partial(job.partial)

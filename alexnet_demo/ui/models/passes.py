@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet_demo.inference import cache, embedding
+from alexnet_demo.inference import embedding
 from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.inference.embedding import Embedding
-from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.ui.models.background import Job, start
 
@@ -20,6 +18,7 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from torch import Tensor
 
     from alexnet_demo.inference.classifier import Classifier
+    from alexnet_demo.inference.full_pass import TestSet
 
 BATCH = 16  # images at a time: the longest that an interactive request waits for
 
@@ -40,37 +39,36 @@ def _low_priority(classifier: Classifier) -> Callable[[np.ndarray], tuple[Tensor
     return outputs
 
 
-def evaluate_test_set(classifier: Classifier) -> Job[tuple[Results, Embedding]]:
+def evaluate_test_set(classifier: Classifier) -> Job[TestSet]:
     """A model's predictions for the test set, and its embedding of it."""
     from alexnet_demo.inference import full_pass
 
-    def compute(job: Job[tuple[Results, Embedding]]) -> tuple[Results, Embedding]:
-        return full_pass.predict_test_set(classifier, job.advance, _low_priority(classifier))
+    def compute(job: Job[TestSet]) -> TestSet:
+        return full_pass.predict_test_set(classifier, job.report, _low_priority(classifier))
 
     digest = classifier.digest
     return start(digest, "test", TEST_SAMPLES, partial(full_pass.load, digest), compute)
 
 
-def embed_training_set(classifier: Classifier, pca: Embedding) -> Job[np.ndarray]:
-    """The training set in a model's embedding, float (60000, D)."""
+def nearest_training_images(classifier: Classifier, pca: Embedding) -> Job[np.ndarray]:
+    """The most similar training images of each test image, uint16 (10000, `NEIGHBORS`)."""
     from alexnet_demo.inference import full_pass
 
     def compute(job: Job[np.ndarray]) -> np.ndarray:
         outputs = _low_priority(classifier)
-        return full_pass.embed_training_set(classifier, pca, job.advance, outputs)
+        return full_pass.nearest_training_images(classifier, pca, job.report, outputs)
 
-    load = partial(embedding.load_points, classifier.digest, "training")
+    load = partial(embedding.load_neighbors, classifier.digest)
     return start(classifier.digest, "training", TRAIN_SAMPLES, load, compute)
 
 
-def tsne_map(digest: str, pca: Embedding) -> Job[np.ndarray]:
+def tsne_map(classifier: Classifier, pca: Embedding) -> Job[np.ndarray]:
     """The test set in two dimensions by t-SNE, float32 (10000, 2)."""
+    from alexnet_demo.inference import full_pass
 
     def compute(job: Job[np.ndarray]) -> np.ndarray:
         job.expect(embedding.tsne_seconds(pca.points))
-        points = embedding.tsne(pca.points)
-        with suppress(OSError):
-            cache.save(digest, {"points": points}, "map")
-        return points
+        return full_pass.map_test_set(classifier, pca)
 
-    return start(digest, "map", 0, partial(embedding.load_points, digest, "map"), compute)
+    load = partial(embedding.load_tsne, classifier.digest)
+    return start(classifier.digest, "map", 0, load, compute)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -21,6 +21,10 @@ from alexnet_demo.ui.results import test_images
 from alexnet_demo.ui.results.evaluation import Evaluation
 from alexnet_demo.ui.widgets import query_params
 
+if TYPE_CHECKING:  # both import torch
+    from alexnet_demo.inference.classifier import Classifier
+    from alexnet_demo.inference.embedding import Embedding
+
 _LAYOUTS = {
     "PCA": "The axes are the first two principal components, with {variance} of the variance: "
     "neighbors may differ in one of the other directions.",
@@ -35,6 +39,9 @@ _component = register("embedding_map", __file__)
 
 def embedding_map(evaluation: Evaluation) -> None:
     """The map, and a gallery of the images that were selected on it."""
+    if evaluation.embedding is None:
+        st.info("The map appears when all test images are classified.", icon=":material/map:")
+        return
     results = evaluation.results
     layout = query_params.choice("Layout of the map", _LAYOUTS, "map")
     variance = percent(evaluation.embedding.variance[:2].sum())
@@ -44,7 +51,7 @@ def embedding_map(evaluation: Evaluation) -> None:
         "to see it, click to open it, or draw a line around several to list them. The class names "
         "hide and show classes."
     )
-    points = _points(evaluation, layout)
+    points = _points(evaluation.classifier, evaluation.embedding, layout)
     if points is None:
         return
     low, high = points.min(0), points.max(0)
@@ -78,11 +85,11 @@ def embedding_map(evaluation: Evaluation) -> None:
         test_images.show_gallery(evaluation, numbers, "map")
 
 
-def _points(evaluation: Evaluation, layout: str) -> np.ndarray | None:
+def _points(classifier: Classifier, pca: Embedding, layout: str) -> np.ndarray | None:
     """The test images' coordinates, float (10000, 2); None while they are being computed."""
     if layout == "PCA":
-        return evaluation.embedding.points[:, :2]
-    job = passes.tsne_map(evaluation.classifier.digest, evaluation.embedding)
+        return pca.points[:, :2]
+    job = passes.tsne_map(classifier, pca)
     if job.result is None:
         background.show_progress(job, "Computing the map")
     return job.result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,24 +19,44 @@ if TYPE_CHECKING:  # both import torch
     from alexnet_demo.inference.embedding import Embedding
 
 
+PANEL_LINK = "results link"  # session state: the last ``?picture=`` that opened the panel
+
+
+def reopen_panel() -> None:
+    """Let the next rerun of the page, which closes the panel of an image, open it again."""
+    st.session_state.pop(PANEL_LINK, None)
+
+
 @dataclass(frozen=True)
 class Evaluation:
-    """A model, its predictions for the test set, and its embedding of it."""
+    """A model, its predictions for the first images of the test set, and its embedding of it.
+
+    Attributes:
+        embedding: None until the predictions are complete.
+    """
 
     classifier: Classifier
     results: Results
-    embedding: Embedding
+    embedding: Embedding | None
 
 
-def evaluate(option: Option, classifier: Classifier) -> Evaluation | None:
-    """Evaluate the model of an option; None while that runs, after showing the progress."""
-    job = passes.evaluate_test_set(classifier)
-    if job.result is None:
-        background.show_progress(job, f"Running “{plain(option.label)}” on all 10,000 test images")
-        return None
+def evaluate(option: Option, classifier: Classifier, show: Callable[[Evaluation], object]) -> None:
+    """Evaluate the model of an option, and show its evaluation.
+
+    Until it is complete, with the progress, and again each time that more images are processed.
+    """
     try:
         datasets.test_set()  # the views show its images
     except DataError as error:
         st.error(plain(str(error)), icon=":material/error:")
-        return None
-    return Evaluation(classifier, *job.result)
+        return
+    job = passes.evaluate_test_set(classifier)
+    if job.result is not None:
+        show(Evaluation(classifier, *job.result))
+        return
+    background.show_progress(
+        job,
+        f"Running “{plain(option.label)}” on the test images",
+        reopen_panel,
+        lambda partial: show(Evaluation(classifier, *partial)),
+    )

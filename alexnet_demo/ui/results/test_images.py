@@ -14,12 +14,13 @@ from alexnet_demo.common.errors import BusyError
 from alexnet_demo.common.text import whole_percent
 from alexnet_demo.images.encode import data_url, enlarge, overlay_heatmap, png
 from alexnet_demo.inference.batcher import BATCHER
+from alexnet_demo.inference.embedding import load_neighbors
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.gallery import Tile, gallery
 from alexnet_demo.ui.frame import tour
 from alexnet_demo.ui.models import background, datasets, passes
-from alexnet_demo.ui.results.evaluation import Evaluation
+from alexnet_demo.ui.results.evaluation import PANEL_LINK, Evaluation, reopen_panel
 from alexnet_demo.ui.widgets import prediction_view
 from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.navigation import PREDICT
@@ -30,9 +31,7 @@ if TYPE_CHECKING:  # imports torch
     from alexnet_demo.data.splits import Split
 
 PAGE = 48  # images that a gallery shows at first, and more with each click
-NEIGHBORS = 8  # nearest training images to show
 _OPEN = "results open"  # session state: the number of the image in the panel
-_LINK = "results link"  # session state: the last ``?picture=`` that was opened
 
 
 def show_gallery(
@@ -87,7 +86,7 @@ def open_panel(evaluation: Evaluation, clicked: Any, numbers: np.ndarray) -> Non
     number = None
     if isinstance(clicked, (int, float)) and 0 <= clicked < count:
         number = int(clicked)
-    elif st.session_state.get(_LINK) != link:
+    elif st.session_state.get(PANEL_LINK) != link:
         number = parse_index(link, count)
     if number is not None:
         st.session_state[_OPEN] = number
@@ -99,7 +98,7 @@ def open_panel(evaluation: Evaluation, clicked: Any, numbers: np.ndarray) -> Non
 
 def _closed() -> None:
     st.query_params.pop("picture", None)
-    st.session_state.pop(_LINK, None)  # so that the same link opens it again
+    reopen_panel()  # so that the same link opens it again
 
 
 @st.dialog("Test image", width="medium", on_dismiss=_closed)
@@ -109,7 +108,7 @@ def _panel(evaluation: Evaluation, numbers: Sequence[int]) -> None:
     results = evaluation.results
     number = int(st.session_state[_OPEN])
     _pager(numbers, number)
-    st.query_params["picture"] = st.session_state[_LINK] = str(number)
+    st.query_params["picture"] = st.session_state[PANEL_LINK] = str(number)
     image = Image.fromarray(datasets.test_set().images[number].numpy())
     truth, name = CLASSES[results.labels[number]], f"Test image {number}"
     left, right = st.columns([1, 1.4], gap="medium")
@@ -171,24 +170,29 @@ def _evidence(evaluation: Evaluation, number: int) -> None:
 @st.fragment
 def _similar_images(evaluation: Evaluation, number: int) -> None:
     """The training images nearest to a test image in the model's embedding."""
-    requested = f"like {evaluation.classifier.digest}"  # session state
+    pca, digest = evaluation.embedding, evaluation.classifier.digest
+    if pca is None:
+        st.caption("The most similar training images follow when all test images are classified.")
+        return
+    requested = f"like {digest}"  # session state
+    at_once = st.session_state.get(requested) or load_neighbors(digest) is not None
     label = "Show most similar training images"
-    if not (st.session_state.get(requested) or st.button(label, icon=":material/image_search:")):
+    if not (at_once or st.button(label, icon=":material/image_search:")):
         return
     st.session_state[requested] = True
-    job = passes.embed_training_set(evaluation.classifier, evaluation.embedding)
+    job, show = passes.nearest_training_images(evaluation.classifier, pca), _neighbor_gallery
     if job.result is None:
-        # The rerun closes the panel: let the page's link open it again.
-        reopen = partial(st.session_state.pop, _LINK, None)
-        background.show_progress(job, "Embedding all 60,000 training images", reopen)
-        return
-    from alexnet_demo.inference.embedding import nearest
+        label = "Comparing with the training images"
+        background.show_progress(job, label, reopen_panel, partial(show, number))
+    else:
+        show(number, job.result)
 
+
+def _neighbor_gallery(number: int, neighbors: np.ndarray) -> None:
     split = datasets.training_set()
-    neighbors, _ = nearest(job.result, evaluation.embedding.points[number], NEIGHBORS)
     st.markdown("**Most similar training images** by the model's fc7 features, with their labels")
     tiles = [
         _tile(split, n, f"Training image {n}", CLASSES[int(split.labels[n])])
-        for n in neighbors.tolist()
+        for n in neighbors[number].tolist()
     ]
     gallery(tiles, "gallery like", clickable=False)

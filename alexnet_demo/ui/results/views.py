@@ -15,7 +15,7 @@ from plotly.graph_objects import Figure
 from alexnet_demo.common.text import percent
 from alexnet_demo.figures.results import calibration_figure, coverage_figure
 from alexnet_demo.inference.predictions import Results, class_scores
-from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
+from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES, TEST_SAMPLES
 from alexnet_demo.ui.components.component import component_state, parse_cell, register
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.models import model_loading
@@ -41,6 +41,9 @@ def choose() -> str:
 
 def show(view: str, evaluation: Evaluation) -> None:
     """The totals, and the chosen view with its explanation."""
+    if evaluation.embedding is None:
+        count = len(evaluation.results.labels)
+        st.markdown(f"Below: the **first {count:,}** of {TEST_SAMPLES:,} test images.")
     _totals(evaluation.results)
     if view in TOPICS:
         explain(TOPICS[view])
@@ -146,7 +149,7 @@ def _figure(title: str, figure: Figure, alt: str, key: str) -> None:
 
 
 def _compare(evaluation: Evaluation) -> None:
-    results, selected = evaluation.results, model_loading.selected()
+    selected = model_loading.selected()
     others = {o.id: o for o in model_loading.options() if o.id != selected.id}
     if not others:
         hint = " Train or upload one." if access.can_control() else ""
@@ -155,20 +158,25 @@ def _compare(evaluation: Evaluation) -> None:
     choice = st.selectbox(
         "Compare with", list(others), format_func=lambda i: others[i].label, key="results other"
     )
-    classifier = model_loading.load_or_show_error(others[choice])
-    second = evaluate(others[choice], classifier) if classifier else None
-    if second is None:
-        return
-    other = second.results
+    if classifier := model_loading.load_or_show_error(others[choice]):
+        show_both = partial(_disagreements, evaluation, f"compare {choice}")
+        evaluate(others[choice], classifier, show_both)
+
+
+def _disagreements(evaluation: Evaluation, name: str, second: Evaluation) -> None:
+    """The images that two models classify differently, of those that both have classified."""
+    count = min(len(evaluation.results.labels), len(second.results.labels))
+    results, other = evaluation.results.head(count), second.results.head(count)
     numbers = results.disagreements(other)
     this_right, other_right = results.correct[numbers], other.correct[numbers]
     st.markdown(
-        f"The other model reaches {percent(other.accuracy, 2)}. The two disagree on "
-        f"**{len(numbers):,} images**: this one is right on {int(this_right.sum()):,} of them, the "
-        f"other on {int(other_right.sum()):,}, and on {int((~this_right & ~other_right).sum()):,} "
-        "both are wrong. Largest disagreement first."
+        f"On {'the first ' * (count < TEST_SAMPLES)}{count:,} test images this model reaches "
+        f"{percent(results.accuracy, 2)}, the other one {percent(other.accuracy, 2)}. They "
+        f"disagree on **{len(numbers):,} images**: this one is right on "
+        f"{int(this_right.sum()):,} of them, the other on {int(other_right.sum()):,}, and on "
+        f"{int((~this_right & ~other_right).sum()):,} both are wrong. Largest disagreement first."
     )
-    show_gallery(evaluation, numbers, f"compare {choice}", other)
+    show_gallery(evaluation, numbers, name, other)
 
 
 VIEWS: dict[str, View] = {

@@ -143,6 +143,7 @@ def card(record: Record) -> str:
     began = datetime.fromtimestamp(run["began"], timezone.utc)
     return environment.get_template("model_card.md.jinja").render(
         {**record, "run": {**run, "versions": run["versions"] or {}}},
+        results=paths.SHIPPED_RESULTS,
         classes=article.CLASSES,
         bins=article.CALIBRATION_BINS,
         commands=commands(run["starts"]),

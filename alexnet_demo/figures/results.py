@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from alexnet_demo.figures import theme
 from alexnet_demo.inference.predictions import Bin
 
+MAX_TICKS = 6  # on the horizontal axis: more labels collide on a phone
 MIN_BIN_COUNT = 20  # predictions in a bin; bins with fewer are pale
 
 
@@ -34,7 +35,7 @@ def calibration_figure(bins: Sequence[Bin]) -> go.Figure:
     )
     theme.style(figure, height=340)
     figure.update_layout(showlegend=False, xaxis_title="Confidence", yaxis_title="Accuracy")
-    figure.update_xaxes(range=[0, 1], tickformat=".0%")
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", nticks=MAX_TICKS)
     figure.update_yaxes(range=[0, 1], tickformat=".0%")
     return figure
 
@@ -72,6 +73,6 @@ def coverage_figure(
         annotation_text="all images",
         annotation_position="bottom left",
     )
-    figure.update_xaxes(tickformat=".0%", autorange="reversed")
+    figure.update_xaxes(tickformat=".0%", autorange="reversed", nticks=MAX_TICKS)
     figure.update_yaxes(tickformat=".1%")
     return figure

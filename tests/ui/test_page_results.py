@@ -21,7 +21,7 @@ from alexnet_demo.common.files import sha256
 from alexnet_demo.common.text import percent
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.inference import cache, embedding, full_pass, predictions
-from alexnet_demo.inference.classifier import Classifier
+from alexnet_demo.inference.classifier import Classifier, feature_count
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
@@ -219,13 +219,12 @@ def test_views_fill_while_the_test_set_is_evaluated(shipped: Path, paused: threa
 def test_similar_training_images_are_found_on_demand_and_shown_meanwhile(
     app: AppTest, shipped: Path, tiny_model: AlexNet, paused: threading.Event
 ):
-    features = torch.rand(10_000, tiny_model.net[-1].in_features)
+    features = torch.rand(10_000, feature_count(tiny_model))
     cache.save(sha256(shipped), asdict(embedding.fit(features)), embedding.PART)
     app.query_params["show"], app.query_params["picture"] = "First images", "12"
     app.run()
     assert not neighbor_gallery(app)
     click(app, "Show most similar training images")
-    app.run()
     wait_for(lambda: neighbor_gallery(reopen_image(app, 12)), 60, "no partial results")
     assert "500 of 60,000, about" in progress(app)
     paused.set()

@@ -1,11 +1,10 @@
-// Scrolls to the part of the page that a stop is about, once per stop. On small screens, where the
-// bar with the task is not sticky, nothing moves: the task is to be read first.
+// Scrolls to the part of the page that a stop is about, once per stop, below the sticky bar.
 let lastStop = null;
 
 export default function ({ data }) {
-  if (lastStop === data.stop || !matchMedia("(min-width: 900px) and (min-height: 700px)").matches) return;
+  if (lastStop === data.stop) return;
   lastStop = data.stop;
-  const deadline = Date.now() + 8000;
+  const deadline = Date.now() + 60_000; // the first time, the page loads PyTorch
   const scroll = () => {
     const main = document.querySelector('[data-testid="stMain"]');
     if (!main || main.scrollTop > 0) return; // the reader is scrolling already

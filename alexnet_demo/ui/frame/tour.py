@@ -44,11 +44,14 @@ def show_bar() -> None:
         return
     stop = STOPS[number - 1]
     with st.container(border=True, key="tour-bar", gap="xsmall"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", gap="small", key="tour-bar-head"
+        ):
             st.markdown(
                 f":material/tour: **Stop {number} of {len(STOPS)}: {stop.title}**", width="content"
             )
             with st.container(
+                key="tour-bar-links",
                 horizontal=True,
                 horizontal_alignment="right",
                 vertical_alignment="center",
@@ -59,7 +62,8 @@ def show_bar() -> None:
                     with st.expander("Answer"):
                         st.markdown(stop.answer)
                 if number > 1:
-                    _link(number - 1, "Back", ":material/arrow_back:", page=stop.script)
+                    with st.container(key="tour-back", width="content"):
+                        _link(number - 1, "Back", ":material/arrow_back:", page=stop.script)
                 if number < len(STOPS):
                     _link(number + 1, "Next", page=stop.script)
                 else:

@@ -110,7 +110,7 @@ def render(run: Run, results: Results | None) -> str:
         **report_sections.layer_section(recorded),
         "style": Markup(templates.get_template("report.css").render(colors)),
         "version": __version__,
-        "created": f"{datetime.now():%d %B %Y, %H:%M}",
+        "created": f"{datetime.now().astimezone():%d %B %Y, %H:%M %Z}",
         "classes": CLASSES,
         "min_bin_count": MIN_BIN_COUNT,
     }

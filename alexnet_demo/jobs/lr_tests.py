@@ -59,9 +59,10 @@ def read_lr_test(test_id: str) -> LrTest | None:
     directory = paths.RUNS_DIR / LR_TESTS / test_id
     running = is_alive(directory)  # before the files, since a process writes before it exits
     try:
-        records = parse_lines(read_bytes(directory / "trials.jsonl"))
+        text = read_bytes(directory / "trials.jsonl")
     except OSError:
         return None
+    records = list(parse_lines(text[: text.rfind(b"\n") + 1].split(b"\n")))
     trials = [record for record in records if "lr" in record]
     suggestion = next((r["suggested_lr"] for r in records if "suggested_lr" in r), None)
     error = ""

@@ -25,9 +25,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
+from operator import and_
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any, Generic, Protocol, TextIO, TypeVar
@@ -38,6 +39,12 @@ Event = dict[str, Any]
 
 DURABLE = ("start", "epoch", "end", "error")
 """Kinds flushed to disk at once, as checkpoints are: a resumed run does not repeat these."""
+BATCH = b'{"event": "batch"'
+"""How the line of a batch event begins."""
+BLOCK, MAX_SIZE = 2**20, 2**32
+"""Bytes of a file that are read at once, and in all."""
+NEWEST = 2**16
+"""Bytes at the end of a file of which every line is parsed: 300 batch events."""
 
 
 class EventWriter:
@@ -83,32 +90,69 @@ class EventWriter:
 
 
 class EventReader:
-    """Reads the events appended since the last call; skips incomplete and damaged lines."""
+    """Reads the events appended since the last call; skips incomplete and damaged lines.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    A file is read in blocks of `BLOCK` bytes, so memory is bounded by a block and what is made of
+    it. Lines longer than a block are skipped, and so is all that follows the first `MAX_SIZE`
+    bytes.
+
+    Args:
+        samples: of a long text, parse about this many ``batch`` lines, evenly spread, and those in
+            its last `NEWEST` bytes. Lines of other kinds are all parsed, and so is the batch line
+            before each. 0 parses all lines.
+
+    Attributes:
+        offset: bytes read so far.
+    """
+
+    def __init__(self, path: Path, samples: int = 0) -> None:
+        self.path, self._samples = path, samples
         self.offset = 0
 
     def read(self) -> list[Event]:
         """New events in order; none while the file is missing or cannot be read."""
-        try:
-            with open_file(self.path) as file:
+        return list(self.stream())
+
+    def stream(self) -> Iterator[Event]:
+        """New events as they are read; those that nobody takes are read again by the next call."""
+        with suppress(OSError), open_file(self.path) as file:
+            end = min(file.seek(0, os.SEEK_END), MAX_SIZE)
+            bytes_per_sample = (end - self.offset) / self._samples if self._samples else 0
+            while self.offset < end:
                 file.seek(self.offset)
-                block = file.read()
-        except OSError:
-            return []
-        complete = block[: block.rfind(b"\n") + 1]
-        self.offset += len(complete)
-        return [event for event in parse_lines(complete) if isinstance(event.get("event"), str)]
+                block = file.read(BLOCK)
+                complete = block[: block.rfind(b"\n") + 1]
+                if not complete and len(block) < BLOCK:
+                    return  # the last line is incomplete
+                newest = max(0, end - NEWEST - self.offset)
+                older = complete[: complete.rfind(b"\n", 0, newest) + 1]
+                lines = _sample(older, bytes_per_sample) + complete[len(older) :].split(b"\n")
+                yield from (e for e in parse_lines(lines) if isinstance(e.get("event"), str))
+                self.offset += len(complete or block)
 
 
-def parse_lines(block: bytes) -> list[dict[str, Any]]:
-    """The JSON objects in the complete lines of a text; skips damaged ones."""
-    records = []
-    for line in block[: block.rfind(b"\n") + 1].splitlines():
+def _sample(block: bytes, bytes_per_sample: float) -> list[bytes]:
+    """The lines of a text but most of the batch lines: one in so many bytes is left."""
+    lines = block.split(b"\n")
+    step = int(bytes_per_sample * len(lines) / max(1, len(block)))
+    if step <= 1:
+        return lines
+    is_batch = [line.startswith(BATCH) for line in lines]
+    is_inner = map(and_, is_batch, [*is_batch[1:], False])
+    return [
+        line
+        for i, (line, in_) in enumerate(zip(lines, is_inner, strict=True))
+        if not in_ or not i % step
+    ]
+
+
+def parse_lines(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """The JSON objects in lines, as they are taken; skips damaged ones."""
+    for line in lines:
         with suppress(ValueError):
-            records.append(parse_json(line))
-    return [record for record in records if isinstance(record, dict)]
+            record = parse_json(line)
+            if isinstance(record, dict):
+                yield record
 
 
 class Accumulator(Protocol):
@@ -121,30 +165,40 @@ A = TypeVar("A", bound=Accumulator)
 
 
 class _Tail(Generic[A]):
-    """The accumulated events of one file, shared by the threads of this process."""
+    """The accumulated events of one file, shared by the threads of this process.
 
-    def __init__(self, path: Path, make: Callable[[], A]) -> None:
-        self._reader, self._make, self._lock = EventReader(path), make, Lock()
-        self._accumulator = make()
+    Whoever comes while another thread reads waits for it, so that nobody sees half of a file.
+    """
+
+    def __init__(self, path: Path, make: Callable[[], A], samples: int) -> None:
+        self._path, self._make, self._samples, self._lock = path, make, samples, Lock()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._reader, self._accumulator = EventReader(self._path, self._samples), self._make()
 
     def update(self) -> A:
-        path = self._reader.path
         with self._lock:
-            if self._reader.offset > path.stat().st_size:  # truncated since
-                self._reader, self._accumulator = EventReader(path), self._make()
-            for event in self._reader.read():
-                self._accumulator.add(event)
+            size = self._path.stat().st_size
+            if size < self._reader.offset:  # truncated since
+                self._reset()
+            if size > self._reader.offset:
+                for event in self._reader.stream():
+                    self._accumulator.add(event)
             return self._accumulator
 
 
-def follower(make: Callable[[], A], files: int = 64) -> Callable[[Path], A]:
+def follower(make: Callable[[], A], files: int = 64, samples: int = 0) -> Callable[[Path], A]:
     """A function that returns a growing file's accumulated events, and reads only the new ones.
+
+    A call for a file that has not grown costs one `stat`.
 
     Args:
         make: an empty accumulator.
         files: how many files to remember, the most recently used.
+        samples: of a long file's batch events, how many to accumulate, see `EventReader`.
     """
-    tail = lru_cache(files)(lambda path, _inode: _Tail(path, make))
+    tail = lru_cache(files)(lambda path, _inode: _Tail(path, make, samples))
 
     def follow(path: Path) -> A:
         try:

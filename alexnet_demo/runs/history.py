@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from alexnet_demo.runs.events import Event, EventReader, follower
+from alexnet_demo.common.files import open_file
+from alexnet_demo.runs.events import Event, EventReader, follower, parse_lines
 
 NUMBERS = {
     "start": ("step",),
@@ -31,27 +33,37 @@ OPTIONAL_NUMBERS = (
 OPTIONAL_TEXTS = (
     *("device", "device_name", "precision", "memory_format", "commit", "message", "reason"),
 )
+FIRST_BYTES = 2**16
+"""Bytes in which the first event is looked for."""
 MAX_NUMBER = 1e15
 """No event means a larger number, and sums and dates of larger ones would overflow."""
 MAX_BATCHES, NEWEST = 1_000, 200
 """A history is thinned to this many batch events at twice as many; the newest are not thinned."""
 
 
+_Number = (int, float)
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("time", *chain(*NUMBERS.values()), *OPTIONAL_NUMBERS), _Number),
+    **dict.fromkeys(OPTIONAL_TEXTS, str),
+    "config": dict,
+}
+_REQUIRED = {kind: {"time", *names} for kind, names in NUMBERS.items()}
+
+
 def _is_valid(event: Event) -> bool:
-    """Whether an event is of a known kind, and its fields are of the right types."""
-    names = NUMBERS.get(event["event"])
-    return (
-        names is not None
-        and all(_is_number(event.get(name)) for name in (*names, "time"))
-        and all(_is_number(event.get(name, 0)) for name in OPTIONAL_NUMBERS)
-        and all(isinstance(event.get(name, ""), str) for name in OPTIONAL_TEXTS)
-        and isinstance(event.get("config", {}), dict)
-    )
-
-
-def _is_number(value: Any) -> bool:
-    """Whether a value is a number within bounds; NaN is not."""
-    return isinstance(value, int | float) and abs(value) <= MAX_NUMBER
+    """Whether an event is of a known kind, and its fields are of the right types; NaN is not."""
+    names = _REQUIRED.get(event["event"])
+    if names is None or not names <= event.keys():
+        return False
+    for name, value in event.items():  # a loop, since this takes most of the time of reading
+        expected = _TYPES.get(name)
+        if expected is None:
+            continue
+        if not isinstance(value, expected):
+            return False
+        if expected is _Number and not -MAX_NUMBER <= value <= MAX_NUMBER:  # type: ignore[operator]
+            return False
+    return True
 
 
 @dataclass
@@ -182,13 +194,29 @@ def _thin(batches: list[Event], count: int) -> list[Event]:
     return thinned
 
 
-follow = follower(History, files=2_000)
-"""The history of an events file by now."""
+follow = follower(History, files=2_000, samples=MAX_BATCHES)
+"""The history of an events file by now; of a long file, without most of the batch events."""
 
 
 def read_full(path: Path) -> History:
     """The history of an events file, read from its beginning, with every batch event."""
     history = History(max_batches=sys.maxsize // 2)
-    for event in EventReader(path).read():
+    for event in EventReader(path).stream():
         history.add(event)
     return history
+
+
+def first_time(path: Path) -> float | None:
+    """Time of the first event in a file, in seconds since 1970; reads only its beginning."""
+    try:
+        return _first_time(path, path.stat().st_ino)
+    except (OSError, StopIteration):
+        return None
+
+
+@lru_cache(4_000)
+def _first_time(path: Path, _inode: int) -> float:
+    """The time, which never changes; not cached before there is one."""
+    with open_file(path) as file:
+        events = parse_lines(file.read(FIRST_BYTES).split(b"\n"))
+    return next(e["time"] for e in events if isinstance(e.get("event"), str) and _is_valid(e))

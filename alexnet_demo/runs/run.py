@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from contextlib import suppress
-from datetime import datetime
-from functools import cached_property
+from datetime import datetime, timezone
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from alexnet_demo.common.files import (
     read_json,
 )
 from alexnet_demo.common.text import one_line, percent, readable
-from alexnet_demo.runs.history import History, follow
+from alexnet_demo.runs.history import History, first_time, follow
 from alexnet_demo.runs.state import (
     ACTIVE,
     LIVE,
@@ -39,6 +40,7 @@ FAILURE = "alexnet_demo train: "
 """Prefix of the line in which the command reports why it failed."""
 DISK_FULL = 2**20
 """Free bytes below which a disk counts as full."""
+_MINUTE = len("20260101-1305")
 MAX_NAME, MAX_NOTE = 80, 2_000  # characters of a run's name and of its note
 MAX_CHANGES = 3  # changed settings in a default name; the others are counted
 
@@ -156,15 +158,22 @@ class Run:
 
     @property
     def default_name(self) -> str:
-        """Recipe, changed settings, and start time, such as ``Quick look, lr 0.05, 27 Nov 14:03``.
+        """Recipe, changed settings, and local time, such as ``Quick look, lr 0.05, 27 Nov 14:03``.
 
-        With seconds where another run started in the same minute.
+        With seconds where another run was created in the same minute.
         """
         recipe, changes = recipes.RECIPES[self.config.recipe].title, self.config.changes_in_words()
         more = [f"{len(changes) - MAX_CHANGES} more"] if len(changes) > MAX_CHANGES else []
         title = ", ".join([recipe, *changes[:MAX_CHANGES], *more])
-        twins = [d for d in children(self.directory.parent) if d.name.startswith(self.id[:13])]
-        return f"{title}, {self.started:{'%d %b %H:%M:%S' if len(twins) > 1 else '%d %b %H:%M'}}"
+        minute = "%d %b %H:%M:%S" if self._has_twin else "%d %b %H:%M"
+        return f"{title}, {_local(self._created or self.started_at):{minute}}"
+
+    @property
+    def _has_twin(self) -> bool:
+        folder = self.directory.parent
+        with suppress(OSError):
+            return _minutes(folder, folder.stat().st_mtime_ns)[self.id[:_MINUTE]] > 1
+        return False
 
     @property
     def note(self) -> str:
@@ -172,15 +181,29 @@ class Run:
         return readable(self._label.get("note"))[:MAX_NOTE]
 
     @property
+    def started_at(self) -> float:
+        """Time of its first event, else of its creation, in seconds since 1970."""
+        first = first_time(self.events)
+        if first is not None:
+            return first
+        if self._created is not None:
+            return self._created
+        with suppress(OSError):
+            return self.directory.stat().st_mtime
+        return 0.0  # it is deleted
+
+    @property
     def started(self) -> datetime:
-        """Local time of the first start: from the id, else the events, else the directory."""
-        with suppress(ValueError):
-            return datetime.strptime(self.id[:15], "%Y%m%d-%H%M%S")
-        with suppress(ValueError, OverflowError, OSError):  # a time that no calendar has
-            return datetime.fromtimestamp(self.history.started_at or 0.0)
-        with suppress(OSError):  # it is deleted
-            return datetime.fromtimestamp(self.directory.stat().st_mtime)
-        return datetime.fromtimestamp(0.0)
+        """The same in this machine's time zone."""
+        return _local(self.started_at)
+
+    @property
+    def _created(self) -> float | None:
+        """The time in the id: UTC with a Z, and local time in those of version 0.5."""
+        stamp, zone = self.id[:15], timezone.utc if self.id[15:16] == "Z" else None
+        with suppress(ValueError, OverflowError, OSError):
+            return datetime.strptime(stamp, "%Y%m%d-%H%M%S").replace(tzinfo=zone).timestamp()
+        return None
 
     # ------------------------------------------------------------------ progress and state
 
@@ -339,6 +362,7 @@ class Run:
             "id": self.id,
             "name": self.name,
             "state": str(self.state),
+            "started": self.started.isoformat(timespec="seconds"),
             "recipe": self.config.recipe,
             "device": self.device,
             "epochs": history.epochs_done,
@@ -352,6 +376,20 @@ class Run:
             "warning": self.warning,
             "directory": str(self.directory),
         }
+
+
+def _local(seconds: float) -> datetime:
+    """A time since 1970 in this machine's time zone; 1970 for one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(seconds).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0).astimezone()
+
+
+@lru_cache(4)
+def _minutes(folder: Path, _changed: int) -> Counter[str]:
+    """How many directories there are by the minute in their id, until the folder changes."""
+    return Counter(directory.name[:_MINUTE] for directory in children(folder))
 
 
 def failure_message(log: str) -> str:

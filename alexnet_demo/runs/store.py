@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 
 def list_runs() -> list[Run]:
-    """All runs, newest first; skips directories whose name is not a valid id."""
+    """All runs, the last started first; skips directories whose name is not a valid id."""
     runs = [run for d in children(paths.RUNS_DIR) if (run := get_run(d.name))]
-    return sorted(runs, key=lambda run: (run.started, run.id), reverse=True)
+    return sorted(runs, key=lambda run: (run.started_at, run.id), reverse=True)
 
 
 def get_run(run_id: str) -> Run | None:
@@ -88,8 +88,8 @@ def best_run() -> Run | None:
 
 
 def new_run_directory(recipe: str) -> Path:
-    """A new directory, named by time so that names sort by age."""
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    """A new directory, named by time (UTC) so that names sort by age."""
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%SZ")
     return paths.RUNS_DIR / f"{stamp}-{recipe}-{secrets.token_hex(2)}"
 
 

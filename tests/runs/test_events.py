@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alexnet_demo.runs.events import EventReader, EventWriter
-from alexnet_demo.runs.history import MAX_BATCHES, NEWEST, NUMBERS, History, follow, read_full
+from alexnet_demo.runs.events import BLOCK, EventReader, EventWriter
+from alexnet_demo.runs.history import (
+    MAX_BATCHES,
+    NEWEST,
+    NUMBERS,
+    History,
+    first_time,
+    follow,
+    read_full,
+)
 
 START = {"event": "start", "time": 0, "step": 0}
 
@@ -130,6 +140,66 @@ def test_a_long_run_is_thinned_and_can_be_read_in_full(tmp_path: Path):
     assert steps[0] == 1 and steps[-NEWEST:] == list(range(10_001 - NEWEST, 10_001))
     assert max(b - a for a, b in pairwise(steps)) <= 20
     assert [b["step"] for b in read_full(path).batches] == list(range(1, 10_001))
+
+
+def write_long_run(path: Path, batches: int) -> None:
+    """A run that was killed after every hundredth batch, and resumed a second later."""
+    time, lines = 1000.0, []
+    for step in range(1, batches + 1):
+        if step % 100 == 1:
+            time += 1
+            lines.append({**START, "time": time, "step": step - 1})
+        time += 0.5
+        lines.append(batch(step, time=time, filler="x" * 60))
+    lines.append(epoch(1, time=time + 2))
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_a_long_file_is_sampled_and_loses_nothing_but_batch_events(tmp_path: Path):
+    path = tmp_path / "events.jsonl"
+    write_long_run(path, 30_000)
+    full, sampled = read_full(path), follow(path)
+    for name in ("seconds", "started_at", "marks", "epochs", "step", "start", "last"):
+        assert getattr(full, name) == getattr(sampled, name), name
+    read = sum(event["event"] == "batch" for event in EventReader(path, 1_000).read())
+    assert read < 2_000
+    assert sum(event["event"] == "batch" for event in EventReader(path).read()) == 30_000
+    assert sampled.batches[-NEWEST:] == full.batches[-NEWEST:]
+
+
+@pytest.mark.slow
+def test_a_file_of_122_mb_opens_in_two_seconds_and_little_memory(tmp_path: Path):
+    path = tmp_path / "events.jsonl"
+    write_long_run(path, 500_000)
+    code = (
+        "import resource, sys; from pathlib import Path; from alexnet_demo.runs.history import "
+        "follow; follow(Path(sys.argv[1])); usage = resource.getrusage(resource.RUSAGE_SELF);"
+        "print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss)"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    seconds, kilobytes = map(float, output.split())
+    assert path.stat().st_size > 122e6 and seconds < 2 and kilobytes < 60_000
+
+
+def test_a_line_longer_than_a_block_is_skipped_once(tmp_path: Path):
+    path = tmp_path / "e.jsonl"
+    path.write_bytes(b'{"event": "a"}\n' + bytes(3 * BLOCK) + b'\n{"event": "b"}\n{"ev')
+    reader = EventReader(path)
+    assert kinds(reader) == ["a", "b"]
+    assert reader.offset == path.stat().st_size - 4
+    assert reader.read() == []
+
+
+def test_the_first_time_is_read_from_the_beginning(tmp_path: Path):
+    path = tmp_path / "e.jsonl"
+    assert first_time(path) is None
+    path.write_text('{"event": "sta')
+    assert first_time(path) is None
+    path.write_text("damaged\n" + json.dumps({**START, "time": 7}) + "\n")
+    assert first_time(path) == 7
+    path.write_bytes(b"")  # its content never changes, but it may be lost
+    assert first_time(path) == 7
 
 
 def test_the_best_epoch_is_the_first_of_equals():

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from alexnet_demo.runs.store import (
     current_run,
     get_run,
     list_runs,
+    new_run_directory,
     prepare,
     resolved_config,
 )
@@ -261,6 +265,69 @@ def test_default_names_differ_within_a_minute(runs_dir: Path):
     for run_id in ("20260101-130500-a-aa", "20260101-130542-a-bb", "20260101-130600-a-cc"):
         run_with(runs_dir, run_id)
     assert [run.name[-8:] for run in list_runs()] == ["an 13:06", "13:05:42", "13:05:00"]
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets this process's time zone."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("the time zone cannot be set")
+
+    def set_zone(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield set_zone
+    monkeypatch.undo()
+    time.tzset()
+
+
+AUCKLAND, LOS_ANGELES = "NZST-12", "PST+8"
+
+
+def test_ids_are_in_utc_and_times_are_local(runs_dir: Path, zone: Callable[[str], None]):
+    for name in (AUCKLAND, LOS_ANGELES):
+        zone(name)
+        run = Run(new_run_directory("quick"))
+        stamp = datetime.strptime(run.id[:16], "%Y%m%d-%H%M%SZ").replace(tzinfo=timezone.utc)
+        assert abs((datetime.now(timezone.utc) - stamp).total_seconds()) < 60
+        assert (
+            run.started == stamp
+            and run.started.utcoffset() == datetime.now().astimezone().utcoffset()
+        )
+        assert run.default_name.endswith(f"{stamp.astimezone():%d %b %H:%M}")
+        assert datetime.fromisoformat(run.to_json()["started"]) == stamp
+
+
+def test_runs_are_ordered_by_their_first_event_in_any_zone(
+    runs_dir: Path, zone: Callable[[str], None]
+):
+    """The id of a run of version 0.5 has the local time of the server that it was started on."""
+    zone(LOS_ANGELES)
+    first = run_with(runs_dir, "20260102-110000-quick-aa")  # started in Auckland
+    second = run_with(runs_dir, "20260102-000500Z-quick-bb")
+    for run, seconds in ((first, 1_000_000_000), (second, 1_000_000_300)):
+        run.events.write_text(json.dumps({**START, "time": seconds}) + "\n")
+    assert [run.id for run in list_runs()] == [second.id, first.id]
+    assert first.default_name.endswith("02 Jan 11:00")  # as in version 0.5
+    assert second.default_name.endswith("01 Jan 16:05")
+    assert first.started.timestamp() == 1_000_000_000
+
+
+def test_names_of_many_runs_scan_the_folder_once(runs_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    for number in range(20):
+        run_with(runs_dir, f"20260101-13{number % 15:02}00-quick-{number:02}")
+    runs, scans, iterdir = list_runs(), [], Path.iterdir
+
+    def scan(path: Path) -> Iterator[Path]:
+        scans.append(path)
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", scan)
+    assert len({run.name for run in runs}) == 15
+    assert sum(path == runs_dir for path in scans) == 1
+    run_with(runs_dir, "20260101-130700-quick-zz")  # a new run counts at once
+    assert Run(runs_dir / "20260101-130700-quick-07").name.endswith("13:07:00")
 
 
 def test_settings_come_from_the_events_where_the_config_is_damaged(runs_dir: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -29,7 +30,8 @@ def runs_table(runs: list[Run]) -> None:
     """The runs, newest first, and what can be done with the selected ones."""
     st.subheader("Runs", anchor=False)
     single = "name, download, use, or delete it" if access.can_control() else "download or use it"
-    st.caption(f"Select one run to {single}; select several to compare them.")
+    zone = f"Times are the server's ({datetime.now().astimezone():%Z})."
+    st.caption(f"Select one run to {single}; select several to compare them. {zone}")
     key = table_key(runs)
     rows = _selected_rows(key, runs)
     st.session_state[_SELECTED] = [runs[row].id for row in rows]

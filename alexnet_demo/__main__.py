@@ -2,7 +2,10 @@
 
 import sys
 
-from alexnet_demo.cli.main import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from alexnet_demo.cli.main import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:  # before or after the command itself, such as while importing
+        sys.exit(130)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_demo.cli import options
-from alexnet_demo.cli.options import Options
+from alexnet_demo.cli.options import Options, number
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.common.files import write_text
+from alexnet_demo.common.files import prepare_output, write_text
 from alexnet_demo.common.text import memory, percent
 from alexnet_demo.runs.store import find_run
 from alexnet_demo.settings.article import TRAIN_SAMPLES
@@ -28,7 +28,8 @@ def add_commands(add_command: Any) -> None:
         default="combined",
         help="out-of-distribution score that separates clothing from other images",
     )
-    add("--samples", type=int, default=5_000, help="images of each kind to calibrate on")
+    samples = number(int, MIN_CALIBRATION_SAMPLES, TRAIN_SAMPLES)
+    add("--samples", type=samples, default=5_000, help="images of each kind to calibrate on")
     options.add_weights_option(export)
     options.add_training_options(export.add_argument_group("settings of the run, for --script"))
     report = add_command("report", run_report, "write a run as one HTML file")
@@ -49,10 +50,6 @@ def run_export(args: Options) -> None:
 
 
 def _quantized(args: Options) -> tuple[dict[str, Any], str]:
-    if not MIN_CALIBRATION_SAMPLES <= args.samples <= TRAIN_SAMPLES:
-        raise ConfigError(
-            f"--samples must be between {MIN_CALIBRATION_SAMPLES} and {TRAIN_SAMPLES:,}."
-        )
     from alexnet_demo.export import quantized
 
     device = args.device or "auto"
@@ -82,7 +79,7 @@ def _script(args: Options) -> tuple[dict[str, Any], str]:
 
     settings = options.settings_of(args)
     code = training_script(settings)
-    args.script.parent.mkdir(parents=True, exist_ok=True)
+    prepare_output(args.script)
     write_text(args.script, code)
     lines = code.count("\n")
     record = {"out": str(args.script), "lines": lines, "config": settings.to_json()}

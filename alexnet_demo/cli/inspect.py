@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alexnet_demo.cli import options
-from alexnet_demo.cli.options import Options
+from alexnet_demo.cli.options import Options, number
 from alexnet_demo.jobs import queue
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
@@ -13,10 +13,12 @@ from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 
 def add_commands(add_command: Any) -> None:
     summary = add_command("summary", run_summary, "print the layer table")
-    summary.add_argument("--in-channels", type=int, default=1)
-    summary.add_argument("--classes", type=int, default=len(CLASSES))
-    summary.add_argument("--width", type=float, default=1.0)
-    summary.add_argument("--image-size", type=int, default=IMAGE_SIZE)
+    add = summary.add_argument
+    # Up to what PyTorch can count, and a table can be made of in seconds
+    add("--in-channels", type=number(int, 1, 10_000), default=1)
+    add("--classes", type=number(int, 1, 1_000_000), default=len(CLASSES))
+    add("--width", type=number(float, 0.001, 1_000), default=1.0)
+    add("--image-size", type=number(int, 1, 10_000), default=IMAGE_SIZE)
     add_command("runs", run_runs, "list the runs and their states")
     add_command("queue", run_queue, "start queued runs as devices become free")
 

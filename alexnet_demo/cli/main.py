@@ -9,34 +9,79 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
-from io import TextIOWrapper
 
 from alexnet_demo import __version__
 from alexnet_demo.cli import export, inspect, measure, predict, train
 from alexnet_demo.cli.options import DONE, FAILED, INTERRUPTED, LOG_FORMAT, UNUSABLE, add_command
+from alexnet_demo.cli.output import discard_output, printable_output
+from alexnet_demo.common.text import printable_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
-    options = build_parser().parse_args(arguments)
-    if isinstance(sys.stdout, TextIOWrapper):  # a terminal may lack × and –
-        sys.stdout.reconfigure(errors="replace")
-    logging.basicConfig(format=LOG_FORMAT, stream=sys.stderr)
-    logging.getLogger("alexnet_demo").setLevel(logging.INFO)
+    with printable_output():
+        try:
+            status = _run(arguments)
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:  # the reader of standard output is gone, as with `| head`
+            discard_output()
+            return FAILED
+        except OSError as error:  # standard output is a file on a full disk
+            discard_output()
+            print(f"alexnet_demo: The output cannot be written: {error}", file=sys.stderr)
+            return FAILED
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run one command; raises OSError only where standard output cannot be written."""
+    command = "alexnet_demo"
     try:
+        options = _parse(build_parser(), arguments)
+        command += f" {options.command}"
+        logging.basicConfig(format=LOG_FORMAT, stream=sys.stderr)
+        logging.getLogger("alexnet_demo").setLevel(logging.INFO)
         return options.run(options) or DONE
+    except SystemExit as stop:  # argparse, after it has printed help or what is wrong
+        return stop.code if isinstance(stop.code, int) else DONE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of standard output is gone, as with `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f"alexnet_demo {options.command}: {error}", file=sys.stderr)
-        return FAILED if isinstance(error, RuntimeError) else UNUSABLE
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if sys.flags.dev_mode:  # `python -X dev` shows where it comes from
+            raise
+        print(f"{command}: {_explain(error)}", file=sys.stderr)
+        return UNUSABLE if isinstance(error, ValueError | OSError) else FAILED
+
+
+def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        options = parser.parse_args(arguments)
+    except ValueError:
+        options = None
+    # Python 3.11 reads the value of `--epochs=--` as an empty list; other versions raise.
+    if options is None or [] in vars(options).values():
+        parser.error("-- cannot be an option's value")
+    return options
+
+
+def _explain(error: Exception) -> str:
+    """One sentence about an error: its own, where that is meant for people."""
+    if isinstance(error, OSError) and error.strerror:
+        return printable_line(f"{error.strerror}: {error.filename or 'output'}")
+    text = next(filter(None, map(str.strip, str(error).splitlines())), "")
+    if isinstance(error, MemoryError) or "can't allocate memory" in text:
+        return "This needs more memory than there is."
+    if isinstance(error, ValueError | OSError | RuntimeError) and text:
+        return printable_line(text)
+    return (
+        f"Unexpected {type(error).__name__} ({printable_line(text)}): please report it, with what "
+        "`python -X dev -m alexnet_demo …` prints."
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:

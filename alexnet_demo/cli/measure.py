@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_demo.cli import options
-from alexnet_demo.cli.options import Options
-from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.cli.options import Options, number
 from alexnet_demo.common.text import duration, memory, percent
 from alexnet_demo.settings import cost
 from alexnet_demo.settings.config import SETTINGS
@@ -20,14 +19,17 @@ def add_commands(add_command: Any) -> None:
     options.add_device_option(bench)
     precision, width = SETTINGS["precision"], SETTINGS["width"]
     bench.add_argument("--precision", choices=precision.choices, default="auto")
-    bench.add_argument("--width", type=float, default=1.0, help=width.range)
-    bench.add_argument("--rounds", type=int, default=7, help="measurements of each side")
+    in_range = number(float, *width.bounds)
+    bench.add_argument("--width", type=in_range, default=1.0, help=width.range)
+    rounds = number(int, 1, 1_000)
+    bench.add_argument("--rounds", type=rounds, default=7, help="measurements of each side")
     load = add_command(
         "load", run_load, "simulate visitors of a running app and check their predictions"
     )
     load.add_argument("--url", default="http://localhost:8501", help="of the app (%(default)s)")
-    load.add_argument("--users", type=int, default=50, help="concurrent sessions (%(default)s)")
-    load.add_argument("--seconds", type=float, default=300.0, help="how long (%(default)g)")
+    users, seconds = number(int, 1, 10_000), number(float, 0.1, 1e6)
+    load.add_argument("--users", type=users, default=50, help="concurrent sessions (%(default)s)")
+    load.add_argument("--seconds", type=seconds, default=300.0, help="how long (%(default)g)")
     load.add_argument("--weights", type=Path, help="the app's model, for the expected predictions")
 
 
@@ -50,18 +52,16 @@ def run_probe(args: Options) -> None:
 
 
 def run_bench(args: Options) -> None:
-    if args.rounds < 1:
-        raise ConfigError("--rounds must be at least 1.")
-    SETTINGS["width"].check(args.width)
     from alexnet_demo.benchmarks import speed
+    from alexnet_demo.network import device
 
+    # Before each side loads PyTorch in a process of its own
+    device.check_precision(args.precision, device.resolve(args.device))
     report = speed.bench(args.device, args.precision, args.rounds, args.width)
     options.show(args, report, speed.format_report(report))
 
 
 def run_load(args: Options) -> int:
-    if args.users < 1 or args.seconds <= 0:
-        raise ConfigError("--users and --seconds must be above 0.")
     from alexnet_demo.benchmarks.visitors import load_test
 
     report = load_test.run_load_test(args.url, args.users, args.seconds, options.weights_of(args))

@@ -77,6 +77,19 @@ def weights_of(options: Options) -> Path:
     )
 
 
+def number(kind: type[int] | type[float], low: float, high: float) -> Callable[[str], float]:
+    """The type of an option that takes a number from ``low`` to ``high``."""
+
+    def parse(text: str) -> float:
+        value = kind(text)
+        if not low <= value <= high:  # also NaN
+            raise argparse.ArgumentTypeError(f"must be from {low:,.10g} to {high:,.10g}")
+        return value
+
+    parse.__name__ = kind.__name__  # as argparse names it for what is no number
+    return parse
+
+
 def show(options: Options, record: Any, text: str) -> None:
     """Print a record as JSON if ``--json`` is given, else the text."""
     print(json.dumps(record) if options.json else text, flush=True)

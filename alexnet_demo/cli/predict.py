@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_demo.cli import options
-from alexnet_demo.cli.options import Options
-from alexnet_demo.common.text import percent
+from alexnet_demo.cli.options import Options, number
+from alexnet_demo.common.text import percent, printable_line
 from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
-from alexnet_demo.settings.config import SETTINGS
 
 
 def add_commands(add_command: Any) -> None:
@@ -29,13 +28,14 @@ def add_commands(add_command: Any) -> None:
         default="auto",
         help="how to prepare the images (default: %(default)s)",
     )
-    add("--top", type=int, default=len(CLASSES), help="number of classes to print")
+    top = number(int, 1, len(CLASSES))
+    add("--top", type=top, default=len(CLASSES), help="number of classes to print")
     evaluate = add_command("evaluate", run_evaluate, "measure accuracy on the test set or a folder")
     add = evaluate.add_argument
     add("--images", type=Path, help="a folder with one subfolder per class")
     add(
         "--test-samples",
-        type=int,
+        type=number(int, 1, TEST_SAMPLES),
         default=TEST_SAMPLES,
         help="use only the first images of the test set (default: %(default)s)",
     )
@@ -57,7 +57,7 @@ def run_predict(args: Options) -> int:
         if args.json:
             print(json.dumps(record), flush=True)
         elif "error" in record:
-            print(f"{record['path']}: {record['error']}", file=sys.stderr)
+            print(printable_line(f"{record['path']}: {record['error']}"), file=sys.stderr)
         else:
             ranked = (f"{name} {percent(p)}" for name, p in record["probabilities"].items())
             print(f"{record['path']}: {', '.join(ranked)}")
@@ -65,7 +65,6 @@ def run_predict(args: Options) -> int:
 
 
 def run_evaluate(args: Options) -> None:
-    SETTINGS["test_samples"].check(args.test_samples)
     from alexnet_demo.inference import evaluate
     from alexnet_demo.network import device
 

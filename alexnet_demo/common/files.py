@@ -91,6 +91,20 @@ def children(folder: Path) -> list[Path]:
         return []
 
 
+def prepare_output(path: Path) -> None:
+    """Make the folders of a file to be written, before what it is to hold has been computed.
+
+    Raises:
+        OSError: when it cannot be written there, or when a device or pipe is there, such as
+            ``/dev/null``: the rename of `write_atomically` would replace it.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
 def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | None = None) -> None:
     """Call ``write(temporary_path)``, flush to disk, then rename over ``path``.
 

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-# Control characters except tab and newline, and those that change the direction of text.
-_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+# Control characters except tab and newline, what changes the direction of text, lone surrogates.
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 # What makes a spreadsheet read a cell as a formula, also after spaces or in full width.
 _FORMULA = re.compile(r"[\s\x00-\x1f]*[=+\-@＝＋－＠]|[\t\r\n]")
 # The folders of an absolute path, also inside quotes.
@@ -23,6 +25,16 @@ def readable(text: Any) -> str:
 def one_line(text: Any) -> str:
     """Readable text with every run of whitespace collapsed to one space."""
     return " ".join(readable(text).split())
+
+
+def printable(text: str) -> str:
+    """Replace by ``�`` what a terminal would obey instead of show, and keep everything else."""
+    return _HIDDEN.sub("\ufffd", text)
+
+
+def printable_line(text: str) -> str:
+    """As `printable`, on one line: a file's name may not add lines of its own to a list."""
+    return printable(text).replace("\n", "\ufffd")
 
 
 def no_formula(cell: str) -> str:

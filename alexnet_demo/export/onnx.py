@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from alexnet_demo.common.errors import OnnxError
-from alexnet_demo.common.files import write_atomically
+from alexnet_demo.common.files import prepare_output, write_atomically
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.inference.classifier import confidence_of
 from alexnet_demo.network import checkpoint
@@ -87,6 +87,7 @@ def write_checked(
         OSError: when the file cannot be written.
     """
     require_packages()
+    prepare_output(out)
     start = time.perf_counter()
     about = {name: info[name] for name in KEPT_INFO if name in info}
     report: dict[str, Any] = {}
@@ -95,7 +96,6 @@ def write_checked(
         write(model, path, {**about, "temperature": temperature})
         report.update(check(model, path))
 
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, write_and_check)
     seconds = round(time.perf_counter() - start, 2)
     return {"bytes": out.stat().st_size, "seconds": seconds, **report}

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.common.files import prepare_output
 from alexnet_demo.data.splits import Split, derive_seed, load_split
 from alexnet_demo.data.synthetic import as_drawings, as_photos
 from alexnet_demo.inference.classifier import Classifier
@@ -69,13 +70,13 @@ def export(
     """
     start = time.perf_counter()
     target = device.resolve(device_name)
+    prepare_output(out)
     model, info = checkpoint.load_weights(weights)
     # Fitted to the rounded weights, which are those that will run.
     model.load_state_dict(dequantize(quantize(model.state_dict())))
     confidence = fit_confidence(model, info, target, score, samples)
     record = confidence.to_json()
     about = {name: info[name] for name in KEPT_INFO if name in info}
-    out.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.save_quantized(out, model, {**about, "certainty": record}, confidence.tensors())
     return {
         "weights": str(weights),

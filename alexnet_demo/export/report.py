@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from alexnet_demo import __version__
 from alexnet_demo.common import text
-from alexnet_demo.common.files import is_file, read_json, sha256, write_text
+from alexnet_demo.common.files import is_file, prepare_output, read_json, sha256, write_text
 from alexnet_demo.common.templates import environment
 from alexnet_demo.export import report_sections
 from alexnet_demo.export.svg_plot import Line, Plot, round_range
@@ -54,9 +54,8 @@ def write(run: Run, path: Path, device: str = "auto") -> dict[str, Any]:
         OSError: when the file cannot be written.
     """
     start = time.perf_counter()
-    html = render(run, test_results(run, device))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, html)
+    prepare_output(path)
+    write_text(path, render(run, test_results(run, device)))
     return {
         "run": run.id,
         "path": str(path),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_demo.common.errors import ImageError
+from alexnet_demo.common.files import open_file
 from alexnet_demo.images.decode import SUFFIXES
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, PreparedImage
@@ -113,12 +114,13 @@ def read_file(path: Path) -> bytes:
         ImageError: when it is missing, unreadable, or larger than 200 MB.
     """
     try:
-        size = path.stat().st_size
-        data = path.read_bytes() if size <= MAX_FILE_BYTES else b""
+        with open_file(path) as file:
+            data: bytes = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         raise ImageError("No such file.") from error
     except (OSError, ValueError) as error:
-        raise ImageError(f"The file cannot be read: {error}.") from error
-    if size > MAX_FILE_BYTES:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"The file cannot be read: {reason}.") from error
+    if len(data) > MAX_FILE_BYTES:
         raise ImageError(f"The file is too large (the limit is {MAX_FILE_BYTES // 10**6} MB).")
     return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import reprlib
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from alexnet_demo.common.errors import ConfigError
@@ -47,7 +48,9 @@ class Setting:
         """Raise `ConfigError` for a value out of range (also NaN) or of an unknown text."""
         if self.bounds and not self.bounds[0] <= value <= self.bounds[1]:
             allowed = self.range.replace(" to ", " and ")
-            raise ConfigError(f"{self.label} must be between {allowed}, not {value:,.10g}.")
+            # Decimal, since a format with a point would turn an integer of 400 digits into a float
+            given = f"{Decimal(value):,.10g}"
+            raise ConfigError(f"{self.label} must be between {allowed}, not {given}.")
         if self.choices and value not in self.choices:
             choices = ", ".join(self.choices)
             raise ConfigError(f"Unknown {self.label.lower()} {shown(value)}: choose {choices}.")

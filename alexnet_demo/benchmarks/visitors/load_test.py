@@ -120,7 +120,14 @@ def run_load_test(
         LostError: when no server answers there.
         ValueError: when the weights cannot be loaded.
     """
+    asyncio.run(_check_server(url))  # the samples take a while
     return asyncio.run(_run(url, users, seconds, make_samples(weights, seed), seed))
+
+
+async def _check_server(url: str) -> None:
+    session = Session(url)
+    await session.open()
+    await session.close()
 
 
 async def _run(

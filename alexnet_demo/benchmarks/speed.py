@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import logging
 import multiprocessing
+import signal
 import statistics
 import tempfile
 import time
@@ -31,6 +32,8 @@ from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
 from alexnet_demo.common.errors import OnnxError
+from alexnet_demo.common.signals import signal_handlers
+from alexnet_demo.common.text import percent
 from alexnet_demo.data.splits import epoch_order, load_split, unpack
 from alexnet_demo.export import onnx
 from alexnet_demo.inference.classifier import Classifier
@@ -112,14 +115,17 @@ def bench(
 def worker(side: Side, *arguments: str | float) -> Iterator[Callable[[], Record]]:
     """Run a side in a process of its own; a call gives its next record.
 
-    A call raises what the side raises, and RuntimeError when its process was killed.
+    A call raises what the side raises, and RuntimeError when its process was killed. Ctrl+C is for
+    the calling process alone, so that the other prints no traceback of its own.
     """
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn, initializer=_start, initargs=(side, arguments)) as pool:
 
         def turn() -> Record:
+            with signal_handlers(signal.SIG_IGN, signal.SIGINT):
+                future = pool.submit(_take_turn)  # starts the process, which inherits this
             try:
-                return pool.submit(_take_turn).result()
+                return future.result()
             except BrokenProcessPool:
                 raise RuntimeError("A measurement was killed: is there enough memory?") from None
 
@@ -300,13 +306,13 @@ def format_report(report: Record) -> str:
         f"{r['engine_images_per_s']:,}: {r['ratio']} times as fast "
         f"({r['ratio_spread'][0]} to {r['ratio_spread'][1]} in {r['rounds']} rounds)",
         f"training step {r['step_flops_per_s'] / 1e9:,.0f} GFLOP/s, matrix product "
-        f"{r['matmul_flops_per_s'] / 1e9:,.0f}: {r['matmul_share']:.0%} of its rate",
-        f"events and checkpoints take {r['overhead_share']:.2%} of the training time",
+        f"{r['matmul_flops_per_s'] / 1e9:,.0f}: {percent(r['matmul_share'], 0)} of its rate",
+        f"events and checkpoints take {percent(r['overhead_share'], 2)} of the training time",
         f"inference in {i['precision']}{elsewhere}:",
     ]
     lines += [
         f"  {name:<13} one image {i['latency_ms'][name]:>7} ms, "
-        f"64 {i['batch_of_64_ms'][name]:>8} ms, same label on {i['same_labels'][name]:.1%}"
+        f"64 {i['batch_of_64_ms'][name]:>8} ms, same label on {percent(i['same_labels'][name])}"
         for name in i["latency_ms"]
     ]
     return "\n".join(lines)

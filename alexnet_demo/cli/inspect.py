@@ -6,6 +6,7 @@ from typing import Any
 
 from alexnet_demo.cli import options
 from alexnet_demo.cli.options import Options, number
+from alexnet_demo.common.text import percent, printable_line
 from alexnet_demo.jobs import queue
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
@@ -36,17 +37,22 @@ def run_summary(args: Options) -> None:
 
 
 def run_runs(args: Options) -> None:
-    for run in list_runs():
+    runs = list_runs()
+    if not runs and not args.json:
+        print(
+            "There are no runs yet: `python -m alexnet_demo train --recipe quick` trains one in "
+            "minutes, as does the Train page of `streamlit run app.py`."
+        )
+    for run in runs:
         record = run.to_json()
         best = (record["best_validation_accuracy"], record["best_test_accuracy"])
-        validation, test = ("–" if share is None else f"{share:.2%}" for share in best)
+        validation, test = ("–" if share is None else percent(share, 2) for share in best)
         text = (
             f"{record['id']}  {record['state']:<11}  {record['epochs']}/{record['epochs_planned']} "
             f"epochs  {validation:>6} validation  {test:>6} test  {record['name']}"
         )
-        if record["warning"]:
-            text += f"\n    {record['warning']}"
-        options.show(args, record, text)
+        lines = (text, record["warning"] and f"    {record['warning']}")
+        options.show(args, record, "\n".join(map(printable_line, filter(None, lines))))
 
 
 def run_queue(_args: Options) -> None:

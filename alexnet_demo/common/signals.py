@@ -10,7 +10,7 @@ from types import FrameType
 
 @contextmanager
 def signal_handlers(
-    handler: Callable[[int, FrameType | None], object], *numbers: int
+    handler: Callable[[int, FrameType | None], object] | signal.Handlers, *numbers: int
 ) -> Iterator[None]:
     """Handle these signals with ``handler``, then restore the previous handlers."""
     previous = {number: signal.signal(number, handler) for number in numbers}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, SupportsFloat
 
 # Control characters except tab and newline, what changes the direction of text, lone surrogates.
 _HIDDEN = re.compile(
@@ -65,21 +66,37 @@ def memory(size: float) -> str:
     return f"{size:.0f} bytes"
 
 
-def percent(share: float, digits: int = 1) -> str:
-    """A share of 1, such as ``90.5%``."""
-    return f"{share:.{digits}%}"
+def percent(share: SupportsFloat, digits: int = 1) -> str:
+    """A share of 1, such as ``90.5%``; ``<0.1%`` or ``>99.9%`` where rounding would hide the rest.
+
+    Rounds halves up, also those that a float32 holds only approximately, as `replay.js` does: the
+    same number reads the same everywhere.
+    """
+    share = float(share)  # NumPy's own would round in its precision
+    if not math.isfinite(share):
+        return "–"
+    scale = 10 ** (digits + 2)
+    units = math.floor(share * scale + 0.5 + 1e-7 * scale)
+    if units == 0 < share:
+        return f"<{10**-digits:.{digits}f}%"
+    if units == scale and share < 1:
+        return f">{100 - 10**-digits:.{digits}f}%"
+    return f"{units / 10**digits:.{digits}f}%"
 
 
 def whole_percent(share: float) -> str:
-    """A share of 1, such as ``90%``; ``> 99%`` where rounding would hide the rest to 100."""
-    return "> 99%" if 0.99 < share < 1 else percent(share, 0)
+    """A share of 1, such as ``90%``."""
+    return percent(share, 0)
 
 
 def short_percent(share: float) -> str:
-    """A share of 1 with at most two significant digits: ``56%``, ``3.6%``, ``< 0.1%``."""
-    if share < 0.001:
-        return "< 0.1%"
+    """A share of 1 with at most two significant digits: ``56%``, ``3.6%``, ``<0.1%``."""
     return percent(share, 0 if share >= 0.1 else 1)
+
+
+def probability(share: SupportsFloat, digits: int = 1) -> str:
+    """The probability of a class, never 0% or 100%: softmax reaches neither, but a float32 does."""
+    return percent(min(max(float(share), 1e-9), 1 - 1e-9), digits)
 
 
 def dimensions(shape: Iterable[int]) -> str:

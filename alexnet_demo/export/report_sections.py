@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from alexnet_demo.common.errors import DataError
-from alexnet_demo.common.text import whole_percent
+from alexnet_demo.common.text import probability, whole_percent
 from alexnet_demo.data import fashion_mnist
 from alexnet_demo.export.svg_plot import Bar, Line, Plot
 from alexnet_demo.figures.results import MIN_BIN_COUNT
@@ -123,7 +123,7 @@ def _pin_at(pin: Pin, snapshot: Snapshot) -> dict[str, Any]:
         "when": _when(snapshot),
         "url": data_url(heatmap, _HEATMAP_SIDE),
         "predicted": CLASSES[prediction.top_class],
-        "confidence": whole_percent(prediction.probabilities[prediction.top_class]),
+        "confidence": probability(prediction.probabilities[prediction.top_class]),
         "verdict": "" if pin.label is None else "right" if correct else "wrong",
     }
 

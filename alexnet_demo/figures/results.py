@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import plotly.graph_objects as go
 
+from alexnet_demo.common.text import percent
 from alexnet_demo.figures import theme
 from alexnet_demo.inference.predictions import Bin
 
@@ -26,9 +27,9 @@ def calibration_figure(bins: Sequence[Bin]) -> go.Figure:
             "opacity": [1.0 if b.count >= MIN_BIN_COUNT else 0.35 for b in filled],
             "line": {"width": 1, "color": theme.OUTLINE_COLOR},
         },
-        customdata=[[b.count, b.confidence] for b in filled],
-        hovertemplate="%{customdata[0]:,} predictions<br>confidence %{customdata[1]:.1%}<br>"
-        "accuracy %{y:.1%}<extra></extra>",
+        customdata=[[b.count, percent(b.confidence), percent(b.accuracy)] for b in filled],
+        hovertemplate="%{customdata[0]:,} predictions<br>confidence %{customdata[1]}<br>"
+        "accuracy %{customdata[2]}<extra></extra>",
     )
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line=theme.REFERENCE_LINE, hoverinfo="skip"
@@ -57,9 +58,12 @@ def coverage_figure(
         y=[selective for _, _, selective in curve],
         mode="lines",
         line={"color": theme.TEST_COLOR, "width": theme.CURVE_WIDTH},
-        customdata=[threshold for threshold, _, _ in curve],
-        hovertemplate="confidence at least %{customdata:.0%}:<br>%{x:.1%} of images, "
-        "accuracy %{y:.2%}<extra></extra>",
+        customdata=[
+            (percent(threshold, 0), percent(coverage), percent(selective or 0, 2))
+            for threshold, coverage, selective in curve
+        ],
+        hovertemplate="confidence at least %{customdata[0]}:<br>%{customdata[1]} of images, "
+        "accuracy %{customdata[2]}<extra></extra>",
     )
     theme.style(figure, height=340)
     figure.update_layout(

@@ -207,7 +207,7 @@ def _add_curve(
     figure: go.Figure, events: Sequence[Event], field: str, axis: Axis, hover: str, **trace: Any
 ) -> None:
     """Add a field of records; ``hover`` describes a point beside its value."""
-    value = "%{y:.1%}" if field.endswith("accuracy") else "%{y:.3f}"
+    value = "%{y:.2%}" if field.endswith("accuracy") else "%{y:.3f}"
     figure.add_scatter(
         x=_along(axis, events),
         y=[event[field] for event in events],

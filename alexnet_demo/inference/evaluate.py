@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from alexnet_demo.common.errors import ImageError
+from alexnet_demo.common.text import percent, printable_line
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, PreparedImage
@@ -202,25 +203,29 @@ def confidence_metrics(evaluation: Evaluation, confidence: ConfidenceModel) -> d
 def format_report(report: dict[str, Any]) -> str:
     """The metrics as a plain-text table."""
     lines = [
-        f"{report['images']}: {report['samples']:,} images, accuracy {report['accuracy']:.2%}, "
-        f"loss {report['loss']:.4f}, {report['seconds']:.1f} s",
+        f"{report['images']}: {report['samples']:,} images, accuracy "
+        f"{percent(report['accuracy'], 2)}, loss {report['loss']:.4f}, {report['seconds']:.1f} s",
         "",
         f"{'class':<12} {'precision':>9} {'recall':>8} {'images':>9}",
     ]
     for name, scores in report["classes"].items():
         precision, recall = (
-            "–" if scores[key] is None else f"{scores[key]:.1%}" for key in ("precision", "recall")
+            "–" if scores[key] is None else percent(scores[key]) for key in ("precision", "recall")
         )
         lines.append(f"{name:<12} {precision:>9} {recall:>8} {scores['samples']:>9,}")
     lines += [
         "",
-        f"calibration error {report['ece']:.2%} at temperature {report['temperature']:.3f}; "
-        f"passes as clothing {report['clothing']:.1%}, sure {report['sure']:.1%}",
+        f"calibration error {percent(report['ece'], 2)} at temperature "
+        f"{report['temperature']:.3f}; passes as clothing "
+        f"{percent(report['clothing'])}, sure {percent(report['sure'])}",
     ]
     if flipped := report.get("flip_averaged"):
         lines.append(
-            f"mean over each image and its mirror image: accuracy {flipped['accuracy']:.2%}, "
-            f"loss {flipped['loss']:.4f}"
+            f"mean over each image and its mirror image: accuracy "
+            f"{percent(flipped['accuracy'], 2)}, loss {flipped['loss']:.4f}"
         )
-    lines += [f"unreadable: {file['path']}: {file['error']}" for file in report["unreadable"]]
+    lines += [
+        printable_line(f"unreadable: {file['path']}: {file['error']}")
+        for file in report["unreadable"]
+    ]
     return "\n".join(lines)

@@ -77,8 +77,13 @@ class EventWriter:
         """
         event: Event = {"event": kind, "time": round(time.time(), 3), **fields}
         line = json.dumps(event, allow_nan=False)
-        for file in filter(None, (self._file, self._echo)):
-            print(line, file=file, flush=True)
+        if self._file:
+            print(line, file=self._file, flush=True)
+        try:
+            if self._echo:
+                print(line, file=self._echo, flush=True)
+        except BrokenPipeError:  # nobody reads the echo any more; the run goes on
+            self._echo = None
         if kind in DURABLE and self._file:
             os.fsync(self._file.fileno())
         return event

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from alexnet_demo.common.text import percent
 from alexnet_demo.runs.events import Event, follower
 from alexnet_demo.settings.article import CLASSES
 
@@ -214,12 +215,12 @@ def diagnose(snapshot: Snapshot) -> list[str]:
         dead, ratio = layer.dead, layer.update_ratio
         if dead is not None and dead >= (MAX_DEAD_CHANNELS if conv else MAX_DEAD_UNITS):
             problems.append(
-                f"{dead:.0%} of {layer.name}'s {'channels' if conv else 'units'} are "
+                f"{percent(dead, 0)} of {layer.name}'s {'channels' if conv else 'units'} are "
                 "always zero: the learning rate may be too high."
             )
         if ratio is not None and ratio >= MAX_UPDATE_RATIO:
             problems.append(
-                f"The last step changed {layer.name}'s weights by {ratio:.0%}: the "
+                f"The last step changed {layer.name}'s weights by {percent(ratio, 0)}: the "
                 "learning rate may be too high."
             )
         if layer.gradient_norm == 0:

@@ -15,6 +15,19 @@ CLASSES = (
     "Bag",
     "Ankle boot",
 )
+CLASS_PHRASES = {
+    "T-shirt/top": "a T-shirt/top",
+    "Trouser": "trousers",
+    "Pullover": "a pullover",
+    "Dress": "a dress",
+    "Coat": "a coat",
+    "Sandal": "a sandal",
+    "Shirt": "a shirt",
+    "Sneaker": "a sneaker",
+    "Bag": "a bag",
+    "Ankle boot": "an ankle boot",
+}
+"""What an image of each class shows, for sentences; labels have the name itself."""
 
 # By epoch, as printed in section 4 of the article.
 ARTICLE_TEST_ACCURACY = (

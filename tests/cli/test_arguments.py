@@ -6,21 +6,17 @@ The cases are made from the parser's own actions, so that a new option is covere
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
-from contextlib import redirect_stderr, redirect_stdout
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from alexnet_demo.cli.main import build_parser, main
+from alexnet_demo.cli.main import build_parser
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.runs.devices import device_lock
@@ -29,8 +25,8 @@ from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 from tests.support.fuzz import TIERS, fuzz, odd_texts
+from tests.support.terminal import CONTROL, run
 
-CONTROL = re.compile(r"[^\t\n\x20-\x7e\xa0-\U0010ffff]|[\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 NO_DEVICE = "cuda:77"
 PAUSED = "20260101-000000-quick-aa"
 NUMBERS = (
@@ -139,15 +135,3 @@ def test_any_arguments(command: str, tier: str, files: list[str]) -> None:
 
     case = st.tuples(commands(command, files), st.sampled_from(["utf-8", "ascii"]))
     fuzz(tier, 1_000, case, check)
-
-
-def run(arguments: list[str], encoding: str = "utf-8") -> tuple[int, str, str]:
-    """Exit status, standard output, and standard error, in a terminal of that encoding."""
-    streams = [io.TextIOWrapper(io.BytesIO(), encoding) for _ in range(2)]
-    with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
-        status = main(arguments)
-    texts: list[Any] = []
-    for stream in streams:
-        stream.flush()
-        texts.append(stream.buffer.getvalue().decode(encoding))
-    return status, *texts

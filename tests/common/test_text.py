@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from alexnet_demo.common import text
@@ -49,9 +50,31 @@ def test_folders_are_removed(message: str, shown: str) -> None:
 
 def test_percentages_are_short_and_never_rounded_to_all_or_nothing() -> None:
     assert [text.short_percent(share) for share in (0.5607, 0.0361, 0.001, 0.0002)] == [
-        *("56%", "3.6%", "0.1%", "< 0.1%")
+        *("56%", "3.6%", "0.1%", "<0.1%")
     ]
-    assert [text.whole_percent(share) for share in (0.904, 0.996, 1)] == ["90%", "> 99%", "100%"]
+    assert [text.whole_percent(share) for share in (0.904, 0.996, 1)] == ["90%", ">99%", "100%"]
+    assert [text.percent(share) for share in (0, 1e-9, 0.0005, 0.9994, 0.99996, 1)] == [
+        *("0.0%", "<0.1%", "0.1%", "99.9%", ">99.9%", "100.0%")
+    ]
+    assert (text.percent(0.00001, 2), text.percent(0.99999, 2)) == ("<0.01%", ">99.99%")
+    assert (text.probability(np.float32(1)), text.probability(0)) == (">99.9%", "<0.1%")
+    assert text.percent(float("nan")) == "–"
+
+
+def test_the_same_share_reads_the_same_in_any_precision() -> None:
+    """Halves, which binary numbers hold only approximately, are rounded up."""
+    for tenths in range(5, 10_000, 10):  # of a percent, and a half
+        share = tenths / 10_000
+        up = (tenths + 5) // 10
+        expected = f"{up // 10}.{up % 10}%" if up < 1_000 else ">99.9%"
+        written = {text.percent(number) for number in (share, np.float32(share), round(share, 6))}
+        assert written == {expected}
+
+
+def test_a_terminal_obeys_nothing_that_is_printable() -> None:
+    hostile = "a\x1b[31m\x9b1m\u202e\ud800\x00\r衣\tb\n"
+    assert text.printable(hostile) == "a\ufffd[31m\ufffd1m\ufffd\ufffd\ufffd\ufffd衣\tb\n"
+    assert "\n" not in text.printable_line(hostile)
 
 
 def test_durations_and_sizes_take_the_unit_that_fits() -> None:

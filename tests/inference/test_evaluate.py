@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from alexnet_demo.common.text import percent
 from alexnet_demo.data import splits
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.inference.confidence import ConfidenceModel
@@ -102,7 +103,7 @@ def test_metrics_of_the_test_set(tiny_weights: Path) -> None:
     assert np.array(report["confusion"]).sum() == 200
     assert json.loads(json.dumps(report)) == report
     table = format_report(report)
-    assert "Ankle boot" in table and f"{report['accuracy']:.2%}" in table
+    assert "Ankle boot" in table and percent(report["accuracy"], 2) in table
 
 
 def test_a_folder_with_one_subfolder_per_class(tmp_path: Path, tiny_weights: Path) -> None:

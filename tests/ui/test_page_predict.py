@@ -284,7 +284,7 @@ def test_several_uploads_make_a_table_and_unusable_ones_are_named(app: AppTest) 
 
 def test_samples_show_the_true_class(app: AppTest) -> None:
     select_source(app, "Samples")
-    assert "labeled an Ankle boot" in page_text(app) or "Correct" in page_text(app)
+    assert "labeled as an ankle boot" in page_text(app) or "Correct" in page_text(app)
     app.number_input(key="sample").set_value(1).run()
     assert app.session_state["sample"] == 1
     app.selectbox(key="sample class").set_value("Bag").run()
@@ -453,15 +453,16 @@ def test_uploaded_weights_are_checked_then_used(app: AppTest, tiny_weights: Path
 @pytest.mark.parametrize(
     ("top", "clothing", "sentence"),
     [
-        ({"Sneaker": 0.93, "Sandal": 0.05}, True, "This is a Sneaker (93%)"),
-        ({"Ankle boot": 0.999}, True, "This is an Ankle boot (> 99%)"),
+        ({"Sneaker": 0.93, "Sandal": 0.05}, True, "This is a sneaker (93.0%)"),
+        ({"Trouser": 0.93, "Dress": 0.05}, True, "These are trousers (93.0%)"),
+        ({"Ankle boot": 0.99996}, True, "This is an ankle boot (>99.9%)"),
         (
             {"Sneaker": 0.48, "Ankle boot": 0.31},
             True,
-            "Not sure. Best guess: a Sneaker (48%) or an Ankle boot (31%)",
+            "Not sure. Best guess: a sneaker (48.0%) or an ankle boot (31.0%)",
         ),
-        ({"Bag": 0.58, "Coat": 0.09}, True, "Not sure. Best guess: a Bag (58%)"),
-        ({"Bag": 0.93, "Coat": 0.05}, False, "Possibly not clothing. Best guess: a Bag (93%)"),
+        ({"Bag": 0.58, "Coat": 0.09}, True, "Not sure. Best guess: a bag (58.0%)"),
+        ({"Bag": 0.93, "Coat": 0.05}, False, "Possibly not clothing. Best guess: a bag (93.0%)"),
     ],
 )
 def test_a_prediction_in_words(

@@ -23,7 +23,9 @@ from alexnet_demo.inference.classifier import Classifier
 
 DRAWINGS, UPLOADS = 40, 40
 TOLERANCE = 0.02  # of a probability: in bfloat16, rounding depends on the batch size
-_BAR = re.compile(r'<span class="name">(.*?)</span>.*?<span class="percent">([\d.]+)%', re.DOTALL)
+_BAR = re.compile(
+    r'<span class="name">(.*?)</span>.*?<span class="percent">(?:&[lg]t;)?([\d.]+)%', re.DOTALL
+)
 _OUTLINES = json.loads(Path(__file__).with_name("outlines.json").read_text(encoding="utf-8"))
 """Points of garments by class, on the canvas of 256 units."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from alexnet_demo.common.text import dimensions
+from alexnet_demo.common.text import dimensions, percent
 from alexnet_demo.figures import architecture
 from alexnet_demo.settings.article import ARTICLE_PRINTED_PARAMETERS
 from alexnet_demo.ui.components.plot import live_plot
@@ -36,8 +36,9 @@ def show_shares(summary: Summary) -> None:
     st.subheader("Where the parameters are, and where the work is done", anchor=False)
     parameters, work = summary.share("fc", "params"), summary.share("conv", "macs")
     st.markdown(
-        f"The fully connected layers hold **{parameters:.0%}** of the parameters; the convolutions "
-        f"do **{work:.0%}** of the work. A filter is small, but it is applied at every position."
+        f"The fully connected layers hold **{percent(parameters, 0)}** of the parameters; the "
+        f"convolutions do **{percent(work, 0)}** of the work. A filter is small, but it is applied "
+        "at every position."
     )
     live_plot(
         architecture.params_and_macs(summary),

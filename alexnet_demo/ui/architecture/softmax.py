@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from alexnet_demo.common.text import percent
+from alexnet_demo.common.text import probability
 from alexnet_demo.figures.theme import CLASS_COLORS
 from alexnet_demo.ui.architecture.layer_views import ViewedModel, activations_of
 from alexnet_demo.ui.components.component import render, style
@@ -24,7 +24,7 @@ def show_softmax(layer: Layer, model: ViewedModel, image: np.ndarray, key: str) 
     total = float(exponentials.sum())
     style(__file__)
     rows = zip(CLASS_COLORS.items(), logits.tolist(), exponentials.tolist(), strict=True)
-    st.html(render(__file__, rows=rows, total=total, percent=percent))
+    st.html(render(__file__, rows=rows, total=total, probability=probability))
     st.caption(
         "Softmax: each logit is divided by the temperature T and exponentiated; dividing by the "
         f"sum, here {total:.4f}, gives the probabilities. (Subtracting the maximum changes nothing "

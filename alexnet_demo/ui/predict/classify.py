@@ -19,16 +19,11 @@ from alexnet_demo.images.encode import data_url
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Kind, PreparedImage
 from alexnet_demo.inference.batcher import BATCHER
-from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.settings.article import CLASS_PHRASES, CLASSES
 from alexnet_demo.ui.predict import preparation
 from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.pin_button import pin_button
-from alexnet_demo.ui.widgets.prediction_view import (
-    TOP,
-    rounded_percent,
-    show_prediction,
-    with_article,
-)
+from alexnet_demo.ui.widgets.prediction_view import TOP, phrase, show_prediction
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.inference.classifier import Classifier, Prediction
@@ -129,7 +124,7 @@ def show_result(result: Classification, truth: str = "", name: str = "") -> None
     notes = [f"Treated as {preparation.KIND_PHRASES[prediction.kind]}"]
     if truth:
         correct = truth == prediction.label
-        notes.insert(0, "Correct" if correct else f"Incorrect: labeled {with_article(truth)}")
+        notes.insert(0, "Correct" if correct else f"Incorrect: labeled as {CLASS_PHRASES[truth]}")
     if len(views) > 1:
         notes.append(f"average of {len(views)} views")
     notes.append(f"{prediction.ms:.0f}\u00a0ms")
@@ -142,14 +137,12 @@ def show_result(result: Classification, truth: str = "", name: str = "") -> None
 
 
 def in_words(prediction: Prediction) -> tuple[str, str]:
-    """A prediction as a sentence in two parts: ``This is`` and ``a Sneaker (93%)``."""
-    first, second = (
-        f"{with_article(name)} ({rounded_percent(p)})" for name, p in prediction.ranked[:2]
-    )
+    """A prediction as a sentence in two parts: ``This is`` and ``a sneaker (93.4%)``."""
+    first, second = (phrase(*entry) for entry in prediction.ranked[:2])
     if not prediction.clothing:
         return "Possibly not clothing. Best guess:", first
     if prediction.sure:
-        return "This is", first
+        return "This is" if first.startswith("a") else "These are", first
     named = prediction.ranked[1][1] >= SECOND_GUESS
     return "Not sure. Best guess:", f"{first} or {second}" if named else first
 

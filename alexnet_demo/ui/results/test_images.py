@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from alexnet_demo.common.errors import BusyError
-from alexnet_demo.common.text import whole_percent
+from alexnet_demo.common.text import probability
 from alexnet_demo.images.encode import data_url, enlarge, overlay_heatmap, png
 from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.inference.embedding import load_neighbors
@@ -60,7 +60,7 @@ def show_gallery(
 
 def _result_tile(results: Results, other: Results | None, number: int) -> Tile:
     def prediction(of: Results) -> str:
-        return f"{CLASSES[of.predicted[number]]} {whole_percent(float(of.confidence[number]))}"
+        return f"{CLASSES[of.predicted[number]]} {probability(of.confidence[number], 0)}"
 
     correct = results.correct[number]
     details = [] if other is None else [f"other: {prediction(other)}"]

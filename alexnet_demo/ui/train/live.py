@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import mean
 from typing import Literal
 
@@ -208,9 +209,9 @@ def _figures(run: Run, history: History) -> None:
         for accuracy in run.accuracies
     ]
     figures = {
-        "Train accuracy": _mean(records, f"{part}accuracy", "{:.1%}"),
-        "Train loss": _mean(records, f"{part}loss", "{:.3f}"),
-        "Images/s": _mean(records, "images_per_s", "{:,.0f}"),
+        "Train accuracy": _mean(records, f"{part}accuracy", percent),
+        "Train loss": _mean(records, f"{part}loss", "{:.3f}".format),
+        "Images/s": _mean(records, "images_per_s", "{:,.0f}".format),
         "Training time": duration(history.seconds),
         "Peak memory": memory(recent[-1]["peak_memory"]) if recent else "–",
     }
@@ -233,9 +234,9 @@ def _figures(run: Run, history: History) -> None:
         )
 
 
-def _mean(records: list[Event], field: str, form: str) -> str:
+def _mean(records: list[Event], field: str, write: Callable[[float], str]) -> str:
     values = [record[field] for record in records if field in record]
-    return form.format(mean(values)) if values else "–"
+    return write(mean(values)) if values else "–"
 
 
 def _curves(run: Run, history: History) -> None:

@@ -187,7 +187,7 @@ class Replay {
         layer.dead === null ? "–" : percent(layer.dead),
         short(layer.weight_norm),
         layer.gradient_norm === null ? "–" : short(layer.gradient_norm),
-        layer.update_ratio === null ? "–" : `${short(100 * layer.update_ratio)}%`,
+        layer.update_ratio === null ? "–" : percent(layer.update_ratio),
       ];
       table.insertRow().append(createElement("th", layer.name), ...cells.map((text) => createElement("td", text)));
     }
@@ -235,7 +235,7 @@ class Card {
     fill.style.width = `${(100 * probability).toFixed(1)}%`;
     fill.style.background = this.colors[label];
     const name = createElement("span", this.classes[label], "name");
-    row.append(fill, name, createElement("span", roundedPercent(probability), "share"));
+    row.append(fill, name, createElement("span", probabilityText(probability), "share"));
     return row;
   }
 
@@ -293,14 +293,17 @@ function svg(tag, attributes, text = "") {
   return node;
 }
 
-function percent(share, digits = 1) {
-  return `${(100 * share).toFixed(digits)}%`;
+// Rounds as `percent` in common/text.py does: halves up, and never to all or nothing.
+function percent(share) {
+  const units = Math.floor(1000 * share + 0.5 + 1e-4);
+  if (units === 0 && share > 0) return "<0.1%";
+  if (units === 1000 && share < 1) return ">99.9%";
+  return `${(units / 10).toFixed(1)}%`;
 }
 
-// Rounding never shows 100% or 0%.
-function roundedPercent(probability) {
-  if (probability > 0.99) return ">\u00a099%";
-  return probability < 0.01 ? "<\u00a01%" : percent(probability, 0);
+// Softmax reaches neither 0 nor 1, but a float32 does.
+function probabilityText(probability) {
+  return percent(Math.min(Math.max(probability, 1e-9), 1 - 1e-9));
 }
 
 function short(value) {

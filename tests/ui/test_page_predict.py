@@ -289,7 +289,7 @@ def test_samples_show_the_true_class(app: AppTest) -> None:
     assert app.session_state["sample"] == 1
     app.selectbox(key="sample class").set_value("Bag").run()
     assert not app.exception
-    assert "Correct" in page_text(app) or "labeled a Bag" in page_text(app)
+    assert "Correct" in page_text(app) or "labeled as a bag" in page_text(app)
 
 
 def test_an_image_can_be_pinned_and_unpinned(app: AppTest) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -62,6 +62,27 @@ def close_image(page: Page) -> None:
     settle(page)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_on_a_phone_the_bar_stays_compact_and_the_page_scrolls_to_the_panel(
+    page: Page, app_url: str
+):
+    page.set_viewport_size({"width": 390, "height": 664})
+    for number in (3, 4, 5):
+        stop = STOPS[number - 1]
+        page.goto(f"{app_url}/Architecture?{urlencode({**stop.state, 'tour': number})}")
+        at_stop(page, number)
+        page.wait_for_function(
+            """target => {
+              const [bar, panel] = ["tour-bar", target].map(
+                (key) => document.querySelector(`.st-key-${key}`)?.getBoundingClientRect());
+              return bar && panel && bar.top >= 0 && bar.height < innerHeight / 3
+                && panel.top >= bar.bottom && panel.top < bar.bottom + innerHeight / 3;
+            }""",
+            arg=stop.target,
+            timeout=90_000,
+        )
+        expect(page.locator(".st-key-tour-bar").get_by_role("link", name="Next")).to_be_visible()
 
 
 def test_an_answer_is_hidden_until_it_is_opened(page: Page, app_url: str):

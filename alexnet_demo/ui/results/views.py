@@ -107,18 +107,20 @@ def _gallery(name: str, numbers: Callable[[Results], np.ndarray], evaluation: Ev
 
 
 def _classes(evaluation: Evaluation) -> None:
-    share = partial(st.column_config.ProgressColumn, format="%.1f%%", min_value=0, max_value=100)
+    share = partial(st.column_config.NumberColumn, format="%.1f%%")
+    name_width, widths = 86, {"Precision": 78, "Recall": 64, "F1": 62}  # pixels: fit on a phone
     st.dataframe(
         [
             {k: 100 * v if isinstance(v, float) else v for k, v in asdict(score).items()}
             for score in class_scores(evaluation.results.confusion)
         ],
         column_config={
-            "name": "Class",
-            **{name.lower(): share(name) for name in ("Precision", "Recall", "F1")},
-            "samples": "Images",
+            "name": st.column_config.TextColumn("Class", width=name_width),
+            **{name.lower(): share(name, width=width) for name, width in widths.items()},
+            "samples": st.column_config.NumberColumn("Images", width=66),
         },
         hide_index=True,
+        width="content",
     )
 
 

@@ -51,8 +51,10 @@ def run_runs(args: Options) -> None:
             f"{record['id']}  {record['state']:<11}  {record['epochs']}/{record['epochs_planned']} "
             f"epochs  {validation:>6} validation  {test:>6} test  {record['name']}"
         )
-        lines = (text, record["warning"] and f"    {record['warning']}")
-        options.show(args, record, "\n".join(map(printable_line, filter(None, lines))))
+        silence = run.silence
+        problems = (record["warning"], silence and f"{silence}. {silence.advice}")
+        lines = (text, *(f"    {problem}" for problem in problems if problem))
+        options.show(args, record, "\n".join(map(printable_line, lines)))
 
 
 def run_queue(_args: Options) -> None:

@@ -92,6 +92,8 @@ class History:
     """Time of the first event, in seconds since 1970."""
     marks: int = 0
     """Number of start, end, and error events, which tells whether a launch has reported yet."""
+    longest_pause: float = 0.0
+    """Longest time in seconds before a checkpoint event of this launch: how long writing takes."""
     max_batches: int = MAX_BATCHES
 
     def add(self, event: Event) -> None:
@@ -103,6 +105,8 @@ class History:
             self.started_at = event["time"]
         if self.last and kind != "start":
             self.seconds += max(0.0, event["time"] - self.last["time"])
+        if self.last and kind == "checkpoint":
+            self.longest_pause = max(self.longest_pause, event["time"] - self.last["time"])
         event = {**event, "elapsed": self.seconds}
         if kind == "start":
             self._resume(event)
@@ -134,6 +138,7 @@ class History:
             e for e in self.epochs if e["step"] < step or (e["step"] == step and e["epoch"] <= done)
         ]
         self.start, self.end, self.test = start, None, None
+        self.longest_pause = 0.0
         self.marks += 1
 
     @property

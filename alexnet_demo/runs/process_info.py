@@ -55,6 +55,18 @@ def _is_running(job: dict[str, Any]) -> bool:
         return False
 
 
+def is_stopped(directory: Path) -> bool:
+    """Whether the process registered in a directory is one of this machine and is suspended."""
+    job = read_json(directory / "job.json")
+    if "pid" not in job or on_other_host(job) or not _is_running(job):
+        return False
+    try:
+        status = psutil.Process(int(job["pid"])).status()
+    except psutil.Error:
+        return False
+    return status in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+
+
 def register(directory: Path, pid: int) -> None:
     """Record a process of this machine as the one that trains a run, unless it is recorded already.
 

@@ -24,6 +24,7 @@ from alexnet_demo.common.files import (
 )
 from alexnet_demo.common.text import one_line, percent, readable
 from alexnet_demo.runs.history import History, first_time, follow
+from alexnet_demo.runs.silence import Silence, find_silence
 from alexnet_demo.runs.state import (
     ACTIVE,
     LIVE,
@@ -314,6 +315,11 @@ class Run:
         return "The trainer was killed or ran out of memory."
 
     @property
+    def silence(self) -> Silence | None:
+        """How long the run has given no sign of life while it trains; None as a rule."""
+        return find_silence(self)
+
+    @property
     def unreadable(self) -> list[str]:
         """Names of its files and folders that count as empty, since they cannot be read."""
         folder = self.directory / "checkpoints"
@@ -374,6 +380,7 @@ class Run:
             "seconds": round(history.seconds, 1),
             "note": self.note,
             "warning": self.warning,
+            "silent_seconds": round(silence.seconds, 1) if (silence := self.silence) else None,
             "directory": str(self.directory),
         }
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import psutil
 import pytest
-import streamlit as st
 import torch
 
 from alexnet_demo.network import checkpoint
@@ -29,19 +28,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if workers := getattr(config.option, "numprocesses", None):
         threads = max(1, (os.cpu_count() or 1) // workers)
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what an older Streamlit, the newest for Python 3.10, cannot test."""
-    version = tuple(int(part) for part in st.__version__.split(".")[:2])
-    pages = {
-        f"test_page_{name}.py" for name in ("train", "architecture", "predict", "results", "tour")
-    }
-    if version < (1, 67):
-        reason = "AppTest knows components that modules register on import from Streamlit 1.67 on"
-        for item in items:
-            if item.path.name in pages:
-                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture

@@ -73,8 +73,9 @@ does not need them.
 
 ## Versions
 
-`requirements.txt` gives the oldest supported versions; `requirements-lock.txt` pins versions that
-were tested together (`pip install -r requirements.txt -c requirements-lock.txt`). After an update:
+`requirements.txt` gives the oldest supported versions, on which `.ci/run` repeats the fast tests,
+though with the current torch and without a browser. `requirements-lock.txt` pins versions that were
+tested together (`pip install -r requirements.txt -c requirements-lock.txt`). After an update:
 install, test, `python tools/dependencies.py --lock`, then `python tools/dependencies.py`.
 
 ## Known vulnerabilities

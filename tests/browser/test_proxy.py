@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Response, expect
@@ -57,12 +58,40 @@ def test_links_keep_the_prefix(page: Page, home: str):
         assert address.startswith(home) or not address.startswith("http://127"), address
 
 
-@pytest.mark.slow
-def test_the_map_shows_images(page: Page, app_url: str, home: str):
-    """Slow, since it needs a pass over the test set."""
-    with page.expect_response(re.compile("test-pictures"), timeout=600_000) as answer:
-        page.goto(f"{home}Results?show=Map")
-    assert answer.value.ok and PREFIX in answer.value.url
+MAP = """
+from pathlib import Path
+from alexnet_demo.ui.results import embedding_map
+
+embedding_map._SPRITE = Path(__file__).parent / "static" / embedding_map._SPRITE.name
+point = {"x": [0.5], "y": [0.5], "labels": [0], "guesses": [0], "classes": ["T-shirt/top"]}
+sprite = embedding_map._sprite()
+embedding_map._component(
+    data={**point, "key": "one", "colors": ["#000000"], "chosen": [], "sprite": sprite},
+    default={"chosen": []},
+    key="map",
+    on_chosen_change=lambda: None,
+    on_opened_change=lambda: None,
+)
+"""
+
+
+def test_the_map_finds_its_images(page: Page, tmp_path: Path):
+    (tmp_path / "static").mkdir()
+    (tmp_path / "page.py").write_text(MAP)
+    server = Server(tmp_path, str(tmp_path / "page.py"))
+    server.start()
+    try:
+        with proxied(server) as home:
+            image = re.compile(f"{PREFIX}/app/static/test-pictures")
+            with page.expect_response(image, timeout=120_000) as answer:
+                page.goto(home)
+            assert answer.value.ok
+            settle(page)
+            page.mouse.move(0, 0)
+            page.locator(".map canvas").hover()  # its middle, where the image is
+            expect(page.locator(".map .thumbnail")).to_have_css("background-image", image)
+    finally:
+        server.kill()
 
 
 def test_without_the_script_streamlit_draws_the_figure(page: Page, server: Server):

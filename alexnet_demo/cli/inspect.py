@@ -6,7 +6,7 @@ from typing import Any
 
 from alexnet_demo.cli import options
 from alexnet_demo.cli.options import Options, number
-from alexnet_demo.common.text import percent, printable_line
+from alexnet_demo.common.text import printable_line
 from alexnet_demo.jobs import queue
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
@@ -45,11 +45,11 @@ def run_runs(args: Options) -> None:
         )
     for run in runs:
         record = run.to_json()
-        best = (record["best_validation_accuracy"], record["best_test_accuracy"])
-        validation, test = ("–" if share is None else percent(share, 2) for share in best)
+        best = {accuracy.name.split()[-2]: accuracy.of(2) for accuracy in run.accuracies}
+        validation, test = (best.get(split, "–") for split in ("validation", "test"))
         text = (
             f"{record['id']}  {record['state']:<11}  {record['epochs']}/{record['epochs_planned']} "
-            f"epochs  {validation:>6} validation  {test:>6} test  {record['name']}"
+            f"epochs  {validation:>15} validation  {test:>16} test  {record['name']}"
         )
         silence = run.silence
         problems = (record["warning"], silence and f"{silence}. {silence.advice}")

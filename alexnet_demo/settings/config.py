@@ -279,7 +279,8 @@ class TrainConfig:
             if isinstance(value, bool):
                 words.append(label if value else f"no {label}")
             elif name not in EXECUTION:
-                words.append(f"{label} {str(value)[:20] or 'none'}")
+                number = isinstance(value, float)
+                words.append(f"{label} {f'{value:g}' if number else str(value)[:20] or 'none'}")
         return words
 
     def command(self) -> list[str]:

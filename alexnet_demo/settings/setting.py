@@ -42,6 +42,8 @@ class Setting:
         """A value in words."""
         if isinstance(value, bool):
             return "yes" if value else "no"
+        if isinstance(value, float):
+            return f"{value:g}"
         return f"{value:,}" if isinstance(value, int) else str(value) or "none"
 
     def check(self, value: Any) -> None:

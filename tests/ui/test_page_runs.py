@@ -39,8 +39,8 @@ def test_a_finished_run_shows_its_metrics(runs_dir, measured):
     run = canned_run(runs_dir, RUN, [0.5, 0.81, 0.8], "finished")
     at = page(run=run.id)
     shown = {metric.label: metric.value for metric in at.metric}
-    assert shown["Best validation accuracy"] == f"{percent(0.81, 2)} of 2,000 images"
-    assert shown["Test accuracy"] == f"{percent(0.80, 2)} of 2,000 images"
+    assert shown["Best validation accuracy"] == f"{percent(0.81, 2)} of 2,000"
+    assert shown["Test accuracy"] == f"{percent(0.80, 2)} of 2,000"
     assert shown["Peak memory"] == "1.0 GB"
     # The last epoch's, as in the table and the files, not the last batches'.
     assert (shown["Train accuracy"], shown["Train loss"]) == ("82.0%", "0.480")
@@ -61,7 +61,7 @@ def test_a_run_that_chose_by_the_test_set_says_so(runs_dir, measured):
     run = canned_run(runs_dir, RUN, [0.5, 0.81], "finished", settings=settings)
     at = page(run=run.id)
     labels = {metric.label: metric.value for metric in at.metric}
-    assert labels["Best test accuracy"] == f"{percent(0.81, 2)} of 10,000 images"
+    assert labels["Best test accuracy"] == f"{percent(0.81, 2)} of 10,000"
     assert not [label for label in labels if "alidation" in label]
     table = at.dataframe[0].value
     assert table["Test"].tolist() == pytest.approx([81.0])

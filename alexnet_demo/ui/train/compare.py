@@ -72,7 +72,7 @@ _ENDED = {
 
 
 def differences(runs: Sequence[Run]) -> list[dict[str, str]]:
-    """A row for each result, and for each setting that is not the same in all runs.
+    """A row for each accuracy, and for each other result and setting that is not always the same.
 
     The column of a run has its name; names are made unique by the run's id.
     """
@@ -89,7 +89,7 @@ def differences(runs: Sequence[Run]) -> list[dict[str, str]]:
     return [
         {"": label, **dict(zip(columns, row, strict=True))}
         for label, row in rows.items()
-        if set(row) != {"–"}
+        if len(set(row)) > 1 or (label.endswith("accuracy") and "–" not in row)
     ]
 
 

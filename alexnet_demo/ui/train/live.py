@@ -204,11 +204,9 @@ def _figures(run: Run, history: History) -> None:
     # The last batches during training; afterwards the last epoch, as in the table and the files.
     by_epoch = bool(history.epochs) and not run.active
     records, part = (history.epochs[-1:], "train_") if by_epoch else (recent, "")
-    known = [
-        (accuracy.name.capitalize(), percent(accuracy.share, 2), f"of {accuracy.images:,} images")
-        for accuracy in run.accuracies
-    ]
+    results = {accuracy.name.capitalize(): accuracy.of(2) for accuracy in run.accuracies}
     figures = {
+        **(results or {f"Best {run.config.eval_split} accuracy": "–"}),
         "Train accuracy": _mean(records, f"{part}accuracy", percent),
         "Train loss": _mean(records, f"{part}loss", "{:.3f}".format),
         "Images/s": _mean(records, "images_per_s", "{:,.0f}".format),
@@ -216,8 +214,6 @@ def _figures(run: Run, history: History) -> None:
         "Peak memory": memory(recent[-1]["peak_memory"]) if recent else "–",
     }
     with st.container(horizontal=True, key="run-figures"):
-        for label, value, of in known or [(f"Best {run.config.eval_split} accuracy", "–", "")]:
-            st.metric(label, f"{value} {of}", width="content", help=_ABOUT.get(label))
         for label, value in figures.items():
             st.metric(label, value, width="content", help=_ABOUT.get(label))
     if history.start:

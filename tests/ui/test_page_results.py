@@ -198,7 +198,7 @@ def paused(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 def test_views_fill_while_the_test_set_is_evaluated(shipped: Path, paused: threading.Event):
     app = open_page(PAGE)
-    wait_for(lambda: "first 500" in page_text(app.run()), 60, "no partial results")
+    wait_for(lambda: "first 500" in page_text(app.run()), 180, "no partial results")
     assert re.search(r"500 of 10,000, about .* left\.", progress(app))
     for name in views.VIEWS:
         select_view(app, name)
@@ -209,7 +209,7 @@ def test_views_fill_while_the_test_set_is_evaluated(shipped: Path, paused: threa
     app.query_params["picture"] = "600"
     assert "Test image 600" not in page_text(app.run())
     paused.set()
-    wait_for(lambda: not progress(app.run()), 60, "not complete")
+    wait_for(lambda: not progress(app.run()), 180, "not complete")
     text = page_text(reopen_image(app, 600))
     assert "Test image 600, labeled" in text and "of 10,000 test images" not in text
     results = predictions.load(sha256(shipped))
@@ -225,10 +225,10 @@ def test_similar_training_images_are_found_on_demand_and_shown_meanwhile(
     app.run()
     assert not neighbor_gallery(app)
     click(app, "Show most similar training images")
-    wait_for(lambda: neighbor_gallery(reopen_image(app, 12)), 60, "no partial results")
-    assert "500 of 60,000, about" in progress(app)
+    wait_for(lambda: neighbor_gallery(reopen_image(app, 12)), 180, "no partial results")
+    assert re.search(r"(250|500) of 60,000, about .* left\.", progress(app))
     paused.set()
-    wait_for(lambda: not progress(reopen_image(app, 12)), 60, "not complete")
+    wait_for(lambda: not progress(reopen_image(app, 12)), 180, "not complete")
     neighbors = embedding.load_neighbors(sha256(shipped))
     assert neighbors is not None and neighbors.shape == (10_000, 8)
     assert all(f"Training image {n}" in neighbor_gallery(app)[0] for n in neighbors[12])

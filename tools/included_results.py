@@ -2,7 +2,7 @@
 
 Predictions, the map by principal components and by t-SNE, and the most similar training images go
 to one file beside the weights, so that Results shows them without running the model. Run it again
-after replacing the weights; about ten minutes on two CPU cores.
+after replacing the weights; about 40 minutes of processor time on a CPU.
 """
 
 from __future__ import annotations

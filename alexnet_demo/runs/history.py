@@ -95,12 +95,15 @@ class History:
     longest_pause: float = 0.0
     """Longest time in seconds before a checkpoint event of this launch: how long writing takes."""
     max_batches: int = MAX_BATCHES
+    updates: int = 0
+    """Number of events added, which tells whether anything is new."""
 
     def add(self, event: Event) -> None:
         """Add the next event; skip an invalid one."""
         if not _is_valid(event):
             return
         kind = event["event"]
+        self.updates += 1
         if self.started_at is None:
             self.started_at = event["time"]
         if self.last and kind != "start":

@@ -22,6 +22,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+TICKER = "alexnet_demo.auto_refresh"  # component that has a browser ask for what is new
 REPLACED = ForwardMsg.FINISHED_EARLY_FOR_RERUN  # another run of the script follows
 
 
@@ -43,7 +44,8 @@ class Session:
         self.pages: dict[str, str] = {}  # URL path → hash of the page's script
         self.widgets: dict[str, tuple[str, str]] = {}  # by key: id, and fragment to rerun or ""
         self.elements: list[Element] = []  # of the last script run
-        self._page = ""
+        self.tickers: dict[str, float] = {}  # by key of a ticker: seconds between requests
+        self._page, self._is_page = "", True
         self._states: dict[str, WidgetState] = {}
         self._files: dict[str, str] = {}  # widget's key → URL to delete its file
         self._http = requests.Session()
@@ -110,6 +112,29 @@ class Session:
         info = {"file_id": urls.file_id, "name": name, "size": len(data), "file_urls": urls}
         await self._change(key, file_uploader_state_value={"uploaded_file_info": [info]})
 
+    async def watch(self, seconds: float) -> int:
+        """Stay on the page and ask for what is new as often as a browser does.
+
+        Returns:
+            The number of requests.
+        """
+        sent = time.monotonic()
+        end, requests = sent + seconds, 0
+        while self.tickers:
+            key = min(self.tickers, key=self.tickers.__getitem__)
+            due = sent + self.tickers[key]
+            if due > end:
+                break
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            sent = time.monotonic()
+            widget, fragment = self.widgets[key]
+            widget = f"$$STREAMLIT_INTERNAL_KEY_{widget}__events"
+            ticks = json.dumps([{"event": "tick", "value": True}])
+            await self._rerun(fragment, WidgetState(id=widget, json_trigger_value=ticks))
+            requests += 1
+        await asyncio.sleep(max(0.0, end - time.monotonic()))
+        return requests
+
     def html(self) -> Iterator[str]:
         """The bodies of the HTML elements of the last script run."""
         return (e.html.body for e in self.elements if e.WhichOneof("type") == "html")
@@ -137,20 +162,23 @@ class Session:
         self._states[widget] = WidgetState(id=widget, **value)
         await self._rerun(fragment)
 
-    async def _rerun(self, fragment: str = "") -> None:
+    async def _rerun(self, fragment: str = "", *triggers: WidgetState) -> None:
         """Rerun the page's script or one fragment, and collect its elements."""
         request = {
             "query_string": "",
             "page_script_hash": self._page,
             "fragment_id": fragment,
-            "widget_states": {"widgets": list(self._states.values())},
+            "widget_states": {"widgets": [*self._states.values(), *triggers]},
         }
         await self._send(rerun_script=request)
         self.elements = []
-        if not fragment:
-            self.widgets = {}
+        widgets, tickers = self.widgets, self.tickers
+        self.widgets, self.tickers = {}, {}
+        self._is_page = not fragment
         async for answer in self._until("script_finished"):
             self._receive(answer)
+        if not self._is_page:
+            self.widgets, self.tickers = widgets | self.widgets, tickers | self.tickers
 
     async def _send(self, **request: Any) -> None:
         try:
@@ -186,10 +214,14 @@ class Session:
             self.pages = {page.url_pathname: page.page_script_hash for page in pages}
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             element = message.delta.new_element
+            self._is_page |= not message.delta.fragment_id  # the fragment has rerun the page
             element_type = element.WhichOneof("type")
             if element_type == "exception":
                 raise LostError(f"The page failed: {element.exception.message}")
             self.elements.append(element)
             widget = getattr(getattr(element, element_type or "", None), "id", "")
             if isinstance(widget, str) and widget.startswith("$$ID-"):
-                self.widgets[widget.split("-", 2)[2]] = widget, message.delta.fragment_id
+                key = widget.split("-", 2)[2]
+                self.widgets[key] = widget, message.delta.fragment_id
+                if element.bidi_component.component_name == TICKER:
+                    self.tickers[key] = json.loads(element.bidi_component.json)["seconds"]

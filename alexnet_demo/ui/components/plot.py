@@ -20,7 +20,14 @@ _mount = register("plot", __file__, isolate_styles=False)
 _UNREACHABLE = "plotly script unreachable"  # session state
 
 
-def live_plot(figure: go.Figure, alt: str, key: str, *, zoom: bool = True) -> None:
+class Plot:
+    """A figure with its JSON, which takes long to write, so that it can be cached."""
+
+    def __init__(self, figure: go.Figure) -> None:
+        self.figure, self.json = figure, figure.to_json()
+
+
+def live_plot(figure: go.Figure | Plot, alt: str, key: str, *, zoom: bool = True) -> None:
     """Show a figure, or update the one that has this key.
 
     Args:
@@ -30,20 +37,20 @@ def live_plot(figure: go.Figure, alt: str, key: str, *, zoom: bool = True) -> No
         key: unique on the page; also the name of the PNG or SVG file that can be saved.
         zoom: whether one can zoom and pan.
     """
-    script = _plotly_script()
+    plot, script = figure if isinstance(figure, Plot) else Plot(figure), _plotly_script()
     if script is None or st.session_state.get(_UNREACHABLE):
-        st.plotly_chart(figure, key=key, width="stretch")
+        st.plotly_chart(plot.figure, key=key, width="stretch")
         return
     _mount(
         data={
             "plotly": script,
-            "figure": figure.to_json(),
+            "figure": plot.json,
             "alt": alt,
             "name": re.sub(r"\W+", "-", f"alexnet {key}"),
             "zoom": zoom,
         },
         key=key,
-        height=figure.layout.height,
+        height=plot.figure.layout.height,
         on_failed_change=_use_streamlit_charts,
     )
 

@@ -12,6 +12,7 @@ from alexnet_demo.jobs import queue
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.state import LIVE
 from alexnet_demo.runs.store import current_run, get_run
+from alexnet_demo.ui.components import auto_refresh
 from alexnet_demo.ui.components.component import style
 from alexnet_demo.ui.frame import tour
 from alexnet_demo.ui.widgets import access, navigation
@@ -58,6 +59,7 @@ def page(title: str, lead: str = "", *, heading: str | None = None) -> None:
         layout="wide",
     )
     style(__file__)
+    auto_refresh.reset()
     with st.sidebar:
         with st.container(key="menu", gap="xxsmall"):
             st.markdown(f"**{NAME}**")
@@ -81,20 +83,29 @@ def _show_current_run() -> None:
     if run is None:
         return
     st.divider()
-    live = run.state in LIVE
-    st.fragment(_run_status, run_every=POLL_SECONDS if live else None)(run.id, live)
+    seconds = POLL_SECONDS if run.state in LIVE else None
+    auto_refresh.auto_refresh(
+        "current run", lambda: _run_status(run), lambda: _status(run.id)[1], seconds
+    )
+    if seconds:  # to stop polling once it ends, and let the page use its results
+        auto_refresh.rerun_page("end of run", lambda: _status(run.id)[0], seconds)
 
 
-def _run_status(run_id: str, was_live: bool) -> None:
+@st.cache_resource(ttl=POLL_SECONDS / 2, max_entries=64, show_spinner=False)
+def _status(run_id: str) -> tuple[bool, str]:
+    """Whether a run is live, and what the menu shows of it; read once for all sessions."""
     run = get_run(run_id)
     if run is None:  # deleted meanwhile, perhaps in another tab
-        return
+        return False, ""
+    state = run.state
+    return state in LIVE, f"{state} {run.name} {progress(run)}"
+
+
+def _run_status(run: Run) -> None:
     with st.container(key="sidebar-run", gap="xsmall"):
         state_badge(run)
         st.markdown(f"**{plain(run.name)}**")
         st.caption(progress(run))
-    if was_live and run.state not in LIVE:
-        st.rerun()  # stop polling, and let the page use the run's results
 
 
 # ------------------------------------------------------------------ parts of several pages

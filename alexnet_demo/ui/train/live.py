@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from statistics import mean
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import streamlit as st
-from plotly.graph_objects import Figure
 
 from alexnet_demo.common.files import is_file
 from alexnet_demo.common.text import duration, memory, percent
@@ -19,11 +19,12 @@ from alexnet_demo.runs.eta import current_width, seconds_left
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import Run
-from alexnet_demo.runs.state import LIVE, State
+from alexnet_demo.runs.state import ACTIVE, LIVE, State
 from alexnet_demo.runs.store import get_run, recorded_runs, resolved_config
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
 from alexnet_demo.settings.config import SETTINGS
-from alexnet_demo.ui.components.plot import live_plot
+from alexnet_demo.ui.components.auto_refresh import auto_refresh, rerun_page
+from alexnet_demo.ui.components.plot import Plot, live_plot
 from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.models.model_loading import CHOICE
 from alexnet_demo.ui.train.details import code
@@ -50,9 +51,18 @@ _MESSAGE = "control message"  # session state: why a click on a control failed
 
 
 def live_view(run: Run) -> None:
-    """Show a run, refreshed every second while it trains."""
-    state, epochs = run.state, len(run.history.epochs)
-    st.fragment(_view, run_every=POLL_SECONDS if state in LIVE else None)(run.id, state, epochs)
+    """Show a run, and what is new of it every second while it trains."""
+    state = run.state
+    seconds = POLL_SECONDS if state in LIVE else None
+    # Slower than the figures, which so are drawn with every request.
+    slower = 2 * seconds if seconds else None
+    auto_refresh("head", lambda: _head(run.id, state), lambda: _versions(run.id).head, slower)
+    auto_refresh("figures", lambda: _figures(run), lambda: _versions(run.id).figures, seconds)
+    if seconds:
+        rerun_page("run", lambda: _versions(run.id).page, seconds)
+    st.fragment(_curves)(run, seconds)
+    if access.can_control():  # the log may name folders on the server
+        auto_refresh("log", lambda: _log(run), lambda: _versions(run.id).log, seconds)
 
 
 def resume_card(run: Run) -> None:
@@ -64,7 +74,36 @@ def resume_card(run: Run) -> None:
             st.caption("Resume from the last checkpoint, or start a new run:", width="content")
 
 
-def _view(run_id: str, last_state: State, last_epochs: int) -> None:
+class _Versions(NamedTuple):
+    """What the parts of the view show, to tell when they change."""
+
+    page: tuple[str, ...] | None
+    head: str
+    figures: int
+    curves: tuple[float, ...]
+    log: str
+
+
+@st.cache_resource(ttl=POLL_SECONDS / 2, max_entries=64, show_spinner=False)
+def _versions(run_id: str) -> _Versions:
+    """Read a run once for all sessions."""
+    run = get_run(run_id)
+    if run is None:  # deleted
+        return _Versions(None, "", 0, (), "")
+    page = (run.state, run.name, run.warning)
+    history, head = run.history, str(run.silence or "")
+    return _Versions(page, head, history.updates, _curve_version(history), run.log_tail())
+
+
+def _curve_version(history: History) -> tuple[float, ...]:
+    """Changes every two seconds at first, then less often, when two seconds add no pixel."""
+    seconds = history.seconds
+    step = min(10.0, max(2.0, 2.0 ** int(math.log2(1 + seconds / 100))))
+    return (history.marks, len(history.epochs), len(history.grow_events), seconds // step)
+
+
+def _head(run_id: str, last_state: State) -> None:
+    """Name, state, controls, and messages."""
     run = get_run(run_id)
     if run is None:
         st.info("This run was deleted.", icon=":material/delete:")
@@ -74,14 +113,7 @@ def _view(run_id: str, last_state: State, last_epochs: int) -> None:
         page.state_badge(run)
     _controls(run)
     _notes(run)
-    history = run.history
-    _progress(run, history)
-    _figures(run, history)
-    _curves(run, history)
-    if access.can_control():  # the log may name folders on the server
-        with st.expander("Log", icon=":material/terminal:"):
-            st.code(run.log_tail() or "No output yet.", language=None, wrap_lines=True)
-    if run.state != last_state or len(history.epochs) != last_epochs:
+    if run.state != last_state:  # after a click on a control
         st.rerun()  # polling starts or stops, and the rest of the page follows
 
 
@@ -173,13 +205,19 @@ def _notes(run: Run) -> None:
     page.show_warning(run)
 
 
-def _progress(run: Run, history: History) -> None:
+def _log(run: Run) -> None:
+    with st.expander("Log", icon=":material/terminal:"):
+        st.code(run.log_tail() or "No output yet.", language=None, wrap_lines=True)
+
+
+def _progress(run: Run, history: History, state: State) -> None:
     """Progress of the epoch or its evaluation, and of the whole run."""
-    if run.state == "starting":
+    if state == "starting":
         st.progress(0.0, "Loading PyTorch and the data…")
         return
+    active = state in ACTIVE
     config, step, done = run.config, history.step, history.epochs_done
-    if run.active and done < config.epochs:
+    if active and done < config.epochs:
         if test := history.test:
             share = test["done"] / max(test["total"], 1)
             task = f"Evaluating after epoch {done + 1}"
@@ -194,15 +232,18 @@ def _progress(run: Run, history: History) -> None:
     share = min(step / config.total_steps, 1.0)
     words = f"Run: {percent(share, 0)}, {min(done, config.epochs)} of {config.epochs} epochs"
     left = seconds_left(run, history)
-    if run.active and left is not None:
+    if active and left is not None:
         words += f", about {duration(left)} left"
     st.progress(share, words)
 
 
-def _figures(run: Run, history: History) -> None:
+def _figures(run: Run) -> None:
+    """Progress, and the newest numbers."""
+    history, state = run.history, run.state
+    _progress(run, history, state)
     recent = history.batches[-RECENT:]
     # The last batches during training; afterwards the last epoch, as in the table and the files.
-    by_epoch = bool(history.epochs) and not run.active
+    by_epoch = bool(history.epochs) and state not in ACTIVE
     records, part = (history.epochs[-1:], "train_") if by_epoch else (recent, "")
     results = {accuracy.name.capitalize(): accuracy.of(2) for accuracy in run.accuracies}
     figures = {
@@ -235,7 +276,7 @@ def _mean(records: list[Event], field: str, write: Callable[[float], str]) -> st
     return write(mean(values)) if values else "–"
 
 
-def _curves(run: Run, history: History) -> None:
+def _curves(run: Run, seconds: float | None) -> None:
     """Accuracy and loss, with the article's published run as the dashed reference."""
     with st.container(horizontal=True, vertical_alignment="center"):
         caption = st.empty()
@@ -244,12 +285,24 @@ def _curves(run: Run, history: History) -> None:
     dashed = "Dashed: the article's published run, on test images. " if axis == "epochs" else ""
     caption.caption(f"{dashed}Drag to zoom, double-click to reset.")
     others = compare_with("live compare")
-    version = str(run.directory), run.config.epochs, len(history.batches), history.seconds
+    auto_refresh(
+        "curves",
+        lambda: _plots(run, log_scale, axis, others, seconds is not None),
+        lambda: _versions(run.id).curves,
+        seconds,
+    )
+
+
+def _plots(run: Run, log_scale: bool, axis: Axis, others: Curves, live: bool) -> None:
+    history = run.history
+    version = _curve_version(history) if live else (history.updates,)
     for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         log = log_scale and metric == "loss"
         shown = others if metric == "accuracy" else []
         names = [name for name, _ in shown]
-        figure = _curve((*version, *names), metric, log, axis, run, shown)
+        figure = _curve(
+            (str(run.directory), run.config.epochs, version, *names), metric, log, axis, run, shown
+        )
         alt = f"{metric.capitalize()} by epoch of {run.name}"
         alt = "; ".join([alt, *map(str, run.accuracies)])
         with column:
@@ -278,9 +331,9 @@ def axis_choice(key: str) -> Axis:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _curve(key: object, metric: str, log: bool, axis: Axis, _run: Run, _others: Curves) -> Figure:
-    """A run's figure, cached per view until new records arrive, which change the key."""
+def _curve(key: object, metric: str, log: bool, axis: Axis, _run: Run, _others: Curves) -> Plot:
+    """A run's figure, cached for all sessions until it changes much, which changes the key."""
     figure = training.training_curve(
         _run.history, metric, _run.config.epochs, log_scale=log, others=_others, axis=axis
     )
-    return figure.update_layout(uirevision=f"{_run.id} {log} {axis}")
+    return Plot(figure.update_layout(uirevision=f"{_run.id} {log} {axis}"))

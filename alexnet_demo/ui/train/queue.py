@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import streamlit as st
 
 from alexnet_demo.common.text import duration
@@ -9,6 +11,7 @@ from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs.eta import seconds_left
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, get_run, queued_runs
+from alexnet_demo.ui.components.auto_refresh import auto_refresh, rerun_page
 from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
@@ -30,55 +33,90 @@ def queue_view(shown: Run | None, before: Changing) -> None:
         shown: the run shown on the page, highlighted in the queue.
         before: the `changing_runs` that the page was drawn for.
     """
-    st.fragment(_view, run_every=POLL_SECONDS)(shown.id if shown else "", _ids(before))
+    rerun_page("changing runs", lambda: _shared().ids, POLL_SECONDS, shown=_ids(before))
+    shown_id = shown.id if shown else ""
+    auto_refresh("queue", lambda: _view(shown_id), lambda: _shared().rows, POLL_SECONDS)
 
 
-def _ids(runs: Changing) -> list[set[str]]:
-    return [{run.id for run in group} for group in runs]
+class _Row(NamedTuple):
+    """A run that trains or waits: its place in the queue, if any, and its time left or its wait."""
+
+    run_id: str
+    name: str
+    place: str
+    time: str
 
 
-def _view(shown: str, before: list[set[str]]) -> None:
+class _Queue(NamedTuple):
+    ids: tuple[frozenset[str], ...]
+    rows: list[_Row]
+
+
+def _read() -> _Queue:
     queue.ensure_scheduler()
     runs = active, queued, on_cluster = changing_runs()
-    if _ids(runs) != before:
-        st.rerun()  # the rest of the page follows
-    if not queued and not on_cluster:
+    rows = [_Row(run.id, run.name, "", _time_left(run)) for run in active]
+    for place, run in enumerate(queued, 1):
+        start = _expected_start(place, queue.seconds_until_start(run, active, queued))
+        rows.append(_Row(run.id, run.name, str(place), start))
+    for run in on_cluster:
+        rows.append(_Row(run.id, run.name, "–", "starts when the cluster has capacity"))
+    return _Queue(_ids(runs), rows if queued or on_cluster else [])
+
+
+@st.cache_resource(ttl=POLL_SECONDS / 2, show_spinner=False)
+def _shared() -> _Queue:
+    """The queue, read once for all sessions."""
+    return _read()
+
+
+def _ids(runs: Changing) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(run.id for run in group) for group in runs)
+
+
+def _view(shown: str) -> None:
+    rows = _read().rows
+    if not rows:
         return
     st.subheader("Queue", anchor=False)
     st.caption("One run per device at a time; queued runs start automatically.")
-    for run in active:
-        _active_row(run, run.id == shown)
+    for row in rows:
+        if not row.place:
+            _active_row(row, row.run_id == shown)
     with st.container(key="queue", gap="small"):
-        for place, run in enumerate(queued, 1):
-            start = _expected_start(place, queue.seconds_until_start(run, active, queued))
-            _queued_row(str(place), run, start, run.id == shown)
-        for run in on_cluster:
-            _queued_row("–", run, "starts when the cluster has capacity", run.id == shown)
+        for row in rows:
+            if row.place:
+                _queued_row(row, row.run_id == shown)
     st.divider()
 
 
-def _active_row(run: Run, shown: bool) -> None:
+def _time_left(run: Run) -> str:
     left = seconds_left(run, run.history)
-    remaining = "" if left is None else f" · about {duration(left)} left"
+    return "" if left is None else f" · about {duration(left)} left"
+
+
+def _active_row(row: _Row, shown: bool) -> None:
+    run, key = get_run(row.run_id), f"watch {row.run_id}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        page.state_badge(run)
-        st.markdown(f"**{plain(run.name)}**{remaining}", width="content")
-        if not shown and st.button("View", icon=":material/show_chart:", key=f"watch {run.id}"):
-            st.query_params["run"] = run.id
+        if run:
+            page.state_badge(run)
+        st.markdown(f"**{plain(row.name)}**{row.time}", width="content")
+        if not shown and st.button("View", icon=":material/show_chart:", key=key):
+            st.query_params["run"] = row.run_id
             st.rerun()
 
 
-def _queued_row(place: str, run: Run, start: str, shown: bool) -> None:
+def _queued_row(row: _Row, shown: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(place, color="violet" if shown else "gray")
-        st.markdown(f"**{plain(run.name)}** :gray[{start}]", width="content")
+        st.badge(row.place, color="violet" if shown else "gray")
+        st.markdown(f"**{plain(row.name)}** :gray[{row.time}]", width="content")
         if access.can_control():
             st.button(
                 "Cancel",
                 icon=":material/close:",
-                key=f"cancel {run.id}",
+                key=f"cancel {row.run_id}",
                 on_click=_cancel,
-                args=(run.id,),
+                args=(row.run_id,),
             )
 
 

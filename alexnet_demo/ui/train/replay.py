@@ -16,6 +16,7 @@ from alexnet_demo.runs.pins import Pin
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.snapshots import Snapshot
 from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
+from alexnet_demo.ui.components.auto_refresh import auto_refresh
 from alexnet_demo.ui.components.component import component_state, register
 from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.models import datasets
@@ -42,7 +43,14 @@ def replay(run: Run, *, linked: bool = False) -> None:
     if linked:
         st.session_state[_OWNER] = run.id
     st.subheader("Training replay", anchor=False)
-    st.fragment(_view, run_every=POLL_SECONDS if run.active else None)(run)
+    seconds = POLL_SECONDS if run.active else None
+    auto_refresh(f"replay {run.id}", lambda: _view(run), lambda: _version(run), seconds)
+
+
+def _version(run: Run) -> tuple[int, ...]:
+    """Changes with every new snapshot, or accuracy on the test set."""
+    records = snapshots.follow(run.snapshots)
+    return len(records), records[-1].step if records else 0, len(run.history.epochs)
 
 
 def _view(run: Run) -> None:
@@ -52,7 +60,6 @@ def _view(run: Run) -> None:
         st.caption(later if run.active else "No snapshots were recorded for this run.")
         return
     key = f"replay {run.id}"
-    version = (len(records), records[-1].step, len(run.history.epochs))
     _mount(
         data={
             "key": run.id,
@@ -70,7 +77,7 @@ def _view(run: Run) -> None:
                 }
                 for pin in pins.read(run.pins)
             ],
-            **_snapshot_data(str(run.directory), version, run, records),
+            **_snapshot_data(str(run.directory), _version(run), run, records),
         },
         default={"step": None},
         key=key,

@@ -13,6 +13,7 @@ from alexnet_demo.common.text import duration, no_formula
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run
 from alexnet_demo.settings.config import SETTINGS, differing
+from alexnet_demo.ui.components.auto_refresh import auto_refresh
 from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.train import downloads
 from alexnet_demo.ui.train.compare import compare
@@ -20,7 +21,7 @@ from alexnet_demo.ui.train.live import try_button
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 
-TABLE_SECONDS = 5.0
+TABLE_SECONDS = 10.0
 _SELECTED = "selected runs"  # session state: ids of the runs selected in the table
 _SHOWN = ("recipe", "epochs", "device", "test_samples", "validation")
 """Settings that the table shows in columns of its own."""
@@ -35,8 +36,13 @@ def runs_table(runs: list[Run]) -> None:
     key = table_key(runs)
     rows = _selected_rows(key, runs)
     st.session_state[_SELECTED] = [runs[row].id for row in rows]
-    active = any(run.active for run in runs)
-    st.fragment(_table, run_every=TABLE_SECONDS if active else None)(runs, key, rows)
+    active = [run for run in runs if run.active]
+    auto_refresh(
+        "runs",
+        lambda: _table(runs, key, rows),
+        lambda: [(run.state, len(run.history.epochs)) for run in active],
+        TABLE_SECONDS if active else None,
+    )
     if len(rows) == 1:
         _details(runs[rows[0]])
     elif rows:

@@ -30,6 +30,7 @@ def add_commands(add_command: Any) -> None:
     users, seconds = number(int, 1, 10_000), number(float, 0.1, 1e6)
     load.add_argument("--users", type=users, default=50, help="concurrent sessions (%(default)s)")
     load.add_argument("--seconds", type=seconds, default=300.0, help="how long (%(default)g)")
+    load.add_argument("--watch", action="store_true", help="only watch a run on the Train page")
     load.add_argument("--weights", type=Path, help="the app's model, for the expected predictions")
 
 
@@ -64,6 +65,14 @@ def run_bench(args: Options) -> None:
 def run_load(args: Options) -> int:
     from alexnet_demo.benchmarks.visitors import load_test
 
+    if args.watch:
+        report = load_test.run_watch_test(args.url, args.users, args.seconds)
+        text = (
+            f"{report['users']} users, {report['requests']} requests\n"
+            f"{report['cpu_share']:.1%} of a core, {report['cpu_ms']} ms per request"
+        )
+        options.show(args, report, text)
+        return options.DONE
     report = load_test.run_load_test(args.url, args.users, args.seconds, options.weights_of(args))
     options.show(args, report, load_test.format_report(report))
     return options.FAILED if report["wrong"] or report["lost"] else options.DONE

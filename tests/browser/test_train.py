@@ -186,3 +186,33 @@ def test_name_note_compare_and_delete(page: Page, server: Server):
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Delete run").click()
     wait_for(lambda: len(runs_of(server)) == len(runs) - 1, 10, "not deleted")
+
+
+def test_a_hidden_tab_asks_rarely_and_a_shown_one_at_once(page: Page, server: Server):
+    sent: list[float] = []
+    page.on("websocket", lambda ws: ws.on("framesent", lambda _: sent.append(time.monotonic())))
+
+    def requests() -> int:
+        page.wait_for_timeout(100)  # events of the browser arrive meanwhile
+        return len(sent)
+
+    def hide(hidden: bool) -> None:
+        value = str(hidden).lower()
+        page.evaluate(
+            f"Object.defineProperty(document, 'hidden', {{value: {value}, configurable: true}});"
+            "document.dispatchEvent(new Event('visibilitychange'))"
+        )
+
+    start(page, server)
+    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    settle(page)
+    before = len(sent)
+    wait_for(lambda: requests() > before + 1, 30, "no requests")
+    hide(True)
+    before = requests()
+    page.wait_for_timeout(5_000)
+    assert len(sent) == before
+    hide(False)
+    wait_for(lambda: requests() > before, 30, "not refreshed")
+    page.get_by_role("button", name="Stop").click()
+    expect(badge(page, "Stopped")).to_be_visible(timeout=30_000)

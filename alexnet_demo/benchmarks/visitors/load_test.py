@@ -18,6 +18,7 @@ import psutil
 
 from alexnet_demo.benchmarks.visitors.client import LostError, Session
 from alexnet_demo.benchmarks.visitors.expected import Sample, make_samples, read_prediction
+from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.text import memory
 from alexnet_demo.inference.batcher import BUSY
 
@@ -128,6 +129,40 @@ async def _check_server(url: str) -> None:
     session = Session(url)
     await session.open()
     await session.close()
+
+
+def run_watch_test(url: str, users: int, seconds: float) -> dict[str, Any]:
+    """Have visitors watch the Train page of a running app, and measure what that costs its server.
+
+    Raises:
+        LostError: when no server answers there.
+        ConfigError: when its process is not on this machine, or no run is in progress.
+    """
+    return asyncio.run(_watch(url, users, seconds))
+
+
+async def _watch(url: str, users: int, seconds: float) -> dict[str, Any]:
+    sessions, server = [Session(url) for _ in range(users)], listener(url)
+    if server is None:
+        raise ConfigError(f"No process of this machine listens at {url}.")
+    try:
+        for session in sessions:
+            await session.open("Train")
+        await asyncio.gather(*(session.watch(5.0) for session in sessions))  # settle
+        before = sum(server.cpu_times()[:2])
+        requests = sum(await asyncio.gather(*(session.watch(seconds) for session in sessions)))
+        used = sum(server.cpu_times()[:2]) - before
+    finally:
+        for session in sessions:
+            await session.close()
+    if not requests:
+        raise ConfigError("No run is in progress, so that there is nothing to watch.")
+    return {
+        "users": users,
+        "requests": requests,
+        "cpu_share": round(used / seconds, 3),
+        "cpu_ms": round(1000 * used / requests, 1),
+    }
 
 
 async def _run(

@@ -1,4 +1,4 @@
-"""What the server checks before Streamlit sees a request: the host, and who may frame a page."""
+"""What is checked before Streamlit sees a request: the host, frames, and uploads' memory."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
+
+from alexnet_demo.ui.frame.upload_limit import UploadLimit
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^][:/?#@\\\s]+))(?::\d*)?")
 
@@ -84,4 +86,4 @@ class FramePolicy:
         await self.app(scope, receive, send_with_policy)
 
 
-MIDDLEWARE = [Middleware(FramePolicy), Middleware(HostCheck)]
+MIDDLEWARE = [Middleware(FramePolicy), Middleware(HostCheck), Middleware(UploadLimit)]

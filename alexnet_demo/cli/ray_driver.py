@@ -15,7 +15,8 @@ import ray
 
 from alexnet_demo.cli.options import INTERRUPTED
 from alexnet_demo.common.files import open_file
-from alexnet_demo.runs.run import FAILURE, Run
+from alexnet_demo.runs.problems import FAILURE
+from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.config import TrainConfig
 
 

@@ -16,8 +16,8 @@ from alexnet_demo.jobs import processes
 from alexnet_demo.jobs.action import action
 from alexnet_demo.runs.devices import conflict, is_free
 from alexnet_demo.runs.events import parse_lines
+from alexnet_demo.runs.problems import failure_message
 from alexnet_demo.runs.process_info import is_alive
-from alexnet_demo.runs.run import failure_message
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections import Counter
 from contextlib import suppress
-from datetime import datetime, timezone
-from functools import cached_property, lru_cache
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.common.files import (
-    MAX_BYTES,
-    children,
-    is_file,
-    is_readable,
-    open_file,
-    parse_json,
-    read_bytes,
-    read_json,
-)
+from alexnet_demo.common.files import is_file, parse_json, read_bytes, read_json
 from alexnet_demo.common.text import one_line, percent, readable
+from alexnet_demo.runs import ids, problems
 from alexnet_demo.runs.history import History, first_time, follow
 from alexnet_demo.runs.silence import Silence, find_silence
 from alexnet_demo.runs.state import (
@@ -37,11 +27,6 @@ from alexnet_demo.runs.state import (
 from alexnet_demo.settings import recipes
 from alexnet_demo.settings.config import SETTINGS, TrainConfig
 
-FAILURE = "alexnet_demo train: "
-"""Prefix of the line in which the command reports why it failed."""
-DISK_FULL = 2**20
-"""Free bytes below which a disk counts as full."""
-_MINUTE = len("20260101-1305")
 MAX_NAME, MAX_NOTE = 80, 2_000  # characters of a run's name and of its note
 MAX_CHANGES = 3  # changed settings in a default name; the others are counted
 
@@ -166,15 +151,8 @@ class Run:
         recipe, changes = recipes.RECIPES[self.config.recipe].title, self.config.changes_in_words()
         more = [f"{len(changes) - MAX_CHANGES} more"] if len(changes) > MAX_CHANGES else []
         title = ", ".join([recipe, *changes[:MAX_CHANGES], *more])
-        minute = "%d %b %H:%M:%S" if self._has_twin else "%d %b %H:%M"
-        return f"{title}, {_local(self._created or self.started_at):{minute}}"
-
-    @property
-    def _has_twin(self) -> bool:
-        folder = self.directory.parent
-        with suppress(OSError):
-            return _minutes(folder, folder.stat().st_mtime_ns)[self.id[:_MINUTE]] > 1
-        return False
+        minute = "%d %b %H:%M:%S" if ids.shares_minute(self.directory) else "%d %b %H:%M"
+        return f"{title}, {_local(ids.created_at(self.id) or self.started_at):{minute}}"
 
     @property
     def note(self) -> str:
@@ -184,11 +162,9 @@ class Run:
     @property
     def started_at(self) -> float:
         """Time of its first event, else of its creation, in seconds since 1970."""
-        first = first_time(self.events)
-        if first is not None:
-            return first
-        if self._created is not None:
-            return self._created
+        for time in (first_time(self.events), ids.created_at(self.id)):
+            if time is not None:
+                return time
         with suppress(OSError):
             return self.directory.stat().st_mtime
         return 0.0  # it is deleted
@@ -197,14 +173,6 @@ class Run:
     def started(self) -> datetime:
         """The same in this machine's time zone."""
         return _local(self.started_at)
-
-    @property
-    def _created(self) -> float | None:
-        """The time in the id: UTC with a Z, and local time in those of version 0.5."""
-        stamp, zone = self.id[:15], timezone.utc if self.id[15:16] == "Z" else None
-        with suppress(ValueError, OverflowError, OSError):
-            return datetime.strptime(stamp, "%Y%m%d-%H%M%S").replace(tzinfo=zone).timestamp()
-        return None
 
     # ------------------------------------------------------------------ progress and state
 
@@ -291,28 +259,7 @@ class Run:
     @property
     def error(self) -> str:
         """Why the run failed or was interrupted, for the user; empty where it was neither."""
-        status = read_status(self.directory)
-        state = derive_state(status)
-        if state == State.FAILED:
-            if status.end and status.end["event"] == "error":
-                return one_line(status.end.get("message"))
-            message = failure_message(self.log_tail())
-            return message or "The trainer exited before training started: see the log."
-        if state == State.INTERRUPTED:
-            resume = " Resume continues from its last checkpoint." if self.checkpoints else ""
-            return self._interruption() + resume
-        return ""
-
-    def _interruption(self) -> str:
-        """The likely cause of a trainer that ended without a last event, if there was one."""
-        if not self.has_started and not read_json(self.job_path):
-            return "This run has not started yet: Resume starts it."
-        if self.on_ray:
-            return "The cluster ended this run, or is not responding."
-        with suppress(OSError):
-            if shutil.disk_usage(self.directory).free < DISK_FULL:
-                return "The disk is full, so the trainer stopped: free some space."
-        return "The trainer was killed or ran out of memory."
+        return problems.error(self)
 
     @property
     def silence(self) -> Silence | None:
@@ -320,43 +267,13 @@ class Run:
         return find_silence(self)
 
     @property
-    def unreadable(self) -> list[str]:
-        """Names of its files and folders that count as empty, since they cannot be read."""
-        folder = self.directory / "checkpoints"
-        weights = (path for path in children(folder) if path.suffix == ".safetensors")
-        files = {*map(self.directory.joinpath, FILES), *weights}
-        names = [path.name for path in files if os.path.lexists(path) and not is_readable(path)]
-        try:
-            os.scandir(folder).close()
-        except FileNotFoundError:
-            pass
-        except OSError:
-            names.append(folder.name)
-        return sorted(names)
-
-    @property
     def warning(self) -> str:
         """Problems that do not end the run, for the user; empty where there is none."""
-        problems = []
-        if names := self.unreadable:
-            problems.append(f"{', '.join(names)}: not readable as a file, so treated as empty.")
-        if not read_json(self.config_path):
-            settings = "the settings were restored from the event log"
-            if not (self.history.start or {}).get("config"):
-                settings = "the default settings are shown"
-            problems.append(f"config.json is damaged; {settings}.")
-        problems.append(one_line((self.history.fallback or {}).get("message")))
-        return " ".join(filter(None, problems))
+        return problems.warning(self, FILES)
 
     def log_tail(self, lines: int = 12) -> str:
         """The last lines of the trainer's log."""
-        try:
-            with open_file(self.log) as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 200 * lines))
-                text = file.read(MAX_BYTES).decode(errors="replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
+        return problems.log_tail(self.log, lines)
 
     def to_json(self) -> dict[str, Any]:
         """The record that the command ``runs`` prints."""
@@ -391,15 +308,3 @@ def _local(seconds: float) -> datetime:
         return datetime.fromtimestamp(seconds).astimezone()
     except (ValueError, OverflowError, OSError):
         return datetime.fromtimestamp(0).astimezone()
-
-
-@lru_cache(4)
-def _minutes(folder: Path, _changed: int) -> Counter[str]:
-    """How many directories there are by the minute in their id, until the folder changes."""
-    return Counter(directory.name[:_MINUTE] for directory in children(folder))
-
-
-def failure_message(log: str) -> str:
-    """The last sentence in which a log's command reports why it failed; empty without one."""
-    messages = [line for line in log.splitlines() if line.startswith(FAILURE)]
-    return messages[-1].removeprefix(FAILURE) if messages else ""

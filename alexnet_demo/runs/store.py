@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import children, is_file, read_json, write_json
-from alexnet_demo.runs import pins
+from alexnet_demo.runs import ids, pins
 from alexnet_demo.runs.process_info import is_alive
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.state import TICKETS, State
@@ -88,9 +86,8 @@ def best_run() -> Run | None:
 
 
 def new_run_directory(recipe: str) -> Path:
-    """A new directory, named by time (UTC) so that names sort by age."""
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%SZ")
-    return paths.RUNS_DIR / f"{stamp}-{recipe}-{secrets.token_hex(2)}"
+    """A new directory, which does not exist yet."""
+    return paths.RUNS_DIR / ids.new_id(recipe)
 
 
 def prepare(directory: Path, settings: TrainConfig) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from alexnet_demo.benchmarks.visitors import expected, load_test
 from alexnet_demo.benchmarks.visitors.client import LostError, Session
@@ -87,6 +89,27 @@ def test_a_missing_widget_is_an_error(url: str) -> None:
 
     with pytest.raises(LostError, match="no such widget"):
         asyncio.run(press())
+
+
+def test_a_file_of_another_session_is_not_shown(url: str) -> None:
+    """Not even to somebody who knows its id, as if both were the same visitor."""
+    file = io.BytesIO()
+    Image.new("L", (28, 28), 90).save(file, "PNG")
+
+    async def borrow() -> list[bool]:
+        owner, thief = Session(url), Session(url)
+        for session in (owner, thief):
+            await session.open("Predict")
+            await session.choose("source", "Upload")
+        await owner.upload("pictures", "mine.png", file.getvalue())
+        upload = owner._states[owner.widgets["pictures"][0]].file_uploader_state_value
+        await thief._change("pictures", file_uploader_state_value=upload)
+        shown = [bool(read_prediction(session.html())) for session in (owner, thief)]
+        await owner.close()
+        await thief.close()
+        return shown
+
+    assert asyncio.run(borrow()) == [True, False]
 
 
 # ------------------------------------------------------------------ checks

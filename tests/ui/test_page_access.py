@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.common import access
+from alexnet_demo.jobs import lr_tests
 from alexnet_demo.settings import paths
+from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.train import form, measurement
 from alexnet_demo.ui.widgets import access as ui_access
 from tests.support.pages import load_page, open_page, page_text
@@ -90,6 +93,31 @@ def test_the_password_opens_the_controls_and_the_lock_closes_them() -> None:
     assert "start" in keys(open_form(at))
     click(at, "Lock the controls")
     assert "start" not in keys(at)
+
+
+@pytest.mark.parametrize("key", ["start", "control Resume", "stop lr", "pin test picture"])
+def test_a_click_that_arrives_after_locking_does_nothing(
+    key: str, runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page may still show a control: in another tab's view, or because a message was late."""
+    if key == "stop lr":
+        command = tmp_path / "python"
+        command.write_text("#!/bin/sh\nexec sleep 600\n")
+        command.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(command))
+        assert lr_tests.start_lr_test(TrainConfig(device="cpu"), role=access.ADMIN).done
+    try:
+        at = open_page(TRAIN)
+        unlock(at, "sesame")
+        open_form(at)
+        files = sorted(runs_dir.rglob("*"))
+        del at.session_state["permit"]
+        at.button(key=key).click().run()
+        assert not at.exception and key not in keys(at)
+        assert sorted(runs_dir.rglob("*")) == files
+        assert bool(lr_tests.running_lr_test()) == (key == "stop lr")
+    finally:
+        lr_tests.stop_lr_test(role=access.ADMIN)
 
 
 def test_a_role_cannot_be_forged_with_plain_values() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from alexnet_demo.common.access import Role
+from alexnet_demo.common.access import Role, require_admin
 from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.files import is_file
 from alexnet_demo.common.text import percent
@@ -166,12 +166,14 @@ def add_upload(name: str, data: bytes) -> bool:
         AccessError: for visitors of a read-only server.
         CheckpointError: when the file is too large or cannot be used.
     """
+    role = access.role()
+    require_admin(role)  # also if the same file is in the cache
     digest = hashlib.sha256(data).hexdigest()
     if (st.session_state.get(_UPLOAD) or {}).get("digest") == digest:
         return False
     if len(data) > MAX_UPLOAD_BYTES:
         raise CheckpointError(f"{name} is too large: the limit is {MAX_UPLOAD_BYTES // 10**6} MB.")
-    _uploaded(digest, (name, data, access.role()))
+    _uploaded(digest, (name, data, role))
     st.session_state[_UPLOAD] = {"name": name, "digest": digest}
     st.session_state[CHOICE] = UPLOADED
     return True

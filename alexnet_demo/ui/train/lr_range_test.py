@@ -37,15 +37,19 @@ def lr_range_test(settings: TrainConfig | None) -> None:
             "Cancel",
             icon=":material/close:",
             key="stop lr",
-            on_click=lr_tests.stop_lr_test,
+            on_click=_stop,
             args=(test_id,),
-            kwargs={"role": access.role()},
         )
     else:
         _start_button(settings)
     if test:
         st.session_state[_TEST] = test_id
         st.fragment(_result, run_every=POLL_SECONDS if running else None)(test_id, running)
+
+
+def _stop(test_id: str) -> None:
+    """Cancel the test if the session may do so at the time of the click."""
+    lr_tests.stop_lr_test(test_id, role=access.role())
 
 
 def _test_id() -> str:

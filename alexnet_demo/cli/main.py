@@ -17,6 +17,7 @@ from alexnet_demo import __version__
 from alexnet_demo.cli import export, inspect, measure, predict, train
 from alexnet_demo.cli.options import DONE, FAILED, INTERRUPTED, LOG_FORMAT, UNUSABLE, add_command
 from alexnet_demo.cli.output import discard_output, printable_output
+from alexnet_demo.common.errors import OUT_OF_MEMORY, explain_import, is_out_of_memory
 from alexnet_demo.common.text import printable_line
 
 
@@ -73,9 +74,11 @@ def _explain(error: Exception) -> str:
     """One sentence about an error: its own, where that is meant for people."""
     if isinstance(error, OSError) and error.strerror:
         return printable_line(f"{error.strerror}: {error.filename or 'output'}")
+    if is_out_of_memory(error):
+        return OUT_OF_MEMORY
+    if isinstance(error, ImportError):
+        return printable_line(explain_import(error))
     text = next(filter(None, map(str.strip, str(error).splitlines())), "")
-    if isinstance(error, MemoryError) or "can't allocate memory" in text:
-        return "This needs more memory than there is."
     if isinstance(error, ValueError | OSError | RuntimeError) and text:
         return printable_line(text)
     return (

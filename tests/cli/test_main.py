@@ -304,3 +304,27 @@ def test_standard_output_is_json_only():
         env=os.environ,
     )
     assert len(lines(done.stdout)) == 1
+
+
+@pytest.mark.parametrize(("command", "library"), [("runs", "numpy"), ("predict x.png", "torch")])
+@pytest.mark.parametrize(
+    ("reason", "answer"),
+    [
+        ("No module named it", "requirements.txt"),
+        ("libfoo.so: failed to map segment from shared object", "memory"),
+    ],
+)
+def test_a_library_that_cannot_be_loaded_is_no_traceback(
+    command: str, library: str, reason: str, answer: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"{library}.py").write_text(f"raise ImportError({reason!r})\n")
+    path = os.pathsep.join([str(tmp_path), str(paths.ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-m", "alexnet_demo", *command.split()],
+        env=os.environ | {"PYTHONPATH": path},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and answer in done.stderr

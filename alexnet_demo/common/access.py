@@ -18,11 +18,12 @@ import hmac
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv6Address, ip_address, ip_network
-from threading import Lock, Semaphore
+from threading import Lock
 
 from alexnet_demo.common.errors import AccessError
 
@@ -30,7 +31,7 @@ BURST, RATE = 5, 1.0
 """Password attempts that one address may make at once, and per second afterwards."""
 GLOBAL_FACTOR, MAX_ADDRESSES = 10, 1_000
 """All addresses together get this many times one address's attempts; how many are remembered."""
-MAX_WAIT, MEAN_PAUSE, MAX_WAITING = 10.0, 0.2, 64
+MAX_WAIT, MEAN_PAUSE, MAX_WAITING = 10.0, 0.2, 500
 """Seconds that an attempt waits for its turn and between two looks; how many may wait."""
 RESTRICTED = "Visitors can view runs and models, but not start, change, delete, or upload."
 
@@ -103,9 +104,10 @@ class PasswordLimiter:
     Each address has attempts of its own, so that guessing does not hold up others, and all together
     share a larger number, since addresses are cheap. Sessions are free, so they do not count.
 
-    Nobody is locked out: an attempt beyond the limit waits for its turn and is then checked like
-    any other. Those that wait look for a free attempt at random times, so that each has the same
-    chance, however fast a guesser sends more. Waiting costs a thread, so only some may.
+    An attempt beyond the limit waits for its turn and is then checked like any other. Those that
+    wait look for a free attempt at random times, and nobody goes ahead of them, so that each has
+    the same chance. Waiting costs a thread, so only some may: a newcomer beyond them takes the
+    place of a random one from the network that has most, and never another network's.
 
     Args:
         clock: returns the time in seconds.
@@ -118,7 +120,7 @@ class PasswordLimiter:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._clock, self._sleep, self._lock = clock, sleep, Lock()
-        self._places = Semaphore(MAX_WAITING)
+        self._waiting: dict[object, str] = {}  # the network of each attempt that waits
         self._shared = _TokenBucket(BURST * GLOBAL_FACTOR, RATE * GLOBAL_FACTOR, clock())
         self._by_address: dict[str, _TokenBucket] = {}
 
@@ -131,7 +133,10 @@ class PasswordLimiter:
         Raises:
             AccessError: for a wrong password, or if no turn came.
         """
-        if not (self._take(address) or self._wait(address)):
+        network = _network(address)
+        with self._lock:
+            admitted = not self._waiting and self._take(network)
+        if not (admitted or self._wait(network)):
             raise AccessError("Too many passwords are being tried. Try again in a moment.")
         expected = os.environ.get("ALEXNET_DEMO_PASSWORD", "")
         # Digests have equal lengths, so timing does not leak the password's length either.
@@ -139,36 +144,46 @@ class PasswordLimiter:
             raise AccessError("Incorrect password.")
         return ADMIN
 
-    def _wait(self, address: str) -> bool:
-        """Wait for a turn; False if none came or too many wait."""
-        if not self._places.acquire(blocking=False):
-            return False
+    def _wait(self, network: str) -> bool:
+        """Wait for a turn; False if none came, or a newcomer took the place."""
+        place, end = object(), self._clock() + MAX_WAIT
+        with self._lock:
+            if len(self._waiting) >= MAX_WAITING:
+                self._displace()
+            self._waiting[place] = network
         try:
-            end = self._clock() + MAX_WAIT
             while self._clock() < end:
                 self._sleep(random.uniform(0, 2 * MEAN_PAUSE))
-                if self._take(address):
-                    return True
+                with self._lock:
+                    if place not in self._waiting:
+                        return False
+                    if self._take(network):
+                        return True
             return False
         finally:
-            self._places.release()
+            with self._lock:
+                self._waiting.pop(place, None)
 
-    def _take(self, address: str) -> bool:
-        """Take an attempt from the address's own and the shared ones, if both have one."""
-        with self._lock:
-            now = self._clock()
-            buckets = [self._shared]
-            if key := _network(address):
-                own = self._by_address.pop(key, None) or _TokenBucket(BURST, RATE, now)
-                self._by_address[key] = own  # most recent last
-                buckets.append(own)
-                while len(self._by_address) > MAX_ADDRESSES:
-                    self._by_address.pop(next(iter(self._by_address)))
-            if not all(bucket.ready(now) for bucket in buckets):
-                return False
-            for bucket in buckets:
-                bucket.tokens -= 1
-            return True
+    def _displace(self) -> None:
+        """Free the place of a random attempt from the network that has most."""
+        ((most, _),) = Counter(self._waiting.values()).most_common(1)
+        del self._waiting[random.choice([p for p, n in self._waiting.items() if n == most])]
+
+    def _take(self, network: str) -> bool:
+        """Take an attempt from the network's own and the shared ones, if both have one."""
+        now = self._clock()
+        buckets = [self._shared]
+        if network:
+            own = self._by_address.pop(network, None) or _TokenBucket(BURST, RATE, now)
+            self._by_address[network] = own  # most recent last
+            buckets.append(own)
+            while len(self._by_address) > MAX_ADDRESSES:
+                self._by_address.pop(next(iter(self._by_address)))
+        if not all(bucket.ready(now) for bucket in buckets):
+            return False
+        for bucket in buckets:
+            bucket.tokens -= 1
+        return True
 
 
 def _network(address: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 
@@ -22,6 +21,7 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
+from tests.support.waiting import wait_for
 
 TINY = TrainConfig(width=0.0625, batch_size=2, train_samples=8, test_samples=8, device="cpu")
 
@@ -215,35 +215,68 @@ def test_guessing_does_not_hold_up_other_addresses(monkeypatch: pytest.MonkeyPat
     assert limiter.enter("right", "2001:db8:1::1") is ADMIN
 
 
-def test_the_right_password_comes_through_while_others_guess(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """From the very address that twenty guessers keep at its limit."""
-    monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "right")
-    monkeypatch.setattr(access, "RATE", 50.0)
-    monkeypatch.setattr(access, "MEAN_PAUSE", 0.004)
-    limiter, done = PasswordLimiter(), Event()
+@contextmanager
+def flood(limiter: PasswordLimiter, count: int, address: str) -> Iterator[None]:
+    """So many threads guess without a pause, until all places are taken and then on."""
+    done = Event()
 
     def keep_guessing() -> None:
         while not done.is_set():
             with suppress(AccessError):
-                limiter.enter("wrong", "192.0.2.7")
+                limiter.enter("wrong", address)
 
-    with ThreadPoolExecutor(20) as pool:
-        guessers = [pool.submit(keep_guessing) for _ in range(20)]
+    with ThreadPoolExecutor(count) as pool:
+        guessers = [pool.submit(keep_guessing) for _ in range(count)]
         try:
-            time.sleep(0.2)
-            assert limiter.enter("right", "192.0.2.7") is ADMIN
+            full = min(count - 1, access.MAX_WAITING)
+            wait_for(lambda: len(limiter._waiting) >= full, 60, "the guessers do not wait")
+            yield
         finally:
             done.set()
     assert all(guesser.exception() is None for guesser in guessers)
 
 
-def test_only_so_many_attempts_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> PasswordLimiter:
+    """Fifty attempts per second and address, and ten places to wait."""
     monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "right")
-    monkeypatch.setattr(access, "MAX_WAITING", 0)
-    limiter = Clock().limiter()
-    assert [guess(limiter, "192.0.2.7") for _ in range(access.BURST + 1)][-2:] == [True, False]
+    monkeypatch.setattr(access, "RATE", 50.0)
+    monkeypatch.setattr(access, "MEAN_PAUSE", 0.02)
+    monkeypatch.setattr(access, "MAX_WAITING", 10)
+    return PasswordLimiter()
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", ""])
+def test_more_guessers_than_places_do_not_lock_out_their_own_address(
+    address: str, hasty: PasswordLimiter
+) -> None:
+    """Nor, behind a proxy that nobody named, everybody."""
+
+    def enter() -> bool:
+        with suppress(AccessError):
+            return hasty.enter("right", address) is ADMIN
+        return False
+
+    with flood(hasty, 20, address):
+        assert any(enter() for _ in range(100_000))
+
+
+def test_more_guessers_than_places_leave_another_address_its_turn(hasty: PasswordLimiter) -> None:
+    """Even one that has used up its own attempts, and therefore waits."""
+    with flood(hasty, 20, "192.0.2.7"):
+        for _ in range(20):
+            assert guess(hasty, "198.51.100.1")
+        assert hasty.enter("right", "198.51.100.1") is ADMIN
+        assert len(hasty._waiting) <= access.MAX_WAITING
+
+
+def test_nobody_goes_ahead_of_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise whoever sends more would get more turns than those who wait."""
+    monkeypatch.setenv("ALEXNET_DEMO_PASSWORD", "right")
+    clock = Clock()
+    limiter = clock.limiter()
+    limiter._waiting[object()] = "192.0.2.7"
+    assert guess(limiter, "192.0.2.7") and clock.now > 0
 
 
 @pytest.mark.parametrize(

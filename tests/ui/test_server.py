@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import runpy
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -17,6 +19,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
+from alexnet_demo.ui.frame import server as server_module
 from alexnet_demo.ui.frame.server import FramePolicy, HostCheck
 from tests.support.server import Server
 from tests.support.waiting import wait_for
@@ -73,6 +76,7 @@ with Path(__file__).with_name("address").open("a") as file:
         ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
         ("127.0.0.1", "192.0.2.1, 203.0.113.9", "203.0.113.9"),
         ("127.0.0.1", "", ""),
+        ("*", "192.0.2.1, 203.0.113.9", "192.0.2.1"),  # hence such a proxy must replace the header
     ],
 )
 def test_only_a_named_proxy_says_who_the_visitor_is(
@@ -156,11 +160,30 @@ def test_foreign_and_malformed_hosts_are_refused(host: str) -> None:
     assert answer(HostCheck(PAGE), host)["status"] == 403
 
 
-def test_names_may_be_separated_by_commas_and_a_star_is_any() -> None:
-    config.set_option("server.allowedHosts", ["a.example,b.example"])
-    assert answer(HostCheck(PAGE), "b.example")["status"] == 200
-    config.set_option("server.allowedHosts", ["*"])
-    assert answer(HostCheck(PAGE), "c.example")["status"] == 200
+def loaded() -> dict[str, Any]:
+    """The server's module, loaded anew as at the start of a server."""
+    return runpy.run_path(server_module.__file__)
+
+
+@pytest.mark.parametrize(
+    ("setting", "accepted", "refused"),
+    [
+        (["a.example,b.example"], ["b.example", "localhost"], ["c.example"]),
+        (["a.example", "*.lab.example"], ["a.example", "x.lab.example"], ["lab.example"]),
+        ([], ["localhost"], ["evil.test"]),
+        (["*"], ["c.example"], []),
+    ],
+)
+def test_every_instance_of_the_check_refuses_other_names(
+    setting: list[str], accepted: list[str], refused: list[str]
+) -> None:
+    """Names may be separated by commas, and a star is any."""
+    config.set_option("server.allowedHosts", setting)
+    (middleware,) = (m for m in loaded()["MIDDLEWARE"] if m.cls.__name__ == "HostCheck")
+    for _ in range(2):
+        check = middleware.cls(PAGE, *middleware.args, **middleware.kwargs)
+        for host in (*accepted, *refused):
+            assert answer(check, host)["status"] == (200 if host in accepted else 403), host
 
 
 def test_no_other_site_may_frame_the_app(server: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 
@@ -33,16 +34,15 @@ class HostCheck:
     - any IP address: a page opened by address is the server's own;
     - ``localhost``, and this machine's name, which no other site can have;
     - the names in Streamlit's ``server.allowedHosts``, ``*`` being any.
+
+    Args:
+        allowed: these names, lower case.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, allowed: Sequence[str] = ()) -> None:
         name = socket.gethostname().lower()
         short = name.partition(".")[0]
-        named = re.split(r"[,\s]+", " ".join(config.get_option("server.allowedHosts")).lower())
-        self.app, self.allowed = app, ["localhost", name, short, f"{short}.local", *named]
-        # Streamlit's own check covers websockets only, and cannot allow addresses in general.
-        # Without this middleware it stays in force.
-        config.set_option("server.allowedHosts", ["*"])
+        self.app, self.allowed = app, ["localhost", name, short, f"{short}.local", *allowed]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or self.accepts(host := _host(scope)):
@@ -86,4 +86,20 @@ class FramePolicy:
         await self.app(scope, receive, send_with_policy)
 
 
-MIDDLEWARE = [Middleware(FramePolicy), Middleware(HostCheck), Middleware(UploadLimit)]
+def _take_over_names() -> list[str]:
+    """The names in ``server.allowedHosts``, which this server checks from now on, not Streamlit.
+
+    Streamlit's own check covers websockets only, and cannot allow addresses in general. Without
+    the middleware it stays in force.
+    """
+    names = re.split(r"[,\s]+", " ".join(config.get_option("server.allowedHosts")).lower())
+    config.set_option("server.allowedHosts", ["*"])
+    return names
+
+
+# Taken over once, when this module loads: the option reads "*", any name, from then on.
+MIDDLEWARE = [
+    Middleware(FramePolicy),
+    Middleware(HostCheck, allowed=_take_over_names()),
+    Middleware(UploadLimit),
+]

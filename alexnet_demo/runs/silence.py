@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alexnet_demo.common.files import read_json
 from alexnet_demo.common.text import duration
 from alexnet_demo.runs.events import Event
-from alexnet_demo.runs.process_info import is_stopped
+from alexnet_demo.runs.process_info import is_stopped, on_other_host
 from alexnet_demo.runs.state import ACTIVE, State
 
 if TYPE_CHECKING:
@@ -66,16 +67,31 @@ def find_silence(run: Run) -> Silence | None:
     seconds = time.time() - since
     if seconds <= STOPPED_SECONDS:
         return None
-    pid = read_json(run.job_path).get("pid")
+    job = read_json(run.job_path)
     if is_stopped(run.directory):
-        return Silence(seconds, f"Its process is stopped: `kill -CONT {pid}` continues it.")
+        return Silence(seconds, f"Its process is stopped: kill -CONT {_pid(job)} continues it.")
     if seconds <= (START_SECONDS if state == State.STARTING else _limit(run)):
         return None
     return Silence(
         seconds,
-        f"The trainer may hang. If this lasts, kill its process ({pid}), then select Resume to "
-        "continue from the last checkpoint.",
+        f"The trainer may hang. If this lasts, {_end(job)}, then select Resume to continue from "
+        "the last checkpoint.",
     )
+
+
+def _pid(job: dict[str, Any]) -> str:
+    """The process's number; empty where ``job.json``, which may come from elsewhere, has none."""
+    with suppress(KeyError, TypeError, ValueError, OverflowError):
+        return str(int(job["pid"]))
+    return ""
+
+
+def _end(job: dict[str, Any]) -> str:
+    """How to end a run's process or job, in words."""
+    if isinstance(job.get("ray"), str):
+        return f"stop its job ({job['ray']}) on the Ray cluster"
+    number = f" ({_pid(job)})" if _pid(job) else ""
+    return f"kill its process{number}" + (f" on {job['host']}" if on_other_host(job) else "")
 
 
 def _limit(run: Run) -> float:

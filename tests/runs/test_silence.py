@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from alexnet_demo.common.files import read_json, write_json
-from alexnet_demo.runs import silence
+from alexnet_demo.runs import silence, state
 from alexnet_demo.runs.history import NUMBERS
 from alexnet_demo.runs.process_info import register
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.silence import find_silence
+from alexnet_demo.runs.state import ACTIVE, State
 from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings import paths
 from tests.support.fake_trainer import ENDLESS
@@ -121,6 +122,39 @@ def test_a_busy_machine_has_more_time(runs_dir: Path, monkeypatch: pytest.Monkey
     for load, expected in ((0.0, True), (4.0, False)):
         monkeypatch.setattr(silence.os, "getloadavg", lambda load=load: (load * processors,) * 3)
         assert (run.silence is not None) == expected
+
+
+@pytest.mark.parametrize(
+    ("job", "named", "unnamed"),
+    [
+        ({"ray": "job-7"}, ["job-7", "Ray"], ["None"]),
+        ({"ray": "job-7", "pid": 7, "host": "there"}, ["job-7"], ["(7)"]),
+        ({"pid": 7, "host": "there"}, ["(7)", "there"], []),
+        ({"pid": "<b>**7**"}, ["process"], ["None", "<b>"]),
+    ],
+)
+def test_the_advice_names_what_to_end_and_where(
+    runs_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    job: dict[str, Any],
+    named: list[str],
+    unnamed: list[str],
+):
+    run = running(runs_dir, START, *batches(30, 0.5, 8_000))
+    write_json(run.job_path, {**job, "marks": 0})
+    monkeypatch.setattr(state, "is_alive", lambda *_: True)
+    monkeypatch.setattr(silence, "ACTIVE", (*ACTIVE, State.QUEUED))  # by the cluster
+    found = find_silence(run)
+    assert found and all(word in found.advice for word in named)
+    assert not any(word in found.advice for word in unnamed)
+
+
+def test_the_page_shows_the_advice_as_plain_text(runs_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    run = running(runs_dir, START, *batches(30, 0.5, 8_000))
+    write_json(run.job_path, {"pid": 7, "host": "**there**", "marks": 0})
+    monkeypatch.setattr(state, "is_alive", lambda *_: True)
+    warnings = [warning.value for warning in open_page("pages/1_Train.py").warning]
+    assert any(r"\*\*there\*\*" in text for text in warnings)
 
 
 def test_a_run_that_has_ended_is_not_silent(runs_dir: Path):

@@ -126,8 +126,8 @@ def progress(run: Run) -> str:
         text = f"Epoch {min(history.epochs_done + 1, epochs)} of {epochs}"
     else:
         text = "Starting the first epoch"
-    silence = [run.silence] if run.silence else []
-    return " · ".join(map(str, [text, *silence, *run.accuracies]))
+    silence = run.silence
+    return " · ".join(map(str, [text, *([silence] if silence else []), *run.accuracies]))
 
 
 def run_line(run: Run) -> None:
@@ -146,7 +146,7 @@ def visible_error(message: str) -> str:
 def show_warning(run: Run) -> None:
     """Problems that do not end the run, if there are any."""
     if silence := run.silence:
-        advice = f" {silence.advice}" if access.can_control() else ""
+        advice = f" {plain(silence.advice)}" if access.can_control() else ""
         st.warning(f"{silence}.{advice}", icon=":material/heart_broken:")
     if warning := run.warning:
         st.warning(plain(visible_error(warning)), icon=":material/warning:")

@@ -120,7 +120,8 @@ def run_scheduler() -> None:
             with launch_lock():
                 _remove_stale_tickets()
                 now = time.monotonic()
-                for run in due([run_id for run_id, retry in retry_at.items() if now < retry]):
+                retry_at = {run_id: retry for run_id, retry in retry_at.items() if now < retry}
+                for run in due(retry_at.keys()):
                     if not _launch_queued(run):
                         retry_at[run.id] = now + RETRY_SECONDS
                 if not queued_runs():
@@ -136,7 +137,8 @@ def _remove_stale_tickets() -> None:
     """Remove the tickets of runs that are gone, lest a directory of that name start by itself."""
     for path in children(paths.RUNS_DIR / TICKETS):
         if not get_run(path.stem):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # such as a folder, which is no ticket of any run
+                path.unlink(missing_ok=True)
 
 
 def _launch_queued(run: Run) -> bool:

@@ -215,6 +215,13 @@ def test_a_forged_device_neither_leaves_the_folder_nor_stalls_the_queue(
     assert sorted(path.name for path in runs_dir.parent.iterdir()) == ["python", "runs"]
 
 
+def test_an_odd_entry_among_the_tickets_stops_nobody(runs_dir: Path):
+    run = queued(runs_dir, "20260101-000000-quick-aa")
+    (run.ticket.parent / "20250101-000000-quick-zz.json").mkdir()
+    queue.ensure_scheduler()
+    reach(run, "running")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a FIFO")
 def test_a_run_that_cannot_be_launched_lets_others_go_first(runs_dir: Path):
     stuck = queued(runs_dir, "20260101-000000-quick-aa")

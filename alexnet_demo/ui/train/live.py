@@ -217,18 +217,18 @@ def _progress(run: Run, history: History, state: State) -> None:
         return
     active = state in ACTIVE
     config, step, done = run.config, history.step, history.epochs_done
-    if active and done < config.epochs:
-        if test := history.test:
-            share = test["done"] / max(test["total"], 1)
-            task = f"Evaluating after epoch {done + 1}"
-        else:
-            share = step / config.steps_per_epoch - done
-            task = f"Epoch {done + 1} of {config.epochs}"
+    task = ""
+    if active and (test := history.test):
+        share = test["done"] / max(test["total"], 1)
+        task = f"Evaluating after epoch {done + 1}"
+        if test["epoch"] <= done:  # perhaps before the planned epochs: by early stopping
+            task = "Evaluating the best weights on the test set"
+    elif active and done < config.epochs:
+        share = step / config.steps_per_epoch - done
+        task = f"Epoch {done + 1} of {config.epochs}"
+    if task:
         share = min(max(share, 0.0), 1.0)
         st.progress(share, f"{task}: {percent(share, 0)}")
-    elif run.active and (test := history.test):
-        share = min(test["done"] / max(test["total"], 1), 1.0)
-        st.progress(share, f"Evaluating the best weights on the test set: {percent(share, 0)}")
     share = min(step / config.total_steps, 1.0)
     words = f"Run: {percent(share, 0)}, {min(done, config.epochs)} of {config.epochs} epochs"
     left = seconds_left(run, history)

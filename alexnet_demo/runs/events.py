@@ -119,7 +119,7 @@ class EventReader:
         return list(self.stream())
 
     def stream(self) -> Iterator[Event]:
-        """New events as they are read; those that nobody takes are read again by the next call."""
+        """New events as they are read; the next call repeats those not consumed."""
         with suppress(OSError), open_file(self.path) as file:
             end = min(file.seek(0, os.SEEK_END), MAX_SIZE)
             bytes_per_sample = (end - self.offset) / self._samples if self._samples else 0
@@ -172,7 +172,7 @@ A = TypeVar("A", bound=Accumulator)
 class _Tail(Generic[A]):
     """The accumulated events of one file, shared by the threads of this process.
 
-    Whoever comes while another thread reads waits for it, so that nobody sees half of a file.
+    A thread that calls while another reads waits for it, so that none sees half of a file.
     """
 
     def __init__(self, path: Path, make: Callable[[], A], samples: int) -> None:

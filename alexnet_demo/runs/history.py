@@ -32,6 +32,7 @@ OPTIONAL_NUMBERS = (
 )
 OPTIONAL_TEXTS = (
     *("device", "device_name", "precision", "memory_format", "commit", "message", "reason"),
+    "split",
 )
 FIRST_BYTES = 2**16
 """Bytes in which the first event is looked for."""
@@ -162,16 +163,22 @@ class History:
         return int(self.epochs[-1]["epoch"]) if self.epochs else 0
 
     @property
+    def recorded_split(self) -> str:
+        """Split that the last epoch says it was evaluated on; empty where none says so."""
+        split = self.epochs[-1].get("split") if self.epochs else ""
+        return split if split in ("validation", "test") else ""
+
+    @property
     def eval_split(self) -> str:
         """Split that each epoch is evaluated on: ``validation`` or ``test``."""
         config = (self.start or {}).get("config", {})
-        return "validation" if config.get("validation") else "test"
+        return self.recorded_split or ("validation" if config.get("validation") else "test")
 
     @property
     def eval_set(self) -> str:
         """Images that each epoch is evaluated on, in words, such as ``2,000 test images``."""
         config = (self.start or {}).get("config", {})
-        count = config.get("validation") or config.get("test_samples")
+        count = config.get("validation" if self.eval_split == "validation" else "test_samples")
         images = f"{self.eval_split} images"
         return f"{count:,} {images}" if isinstance(count, int) else images
 

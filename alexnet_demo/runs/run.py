@@ -36,7 +36,11 @@ FILES = [Path("trainer.lock")]
 
 
 class Accuracy(NamedTuple):
-    """An accuracy, which says little without the number of images that it is of."""
+    """An accuracy, which says little without the number of images that it is of.
+
+    Attributes:
+        images: that number; 0 where it is lost.
+    """
 
     name: str
     share: float
@@ -48,7 +52,7 @@ class Accuracy(NamedTuple):
 
     def of(self, digits: int = 1) -> str:
         """Such as ``85.1% of 2,000``."""
-        return f"{percent(self.share, digits)} of {self.images:,}"
+        return percent(self.share, digits) + (f" of {self.images:,}" if self.images else "")
 
 
 class _Path:
@@ -188,19 +192,25 @@ class Run:
         return device if SETTINGS["device"].allows(device) else self.config.device
 
     @property
+    def eval_split(self) -> str:
+        """Split that the epochs were evaluated on, also where the settings are lost."""
+        return self.history.recorded_split or self.config.eval_split
+
+    @property
     def best_accuracy(self) -> float | None:
-        """The best epoch's accuracy on ``config.eval_split``, 0 to 1; None before the first."""
+        """The best epoch's accuracy on `eval_split`, 0 to 1; None before the first."""
         best = self.history.best
         return best["test_accuracy"] if best else None
 
     @property
     def accuracies(self) -> list[Accuracy]:
         """What is known of its accuracy: the best epoch's, then that of its weights at the end."""
-        config, end = self.config, self.history.end or {}
-        test = self.history.test_accuracy if config.validation else None
+        config, split, end = self.config, self.eval_split, self.history.end or {}
+        test = self.history.test_accuracy if split == "validation" else None
         images = int(end.get("test_images", config.test_samples))
+        eval_images = config.eval_images if split == config.eval_split else 0
         values = [
-            (f"best {config.eval_split} accuracy", self.best_accuracy, config.eval_images),
+            (f"best {split} accuracy", self.best_accuracy, eval_images),
             ("test accuracy", test, images),
         ]
         return [Accuracy(name, share, count) for name, share, count in values if share is not None]
@@ -277,7 +287,17 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """The record that the command ``runs`` prints."""
-        history, validated = self.history, self.config.validation > 0
+        silence = self.silence
+        return {
+            **self.summary(),
+            "warning": self.warning,
+            "silent_seconds": round(silence.seconds, 1) if silence else None,
+            "directory": str(self.directory),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The part of `to_json` that costs no look at each file and at the process."""
+        history, validated = self.history, self.eval_split == "validation"
         best, last = self.best_accuracy, None
         if history.epochs:
             last = history.epochs[-1]["test_accuracy"]
@@ -296,9 +316,6 @@ class Run:
             "last_test_accuracy": None if validated else last,
             "seconds": round(history.seconds, 1),
             "note": self.note,
-            "warning": self.warning,
-            "silent_seconds": round(silence.seconds, 1) if (silence := self.silence) else None,
-            "directory": str(self.directory),
         }
 
 

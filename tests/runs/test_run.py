@@ -205,6 +205,31 @@ def test_validation_and_test_accuracy_are_told_apart(runs_dir: Path):
     assert (record["best_test_accuracy"], record["last_test_accuracy"]) == (0.6, 0.5)
 
 
+def test_a_lost_start_event_does_not_turn_validation_into_test_accuracy(runs_dir: Path):
+    validated = epoch(0.6) | {"split": "validation"}
+    ends = end() | {"test_accuracy": 0.55, "test_images": 32}
+    start = START | {"config": {"validation": 100}}
+    run = run_with(runs_dir, "a", start, validated, ends, validation=100)
+    _, *rest = run.events.read_text().splitlines(keepends=True)
+    run.events.write_text("".join(['{"event": "start", "st\n', *rest]))
+    run = Run(run.directory)
+    expected = [("best validation accuracy", 0.6, 100), ("test accuracy", 0.55, 32)]
+    assert run.accuracies == expected and run.history.eval_split == "validation"
+    record = run.to_json()
+    assert (record["best_validation_accuracy"], record["best_test_accuracy"]) == (0.6, 0.55)
+    run.config_path.write_text("{")  # then nothing says of how many images it is
+    run = Run(run.directory)
+    assert run.accuracies == [("best validation accuracy", 0.6, 0), expected[1]]
+    assert str(run.accuracies[0]) == f"best validation accuracy {percent(0.6)}"
+    assert run.to_json()["last_test_accuracy"] is None
+
+
+@pytest.mark.parametrize("split", ["odd", 7, None, ["test"]])
+def test_an_odd_split_is_not_believed(runs_dir: Path, split: object):
+    run = run_with(runs_dir, "a", START, epoch(0.6) | {"split": split}, validation=100)
+    assert (run.eval_split, run.history.recorded_split) == ("validation", "")
+
+
 def test_resuming_a_finished_run_withdraws_its_test_accuracy(runs_dir: Path):
     start = START | {"config": {"validation": 100}}
     ends = end() | {"test_accuracy": 0.55}

@@ -275,6 +275,31 @@ def test_early_stopping_is_shown(runs_dir, measured):
     assert Run(run.directory).resumable
 
 
+def test_the_last_test_of_a_run_that_stopped_early_is_not_called_the_next_epochs(
+    runs_dir, measured, monkeypatch
+):
+    run = canned_run(runs_dir, RUN, [0.7, 0.6], None, settings=TrainConfig(epochs=9, validation=9))
+    register(run.directory, os.getpid())
+    write_json(run.job_path, {**read_json(run.job_path), "marks": 0})
+    shown: list[str] = []
+    monkeypatch.setattr(live.st, "progress", lambda _share, text: shown.append(text))
+    for epoch, expected in ((3, "Evaluating after epoch 3"), (2, "on the test set")):
+        writer = EventWriter(run.events)
+        writer.write("test", epoch=epoch, done=1, total=2)
+        writer.close()
+        shown.clear()
+        live._progress(run, run.history, run.state)
+        assert expected in shown[0] and "50%" in shown[0]
+
+
+def test_the_table_of_runs_opens_no_file_of_all_runs_for_warnings(runs_dir, monkeypatch):
+    run = canned_run(runs_dir, RUN, [0.5])
+    monkeypatch.setattr(Run, "warning", property(lambda _: pytest.fail("computed")))
+    monkeypatch.setattr(Run, "silence", property(lambda _: pytest.fail("computed")))
+    assert runs_table._row(run, [])["State"] == "finished"
+    assert runs_table._row(run, [])["Name"] == run.name
+
+
 def test_the_command_has_the_resolved_settings(runs_dir):
     run = canned_run(runs_dir, RUN, [0.5], "finished")
     assert run.config.precision == "auto"

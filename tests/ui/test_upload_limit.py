@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -14,6 +16,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from tests.support.server import Server
+from tests.support.waiting import wait_for
 
 TOTAL = 4_000_000
 HALF = TOTAL // 2
@@ -39,12 +42,12 @@ class Visitor:
         stream = f"ws://127.0.0.1:{server.port}/_stcore/stream"
         connection = connect(stream, subprotocols=[Subprotocol("streamlit")], max_size=None)
         with ExitStack() as stack:
-            socket = stack.enter_context(connection)
+            session = stack.enter_context(connection)
             self.leave = stack.pop_all().close
-        socket.send(BackMsg(rerun_script=ClientState()).SerializeToString())
+        session.send(BackMsg(rerun_script=ClientState()).SerializeToString())
         message = ForwardMsg()
         while message.WhichOneof("type") != "new_session":
-            message.ParseFromString(bytes(socket.recv(60, decode=False)))
+            message.ParseFromString(bytes(session.recv(60, decode=False)))
         self.id = message.new_session.initialize.session_id
 
     def send(self, name: str, size: int, chunked: bool = False, session: str = "") -> int:
@@ -86,6 +89,23 @@ def test_uploads_that_are_never_shown_are_bounded(visitors: list[Visitor]) -> No
     one.remove("a")
     assert three.send("a", 400_000) == 204, "a removed file makes room"
     assert one.send("e", HALF // 2) == 204
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(limited: Server, visitors: list[Visitor]) -> None:
+    visitor = visitors[0]
+    path = visitor.address("a").removeprefix(limited.url)
+    token = visitor.http.headers["X-Xsrftoken"]
+    head = (
+        f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Xsrftoken: {token}\r\n"
+        f"Cookie: _streamlit_xsrf={token}\r\nContent-Length: {HALF - 1}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        'Content-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    )
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", limited.port)) as connection:
+            connection.sendall(head.encode() + bytes(HALF // 2))
+            time.sleep(0.2)  # usually some of it has been received, but nothing depends on that
+    wait_for(lambda: visitor.send("b", HALF - 300_000) == 204, 60, "the room was not given back")
 
 
 def test_a_tiny_file_counts_more_than_its_bytes(visitors: list[Visitor]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import wraps
@@ -20,7 +21,8 @@ def action(failure: str, *, lock: bool = True) -> Callable[[Action[P]], Action[P
     """Make a function an action, which reports errors in its `Outcome` instead of raising them.
 
     Its ``role`` argument must permit changes on this server. An `AccessError` or `ConfigError` that
-    the function raises is the outcome's message as it is, an `OSError` after ``failure``.
+    the function raises is the outcome's message as it is, an `OSError` after ``failure``; of
+    a run that is gone, that it no longer exists.
 
     Args:
         lock: hold the launch lock, so that no two actions of any process run at the same time.
@@ -29,16 +31,20 @@ def action(failure: str, *, lock: bool = True) -> Callable[[Action[P]], Action[P
     def decorate(function: Action[P]) -> Action[P]:
         @wraps(function)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> Outcome:
-            run_id = args[0].id if args and isinstance(args[0], Run) else None
+            run = args[0] if args and isinstance(args[0], Run) else None
+            run_id = run.id if run else None
             role = kwargs.get("role", READ_ONLY)
             try:
                 require_admin(role if isinstance(role, Role) else READ_ONLY)
                 with launch_lock() if lock else nullcontext():
                     return function(*args, **kwargs)
-            except (AccessError, ConfigError) as error:
+            except AccessError as error:
                 return Outcome(False, str(error), run_id)
-            except OSError as error:
-                return Outcome(False, f"{failure}: {error}.", run_id)
+            except (ConfigError, OSError) as error:
+                message = f"{failure}: {error}." if isinstance(error, OSError) else str(error)
+                if run and not os.path.lexists(run.directory):  # another server has deleted it
+                    message = "This run no longer exists."
+                return Outcome(False, message, run_id)
 
         return wrapper
 

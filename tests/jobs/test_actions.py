@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -114,6 +115,23 @@ def test_the_trainer_outlives_a_killed_server_and_killed_too_can_resume():
 def at_once(act: Callable[[], Outcome], count: int = 6) -> list[Outcome]:
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(lambda _: act(), range(count)))
+
+
+def test_a_run_that_another_server_has_deleted_no_longer_exists(runs_dir: Path):
+    """Its page may still be open here."""
+    run = canned_run(runs_dir, "20260101-120000-quick", (0.5,), None)
+    shutil.rmtree(run.directory)
+    for outcome in (
+        actions.label(run, "a name", ""),
+        actions.change_settings(run, epochs=9),
+        actions.request(run, "stop"),
+        actions.resume(run),
+        actions.cancel(run),
+        actions.delete(run),
+    ):
+        assert not outcome.done and outcome.run_id == run.id
+        assert "Errno" not in outcome.message and str(runs_dir) not in outcome.message
+        assert not run.directory.exists()
 
 
 @pytest.mark.usefixtures("fake_trainers")

@@ -11,27 +11,32 @@ from PIL import features
 _HEAD = 4_096  # bytes in which text formats are recognized
 _EXPORT = "export it as PNG or JPEG"
 _UNPACK = "unpack it and choose the images inside"
-# The beginnings of files.
+_GAP = rb"(?:\s|#[^\n]*\n)+"  # between the numbers of a Netpbm header
+# The beginnings of files, with enough bytes that no ordinary text begins like them.
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (rb"II\+\0|MM\0\+", "a BigTIFF, the variant for files above 4 GB: save it as TIFF or PNG"),
-    (rb"FUJIFILMCCD-RAW|IIU\0|IIR[OS]|MMOR|\0MRM|FOVb|.{6}HEAPCCDR", "camera raw"),
-    (rb"%PDF-|.{1,1000}%PDF-", "a PDF document: export the page as PNG or JPEG"),
+    (rb"FUJIFILMCCD-RAW|IIU\0|IIR[OS]\x08\0|MMOR\0|\0MRM|FOVb.\0|.{6}HEAPCCDR", "camera raw"),
+    (rb"(.{0,1000}[\r\n\0])?%PDF-\d", "a PDF document: export the page as PNG or JPEG"),
     (rb"%!PS|\xc5\xd0\xd3\xc6", f"a PostScript document: {_EXPORT}"),
-    (rb"8BPS", f"a Photoshop document: {_EXPORT}"),
-    (rb"gimp xcf", f"a GIMP document: {_EXPORT}"),
+    (rb"8BPS\0[\x01\x02]", f"a Photoshop document: {_EXPORT}"),
+    (rb"gimp xcf (file|v\d{3})\0", f"a GIMP document: {_EXPORT}"),
     (rb"\0\0\0\x0cjP  \r\n|\xff\x4f\xff\x51", f"a JPEG 2000 image: {_EXPORT}"),
     (rb"\0\0\0\x0cJXL |\xff\x0a", f"a JPEG XL image: {_EXPORT}"),
     (rb"II\xbc", f"a JPEG XR image: {_EXPORT}"),
-    (rb"\0\0[\x01\x02]\0.\0|icns", f"an icon: {_EXPORT}"),
+    (rb"\0\0[\x01\x02]\0.\0|icns[\0-\x08]", f"an icon: {_EXPORT}"),
     (rb"v/1\x01|#\?RADIANCE|#\?RGBE", f"a high-dynamic-range image: {_EXPORT}"),
-    (rb"P[1-6]\s+[\d#]|P[7fF]\n", f"a Netpbm image: {_EXPORT}"),
-    (rb"DDS |\xabKTX", f"a texture: {_EXPORT}"),
+    (
+        rb"P1%b\d+%b\d+%b[01]|P4%b\d+%b\d+\s|P[2356]%b\d+%b\d+%b\d+\s" % ((_GAP,) * 8)
+        + rb"|P7\n.{1,1000}ENDHDR|P[fF]\n\d+ \d+\n",
+        f"a Netpbm image: {_EXPORT}",
+    ),
+    (rb"DDS \x7c\0|\xabKTX", f"a texture: {_EXPORT}"),
     (rb".{128}DICM|SIMPLE  =", f"a scientific or medical image: {_EXPORT}"),
     (rb"AT&TFORM", f"a DjVu document: {_EXPORT}"),
     (rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", f"a Windows metafile: {_EXPORT}"),
     (
-        rb"RIFF....(AVI |WAVE)|\x1a\x45\xdf\xa3|FLV\x01|OggS|ID3|fLaC|\0\0\x01[\xb3\xba]|"
-        rb"....(moov|mdat|wide|free|skip)",
+        rb"RIFF....(AVI |WAVE)|\x1a\x45\xdf\xa3|FLV\x01|OggS\0|ID3[\x02-\x04]|fLaC[\0\x80]|"
+        rb"\0\0\x01[\xb3\xba]|[\0-\x08]...(moov|mdat|wide|free|skip)",
         "video or sound: take a screenshot of the frame",
     ),
     (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", f"an Office document: {_EXPORT}"),
@@ -40,7 +45,8 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
         f"an Office document or e-book: {_EXPORT}",
     ),
     (
-        rb"PK[\x03\x05]|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|.{257}ustar",
+        rb"PK[\x03\x05]|\x1f\x8b|7z\xbc\xaf|Rar!\x1a|BZh[1-9](1AY&SY|\x17rE8P)|"
+        rb"\xfd7zXZ|\x28\xb5\x2f\xfd|.{257}ustar[\0 ]",
         "an archive",
     ),
 )
@@ -52,8 +58,8 @@ _PATTERNS = tuple((re.compile(b"(?:" + p + b")", re.DOTALL), name) for p, name i
 _IMAGES = (
     (b"\xff\xd8", "JPEG"),
     (b"\x89PNG", "PNG"),
-    (b"GIF8", "GIF"),
-    (b"BM", "BMP"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
 )
@@ -64,7 +70,7 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 
 def brands(data: bytes) -> set[bytes]:
     """The brands of a file of boxes, such as AVIF, HEIC, or MP4; empty for other files."""
-    if data[4:8] != b"ftyp":
+    if data[:1] != b"\0" or data[4:8] != b"ftyp":
         return set()
     size = min(int.from_bytes(data[:4], "big"), 256)
     return {data[8:12], *(data[i : i + 4] for i in range(16, size - 3, 4))}
@@ -83,6 +89,8 @@ def image_format(data: bytes) -> str:
         return "AVIF" if names & _AVIF_BRANDS else "HEIC"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WebP"
+    if data.startswith(b"BM") and b"\0" in data[2:18]:  # no text, such as one that begins "BMW"
+        return "BMP"
     return next((name for start, name in _IMAGES if data.startswith(start)), "")
 
 
@@ -113,9 +121,12 @@ def refusal(data: bytes) -> str | None:
         return "The file is empty."
     kind = image_format(data)
     if kind == "AVIF" and not can_decode_avif():
-        return "This is an AVIF image, for which Pillow is too old: update it, or export as JPEG."
+        return "This is an AVIF image: export it as JPEG. Only a Pillow built with AVIF reads it."
     if kind == "HEIC" and not can_decode_heic():
-        return "This is a HEIC image: export it as JPEG, or install pillow-heif to read it."
+        return (
+            "This is a HEIC image: export it as JPEG. A server reads HEIC only if "
+            "requirements-heif.txt is installed there."
+        )
     if kind:
         return None
     if names := brands(data):

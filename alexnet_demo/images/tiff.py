@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 
 from alexnet_demo.common.errors import ImageError
 from alexnet_demo.images.decode_limits import UnusualFileError
@@ -16,11 +17,12 @@ from alexnet_demo.images.decode_limits import UnusualFileError
 MAX_STRIPS = 20_000  # or tiles
 MAX_PAGES = 32  # among which a file's full-resolution image is looked for
 
-_KIND, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR = 254, 258, 259, 262, 277, 284
+_KIND, _OLD_KIND = 254, 255
+_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR = 258, 259, 262, 277, 284
 _SUBDIRECTORIES, _INKS, _EXTRA, _FORMAT, _DNG = 330, 332, 338, 339, 50706
 _OFFSETS = (273, 324)  # positions of its strips or tiles
 _TYPES = {1: "B", 3: "H", 4: "I", 13: "I"}  # of integers, as struct has them
-_REDUCED = 1  # bit of _KIND
+_REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2  # bits of _KIND; value of _OLD_KIND
 _COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34925, 50000)
 _CFA, _LINEAR_RAW = 32803, 34892  # photometric interpretations of camera raw files
 Tags = dict[int, tuple[int, ...]]
@@ -39,9 +41,7 @@ def select_page(data: bytes) -> bytes:
     first = next(pages, None)
     if first is None:
         return data  # incomplete: left to the decoder
-    page = first
-    if _get(first[1], _KIND) & _REDUCED:
-        page = next((p for p in pages if not _get(p[1], _KIND) & _REDUCED), first)
+    page = next((p for p in chain([first], pages) if _is_full_image(p[1])), first)
     _check(page[1], raw=data[8:10] == b"CR")
     if page is first:
         return data
@@ -78,6 +78,13 @@ def _read(data: bytes, order: str, position: int) -> tuple[Tags, int]:
     with suppress(struct.error):
         return tags, struct.unpack_from(f"{order}I", data, end)[0]
     return tags, 0
+
+
+def _is_full_image(tags: Tags) -> bool:
+    """Whether a page is neither a thumbnail nor another page's transparency mask."""
+    if _get(tags, _KIND) & (_REDUCED | _MASK):
+        return False
+    return _get(tags, _OLD_KIND) != _OLD_REDUCED
 
 
 def _get(tags: Tags, tag: int, default: int = 0) -> int:

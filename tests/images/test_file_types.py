@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import io
+import tarfile
 import zipfile
 
 import pytest
@@ -26,6 +28,13 @@ def archive(*names: str) -> bytes:
     with zipfile.ZipFile(buffer, "w") as file:
         for name in names:
             file.writestr(name, "x" * 100)
+    return buffer.getvalue()
+
+
+def tarball() -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as file:
+        file.addfile(tarfile.TarInfo("shirt.png"))
     return buffer.getvalue()
 
 
@@ -71,6 +80,18 @@ OTHERS = {
     "old Word": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "Office"),
     "DICOM": (bytes(128) + b"DICM" + bytes(50), "medical"),
     "OpenEXR": (b"v/1\1\2\0\0\0" + bytes(50), "high-dynamic-range"),
+    "bitmap as text": (b"P1\n# a comment\n2 2\n1 0 0 1\n", "Netpbm"),
+    "bitmap": (b"P4\n8 1\n\xff", "Netpbm"),
+    "PAM": (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR\n\xff", "Netpbm"),
+    "Olympus": (b"IIRO\x08\0\0\0" + bytes(100), "camera raw"),
+    "MP3": (b"ID3\x03\0\0" + bytes(100), "video or sound"),
+    "Ogg": (b"OggS\0\2" + bytes(100), "video or sound"),
+    "FLAC": (b"fLaC\0\0\0\x22" + bytes(100), "video or sound"),
+    "bzip2": (bz2.compress(b"a shirt"), "archive"),
+    "empty bzip2": (bz2.compress(b""), "archive"),
+    "tar": (tarball(), "archive"),
+    "texture": (b"DDS \x7c\0\0\0" + bytes(124), "texture"),
+    "GIMP": (b"gimp xcf v011\0" + bytes(100), "GIMP"),
     "empty": (b"", "empty"),
     "unknown": (b"\x12\x99\xfe\0" + bytes(100), "not a readable image"),
 }
@@ -85,6 +106,21 @@ def test_other_files_are_named_with_what_to_do(name: str) -> None:
     assert str(error.value).endswith(".") and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("The free lunch", "Any free ticket", "\nis free", "The skip button", "Go! wide open"),
+        *("P1 2 hello", "P3 7 dwarfs", "P5\n# a comment", "P6 10 20 x", "P7\nend", "PF\nend"),
+        *("ID3 is text", "BZhello", "BZh9 is a header", "Rar!", "OggS files", "fLaC is a codec"),
+        *("BMW drives", "BM", "GIF8", "GIF89 or GIF87", "DDS files", "icns files", "8BPS heads"),
+        *("MMORPG players", "IIROS", "FOVb and more", "gimp xcf files", "A PDF begins %PDF-1.7"),
+        *("The ftyp box holds brands", "A note", "II", "MM", "PK", "RIFF", "7z", "P", "x" * 600),
+    ],
+)
+def test_ordinary_texts_are_text(text: str) -> None:
+    assert file_types.refusal(text.encode()) == "This is a text file, not an image."
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_images_are_no_other_files(kind: str) -> None:
     data = pil(kind)
@@ -97,7 +133,7 @@ def test_images_are_no_other_files(kind: str) -> None:
 def test_heic_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     for data in (boxes(b"heic", b"mif1"), boxes(b"mif1", b"heic"), boxes(b"heix")):
         monkeypatch.setattr(file_types, "can_decode_heic", lambda: False)
-        with pytest.raises(ImageError, match=r"HEIC.*JPEG.*pillow-heif"):
+        with pytest.raises(ImageError, match=r"HEIC.*JPEG.*requirements-heif"):
             open_image(data)
         monkeypatch.setattr(file_types, "can_decode_heic", lambda: True)
         with pytest.raises(ImageError, match="HEIC file is damaged"):

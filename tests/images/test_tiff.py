@@ -285,6 +285,18 @@ def test_a_reduced_first_page_is_not_the_image(order: str) -> None:
         assert opened.size == (40, 40) and opened.getpixel((0, 0)) == (200, 200, 200)
 
 
+@pytest.mark.parametrize("first", [(1, 4), (4, 1), (5,), (4,)])
+def test_a_transparency_mask_is_not_the_image(first: tuple[int, ...]) -> None:
+    large = page(200, 40, t254=0)
+    pages = [page(10, 16, t254=kind) for kind in first]
+    assert open_image(tiff([*pages, large])).getpixel((0, 0)) == (200, 200, 200)
+
+
+def test_the_old_tag_also_tells_a_reduced_page() -> None:
+    assert open_image(tiff([page(10, 16, t255=2), page(200, 40, t255=1)])).size == (40, 40)
+    assert open_image(tiff([page(10, 16, t255=3), page(200, 40)])).size == (16, 16)
+
+
 def test_other_first_pages_are_the_image() -> None:
     small, large = page(10, 16), page(200, 40)
     tags, segments = small

@@ -71,6 +71,27 @@ def test_a_failed_measurement_is_cached_then_retried(machine, monkeypatch):
     wait_for(lambda: len(machine.probed) > 1, 30, "no second measurement")
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"speeds": [asdict(SPEED) | {"new_field": 1}]},
+        {"speeds": [{}]},
+        {"speeds": []},
+        {},
+        [],
+        {"speeds": [asdict(SPEED)], "devices": [{}]},
+    ],
+)
+def test_a_record_that_cannot_be_read_is_an_error_and_is_measured_again(machine, record):
+    machine.record, good = record, machine.record
+    failed = settled()
+    assert failed.error.endswith(".") and not failed.speeds
+    assert settled() is failed
+    machine.record = good
+    measurement.measure_again()
+    assert settled().speeds == (SPEED,)
+
+
 def test_measure_again_replaces_every_measurement_and_shows_the_old_one_meanwhile(machine):
     first = settled()
     measurement.measure_again()

@@ -108,14 +108,15 @@ def shorter_runs(settings: TrainConfig) -> None:
     if not _long_on_cpu(settings):
         return
     with st.container(border=True, key="shorter-runs", gap="small"):
-        alone = list(measurement.DEVICES) == ["cpu"]
-        st.markdown(
-            ("No GPU was found. " if alone else "")
-            + "The full network trains slowly on a CPU: a narrower one on fewer images gives a "
-            "result within minutes."
-            if settings.width == 1
-            else "For a result within minutes, train on fewer images."
-        )
+        text = "For a result within minutes, train on fewer images."
+        if settings.width == 1:
+            text = (
+                "The full network trains slowly on a CPU: a narrower one on fewer images gives a "
+                "result within minutes."
+            )
+        if list(measurement.DEVICES) == ["cpu"]:
+            text = f"No GPU was found. {text}"
+        st.markdown(text)
         if _pending(settings):
             st.caption(":material/timer: Measuring shorter runs…")
         with st.container(horizontal=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,13 +12,15 @@ import streamlit as st
 
 from alexnet_demo.common.access import Role
 from alexnet_demo.common.machine import CpuMeter
-from alexnet_demo.common.text import memory
+from alexnet_demo.common.text import memory, one_line, without_folders
 from alexnet_demo.jobs import lr_tests, processes
 from alexnet_demo.runs.store import active_runs
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.cost import Speed
 from alexnet_demo.settings.schedule import stages
 from alexnet_demo.ui.widgets import access
+
+_log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 30  # age at which a failed measurement is repeated
 SETTLE_SECONDS = 60  # age from which a measurement is repeated if the load has changed
@@ -83,12 +86,27 @@ class _Machine:
         self.measuring = False
 
     def measure(self, settings: TrainConfig, role: Role) -> Measurement:
-        self.measuring, before = True, bool(active_runs())
+        """Speeds at the widths of a run; an error whatever fails, so that it can be repeated."""
+        self.measuring = True
         try:
-            record = processes.probe(settings, role=role)
+            return self._measure(settings, role)
+        except Exception as error:  # such as a field that only the code of an update knows
+            _log.warning("The measurement failed.", exc_info=True)
+            reason = without_folders(one_line(f"{type(error).__name__}: {error}")).rstrip(".")
+            return Measurement(
+                error=f"This machine could not be measured ({reason}). Restart the server if it "
+                "was updated."
+            )
         finally:
             self.recent_load.restart()
             self.measuring = False
+
+    @staticmethod
+    def _measure(settings: TrainConfig, role: Role) -> Measurement:
+        before = bool(active_runs())
+        record = processes.probe(settings, role=role)
+        if not (record.get("speeds") or record.get("error")):
+            raise ValueError("no speeds")
         for device in record.get("devices", ()):
             DEVICES[device["id"]] = f"{device['name']} ({memory(device['memory'])})"
         return Measurement(

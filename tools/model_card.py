@@ -12,7 +12,7 @@ import hashlib
 import shlex
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,7 @@ def card(record: Record) -> str:
     )
     environment.filters |= {"percent": percent, "count": "{:,}".format, "clock": clock}
     run, weights = record["run"], record["weights"]
-    began = datetime.fromtimestamp(run["began"], timezone.utc)
+    began = datetime.fromtimestamp(run["began"], UTC)
     return environment.get_template("model_card.md.jinja").render(
         {**record, "run": {**run, "versions": run["versions"] or {}}},
         results=paths.SHIPPED_RESULTS,

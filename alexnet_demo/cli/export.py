@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from alexnet_demo.cli import options
-from alexnet_demo.cli.options import Options, number
+from alexnet_demo.cli.options import Options, file_path, nonempty, number
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import prepare_output, write_text
 from alexnet_demo.common.text import memory, percent
@@ -19,9 +18,9 @@ MIN_CALIBRATION_SAMPLES = 100
 def add_commands(add_command: Any) -> None:
     export = add_command("export", run_export, "write a model or a run's code as a file")
     add = export.add_argument
-    add("--out", type=Path, help="safetensors file to write: quantized to 8 bits, calibrated")
-    add("--onnx", type=Path, help="ONNX file to write, checked against ONNX Runtime")
-    add("--script", type=Path, help="Python file to write: the run as a plain PyTorch script")
+    add("--out", type=file_path, help="safetensors file to write: quantized to 8 bits, calibrated")
+    add("--onnx", type=file_path, help="ONNX file to write, checked against ONNX Runtime")
+    add("--script", type=file_path, help="Python file to write: the run as a plain PyTorch script")
     add(
         "--score",
         choices=("energy", "angle", "combined"),
@@ -33,8 +32,8 @@ def add_commands(add_command: Any) -> None:
     options.add_weights_option(export)
     options.add_training_options(export.add_argument_group("settings of the run, for --script"))
     report = add_command("report", run_report, "write a run as one HTML file")
-    report.add_argument("name", metavar="RUN", help="id or directory of a run")
-    report.add_argument("--html", type=Path, required=True, help="file to write")
+    report.add_argument("name", type=nonempty, metavar="RUN", help="id or directory of a run")
+    report.add_argument("--html", type=file_path, required=True, help="file to write")
     options.add_device_option(report)
 
 

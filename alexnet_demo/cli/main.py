@@ -50,11 +50,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         return stop.code if isinstance(stop.code, int) else DONE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        raise
     except Exception as error:
-        if sys.flags.dev_mode:  # `python -X dev` shows where it comes from
-            raise
+        if error is getattr(sys.stdout, "error", None) or sys.flags.dev_mode:
+            raise  # `main` reports output that cannot be written; `python -X dev` shows the rest
         print(f"{command}: {_explain(error)}", file=sys.stderr)
         return UNUSABLE if isinstance(error, ValueError | OSError) else FAILED
 
@@ -73,7 +71,8 @@ def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> 
 def _explain(error: Exception) -> str:
     """One sentence about an error: its own, where that is meant for people."""
     if isinstance(error, OSError) and error.strerror:
-        return printable_line(f"{error.strerror}: {error.filename or 'output'}")
+        name = f": {error.filename}" if error.filename else ""
+        return printable_line(f"{error.strerror}{name}")
     if is_out_of_memory(error):
         return OUT_OF_MEMORY
     if isinstance(error, ImportError):

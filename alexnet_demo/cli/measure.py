@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from alexnet_demo.cli import options
-from alexnet_demo.cli.options import Options, number
+from alexnet_demo.cli.options import Options, file_path, number
 from alexnet_demo.common.text import duration, memory, percent
 from alexnet_demo.settings import cost
 from alexnet_demo.settings.config import SETTINGS
@@ -31,7 +30,9 @@ def add_commands(add_command: Any) -> None:
     load.add_argument("--users", type=users, default=50, help="concurrent sessions (%(default)s)")
     load.add_argument("--seconds", type=seconds, default=300.0, help="how long (%(default)g)")
     load.add_argument("--watch", action="store_true", help="only watch a run on the Train page")
-    load.add_argument("--weights", type=Path, help="the app's model, for the expected predictions")
+    load.add_argument(
+        "--weights", type=file_path, help="the app's model, for the expected predictions"
+    )
 
 
 def run_probe(args: Options) -> None:

@@ -43,7 +43,9 @@ def add_training_options(parser: argparse._ActionsContainer) -> None:
 
 def add_weights_option(parser: argparse.ArgumentParser) -> None:
     shipped = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
-    parser.add_argument("--weights", type=Path, help=f"a .safetensors file (default: {shipped})")
+    parser.add_argument(
+        "--weights", type=file_path, help=f"a .safetensors file (default: {shipped})"
+    )
 
 
 def add_device_option(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +77,18 @@ def weights_of(options: Options) -> Path:
         f"The included model is missing. Choose other weights, such as --weights {example} "
         "(`python -m alexnet_demo runs` lists your runs)."
     )
+
+
+def nonempty(text: str) -> str:
+    """The type of an argument that names a path: an empty one would be the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("a path cannot be empty")
+    return text
+
+
+def file_path(text: str) -> Path:
+    """The type of an option that takes a path, which cannot be empty."""
+    return Path(nonempty(text))
 
 
 def number(kind: type[int] | type[float], low: float, high: float) -> Callable[[str], float]:

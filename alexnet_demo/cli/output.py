@@ -27,17 +27,28 @@ class PrintableStream(TextIOBase):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
         self._stream = stream
+        self.error: OSError | None = None  # why it could not be written, if so
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
         return self._stream.encoding
 
     def write(self, text: str) -> int:
-        self._stream.write(printable(text))
+        with self._recording_errors():
+            self._stream.write(printable(text))
         return len(text)
 
     def flush(self) -> None:
-        self._stream.flush()
+        with self._recording_errors():
+            self._stream.flush()
+
+    @contextmanager
+    def _recording_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.error = error
+            raise
 
     def fileno(self) -> int:
         return self._stream.fileno()

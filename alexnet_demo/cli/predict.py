@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from alexnet_demo.cli import options
-from alexnet_demo.cli.options import Options, number
+from alexnet_demo.cli.options import Options, file_path, nonempty, number
 from alexnet_demo.common.text import printable_line, probability
 from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
 
@@ -18,6 +17,7 @@ def add_commands(add_command: Any) -> None:
     add = predict.add_argument
     add(
         "paths",
+        type=nonempty,
         nargs="+",
         metavar="PATH",
         help="image or folder of images, or - to read paths from standard input",
@@ -32,7 +32,7 @@ def add_commands(add_command: Any) -> None:
     add("--top", type=top, default=len(CLASSES), help="number of classes to print")
     evaluate = add_command("evaluate", run_evaluate, "measure accuracy on the test set or a folder")
     add = evaluate.add_argument
-    add("--images", type=Path, help="a folder with one subfolder per class")
+    add("--images", type=file_path, help="a folder with one subfolder per class")
     add(
         "--test-samples",
         type=number(int, 1, TEST_SAMPLES),

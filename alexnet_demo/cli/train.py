@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from alexnet_demo.cli import options
 from alexnet_demo.cli.follow import follow
 from alexnet_demo.cli.launch_plan import LaunchPlan, Mode, plan_launch
-from alexnet_demo.cli.options import DONE, FAILED, INTERRUPTED, Options
+from alexnet_demo.cli.options import DONE, FAILED, INTERRUPTED, Options, file_path, nonempty
 from alexnet_demo.common.access import ADMIN
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import open_file
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from alexnet_demo.training.distributed import ProcessGroup
 
 NO_GPU = (
-    "No GPU was found: the recipe article, the default, takes hours on a CPU, "
-    "--recipe quick minutes."
+    "No GPU was found. The default recipe, `article`, takes hours on a CPU; `--recipe quick` "
+    "takes minutes."
 )
 
 
@@ -43,8 +43,8 @@ def add_commands(add_command: Any) -> None:
     parser = add_command("train", run_train, "train AlexNet on Fashion-MNIST")
     options.add_training_options(parser)
     add = parser.add_argument
-    add("--run-dir", type=Path, help="directory of the run (default: a new one)")
-    add("--resume", metavar="RUN", help="id or directory of a run to resume")
+    add("--run-dir", type=file_path, help="directory of the run (default: a new one)")
+    add("--resume", type=nonempty, metavar="RUN", help="id or directory of a run to resume")
     add("--wait", action="store_true", help="queue behind the runs that use the device")
     add("--lr-find", action="store_true", help="run a learning-rate range test and suggest a rate")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +17,7 @@ _MINUTE = len("20260101-1305")
 
 def new_id(recipe: str) -> str:
     """Such as ``20261127-083000Z-quick-1a2b``, so that names sort by age."""
-    return f"{datetime.now(timezone.utc):{_TIME}}Z-{recipe}-{secrets.token_hex(2)}"
+    return f"{datetime.now(UTC):{_TIME}}Z-{recipe}-{secrets.token_hex(2)}"
 
 
 def created_at(run_id: str) -> float | None:
@@ -25,7 +25,7 @@ def created_at(run_id: str) -> float | None:
 
     None for an id without a time.
     """
-    zone = timezone.utc if run_id[15:16] == "Z" else None
+    zone = UTC if run_id[15:16] == "Z" else None
     with suppress(ValueError, OverflowError, OSError):
         return datetime.strptime(run_id[:15], _TIME).replace(tzinfo=zone).timestamp()
     return None

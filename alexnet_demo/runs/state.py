@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from alexnet_demo.runs.history import History, follow
 from alexnet_demo.runs.process_info import is_alive
 
 
-class State(str, Enum):
+class State(StrEnum):
     """State of a run; the values are part of the commands' JSON."""
 
     QUEUED = "queued"
@@ -27,9 +27,6 @@ class State(str, Enum):
     FINISHED = "finished"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 ACTIVE = (State.STARTING, State.RUNNING, State.PAUSING, State.STOPPING)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from alexnet_demo.cli.main import build_parser
+from alexnet_demo.cli.options import file_path
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.runs.devices import device_lock
@@ -86,7 +87,7 @@ def values(command: str, action: argparse.Action, files: list[str]) -> st.Search
         return st.sampled_from([NO_DEVICE, "x/../../y", "tpu", "\0", "", "--"])
     if name in ("out", "onnx"):  # where nothing can be written; what can be takes long
         return st.sampled_from(["folder", "pipe", "pipe/x", "a\0b", "n" * 300])
-    if action.type is Path or name in ("paths", "resume", "name"):
+    if action.type is file_path or name in ("paths", "resume", "name"):
         inputs = name in ("paths", "weights", "images")
         devices = ["/dev/zero", "/dev/null", "/dev/tty"] if inputs else []
         return st.sampled_from([*files, *devices, PAUSED, "fast", "-"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from alexnet_demo.cli import train
+from alexnet_demo.cli import inspect, train
 from alexnet_demo.cli.main import build_parser, main
 from alexnet_demo.export import onnx
 from alexnet_demo.export.script import training_script
@@ -292,6 +293,58 @@ def test_a_report_of_a_run_is_one_file(runs_dir: Path, tmp_path: Path, capsys):
     assert main(["report", run.id, "--html", str(out)]) == 2
     assert "best.safetensors" in capsys.readouterr().err
     assert main(["report", "fast", "--html", str(tmp_path)]) == 2
+
+
+def write_to_a_closed_pipe(_: object) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb", buffering=0) as pipe:
+        pipe.write(b"x")
+
+
+def connect_to_a_closed_port(_: object) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        socket.create_connection(unused.getsockname()).close()
+
+
+def read_a_missing_file(_: object) -> None:
+    Path("none").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (write_to_a_closed_pipe, "Broken pipe"),
+        (connect_to_a_closed_port, "Connection refused"),
+        (read_a_missing_file, "No such file or directory: none"),
+    ],
+)
+def test_an_error_of_the_system_names_a_file_only_if_there_is_one(
+    command, sentence: str, monkeypatch, capsys
+):
+    monkeypatch.setattr(inspect, "run_summary", command)
+    assert main(["summary"]) == 2
+    assert capsys.readouterr().err == f"alexnet_demo summary: {sentence}\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["predict", ""],
+        ["predict", "shoe.png", ""],
+        ["evaluate", "--images", ""],
+        ["evaluate", "--weights="],
+        ["train", "--run-dir", ""],
+        ["train", "--resume", ""],
+        ["export", "--out", ""],
+        ["report", "", "--html", "a"],
+        ["report", "fast", "--html", ""],
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(command: list[str], runs_dir: Path, capsys):
+    assert main(command) == 2
+    assert capsys.readouterr().err.endswith("a path cannot be empty\n")
 
 
 def test_standard_output_is_json_only():

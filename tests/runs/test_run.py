@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -314,8 +314,8 @@ def test_ids_are_in_utc_and_times_are_local(runs_dir: Path, zone: Callable[[str]
     for name in (AUCKLAND, LOS_ANGELES):
         zone(name)
         run = Run(new_run_directory("quick"))
-        stamp = datetime.strptime(run.id[:16], "%Y%m%d-%H%M%SZ").replace(tzinfo=timezone.utc)
-        assert abs((datetime.now(timezone.utc) - stamp).total_seconds()) < 60
+        stamp = datetime.strptime(run.id[:16], "%Y%m%d-%H%M%SZ").replace(tzinfo=UTC)
+        assert abs((datetime.now(UTC) - stamp).total_seconds()) < 60
         assert (
             run.started == stamp
             and run.started.utcoffset() == datetime.now().astimezone().utcoffset()

@@ -199,7 +199,7 @@ class Session:
                     continue
                 if kind != "script_finished" or message.script_finished != REPLACED:
                     return
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise LostError(f"No answer came within {self.timeout:g} s.") from error
         except (OSError, WebSocketException) as error:
             raise LostError(f"The connection was lost: {error}.") from error

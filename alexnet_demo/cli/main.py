@@ -33,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return FAILED
         except OSError as error:  # standard output is a file on a full disk
             discard_output()
-            print(f"alexnet_demo: The output cannot be written: {error}", file=sys.stderr)
+            print(
+                f"alexnet_demo: The output cannot be written: {error.strerror or error}",
+                file=sys.stderr,
+            )
             return FAILED
 
 

@@ -34,7 +34,7 @@ def _unpack_or_none(widget_state: WidgetState) -> Any:
 # 100,000 deep would show a traceback on every rerun. The name is private to Streamlit; without it
 # the pages still work, and a test fails.
 if _unpack:
-    session_state.unpack_widget_state_value = _unpack_or_none  # type: ignore[attr-defined]
+    session_state.unpack_widget_state_value = _unpack_or_none
 
 
 def register(name: str, module: str, *, isolate_styles: bool = True) -> ComponentRenderer:

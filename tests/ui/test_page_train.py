@@ -84,7 +84,9 @@ def test_a_long_estimate_on_a_cpu_comes_with_a_shorter_run(runs_dir, measured):
     at = page(recipe="article")
     # 10 × (469 × (128 × 0.05 + 0.1) + 10,000 × 0.02) s
     assert "**9 h 01 min** in total, **54 min 08 s** per epoch" in page_text(at)
-    assert "No GPU was found" in page_text(at)
+    for width in ("1.0", "0.5"):
+        narrower = page(recipe="article", epochs="100", width=width)
+        assert "No GPU was found" in page_text(narrower)
     assert at.button(key="use quick").label.startswith("Use Quick look")
     promised = at.button(key="use quick").label.rpartition("about ")[2]
     at.button(key="use quick").click().run()

@@ -11,17 +11,21 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.signals import signal_handlers
+
+T = TypeVar("T")
 
 PROCESS_LOST = (
     "One of the {size} processes of this run was killed or ran out of memory: resume from the last "
@@ -89,6 +93,26 @@ class ProcessGroup:
         values = [value]
         distributed.broadcast_object_list(values, 0)
         return values[0]
+
+    def load(self, read: Callable[[Path], T], path: Path) -> T:
+        """What ``read`` makes of a file in this process, once it has succeeded in all of them.
+
+        Raises:
+            CheckpointError: in all processes if in any, lest the others wait for that one forever.
+        """
+        failure, result = None, None
+        try:
+            result = read(path)
+        except CheckpointError as error:
+            failure = error
+        if self.size > 1:
+            failures = torch.tensor(int(failure is not None))
+            distributed.all_reduce(failures)
+            if failures and failure is None:
+                failure = CheckpointError(f"Another process of this run cannot read {path.name}.")
+        if failure:
+            raise failure
+        return cast(T, result)
 
     def is_peer_failure(self, error: Exception) -> bool:
         """Whether an error means that another process is gone."""

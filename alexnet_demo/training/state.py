@@ -77,7 +77,7 @@ class TrainingState:
         Raises:
             CheckpointError: when the file is damaged or belongs to another network.
         """
-        tensors, info = checkpoint.load(path)
+        tensors, info = engine.group.load(checkpoint.load, path)
         try:
             if info["config"]["width"] != engine.config.width:
                 raise ValueError("another width")

@@ -177,11 +177,12 @@ class Trainer:
         """
         best = self.group.broadcast_object(self.files.best)  # by now, rank 0 has written it
         try:
-            self.engine.set_model(checkpoint.load_weights(best)[0])
+            model, _ = self.group.load(checkpoint.load_weights, best)
         except CheckpointError as error:
             log.warning(warning := f"No test accuracy: {error}")
             self.events.write("fallback", message=warning)
             return {}
+        self.engine.set_model(model)
         test, _ = self.evaluate(data := self._test_set(), self.state.epoch)
         log.info(f"Best weights: Test => Loss: {test.mean_loss:.4f}, Acc: {test.accuracy:.4f}")
         return {

@@ -93,6 +93,23 @@ def test_batch_normalization_of_all_processes_is_tested_and_saved(runs_dir: Path
         assert float(loss) == pytest.approx(event["test_loss"], rel=1e-5)
 
 
+def test_a_file_that_one_process_cannot_read_hangs_none_of_them(runs_dir: Path):
+    run = Run(runs_dir / "unreadable")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    torchrun += ["-m", "tests.support.unreadable"]
+    settings = command(run.directory, devices=2, epochs=1, validation=40)[2:]
+    assert settings[0] == "alexnet_demo"
+    events = train([*torchrun, "load_weights", *settings[1:]])
+    assert events[-1]["reason"] == "finished"
+    assert run.history.test_accuracy is None and "best.safetensors" in run.warning
+    # Nor do they resume from different states.
+    run.previous.write_bytes(run.last.read_bytes())
+    resume = ["train", "--resume", str(run.directory), "--epochs", "2", "--json"]
+    events = train([*torchrun, "load", *resume])
+    assert "last.safetensors" in run.warning and events[-1]["reason"] == "finished"
+    assert [e["epoch"] for e in epochs(events)] == [2]
+
+
 def test_a_killed_process_fails_the_run_which_can_be_resumed(runs_dir: Path):
     run = Run(runs_dir / "killed")
     with launched(run) as launcher:

@@ -64,7 +64,11 @@ def train(directory: str) -> int:
         if os.getppid() != worker:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with open(os.path.join(directory, "train.log"), "ab") as log:  # noqa: PTH118, PTH123
+    def open_log(path: str, flags: int) -> int:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)  # as `open_file` does
+
+    log_path = os.path.join(directory, "train.log")  # noqa: PTH118
+    with open(log_path, "ab", opener=open_log) as log:
         return subprocess.call(
             [sys.executable, "-m", "alexnet_demo", "train", "--resume", directory],
             stdin=subprocess.DEVNULL,

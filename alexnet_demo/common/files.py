@@ -1,7 +1,7 @@
 """Opening regular files only, atomic writes, tolerant JSON reading, and digests of files.
 
-Whatever is in a run directory is opened by `open_file`: a directory may come from elsewhere, and
-opening a FIFO in it would wait forever.
+Whatever is in a run directory is opened by `open_file`: a directory may come from elsewhere, where
+opening a FIFO would wait forever, and a link would lead a reader or a writer out of the directory.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ MAX_BYTES = 64 * 2**20
 
 
 def open_file(path: Path, mode: str = "rb", **options: Any) -> IO[Any]:
-    """Open a regular file, also by a link; never wait, as opening a FIFO would.
+    """Open a regular file, not by a link; never wait, as opening a FIFO would.
 
     Args:
+        path: its folder may be a link. `link_target` gives that of a file which may be one itself.
         options: of `open`, such as ``encoding``.
 
     Raises:
@@ -35,9 +36,20 @@ def open_file(path: Path, mode: str = "rb", **options: Any) -> IO[Any]:
     return open(path, mode, opener=_open_regular, **options)
 
 
+def link_target(path: Path) -> Path:
+    """What a link leads to; the path itself where it is none, or where links form a loop."""
+    return Path(os.path.realpath(path))
+
+
 def _open_regular(path: str, flags: int) -> int:
-    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
-    descriptor = os.open(path, flags, 0o666)
+    for name in ("O_NONBLOCK", "O_NOCTTY", "O_NOFOLLOW"):  # Windows has none of them
+        flags |= getattr(os, name, 0)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "A link, not a regular file", path) from error
+        raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "Not a regular file", path)
@@ -187,7 +199,10 @@ def read_json(path: Path) -> dict[str, Any]:
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file; empty if the file is missing or empty."""
     try:
-        with open_file(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with (
+            open_file(link_target(path)) as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
             return hashlib.sha256(data).hexdigest()
     except (OSError, ValueError):
         return ""

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from alexnet_demo import __version__
 from alexnet_demo.common import text
-from alexnet_demo.common.files import is_file, prepare_output, read_json, sha256, write_text
+from alexnet_demo.common.files import prepare_output, read_json, sha256, write_text
 from alexnet_demo.common.templates import environment
 from alexnet_demo.export import report_sections
 from alexnet_demo.export.svg_plot import Line, Plot, round_range
@@ -28,7 +28,7 @@ from alexnet_demo.inference import predictions
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.runs import pins, snapshots
 from alexnet_demo.runs.history import History
-from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.run import Run, has_weights
 from alexnet_demo.runs.store import resolved_config
 from alexnet_demo.settings.article import (
     ARTICLE_TEST_ACCURACY,
@@ -66,7 +66,7 @@ def write(run: Run, path: Path, device: str = "auto") -> dict[str, Any]:
 
 def test_results(run: Run, device: str = "auto") -> Results | None:
     """Test results of a run's best weights, cached or computed now; None without weights."""
-    if not is_file(run.best):
+    if not has_weights(run.best):
         return None
     if (results := predictions.load(sha256(run.best))) is not None:
         return results

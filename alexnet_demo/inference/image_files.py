@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_demo.common.errors import ImageError
-from alexnet_demo.common.files import open_file
+from alexnet_demo.common.files import link_target, open_file
 from alexnet_demo.images.decode import SUFFIXES
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, PreparedImage
@@ -114,7 +114,7 @@ def read_file(path: Path) -> bytes:
         ImageError: when it is missing, unreadable, or larger than 200 MB.
     """
     try:
-        with open_file(path) as file:
+        with open_file(link_target(path)) as file:
             data: bytes = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         raise ImageError("No such file.") from error

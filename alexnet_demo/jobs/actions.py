@@ -16,7 +16,7 @@ from typing import Literal
 
 from alexnet_demo.common.access import ADMIN, READ_ONLY, Outcome, Role, has_access
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.common.files import is_file, read_json, write_json, write_text
+from alexnet_demo.common.files import is_file, open_file, read_json, write_json, write_text
 from alexnet_demo.common.text import one_line, readable
 from alexnet_demo.jobs import processes, queue
 from alexnet_demo.jobs.action import action
@@ -26,7 +26,7 @@ from alexnet_demo.runs.devices import blocking_run, is_free
 from alexnet_demo.runs.locks import has_trainer
 from alexnet_demo.runs.pins import Pin
 from alexnet_demo.runs.process_info import register_job
-from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run
+from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run, has_weights
 from alexnet_demo.runs.state import LIVE, State
 from alexnet_demo.runs.store import (
     active_runs,
@@ -206,10 +206,10 @@ def request_weights(run: Run, *, role: Role = READ_ONLY) -> bool:
         Whether `Run.now` exists yet.
     """
     with suppress(OSError):
-        age = time.time() - run.now.stat().st_mtime if is_file(run.now) else math.inf
+        age = time.time() - run.now.stat().st_mtime if has_weights(run.now) else math.inf
         if run.active and age > (WEIGHTS_SECONDS if has_access(role) else VISITOR_WEIGHTS_SECONDS):
-            run.weights_request.touch()
-    return is_file(run.now)
+            open_file(run.weights_request, "ab").close()  # unlike `touch` not by a link
+    return has_weights(run.now)
 
 
 # ------------------------------------------------------------------ pins

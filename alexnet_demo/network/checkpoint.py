@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from alexnet_demo.common.errors import CheckpointError
-from alexnet_demo.common.files import is_file, open_file, parse_json, write_atomically
+from alexnet_demo.common.files import is_file, link_target, open_file, parse_json, write_atomically
 from alexnet_demo.common.text import dimensions
 from alexnet_demo.network.alexnet import AlexNet, fuse_batchnorm
 from alexnet_demo.network.quantization import SCHEME, dequantize, quantize
@@ -110,13 +110,16 @@ def load(path: Path, prefix: str = "") -> tuple[dict[str, Tensor], dict[str, Any
     if not is_file(path):
         raise CheckpointError(f"There is no checkpoint at {path}.")
     try:
-        with open_file(path) as header:  # reading one of gigabytes would exhaust the memory
-            if int.from_bytes(header.read(8), "little") > MAX_HEADER:
+        with open_file(link_target(path)) as opened:
+            # Reading a header of gigabytes would exhaust the memory.
+            if int.from_bytes(opened.read(8), "little") > MAX_HEADER:
                 raise ValueError("the header is too long")
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
-            tensors = {name: file.get_tensor(name) for name in names}
+            # The file that was checked, whatever has the name by now.
+            same = Path(f"/proc/self/fd/{opened.fileno()}")
+            with safe_open(same if same.exists() else path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
+                tensors = {name: file.get_tensor(name) for name in names}
         info = parse_json(metadata.get(METADATA_KEY, "{}"))
         complete = not prefix and CHECKSUM_KEY in metadata
         if complete and metadata[CHECKSUM_KEY] != str(_checksum(tensors)):

@@ -57,7 +57,7 @@ def warning(run: Run, files: Iterable[Path]) -> str:
     """
     found = []
     if names := _unreadable(run.directory, files):
-        found.append(f"{', '.join(names)}: not readable as a file, so treated as empty.")
+        found.append(f"{', '.join(names)}: a link, or not readable, so treated as empty.")
     if not read_json(run.config_path):
         settings = "the settings were restored from the event log"
         if not (run.history.start or {}).get("config"):
@@ -73,13 +73,20 @@ def _unreadable(directory: Path, files: Iterable[Path]) -> list[str]:
     weights = (path for path in children(folder) if path.suffix == ".safetensors")
     paths = {*map(directory.joinpath, files), *weights}
     names = [path.name for path in paths if os.path.lexists(path) and not is_readable(path)]
+    if folder.is_symlink() or not _can_list(folder):
+        names.append(folder.name)
+    return sorted(names)
+
+
+def _can_list(folder: Path) -> bool:
+    """Whether a folder can be listed, or is missing."""
     try:
         os.scandir(folder).close()
     except FileNotFoundError:
         pass
     except OSError:
-        names.append(folder.name)
-    return sorted(names)
+        return False
+    return True
 
 
 def log_tail(log: Path, lines: int = 12) -> str:

@@ -55,6 +55,15 @@ class Accuracy(NamedTuple):
         return percent(self.share, digits) + (f" of {self.images:,}" if self.images else "")
 
 
+def has_weights(path: Path) -> bool:
+    """Whether weights of a run exist: a file in a folder of the run, neither of them a link.
+
+    Args:
+        path: such as `Run.best`.
+    """
+    return is_file(path) and not path.is_symlink() and not path.parent.is_symlink()
+
+
 class _Path:
     """A path of a run directory, as an attribute."""
 
@@ -102,7 +111,7 @@ class Run:
     @property
     def checkpoints(self) -> list[Path]:
         """The training state files that exist, newest first."""
-        return [path for path in (self.last, self.previous) if is_file(path)]
+        return [path for path in (self.last, self.previous) if has_weights(path)]
 
     @property
     def exists(self) -> bool:

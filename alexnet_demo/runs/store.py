@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_demo.common.errors import ConfigError
-from alexnet_demo.common.files import children, is_file, read_json, write_json
+from alexnet_demo.common.files import children, read_json, write_json
 from alexnet_demo.runs import ids, pins
 from alexnet_demo.runs.process_info import is_alive
-from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.run import Run, has_weights
 from alexnet_demo.runs.state import TICKETS, State
 from alexnet_demo.settings import config, paths
 from alexnet_demo.settings.config import TrainConfig
@@ -81,7 +81,7 @@ def current_run() -> Run | None:
 
 def best_run() -> Run | None:
     """The run with the highest accuracy, as its epochs measured it, among those with weights."""
-    usable = [run for run in list_runs() if is_file(run.best)]
+    usable = [run for run in list_runs() if has_weights(run.best)]
     return max(usable, key=lambda run: run.best_accuracy or 0.0, default=None)
 
 

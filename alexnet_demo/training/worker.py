@@ -75,6 +75,11 @@ def run_training(
 
 def _run(config: TrainConfig, directory: Path, events: EventWriter, group: ProcessGroup) -> str:
     try:
+        if (directory / "checkpoints").is_symlink():  # a directory from elsewhere
+            raise ConfigError(
+                f"{directory.name} cannot be trained, since its checkpoints folder is a link: put "
+                "the folder itself there."
+            )
         device = str(devices.resolve(config.device, group.local_rank))
         shared = device == "cpu" and not group.is_main  # rank 0 holds the CPU for all
         with nullcontext() if shared else hold_device(device, directory.name):

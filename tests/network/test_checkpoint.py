@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import pickle
+import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from alexnet_demo.common import files
 from alexnet_demo.common.errors import CheckpointError
+from alexnet_demo.common.files import sha256
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 
@@ -109,6 +115,28 @@ def test_other_floats_become_float32(path: Path, tiny_model: AlexNet, dtype: tor
     checkpoint.save(path, state, {"model": tiny_model.settings})
     model, _ = checkpoint.load_weights(path)
     assert {t.dtype for t in model.state_dict().values()} == {torch.float32}
+
+
+def test_weights_may_be_a_link(path: Path, tiny_weights: Path):
+    path.symlink_to(tiny_weights)
+    assert checkpoint.load_weights(path)[1] == checkpoint.load_weights(tiny_weights)[1]
+    assert sha256(path) == sha256(tiny_weights) != ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_the_file_that_was_checked_is_the_one_read(
+    path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copy(tiny_weights, path)
+
+    def swap(*arguments: Any, **options: Any) -> Any:
+        opened = files.open_file(*arguments, **options)
+        path.unlink()
+        os.mkfifo(path)
+        return opened
+
+    monkeypatch.setattr(checkpoint, "open_file", swap)
+    assert checkpoint.load(path)[0].keys() == load_file(tiny_weights).keys()
 
 
 def test_a_network_does_not_change_with_its_file(path: Path, tiny_model: AlexNet):

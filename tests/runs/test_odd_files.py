@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from alexnet_demo.common.errors import CheckpointError, ConfigError, TrainError
 from alexnet_demo.common.files import read_json
 from alexnet_demo.jobs import actions, processes, queue
 from alexnet_demo.network import checkpoint
@@ -20,10 +21,12 @@ from alexnet_demo.runs import pins, snapshots
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import has_trainer
 from alexnet_demo.runs.run import FILES, Run
-from alexnet_demo.runs.store import active_runs, best_run, current_run, list_runs
+from alexnet_demo.runs.store import active_runs, best_run, current_run, list_runs, prepare
 from alexnet_demo.settings import paths
+from alexnet_demo.training.worker import run_training
+from alexnet_demo.ui.train import downloads
 from tests.support.pages import open_page, page_text
-from tests.support.runs import canned_run
+from tests.support.runs import canned_run, tiny_config
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="makes FIFOs")
 
@@ -166,6 +169,78 @@ def test_a_file_of_a_terabyte_is_not_read_in_one_piece(runs_dir: Path):
     os.truncate(run.events, 2**28)
     assert read_json(run.config_path) == {} and run.history.epochs_done == 1
     assert json.dumps(run.to_json()) and run.log_tail() is not None
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    """A file outside the runs."""
+    path = tmp_path / "private"
+    path.write_text("secret\n")
+    return path
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "moments.jsonl", "trainer.lock", "checkpoints"])
+def test_a_link_leads_no_trainer_out_of_the_directory(runs_dir: Path, victim: Path, name: str):
+    config = tiny_config(epochs=1)
+    run = Run(runs_dir / "20260101-000000-quick-aa")
+    prepare(run.directory, config)
+    outside = victim
+    if name == "checkpoints":
+        run.last.parent.rmdir()
+        outside = victim.parent / "elsewhere"
+        outside.mkdir()
+    (run.directory / name).symlink_to(outside)
+    with pytest.raises((OSError, ConfigError, TrainError)):
+        run_training(config, run.directory)
+    assert victim.read_text() == "secret\n"
+    assert name != "checkpoints" or not list(outside.iterdir())
+    if name != "trainer.lock":
+        assert name in run.warning
+
+
+def test_a_link_leads_no_page_out_of_the_directory(
+    runs_dir: Path, victim: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], weights=tiny_weights)
+    run.log.symlink_to(victim)
+    assert run.log_tail() == "" and "train.log" in run.warning
+    monkeypatch.setattr(processes.subprocess, "Popen", lambda *_a, **_k: pytest.fail("started"))
+    with pytest.raises(OSError, match="link"):
+        processes.launch([], run.directory)
+    assert best_run() and run.checkpoints and downloads._weights(run)
+    elsewhere = victim.parent / "elsewhere"
+    run.last.parent.rename(elsewhere)
+    run.last.parent.symlink_to(elsewhere)
+    assert best_run() is None and run.checkpoints == [] and "checkpoints" in run.warning
+    with pytest.raises(CheckpointError):
+        downloads._weights(run)
+    monkeypatch.setattr(Run, "active", True)
+    run.weights_request.symlink_to(victim.parent / "new")
+    assert not actions.request_weights(run) and not (victim.parent / "new").exists()
+    assert victim.read_text() == "secret\n"
+
+
+def test_a_whole_run_directory_may_be_a_link(runs_dir: Path, tmp_path: Path):
+    config = tiny_config(epochs=1)
+    prepare(tmp_path / "elsewhere", config)
+    run = Run(runs_dir / "20260101-000000-quick-aa")
+    runs_dir.mkdir(exist_ok=True)
+    run.directory.symlink_to(tmp_path / "elsewhere")
+    assert run_training(config, run.directory) == "finished"
+    assert run.warning == "" and best_run() and run.checkpoints and run.history.epochs
+
+
+@pytest.mark.parametrize("kind", ["gone", *KINDS])
+def test_weights_that_change_between_page_and_click_are_refused(
+    runs_dir: Path, tiny_weights: Path, kind: str
+):
+    run = canned_run(runs_dir, "20260101-000000-quick-aa", [0.5], weights=tiny_weights)
+    if kind == "gone":
+        run.best.unlink()
+    else:
+        replace(run.best, kind)
+    with pytest.raises(CheckpointError):
+        downloads._weights(run)
 
 
 @pytest.mark.parametrize("kind", KINDS)

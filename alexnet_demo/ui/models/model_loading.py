@@ -15,7 +15,7 @@ from alexnet_demo.common.access import Role, require_admin
 from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.files import is_file
 from alexnet_demo.common.text import percent
-from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.run import Run, has_weights
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings import paths
 from alexnet_demo.ui.widgets import access
@@ -58,8 +58,9 @@ def options(live: bool = False) -> list[Option]:
     runs = sorted(list_runs(), key=lambda run: run.best_accuracy or 0.0, reverse=True)
     epochs = [(r, e["epoch"], e["test_accuracy"]) for r in runs for e in r.history.epochs]
     last_accuracy = {run.id: accuracy for run, _, accuracy in epochs}
+    shipped = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS  # which may be a link
+    included = [Option(SHIPPED, "Included model", shipped)] if is_file(shipped) else []
     candidates = [
-        Option(SHIPPED, "Included model", paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS),
         *([Option(UPLOADED, f"Uploaded: {upload['name']}", None)] if upload else []),
         *(
             Option(f"{run.id}/now", f"{run.name} · current weights", run.now, run)
@@ -73,7 +74,8 @@ def options(live: bool = False) -> list[Option]:
             for run, epoch, accuracy in epochs
         ),
     ]
-    return [o for o in candidates if o.path is None or o.live_run or is_file(o.path)]
+    usable = (o for o in candidates if o.path is None or o.live_run or has_weights(o.path))
+    return [*included, *usable]
 
 
 def best_option(run: Run) -> Option:

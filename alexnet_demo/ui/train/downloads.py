@@ -11,13 +11,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from alexnet_demo.common.files import is_file, sha256
+from alexnet_demo.common.errors import CheckpointError
+from alexnet_demo.common.files import open_file, sha256
 from alexnet_demo.export import report
 from alexnet_demo.export.script import file_name, training_script
 from alexnet_demo.inference import predictions
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.runs.history import NUMBERS, read_full
-from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.run import Run, has_weights
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.ui.models import background, model_loading, passes
 from alexnet_demo.ui.widgets import access
@@ -50,10 +51,10 @@ def script_button(settings: TrainConfig, key: str) -> None:
 def files(run: Run) -> None:
     """Download a run's best weights and its metrics, generated on click."""
     # Admins only: each click loads the whole file into the server's memory.
-    if is_file(run.best) and access.can_control():
+    if has_weights(run.best) and access.can_control():
         st.download_button(
             "Weights",
-            run.best.read_bytes,  # 187 MB at full width
+            partial(_weights, run),  # 187 MB at full width
             file_name=f"{run.id}.safetensors",
             icon=":material/download:",
             key="download weights",
@@ -67,6 +68,23 @@ def files(run: Run) -> None:
             icon=":material/download:",
             key=f"download {kind}",
         )
+
+
+def _weights(run: Run) -> bytes:
+    """The best weights' file.
+
+    Raises:
+        CheckpointError: when it is gone or cannot be read. Streamlit logs this, and tells the user
+            that the file could not be generated.
+    """
+    try:
+        if has_weights(run.best):
+            with open_file(run.best) as file:
+                data: bytes = file.read()
+                return data
+    except OSError:
+        pass
+    raise CheckpointError("The weights are gone or cannot be read: reload the page.")
 
 
 def metrics_csv(run: Run) -> str:
@@ -128,6 +146,8 @@ def _test_results(run: Run) -> tuple[bool, Results | None]:
 
     Without weights there are no results to wait for.
     """
+    if not has_weights(run.best):
+        return True, None
     try:
         stat = run.best.stat()
     except OSError:

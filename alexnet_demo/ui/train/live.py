@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 
-from alexnet_demo.common.files import is_file
 from alexnet_demo.common.text import duration, memory, percent
 from alexnet_demo.figures import training
 from alexnet_demo.figures.theme import width_name
@@ -18,7 +17,7 @@ from alexnet_demo.jobs import actions
 from alexnet_demo.runs.eta import current_width, seconds_left
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
-from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.run import Run, has_weights
 from alexnet_demo.runs.state import ACTIVE, LIVE, State
 from alexnet_demo.runs.store import get_run, recorded_runs, resolved_config
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
@@ -127,7 +126,7 @@ def _controls(run: Run) -> None:
             _control("Stop", "stop", run, disabled=requested)
         elif controls and run.resumable:
             _control("Resume", "play_arrow", run)
-        if not run.active and is_file(run.best):
+        if not run.active and has_weights(run.best):
             try_button(run, "try run", "primary" if state == "finished" else "secondary")
         if controls and "run" in st.query_params and not (run.active or run.resumable):
             st.button("New run", icon=":material/add:", key="leave run", on_click=_leave_run)

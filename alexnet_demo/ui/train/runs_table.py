@@ -8,10 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from alexnet_demo.common.files import is_file
 from alexnet_demo.common.text import duration, no_formula
 from alexnet_demo.jobs import actions
-from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run
+from alexnet_demo.runs.run import MAX_NAME, MAX_NOTE, Run, has_weights
 from alexnet_demo.settings.config import SETTINGS, differing
 from alexnet_demo.ui.components.auto_refresh import auto_refresh
 from alexnet_demo.ui.frame import page
@@ -137,7 +136,7 @@ def _details(run: Run) -> None:
             if st.button("View", icon=":material/monitoring:", key="show run"):
                 st.query_params["run"] = run.id
                 st.rerun()
-            if is_file(run.best):
+            if has_weights(run.best):
                 try_button(run, "use run")
             downloads.files(run)
             downloads.report_button(run)

@@ -65,7 +65,9 @@ def train(directory: str) -> int:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def open_log(path: str, flags: int) -> int:
-        return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)  # as `open_file` does
+        for name in ("O_NOFOLLOW", "O_NONBLOCK"):  # as `open_file` does
+            flags |= getattr(os, name, 0)
+        return os.open(path, flags, 0o666)
 
     log_path = os.path.join(directory, "train.log")  # noqa: PTH118
     with open(log_path, "ab", opener=open_log) as log:

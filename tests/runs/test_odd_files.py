@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -217,6 +219,19 @@ def test_a_link_leads_no_page_out_of_the_directory(
     monkeypatch.setattr(Run, "active", True)
     run.weights_request.symlink_to(victim.parent / "new")
     assert not actions.request_weights(run) and not (victim.parent / "new").exists()
+    assert victim.read_text() == "secret\n"
+
+
+def test_a_link_leads_no_trainer_on_a_cluster_out_of_the_directory(
+    victim: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))  # the function needs none of it
+    ray_driver = importlib.import_module("alexnet_demo.cli.ray_driver")
+    monkeypatch.delitem(sys.modules, ray_driver.__name__)
+    monkeypatch.setattr(subprocess, "call", lambda *_a, **_k: pytest.fail("started"))
+    (victim.parent / "train.log").symlink_to(victim)
+    with pytest.raises(OSError):
+        ray_driver.train(str(victim.parent))
     assert victim.read_text() == "secret\n"
 
 

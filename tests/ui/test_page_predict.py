@@ -382,9 +382,9 @@ def test_the_most_accurate_run_is_the_default_not_the_newest(
     picker = app.selectbox(key="model picker")
     assert picker.value == f"{best}/best"
     assert [label.partition(" · ")[2] for label in picker.options] == [
-        *("best · validation accuracy 85.8%", "best · validation accuracy 10.0%"),
-        *("best · not evaluated", "last · validation accuracy 84.0%"),
-        *("last · validation accuracy 10.0%", "last · not evaluated"),
+        *("best · 85.8% of 2,000 validation images", "best · 10.0% of 2,000 validation images"),
+        *("best · not evaluated", "last · 84.0% of 2,000 validation images"),
+        *("last · 10.0% of 2,000 validation images", "last · not evaluated"),
     ]
 
 

@@ -18,7 +18,7 @@ from alexnet_demo.settings import paths
 from alexnet_demo.settings.paths import ROOT
 from tests.support.runs import canned_run
 from tests.support.server import Server
-from tests.support.waiting import wait_for
+from tests.support.waiting import run_async, wait_for
 from tests.ui.test_page_predict import image_file
 
 NGINX = shutil.which("nginx") or next(iter(map(str, Path("/usr/sbin").glob("nginx"))), None)
@@ -119,7 +119,7 @@ def test_sessions_and_uploads_go_through(proxy: str) -> None:
     async def several() -> list[dict[str, float]]:
         return await asyncio.gather(*(classify() for _ in range(8)))
 
-    answers = asyncio.run(several())
+    answers = run_async(several())
     assert len(answers) == 8 and all(len(answer) == 5 for answer in answers)
 
 
@@ -131,7 +131,7 @@ def test_all_servers_show_the_same_runs(servers: list[Server], proxy: str) -> No
         await session.close()
         return {e.markdown.body for e in session.elements if e.HasField("markdown")}
 
-    pages = [asyncio.run(shown(url)) for url in (servers[0].url, servers[1].url, proxy)]
+    pages = [run_async(shown(url)) for url in (servers[0].url, servers[1].url, proxy)]
     assert all("50" in "".join(page) for page in pages)
     assert pages[0] == pages[1] == pages[2]
 

@@ -19,6 +19,7 @@ from alexnet_demo.cli.main import main
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 from tests.support.server import Server
+from tests.support.waiting import run_async
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +89,7 @@ def test_a_missing_widget_is_an_error(url: str) -> None:
             await session.close()
 
     with pytest.raises(LostError, match="no such widget"):
-        asyncio.run(press())
+        run_async(press())
 
 
 def test_a_file_of_another_session_is_not_shown(url: str) -> None:
@@ -109,7 +110,7 @@ def test_a_file_of_another_session_is_not_shown(url: str) -> None:
         await thief.close()
         return shown
 
-    assert asyncio.run(borrow()) == [True, False]
+    assert run_async(borrow()) == [True, False]
 
 
 # ------------------------------------------------------------------ checks

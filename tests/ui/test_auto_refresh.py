@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.process_info import register
 from tests.support.runs import canned_run
 from tests.support.server import Server
+from tests.support.waiting import run_async
 
 REQUESTS = 4
 
@@ -54,7 +54,7 @@ def test_a_request_brings_only_what_has_changed(server: Server):
         assert "refresh figures" not in session.tickers  # the page was rerun and polls no more
         await session.close()
 
-    asyncio.run(watch())
+    run_async(watch())
 
 
 def drawn(session: Session) -> set[str]:

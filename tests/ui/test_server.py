@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import runpy
 import socket
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from websockets.typing import Origin, Subprotocol
 from alexnet_demo.ui.frame import server as server_module
 from alexnet_demo.ui.frame.server import FramePolicy, HostCheck
 from tests.support.server import Server
-from tests.support.waiting import wait_for
+from tests.support.waiting import run_async, wait_for
 
 MACHINE = socket.gethostname()
 OWN = ["localhost", "127.0.0.1", "[::1]", "192.0.2.7", "LOCALHOST.", MACHINE]
@@ -142,7 +141,7 @@ def answer(app: HostCheck | FramePolicy, host: str = "localhost") -> dict[str, s
 
     header = (b"host", f"{host}:8501".encode())
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [header]}
-    asyncio.run(app(scope, receive, send))
+    run_async(app(scope, receive, send))
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return {"status": sent[0]["status"], **headers}
 

@@ -2,9 +2,12 @@
 export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".matrix");
   const { classes, counts } = data;
-  if (changed(root, counts)) root.replaceChildren(table(classes, counts));
+  const focused = root.querySelector("button:focus") !== null;
+  const redrawn = changed(root, counts);
+  if (redrawn) root.replaceChildren(table(classes, counts));
   const buttons = [...root.querySelectorAll("button")];
   const selected = buttons[data.cell[0] * classes.length + data.cell[1]];
+  if (redrawn && focused) selected.focus({ preventScroll: true }); // the arrow keys go on
   selectOne(root, buttons, selected, classes.length, (button, index) => {
     setStateValue("cell", [Math.floor(index / classes.length), index % classes.length]);
   });

@@ -17,6 +17,8 @@ def results_page(page: Page, app_url: str) -> Page:
     """The page once the test set has been evaluated."""
     page.goto(f"{app_url}/Results")
     expect(page.get_by_text("Calibration error").first).to_be_visible(timeout=120_000)
+    # Views are shown before, too, and change while it goes on.
+    expect(page.get_by_text("on the test images:")).to_have_count(0, timeout=300_000)
     settle(page)
     return page
 

@@ -45,7 +45,7 @@ def run_runs(args: Options) -> None:
         )
     for run in runs:
         record = run.to_json()
-        best = {accuracy.name.split()[-2]: accuracy.of(2) for accuracy in run.accuracies}
+        best = {accuracy.split: accuracy.of(2) for accuracy in run.accuracies}
         validation, test = (best.get(split, "–") for split in ("validation", "test"))
         text = (
             f"{record['id']}  {record['state']:<11}  {record['epochs']}/{record['epochs_planned']} "

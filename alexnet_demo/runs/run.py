@@ -50,6 +50,11 @@ class Accuracy(NamedTuple):
         """Such as ``best validation accuracy 85.1% of 2,000``."""
         return f"{self.name} {self.of()}"
 
+    @property
+    def split(self) -> str:
+        """``validation`` or ``test``."""
+        return self.name.split()[-2]
+
     def of(self, digits: int = 1) -> str:
         """Such as ``85.1% of 2,000``."""
         return percent(self.share, digits) + (f" of {self.images:,}" if self.images else "")

@@ -106,7 +106,7 @@ def changed_settings(runs: Sequence[Run]) -> list[str]:
 def _row(run: Run, settings: Sequence[str]) -> dict[str, Any]:
     record = run.summary()
     validation, test = record["best_validation_accuracy"], record["best_test_accuracy"]
-    images = (f"{a.images:,} {a.name.split()[-2]}" for a in run.accuracies if a.images)
+    images = (f"{a.images:,} {a.split}" for a in run.accuracies if a.images)
     return {
         "Name": no_formula(record["name"]),  # the table has its own CSV download
         "State": "finished early" if run.stopped_early else record["state"],

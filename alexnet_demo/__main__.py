@@ -3,18 +3,23 @@
 import os
 import signal
 import sys
-from typing import Any
+from types import FrameType
 
 from alexnet_demo.common.errors import explain_import
 
 INTERRUPTED = 130
 
 
-def _interrupt(*_: Any) -> None:
-    """End on Ctrl+C; at once while torch initializes, where an exception in C++ would abort."""
-    spec = getattr(sys.modules.get("torch"), "__spec__", None)
-    if getattr(spec, "_initializing", False):
-        os._exit(INTERRUPTED)
+def _interrupt(_signal: int, frame: FrameType | None) -> None:
+    """End on Ctrl+C: at once while a module is imported, else by `KeyboardInterrupt`.
+
+    An import can't be trusted to pass an exception on: raised under torch's C++ it aborts, and
+    in a callback of the import system it is printed and forgotten.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            os._exit(INTERRUPTED)
+        frame = frame.f_back
     raise KeyboardInterrupt
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from alexnet_demo.data.batch_random import BatchRandom, Label
+from alexnet_demo.data.batch_random import BatchRandom, Label, per_label
 from alexnet_demo.data.synthetic import as_drawings, as_photos
 from alexnet_demo.settings.config import TrainConfig
 
@@ -60,8 +60,7 @@ def order_by_drawability(labels: Tensor, share: float, generator: torch.Generato
     """
     if not 0 < share < 1:
         return torch.arange(len(labels), device=labels.device)
-    shares = torch.tensor([RARELY_DRAWN.get(label, 0.0) for label in Label])
-    late = BatchRandom(len(labels), generator).uniform() < shares.to(labels.device)[labels]
+    late = BatchRandom(len(labels), generator).uniform() < per_label(RARELY_DRAWN, labels)
     return late.long().argsort(stable=True)
 
 

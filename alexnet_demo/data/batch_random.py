@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -52,9 +54,20 @@ class BatchRandom:
         return interpolate(noise, size=(side, side), mode="bilinear", align_corners=True) * 1.5
 
 
-def one_of(labels: Tensor, classes: tuple[int, ...]) -> Tensor:
+@cache
+def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """A constant (N,) on a device, copied there once: each copy makes the host wait for a GPU."""
+    return torch.tensor(values, device=device)
+
+
+def per_label(values: Mapping[Label, float], labels: Tensor) -> Tensor:
+    """The value for each label, float (N,); 0 for labels without one."""
+    return constant(tuple(values.get(label, 0.0) for label in Label), labels.device)[labels]
+
+
+def one_of(labels: Tensor, classes: tuple[Label, ...]) -> Tensor:
     """bool (N,): whether a label is among these classes."""
-    return torch.isin(labels, torch.tensor(classes, device=labels.device))
+    return per_label(dict.fromkeys(classes, 1.0), labels) > 0
 
 
 def expand_nchw(values: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from alexnet_demo.data.batch_random import BatchRandom, Label, expand_nchw
+from alexnet_demo.data.batch_random import BatchRandom, Label, expand_nchw, per_label
 from alexnet_demo.data.warp import pixel_grid
 
 
@@ -89,8 +89,8 @@ def garment_seams(
     def add(values: Tensor, inside: Tensor, **shares: float) -> None:
         """Draw where values cross zero, inside a region, on these shares of the classes."""
         nonlocal ink
-        share = torch.tensor([shares.get(label.name, 0.0) for label in Label], device=labels.device)
-        drawn = expand_nchw(random.uniform() < share[labels])
+        share = per_label({Label[name]: share for name, share in shares.items()}, labels)
+        drawn = expand_nchw(random.uniform() < share)
         ink = ink.maximum(zero_crossings(values, 0.8 * pen) * (inside & drawn))
 
     # The front of coats and shirts.

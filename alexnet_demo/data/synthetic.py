@@ -286,7 +286,7 @@ def add_person(scene: Tensor, labels: Tensor, grid: Tensor, random: BatchRandom)
     def stripe(values: Tensor, center: float, half_width: float) -> Tensor:
         return (values - center).abs() < half_width
 
-    collar = y.new_tensor(-0.95)
+    collar = -0.95
     face = (x / 0.24).square() + ((y - collar + 0.42) / 0.32).square() < 1
     neck = (across < 0.12) & (y < collar + 0.15) & (y > collar - 0.3)
     arms = stripe(across, 0.55, 0.09) & (y > -0.5) & (y < 0.7 + random.uniform_nchw(0, 0.4))

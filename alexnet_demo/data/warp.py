@@ -105,7 +105,7 @@ class RandomWarp:
         sleeve_x = across * angle.cos() - down * angle.sin()
         sleeve_y = (across * angle.sin() + down * angle.cos()) / self.length[:, None, None]
         sleeve = torch.stack([(sleeve_x + trunk) * x.sign(), sleeve_y + SHOULDER], -1)
-        moved = torch.where((sleeve_x > 0)[..., None], sleeve, grid.new_tensor(OUTSIDE))
+        moved = torch.where((sleeve_x > 0)[..., None], sleeve, OUTSIDE)
         moved = torch.where((across < 0.02)[..., None], grid, moved)
         return torch.where(angle[..., None] > 0.05, moved, grid)
 

@@ -154,10 +154,12 @@ class Engine:
         with autocast(self.device, self.precision):
             logits = self.model(to_input(images[part])).float()
         result = self._result(cross_entropy(logits, y), logits, y, weight, len(labels))
+        # Not `bincount`, for whose length the host waits. float32 is exact for whole numbers up to
+        # 16 million, and MPS has no float64.
         size = logits.shape[1]
-        confusion = torch.bincount(y * size + logits.argmax(1), minlength=size**2)
-        # float32 is exact for whole numbers up to 16 million, and MPS has no float64.
-        return result, confusion.view(size, size).float() * (weight > 0)
+        counted = torch.full_like(y, weight > 0, dtype=torch.float)
+        confusion = counted.new_zeros(size**2).scatter_add_(0, y * size + logits.argmax(1), counted)
+        return result, confusion.view(size, size)
 
     def _result(
         self, loss: Tensor, logits: Tensor, labels: Tensor, weight: float, count: int

@@ -17,6 +17,7 @@ from alexnet_demo.data.augment import (
 from alexnet_demo.data.batch_random import Label
 from alexnet_demo.images.redraw import SKETCH_SIDE
 from alexnet_demo.settings.config import TrainConfig
+from tests.support.fake_cuda import CUDA, fake_cuda, fake_split
 from tests.support.seeding import generator
 
 
@@ -114,3 +115,16 @@ def test_a_seed_repeats_the_augmentation(images: Tensor, labels: Tensor):
     for a, b, c in zip(once, again, other, strict=True):
         assert torch.equal(a, b)
         assert not torch.equal(a, c)
+
+
+def test_augmenting_on_a_gpu_makes_the_host_wait_for_nothing() -> None:
+    config = TrainConfig.from_recipe("best")
+    with fake_cuda() as counter:
+        data, random = fake_split(128), torch.Generator(CUDA).manual_seed(0)
+        for _ in range(2):
+            counter.clear()  # constants are copied once
+            order = order_by_drawability(data.labels, config.drawings, random)
+            groups = augment(data.images[order], data.labels[order], config, random)
+        assert {group.device for group in groups} == {CUDA}
+        assert sum(len(group) for group in groups) == 128
+    assert not counter.waits

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from alexnet_demo.common import errors
@@ -14,12 +15,14 @@ from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.data import splits
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, Kind, PreparedImage
+from alexnet_demo.inference import classifier as classifier_module
 from alexnet_demo.inference.classifier import Classifier, Prediction
 from alexnet_demo.inference.confidence import CONFIDENCE_THRESHOLD, ConfidenceModel
 from alexnet_demo.inference.image_files import classify_paths
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.settings.article import CLASSES
+from tests.support.fake_cuda import CUDA, fake_cuda
 
 
 @pytest.fixture(scope="module")
@@ -190,3 +193,18 @@ def test_weights_whose_outputs_overflow_are_rejected(tmp_path: Path, tiny_model)
     checkpoint.save(tmp_path / "w.safetensors", huge, checkpoint.describe(tiny_model))
     with pytest.raises(errors.CheckpointError, match=r"w\.safetensors"):
         Classifier.load(tmp_path / "w.safetensors")
+
+
+@pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_predicts_on_a_gpu(
+    pixels: np.ndarray, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classifier_module, "choose_precision", lambda *_: precision)
+    with fake_cuda():
+        classifier = Classifier(AlexNet(width=0.0625), {}, CUDA)
+        logits, features = classifier.outputs(pixels)
+        assert classifier.probabilities(pixels).shape == (40, 10)
+    assert (logits.shape, features.shape) == ((40, 10), (40, 256))
+    assert {t.device.type for t in (logits, features)} == {"cpu"}
+    assert {t.dtype for t in (logits, features)} == {torch.float32}

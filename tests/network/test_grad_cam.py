@@ -9,6 +9,7 @@ import torch
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.grad_cam import grad_cam
 from alexnet_demo.network.input import to_input
+from tests.support.fake_cuda import CUDA, fake_cuda
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +62,10 @@ def test_works_inside_no_grad_and_for_drawings(model: AlexNet) -> None:
     with torch.no_grad():
         heat = grad_cam(model, drawing, torch.tensor([4]))
     assert 0 <= heat.min() <= heat.max() <= 1
+
+
+def test_runs_on_a_gpu(pixels: np.ndarray) -> None:
+    with fake_cuda():
+        model = AlexNet(width=0.125).to(CUDA).eval()
+        heat = grad_cam(model, pixels, torch.tensor([2, 0, 7]))
+    assert heat.shape == (3, 12, 12)

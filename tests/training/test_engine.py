@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from alexnet_demo.data.splits import Split, load_split
+from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training.distributed import ProcessGroup
 from alexnet_demo.training.engine import Engine
+from tests.support.fake_cuda import CUDA, fake_cuda, fake_split
 
 TINY = TrainConfig(
     width=0.0625, device="cpu", precision="fp32", memory_format="channels_last", lr=0.05
@@ -95,3 +97,52 @@ def test_a_step_never_waits_for_the_gpu():
             engine.step(data, indices, number, 0.1)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("recipe", ["article", "best"])
+def test_on_a_gpu_no_step_and_no_test_makes_the_host_wait(recipe: str, precision: str) -> None:
+    config = TrainConfig.from_recipe(
+        recipe, device="cuda", precision=precision, memory_format="channels_last"
+    )
+    with fake_cuda() as counter:
+        engine, data = Engine(config), fake_split(64)
+        indices = torch.arange(32, device=CUDA)
+        for number in range(2):
+            counter.clear()  # the first step copies constants, once
+            result = engine.step(data, indices, number, 0.1)
+        assert result.loss.device == result.correct.device == CUDA
+        _, confusion = engine.test(data, slice(0, 64))
+        assert (confusion.device, confusion.shape) == (CUDA, (10, 10))
+        assert {t.device for t in engine.model.state_dict().values()} == {CUDA}
+    assert not counter.waits
+
+
+def test_a_network_grows_on_a_gpu() -> None:
+    config = TrainConfig.from_recipe(
+        "best", device="cuda", precision="bf16", memory_format="channels_last"
+    )
+    with fake_cuda():
+        engine, data = Engine(config), fake_split(8)
+        width, indices = engine.model.width, torch.arange(8, device=CUDA)
+        engine.step(data, indices, 0, 0.1)
+        engine.grow(2 * width, 1)
+        engine.step(data, indices, 1, 0.1)
+        assert engine.model.width == 2 * width
+        assert {t.device for t in engine.model.state_dict().values()} == {CUDA}
+        conv2 = engine.model.get_parameter("net.conv2.weight")
+        assert conv2.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_the_confusion_matrix_counts_true_and_predicted_classes(data: Split) -> None:
+    engine = Engine(TINY)
+    _, confusion = engine.test(data, slice(0, 64))
+    with torch.no_grad():
+        predicted = engine.model.eval()(to_input(data.images)).argmax(1)
+    expected = [
+        [int(((data.labels == true) & (predicted == guess)).sum()) for guess in range(10)]
+        for true in range(10)
+    ]
+    assert confusion.tolist() == expected
+    engine.group = ProcessGroup(1, 2)  # has no sample of its own
+    assert engine.test(data, slice(0, 1))[1].sum() == 0

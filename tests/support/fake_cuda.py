@@ -32,17 +32,14 @@ from alexnet_demo.network import device as devices
 
 CUDA = torch.device("cuda:0")
 PACKAGE = str(Path(alexnet_demo.__file__).parent)
-WAITING = set(
-    "_local_scalar_dense is_nonzero equal nonzero masked_select bincount repeat_interleave "
-    "_unique _unique2 unique_dim unique_consecutive".split()
-)
+WAITING = {"_local_scalar_dense", "is_nonzero", "equal", "nonzero", "masked_select", "bincount"}
+WAITING |= {"_unique", "_unique2", "unique_dim", "unique_consecutive", "repeat_interleave"}
 """Operations whose result the host needs before it can go on: a value, or a shape."""
 COPYING = {"_to_copy", "copy_"}
 INDEXING = {"index", "index_put", "index_put_"}
-LAUNCHING_NOTHING = set(
-    "device lift_fresh detach _unsafe_view empty empty_like empty_strided new_empty "
-    "new_empty_strided _record_function_enter_new _record_function_exit".split()
-)
+LAUNCHING_NOTHING = {"device", "lift_fresh", "detach", "_unsafe_view"}
+LAUNCHING_NOTHING |= {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}
+LAUNCHING_NOTHING |= {"_record_function_enter_new", "_record_function_exit"}
 """Operations without a kernel, apart from views."""
 
 

@@ -28,6 +28,7 @@ from alexnet_demo.inference.confidence import ConfidenceModel
 from alexnet_demo.inference.evaluate import evaluate
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import count_parameters
+from alexnet_demo.network.distinct_units import COPY_COSINE
 from alexnet_demo.runs.events import EventReader
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import article, config, paths
@@ -147,6 +148,7 @@ def card(record: Record) -> str:
         classes=article.CLASSES,
         bins=article.CALIBRATION_BINS,
         commands=commands(run["starts"]),
+        copy_cosine=COPY_COSINE,
         began=f"{began:%d %B %Y, %H:%M} UTC",
         epoch=weights["epoch"] or run["best_epoch"],
         confusions=confusions(record["test"]["confusion"]),

@@ -19,6 +19,7 @@ from alexnet_demo.inference.classifier import Classifier, average_views
 from alexnet_demo.inference.confidence import ConfidenceModel
 from alexnet_demo.inference.image_files import images_in, read_file
 from alexnet_demo.inference.predictions import Results, class_scores, share
+from alexnet_demo.network.distinct_units import COPY_COSINE, distinct_units
 from alexnet_demo.settings.article import CLASSES
 
 MIN_PROBABILITY = 1e-12  # keeps the logarithm finite
@@ -66,9 +67,10 @@ def evaluate(
         flip: also evaluate the mean over each image and its mirror image.
 
     Returns:
-        One JSON-able object: see `metrics` and `confidence_metrics`, with ``weights``, ``images``,
-        ``seconds``, ``unreadable`` (``[{"path", "error"}]``), and with ``flip`` also
-        ``flip_averaged`` (``{"accuracy", "loss"}``).
+        One JSON-able object: see `metrics` and `confidence_metrics`, with ``weights``,
+        ``distinct_units`` (see `network.distinct_units`), ``images``, ``seconds``, ``unreadable``
+        (``[{"path", "error"}]``), and with ``flip`` also ``flip_averaged`` (``{"accuracy",
+        "loss"}``).
 
     Raises:
         ValueError: for unusable weights, a device that is not available, or a folder without
@@ -80,6 +82,7 @@ def evaluate(
     evaluation = predict_labeled(classifier, labeled)
     report = {
         "weights": str(weights),
+        "distinct_units": distinct_units(classifier.model),
         "images": str(images) if images else "Fashion-MNIST test set",
         **metrics(evaluation.results),
         **confidence_metrics(evaluation, classifier.confidence),
@@ -218,6 +221,8 @@ def format_report(report: dict[str, Any]) -> str:
         f"calibration error {percent(report['ece'], 2)} at temperature "
         f"{report['temperature']:.3f}; passes as clothing "
         f"{percent(report['clothing'])}, sure {percent(report['sure'])}",
+        f"distinct units, of which no earlier one is a copy (cosine {COPY_COSINE} or more): "
+        + ", ".join(f"{n} {percent(s)}" for n, s in report["distinct_units"].items()),
     ]
     if flipped := report.get("flip_averaged"):
         lines.append(

@@ -11,8 +11,9 @@ Each has ``event``, its kind, and ``time``, seconds since 1970. By kind, also:
                 one of that on the test set
 ``epoch``       step, epoch (whole, from 1), train_loss and train_accuracy (means over the epoch),
                 split (``validation`` or ``test``, which epochs are evaluated on), test_loss and
-                test_accuracy (on that split), width, seconds (training), test_seconds,
-                images_per_s, peak_memory (bytes)
+                test_accuracy (on that split), width, distinct_units (share by layer, see
+                `network.distinct_units`; not in runs of version 0.5), seconds (training),
+                test_seconds, images_per_s, peak_memory (bytes)
 ``checkpoint``  step, epoch, file
 ``fallback``    message: the newest checkpoint was damaged, and the run resumed from the previous
 ``end``         reason: finished, paused, or stopped; step; if finished with validation images,

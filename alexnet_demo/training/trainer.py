@@ -16,6 +16,7 @@ from alexnet_demo.data.splits import Split, epoch_order, load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import count_parameters
+from alexnet_demo.network.distinct_units import distinct_units
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.article import CLASSES
@@ -304,6 +305,7 @@ class Trainer:
 
     def _report_epoch(self, test: Metrics, test_seconds: float) -> None:
         state, train = self.state, self.state.metrics
+        distinct = distinct_units(self.engine.model)
         self.events.write(
             "epoch",
             step=state.step,
@@ -314,6 +316,7 @@ class Trainer:
             test_loss=test.mean_loss,
             test_accuracy=test.accuracy,
             width=self.engine.model.width,
+            distinct_units={name: round(share, 4) for name, share in distinct.items()},
             seconds=round(train.seconds, 3),
             test_seconds=round(test_seconds, 3),
             images_per_s=round(train.images_per_s, 1),

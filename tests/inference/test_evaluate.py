@@ -25,6 +25,8 @@ from alexnet_demo.inference.evaluate import (
     read_folder,
 )
 from alexnet_demo.inference.predictions import Results
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network.distinct_units import distinct_units
 from alexnet_demo.settings.article import CLASSES
 
 
@@ -101,6 +103,7 @@ def test_metrics_of_the_test_set(tiny_weights: Path) -> None:
     predicted = Classifier.load(tiny_weights).probabilities(split.images.numpy()).argmax(1)
     assert report["accuracy"] == pytest.approx((predicted == split.labels.numpy()).mean())
     assert np.array(report["confusion"]).sum() == 200
+    assert report["distinct_units"] == distinct_units(checkpoint.load_weights(tiny_weights)[0])
     assert json.loads(json.dumps(report)) == report
     table = format_report(report)
     assert "Ankle boot" in table and percent(report["accuracy"], 2) in table

@@ -23,6 +23,7 @@ from alexnet_demo.data.splits import Split, epoch_order, load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet, count_parameters
+from alexnet_demo.network.distinct_units import distinct_units
 from alexnet_demo.network.input import to_input
 from alexnet_demo.runs.devices import device_lock
 from alexnet_demo.runs.run import Run
@@ -165,6 +166,8 @@ def test_events_and_best_weights_of_a_run(runs_dir: Path):
     assert [e["step"] for e in epochs] == [5, 10]
     keys = {"train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds"}
     assert keys | {"images_per_s", "peak_memory"} <= epochs[0].keys()
+    model, _ = checkpoint.load_weights(run.last)
+    assert epochs[-1]["distinct_units"] == pytest.approx(distinct_units(model), abs=1e-3)
     assert run.state == "finished"
     best = max(e["test_accuracy"] for e in epochs)
     assert checkpoint.load_weights(run.best)[1]["test_accuracy"] == best

@@ -372,3 +372,20 @@ def test_a_link_to_no_image_opens_none(app: AppTest, number: str):
     app.run()
     assert not app.exception and not app.error
     assert "results open" not in app.session_state
+
+
+def test_distinct_units_are_counted_per_layer(app: AppTest, shipped: Path):
+    model, info = checkpoint.load_weights(shipped)
+    with torch.no_grad():
+        filters = model.get_parameter("net.conv2.weight")
+        filters[1] = filters[0]
+    checkpoint.save_weights(shipped, model, info)
+    cache_results(shipped, random_results(1))
+    select_view(app, "Distinct units")
+    table = app.dataframe[0].value.set_index("Layer")
+    assert list(table.index) == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"]
+    assert table["Units"].tolist() == [
+        len(model.get_parameter(f"net.{n}.bias")) for n in table.index
+    ]
+    assert table["Distinct"]["conv2"] == table["Units"]["conv2"] - 1
+    assert table["Share"]["conv2"] == pytest.approx(100 - 100 / table["Units"]["conv2"])

@@ -25,7 +25,11 @@ from alexnet_demo.network import checkpoint, device
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.device import DTYPES
 from alexnet_demo.network.input import to_input
-from alexnet_demo.network.timing import choose_precision
+from alexnet_demo.network.timing import (
+    MEMORY_FORMATS,
+    choose_memory_format,
+    choose_precision,
+)
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.schedule import channels
 
@@ -102,9 +106,10 @@ class Classifier:
         device: torch.device,
         confidence: ConfidenceModel | None = None,
     ) -> None:
-        self.model = model.to(device).to(memory_format=torch.channels_last).eval()
         self.info, self.device, self.confidence = info, device, confidence or ConfidenceModel()
         self.precision = choose_precision("auto", device)
+        layout = MEMORY_FORMATS[choose_memory_format("channels_last", device, self.precision)]
+        self.model = model.to(device).to(memory_format=layout).eval()
         self._dtype = DTYPES[self.precision]
         fast = self.model
         if self.precision != "fp32":

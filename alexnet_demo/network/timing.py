@@ -84,8 +84,11 @@ def choose_memory_format(requested: str, device: torch.device, precision: str) -
     """``channels_last`` or ``contiguous``; ``auto`` times conv2, the costliest layer, in both.
 
     Channels-last wins unless it is clearly slower, so that other load on the machine does not
-    change the choice from run to run.
+    change the choice from run to run. On MPS it is contiguous whatever is requested: there, batch
+    normalization's backward pass in channels-last is wrong or crashes (pytorch#175189).
     """
+    if device.type == "mps":
+        return "contiguous"
     if requested != "auto":
         return requested
     works = {name: _conv2_step(device, precision, name) for name in MEMORY_FORMATS}

@@ -89,13 +89,17 @@ class Engine:
                 precision,
                 timing.choose_memory_format(config.memory_format, self.device, precision),
             )
-        self.precision, self.memory_format = self.group.broadcast_object(choice)
+        self.set_execution(*self.group.broadcast_object(choice))
         torch.manual_seed(derive_seed("start", config.seed))
         model = AlexNet(width=width_at(config, 0), norm=config.norm)
         if config.init == "kaiming":
             model.initialize_he()
         self.set_model(model)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+
+    def set_execution(self, precision: str, memory_format: str) -> None:
+        """Train in this precision, and the next `set_model` in this memory format."""
+        self.precision, self.memory_format = precision, memory_format
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "fp16")
 
     def set_model(self, model: AlexNet) -> None:
         """Train this network from now on, with a new optimizer."""

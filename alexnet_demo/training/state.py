@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.checkpoint import MODEL_PREFIX, strip_prefix
+from alexnet_demo.network.timing import choose_memory_format
 from alexnet_demo.runs.run import Run
 from alexnet_demo.training.engine import Engine
 from alexnet_demo.training.metrics import Metrics
@@ -51,7 +53,7 @@ class TrainingState:
         optimizer, optimizer_tensors = _split_tensors(engine.optimizer.state_dict())
         tensors = {MODEL_PREFIX + name: t for name, t in engine.model.state_dict().items()}
         tensors |= {OPTIMIZER_PREFIX + name: t for name, t in optimizer_tensors.items()}
-        # The keys are the file format: version 0.5 wrote and read the same.
+        # The keys are the file format: version 0.5 wrote and read the same, except for the device.
         info = {
             "config": engine.config.to_json(),
             "run": run.id,
@@ -61,6 +63,7 @@ class TrainingState:
             "tally": {"loss": metrics.loss, "hits": metrics.correct, "count": metrics.count},
             "precision": engine.precision,
             "memory_format": engine.memory_format,
+            "device": engine.device.type,
             "epoch_seconds": metrics.seconds,
             "best_accuracy": self.best_accuracy,
             "best_epoch": self.best_epoch,
@@ -81,13 +84,13 @@ class TrainingState:
         try:
             if info["config"]["width"] != engine.config.width:
                 raise ValueError("another width")
-            # Not measured again: on a busy machine the choice might differ.
-            engine.precision, engine.memory_format = info["precision"], info["memory_format"]
+            _restore_execution(info, engine)
             model = AlexNet(**info["model"])
             model.load_state_dict(strip_prefix(tensors, MODEL_PREFIX))
             engine.set_model(model)
             optimizer_tensors = strip_prefix(tensors, OPTIMIZER_PREFIX)
             engine.optimizer.load_state_dict(_join_tensors(info["optimizer"], optimizer_tensors))
+            _match_layouts(engine.optimizer)
             engine.scaler.load_state_dict(info["scaler"])
             loss, correct, count = (info["tally"][key] for key in ("loss", "hits", "count"))
             metrics = Metrics(loss, correct, count, info["epoch_seconds"])
@@ -121,6 +124,31 @@ class TrainingState:
         if newest_error:
             raise newest_error
         return cls(), ""
+
+
+def _restore_execution(info: Mapping[str, Any], engine: Engine) -> None:
+    """Resume in the precision and memory format of a checkpoint from the same kind of device.
+
+    They are not measured again, since on a busy machine the choice might differ; only a CPU's
+    precision is chosen without measuring.
+    """
+    # Version 0.5 did not write the device, and offered fp16 on CUDA alone.
+    usual = "cuda" if info["precision"] == "fp16" else engine.device.type
+    if info.get("device", usual) == engine.device.type:
+        precision = engine.precision if engine.device.type == "cpu" else info["precision"]
+        memory_format = choose_memory_format(info["memory_format"], engine.device, precision)
+        engine.set_execution(precision, memory_format)
+
+
+def _match_layouts(optimizer: torch.optim.Optimizer) -> None:
+    """Lay out each momentum in memory as its weight: files hold all tensors contiguous.
+
+    Updates are slow in mixed layouts, and fused SGD's are wrong.
+    """
+    for weight, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:
+                state[name] = torch.empty_like(weight).copy_(value)
 
 
 def _split_tensors(state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -54,6 +54,15 @@ def test_probabilities_sum_to_one_whatever_the_batch(
     assert classifier.probabilities(pixels[:0]).shape == (0, 10)
 
 
+def test_the_network_is_contiguous_on_mps_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for Grad-CAM, which uses the classifier's model."""
+    move = AlexNet.to
+    monkeypatch.setattr(AlexNet, "to", lambda model, *_, **options: move(model, **options))
+    for kind, contiguous in (("mps", True), ("cpu", False)):
+        classifier = Classifier(AlexNet(width=0.0625), {}, torch.device(kind))
+        assert classifier.model.net[3].weight.is_contiguous() == contiguous
+
+
 def test_predictions_are_ranked(tiny_weights: Path, pixels: np.ndarray) -> None:
     images = [prepare(Image.fromarray(image)) for image in pixels[:3]]
     classifier = Classifier.load(tiny_weights)

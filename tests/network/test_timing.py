@@ -34,6 +34,12 @@ def test_memory_format_is_channels_last_unless_clearly_slower(monkeypatch, slown
     assert timing.choose_memory_format("contiguous", CPU, "fp32") == "contiguous"
 
 
+def test_memory_format_is_contiguous_on_mps_whatever_is_requested():
+    for requested in ("auto", *timing.MEMORY_FORMATS):
+        chosen = timing.choose_memory_format(requested, torch.device("mps"), "fp32")
+        assert chosen == "contiguous"
+
+
 def test_measurements_are_interleaved_and_stop_early_if_one_is_hopeless():
     calls: list[str] = []
 

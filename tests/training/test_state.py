@@ -1,20 +1,28 @@
-"""The training state: saved from a GPU and restored to it."""
+"""The training state: saved from a GPU and restored to it, its layout, and its precision."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from alexnet_demo.data.splits import Split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training.engine import Engine
 from alexnet_demo.training.state import TrainingState
 from tests.support.fake_cuda import CUDA, fake_cuda, fake_split
+
+CONFIG = TrainConfig(
+    width=0.0625, momentum=0.9, norm=True, device="cpu", memory_format="channels_last"
+)
+DATA = Split(torch.zeros(8, 28, 28, dtype=torch.uint8), torch.arange(8))
 
 
 def optimizer_tensors(engine: Engine) -> Iterator[Tensor]:
@@ -56,3 +64,63 @@ def test_a_state_goes_from_a_gpu_to_a_file_and_back(
         assert len(momentum) == len(list(resumed.model.parameters()))
         assert {t.device for t in momentum} == {CUDA}
         resumed.step(data, indices, 1, 0.1)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Run:
+    """A run with the state after one step."""
+    run, engine = Run(tmp_path), Engine(CONFIG)
+    run.last.parent.mkdir()
+    engine.step(DATA, torch.arange(8), 0, 0.01)
+    TrainingState(step=1).save(run, engine)
+    return run
+
+
+def rewrite(run: Run, **changes: Any) -> None:
+    """Change what a checkpoint says about itself; None removes a key."""
+    tensors, info = checkpoint.load(run.last)
+    info |= changes
+    checkpoint.save(run.last, tensors, {k: v for k, v in info.items() if v is not None})
+
+
+def test_a_resumed_momentum_is_laid_out_as_its_weight(saved: Run):
+    engine = Engine(CONFIG)
+    assert TrainingState.load(saved.last, engine).step == 1
+    layouts = {
+        weight.is_contiguous(memory_format=torch.channels_last)
+        for weight, state in engine.optimizer.state.items()
+        if weight.ndim == 4 and weight.shape[1] > 1
+    }
+    assert layouts == {True}
+    tensors, _ = checkpoint.load(saved.last)
+    for number, weight in enumerate(engine.model.parameters()):
+        momentum = engine.optimizer.state[weight]["momentum_buffer"]
+        assert momentum.stride() == weight.stride()
+        assert torch.equal(momentum, tensors[f"optimizer.{number}.momentum_buffer"])
+
+
+@pytest.mark.parametrize(
+    ("written", "resumed"),
+    [
+        ({"device": "cpu", "memory_format": "contiguous"}, ("fp32", "contiguous")),
+        ({"device": None, "memory_format": "contiguous"}, ("fp32", "contiguous")),
+        ({"device": "cpu", "precision": "bf16"}, ("fp32", "channels_last")),
+        ({"device": "cuda", "precision": "bf16"}, ("fp32", "channels_last")),
+        ({"device": None, "precision": "fp16"}, ("fp32", "channels_last")),
+        ({"device": "cuda", "memory_format": "contiguous"}, ("fp32", "channels_last")),
+    ],
+)
+def test_a_run_resumes_as_suits_its_device(saved: Run, written: dict[str, Any], resumed: Any):
+    rewrite(saved, **written)
+    engine = Engine(replace(CONFIG, precision="auto"))
+    engine.set_execution("fp32", "channels_last")
+    TrainingState.load(saved.last, engine)
+    assert (engine.precision, engine.memory_format) == resumed
+
+
+def test_the_loss_is_scaled_in_fp16_alone():
+    """Also where a run resumes in fp16 that would begin in float32 now."""
+    engine = Engine(CONFIG)
+    for precision in ("fp32", "fp16", "bf16"):
+        engine.set_execution(precision, "contiguous")
+        assert engine.scaler.is_enabled() == (precision == "fp16")

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from alexnet_demo.common.errors import ImageError
-from alexnet_demo.images import boxes, ink, raster, redraw, segmentation
+from alexnet_demo.images import boxes, ink, raster, redraw, segmentation, wearer
 from alexnet_demo.images.boxes import WHOLE, bounding_box, clip_mask, crop
 from alexnet_demo.images.captions import caption_steps
 from alexnet_demo.images.decode import alpha_mask, flatten, open_image, to_rgb
@@ -123,6 +123,10 @@ def photo_pipeline(image: np.ndarray, alpha: np.ndarray | None, choices: Choices
         ImageError: when there is nothing but the background.
     """
     background, mask = separate(image, alpha, choices)
+    images = {"object": image * mask[..., None]}
+    garment = find_garment(image, choices) if background == "plain" else None
+    if garment is not None:
+        mask, images["worn"] = garment, image * garment[..., None]
     gray = raster.to_gray(image)
     polarity = choices.polarity
     if polarity == "auto":
@@ -132,13 +136,15 @@ def photo_pipeline(image: np.ndarray, alpha: np.ndarray | None, choices: Choices
     box = bounding_box(mask)
     cropped = crop(toned, box)
     views = [fit(cropped)]
-    images = {"object": image * mask[..., None], "light": toned, "crop": cropped}
+    images |= {"light": toned, "crop": cropped}
     if background == "cluttered":
         views.append(with_surroundings(light, box))
         images["surroundings"] = views[1]
-    elif background != "keep" and (garment := segmentation.remove_skin(image, mask)) is not None:
-        views.append(fit(crop(tone(light, garment), bounding_box(garment))))
-        images["garment"] = views[1]
+    elif background != "keep" and garment is None:
+        clothed = segmentation.remove_skin(image, mask)
+        if clothed is not None:
+            views.append(fit(crop(tone(light, clothed), bounding_box(clothed))))
+            images["garment"] = views[1]
     images["photo"] = views[0]
     return views, images, replace(choices, polarity=polarity, background=background, box=box)
 
@@ -186,6 +192,16 @@ def find_object(
     else:
         return None
     return segmentation.resize_mask(mask, image.shape) if plausible or by_hand else None
+
+
+def find_garment(image: np.ndarray, choices: Choices) -> np.ndarray | None:
+    """The mask of a catalog photo's garment, see `wearer.locate_garment`, bool (H, W)."""
+    small = raster.shrink(image, segmentation.PLAIN_SIDE)
+    garment = wearer.locate_garment(small, segmentation.fit_background(small))
+    if garment is None:
+        return None
+    mask = clip_mask(segmentation.resize_mask(garment, image.shape), choices.box or WHOLE)
+    return mask if mask.any() else None
 
 
 def tone(light: np.ndarray, mask: np.ndarray) -> np.ndarray:

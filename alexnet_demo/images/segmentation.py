@@ -63,7 +63,7 @@ def plain_mask(image: np.ndarray, background: BackgroundSurface) -> np.ndarray:
     if not marked.any():
         return marked
     marked &= ~_soft_shadow(image, background, ~marked)
-    return _drop_small_parts(fill_holes(marked), share=0.04)
+    return drop_small_parts(fill_holes(marked), share=0.04)
 
 
 def _soft_shadow(image: np.ndarray, background: BackgroundSurface, bare: np.ndarray) -> np.ndarray:
@@ -99,7 +99,7 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
     return (closed > 0) | ((areas > 0) & ~wide)[labels]
 
 
-def _drop_small_parts(mask: np.ndarray, share: float) -> np.ndarray:
+def drop_small_parts(mask: np.ndarray, share: float) -> np.ndarray:
     """Opened, then without parts smaller than ``share`` of the largest one's area."""
     opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, raster.disk(3))
     if not opened.any():
@@ -130,7 +130,7 @@ def cluttered_mask(image: np.ndarray, box: Box | None) -> np.ndarray:
         cv2.setRNGSeed(0)
         cv2.grabCut(smooth, labels, (x0, y0, x1 - x0, y1 - y0), *models, 3, cv2.GC_INIT_WITH_RECT)
     mask = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
-    return _drop_small_parts(fill_holes(mask), share=0.2) if mask.any() else mask
+    return drop_small_parts(fill_holes(mask), share=0.2) if mask.any() else mask
 
 
 def is_plausible(mask: np.ndarray) -> bool:
@@ -141,8 +141,8 @@ def is_plausible(mask: np.ndarray) -> bool:
 def remove_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     """The garment without the person wearing it, as catalogs show it.
 
-    Skin has a narrow range of hues whatever its tone. A person shows it at the top (face, neck) or
-    at the bottom (legs), and less of it than cloth. Without any sign of a person, returns None.
+    A person shows skin at the top (face, neck) or at the bottom (legs), and less of it than cloth.
+    Without any sign of a person, returns None.
 
     Args:
         image: uint8 (H, W, 3).
@@ -150,9 +150,7 @@ def remove_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     """
     small = raster.shrink(image, PLAIN_SIDE)
     person = resize_mask(mask, small.shape)
-    _, red, blue = cv2.split(cv2.cvtColor(cv2.medianBlur(small, 3), cv2.COLOR_RGB2YCrCb))
-    skin = (red > 138) & (red < 175) & (blue > 85) & (blue < 125) & person
-    skin = cv2.morphologyEx(skin.astype(np.uint8), cv2.MORPH_OPEN, raster.disk(3)) > 0
+    skin = skin_mask(small, person)
     area = max(1, int(person.sum()))
     if not 0.03 < skin.sum() / area < 0.45:
         return None
@@ -162,8 +160,15 @@ def remove_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     if max(skin[end].sum() / max(1, person[end].sum()) for end in ends) < 0.25:
         return None
     skin = cv2.dilate(skin.astype(np.uint8), raster.disk(3)) > 0
-    garment = _drop_small_parts(person & ~skin, share=0.25)
+    garment = drop_small_parts(person & ~skin, share=0.25)
     return resize_mask(garment, mask.shape) & mask if garment.sum() > 0.3 * area else None
+
+
+def skin_mask(image: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """A person's skin, which has a narrow range of hues whatever its tone."""
+    _, red, blue = cv2.split(cv2.cvtColor(cv2.medianBlur(image, 3), cv2.COLOR_RGB2YCrCb))
+    skin = (red > 138) & (red < 175) & (blue > 85) & (blue < 125) & person
+    return cv2.morphologyEx(skin.astype(np.uint8), cv2.MORPH_OPEN, raster.disk(3)) > 0
 
 
 def resize_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

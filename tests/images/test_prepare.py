@@ -223,7 +223,7 @@ def test_transparency_separates_the_object() -> None:
 
 
 def test_a_person_gives_a_second_view_without_them() -> None:
-    image = Image.new("RGB", (240, 320), "white")
+    image = Image.new("RGB", (240, 320), (215, 215, 215))  # on white see `test_wearer`
     pencil = ImageDraw.Draw(image)
     pencil.ellipse((92, 10, 148, 90), fill=(224, 172, 140))
     pencil.rectangle((60, 90, 180, 300), fill=(40, 60, 140))

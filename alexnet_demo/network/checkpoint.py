@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,23 @@ def save(
             raise OSError(str(error)) from error
 
     write_atomically(path, write, keep)
+
+
+def copy_to_host(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Callable[[], None]]:
+    """Copies in host memory, and a function that waits until they are complete.
+
+    The host does not wait for a CUDA GPU, which copies into pinned memory before whatever it is
+    given to do next; so the originals may change at once.
+    """
+    copies = {}
+    for name, tensor in tensors.items():
+        host = torch.empty_like(tensor, device="cpu", pin_memory=tensor.is_cuda)
+        copies[name] = host.copy_(tensor.detach(), non_blocking=tensor.is_cuda)
+    if not any(tensor.is_cuda for tensor in tensors.values()):
+        return copies, lambda: None
+    copied = torch.cuda.Event(blocking=True)  # a thread that waits for it sleeps
+    copied.record()
+    return copies, copied.synchronize
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> int:

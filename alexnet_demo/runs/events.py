@@ -49,7 +49,7 @@ NEWEST = 2**16
 
 
 class EventWriter:
-    """Appends events to a file, and echoes them if ``echo`` is given.
+    """Appends events to a file, and echoes them if ``echo`` is given; threads may share it.
 
     Args:
         path: None writes no file.
@@ -59,7 +59,7 @@ class EventWriter:
     """
 
     def __init__(self, path: Path | None, echo: TextIO | None = None) -> None:
-        self._echo = echo
+        self._echo, self._lock = echo, Lock()
         self._file: IO[str] | None = None
         if path:
             with open_file(path, "ab+") as file:
@@ -76,18 +76,19 @@ class EventWriter:
         Raises:
             ValueError: for a NaN or infinite number, which JSON cannot hold.
         """
-        event: Event = {"event": kind, "time": round(time.time(), 3), **fields}
-        line = json.dumps(event, allow_nan=False)
-        if self._file:
-            print(line, file=self._file, flush=True)
-        try:
-            if self._echo:
-                print(line, file=self._echo, flush=True)
-        except BrokenPipeError:  # nobody reads the echo any more; the run goes on
-            self._echo = None
-        if kind in DURABLE and self._file:
-            os.fsync(self._file.fileno())
-        return event
+        with self._lock:
+            event: Event = {"event": kind, "time": round(time.time(), 3), **fields}
+            line = json.dumps(event, allow_nan=False)
+            if self._file:
+                print(line, file=self._file, flush=True)
+            try:
+                if self._echo:
+                    print(line, file=self._echo, flush=True)
+            except BrokenPipeError:  # nobody reads the echo any more; the run goes on
+                self._echo = None
+            if kind in DURABLE and self._file:
+                os.fsync(self._file.fileno())
+            return event
 
     def close(self) -> None:
         """Close the file."""

@@ -43,12 +43,8 @@ class TrainingState:
     best_accuracy: float = -1.0
     best_epoch: int = 0
 
-    def save(self, run: Run, engine: Engine) -> None:
-        """Write ``last.safetensors`` atomically; the file it replaces becomes ``previous``.
-
-        Raises:
-            OSError: when it cannot be written; ``last.safetensors`` is then left as it was.
-        """
+    def contents(self, engine: Engine, run_id: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The tensors and the JSON object of ``last.safetensors``; the tensors are the engine's."""
         metrics = self.metrics
         optimizer, optimizer_tensors = _split_tensors(engine.optimizer.state_dict())
         tensors = {MODEL_PREFIX + name: t for name, t in engine.model.state_dict().items()}
@@ -56,7 +52,7 @@ class TrainingState:
         # The keys are the file format: version 0.5 wrote and read the same, except for the device.
         info = {
             "config": engine.config.to_json(),
-            "run": run.id,
+            "run": run_id,
             "epoch": self.epoch,
             "batch": self.batch,
             "step": self.step,
@@ -71,6 +67,15 @@ class TrainingState:
             "scaler": engine.scaler.state_dict(),
             **checkpoint.describe(engine.model),
         }
+        return tensors, info
+
+    def save(self, run: Run, engine: Engine) -> None:
+        """Write ``last.safetensors`` atomically; the file it replaces becomes ``previous``.
+
+        Raises:
+            OSError: when it cannot be written; ``last.safetensors`` is then left as it was.
+        """
+        tensors, info = self.contents(engine, run.id)
         checkpoint.save(run.last, tensors, info, keep=run.previous)
 
     @classmethod

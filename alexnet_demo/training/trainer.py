@@ -92,17 +92,18 @@ class Trainer:
         self._report_start(warning)
         if self.recorder and self.state.step == 0:
             self.recorder.record(0, 0.0)
-        try:
-            while self.state.epoch < self.config.epochs and not self._stops_early():
-                self._train_epoch()
-                self._finish_epoch()
-            reason = "finished"
-        except Interrupted as interrupted:
-            reason = str(interrupted)
-            self.checkpoints.save_state(self.state)
-        finally:
-            if self.recorder:
-                self.recorder.close()
+        with self.checkpoints:
+            try:
+                while self.state.epoch < self.config.epochs and not self._stops_early():
+                    self._train_epoch()
+                    self._finish_epoch()
+                reason = "finished"
+            except Interrupted as interrupted:
+                reason = str(interrupted)
+                self.checkpoints.save_state(self.state)
+            finally:
+                if self.recorder:
+                    self.recorder.close()
         result: dict[str, Any] = {}
         if reason == "finished" and self.config.validation:
             try:
@@ -130,6 +131,7 @@ class Trainer:
                 recorder.after_step(weights)
                 if state.batch < config.steps_per_epoch:  # else after the epoch's test
                     recorder.record(**self._position)
+            self.checkpoints.poll()
             self.checkpoints.answer_request(state)
             action = Action(self.group.broadcast(self._next_action(window)))
             # A checkpoint begins a new window, so that a resumed curve has no gap.
@@ -154,15 +156,9 @@ class Trainer:
         improved = test.accuracy > state.best_accuracy
         if improved:
             state.best_accuracy, state.best_epoch = test.accuracy, state.epoch
-        # The state last: if killed before, the run repeats this epoch and writes all again.
         split = self.config.eval_split
         result = {f"{split}_accuracy": test.accuracy, f"{split}_loss": test.mean_loss}
-        if improved:
-            self.checkpoints.save_weights(self.files.best, state, result)
-        if self.config.keeps_weights(state.epoch):
-            path = self.files.epoch_weights(state.epoch)
-            self.checkpoints.save_weights(path, state, result, quantized=True)
-        self.checkpoints.save_state(state)
+        self.checkpoints.save_epoch(state, result, improved)
 
     def _test_set(self) -> Split:
         test_set = load_split(train=False, device=self.engine.device)

@@ -89,11 +89,19 @@ def measure(
         seconds_per_update=update_seconds,
         test_seconds_per_image=best_time(test, device) / batch,
         parameters=count_parameters(model),
-        # Weights, gradients, momentum, and a checkpoint's copy of the weights
-        parameter_bytes=4 * count_parameters(model) * (4 if settings.momentum else 3) + constant,
+        parameter_bytes=4 * count_parameters(model) * _copies(device, settings) + constant,
         activation_bytes_per_image=per_image,
         base_bytes=base_bytes,
     )
+
+
+def _copies(device: torch.device, settings: TrainConfig) -> int:
+    """How many values a parameter takes: weight, gradient, momentum, and those in a checkpoint.
+
+    A checkpoint is copied to host memory, which is no part of a GPU's.
+    """
+    state = 2 if settings.momentum else 1
+    return state + 1 + (0 if device.type == "cuda" else state)
 
 
 def _saved_bytes(model: AlexNet, x: Tensor, y: Tensor, precision: str) -> tuple[int, int]:

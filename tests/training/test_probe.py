@@ -45,3 +45,10 @@ def test_every_width_of_a_growing_run_is_measured():
     # Weights, gradients, and the copy that is written
     weights = 12 * count_parameters(AlexNet(width=0.0625))
     assert narrow["parameter_bytes"] == pytest.approx(weights, rel=0.3)
+
+
+def test_a_checkpoints_copy_is_in_the_hosts_memory():
+    for momentum, (gpu, cpu) in {0.0: (2, 3), 0.9: (3, 5)}.items():
+        config = TrainConfig(momentum=momentum)
+        assert probe._copies(torch.device("cuda"), config) == gpu
+        assert probe._copies(torch.device("cpu"), config) == cpu

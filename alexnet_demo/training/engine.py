@@ -79,8 +79,7 @@ class Engine:
     def __init__(self, config: TrainConfig, group: ProcessGroup | None = None) -> None:
         self.config, self.group = config, group or ProcessGroup()
         self.device = devices.resolve(config.device, self.group.local_rank)
-        if self.device.type == "cuda":
-            torch.cuda.set_device(self.device)  # NCCL communicates through the current device
+        devices.prepare(self.device)
         # Rank 0 measures for all: processes that chose differently could not train together.
         choice = ("", "")
         if self.group.is_main:

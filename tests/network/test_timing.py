@@ -79,7 +79,7 @@ def test_a_gpu_without_bf16_units_uses_fp16_where_it_is_clearly_faster(
 def backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """PyTorch's settings for products and for convolutions, restored after the test."""
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
-    backends = [torch.backends.cuda.matmul, torch.backends.cudnn]
+    backends: list[Any] = [torch.backends.cuda.matmul, torch.backends.cudnn]
     before = [backend.allow_tf32 for backend in backends]
     yield backends
     for backend, allow in zip(backends, before, strict=True):

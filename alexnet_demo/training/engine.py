@@ -182,7 +182,7 @@ class Engine:
                     self.group.all_reduce(buffer).div_(self.group.size)
 
     def grow(self, width: float, number: int) -> None:
-        """Continue at this width from step ``number`` on, with the same function (Net2Net)."""
+        """Continue at this width from step ``number`` on, with nearly the same function."""
         generator = torch.Generator().manual_seed(self._seed("growth", number))
         self.set_model(widen(self.model, round(width / self.model.width), generator))
 

@@ -136,7 +136,7 @@ def fuse_batchnorm(model: AlexNet) -> AlexNet:
     model.eval()
     for name, layer in layers.items():
         norm = layers.get(f"norm{name[-1]}")
-        if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+        if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d | nn.SyncBatchNorm):
             fused = fuse_conv_bn_eval(layer, norm)
             state |= {f"net.{name}.{key}": value for key, value in fused.state_dict().items()}
     model.train(training)

@@ -184,6 +184,10 @@ def check(settings: TrainConfig) -> torch.device:
     """
     device = resolve(settings.device)
     check_precision(settings.precision, device)
+    if settings.sync_batchnorm and device.type != "cuda":
+        raise ConfigError(
+            "Synchronized batch normalization needs CUDA GPUs: set --no-sync-batchnorm here."
+        )
     if settings.devices > 1 and device.type == "mps":
         raise ConfigError("An Apple GPU trains alone: set --devices to 1, or choose the cpu.")
     if device.type == "cuda" and settings.devices > (count := len(choices("cuda"))):

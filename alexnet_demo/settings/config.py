@@ -109,6 +109,11 @@ class TrainConfig:
     norm: bool = setting(
         False, "Batch normalization", "Speeds up training. Folded into the convolutions afterwards."
     )
+    sync_batchnorm: bool = setting(
+        False,
+        "Synchronized batch normalization",
+        "With several GPUs, normalizes over the whole batch instead of each GPU's share. Slower.",
+    )
     width: float = setting(
         1.0,
         "Width",
@@ -190,6 +195,8 @@ class TrainConfig:
             about.check(getattr(self, name))
         if self.nesterov and not self.momentum:
             raise ConfigError("Nesterov momentum needs a momentum above 0.")
+        if self.sync_batchnorm and not self.norm:
+            raise ConfigError("Synchronized batch normalization needs batch normalization.")
         if self.devices > 1 and (":" in self.device or self.device == "mps"):
             raise ConfigError("Several processes need the device auto, cuda, or cpu: one GPU each.")
         if self.drawings + self.photos > 1:

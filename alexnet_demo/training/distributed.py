@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ PROCESS_LOST = (
 )
 COLLECTIVE_TIMEOUT = timedelta(minutes=10)
 """Long enough for rank 0 to write a checkpoint to a slow disk while the others wait."""
+AGREE_SECONDS = 0.1
+"""About how often rank 0's decisions are broadcast: a reaction that nobody feels to be late."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,29 @@ class ProcessGroup:
     Attributes:
         rank: from 0; rank 0 decides, and writes events and checkpoints.
         size: number of processes.
-        local_rank: rank among those on this machine, and the index of its GPU.
+        gpu: index of its GPU among those that it sees.
     """
 
     rank: int = 0
     size: int = 1
-    local_rank: int = 0
+    gpu: int = 0
 
     @property
     def is_main(self) -> bool:
         """Whether this is rank 0."""
         return self.rank == 0
 
-    def wrap(self, model: nn.Module) -> nn.Module:
-        """The model with gradients averaged over all processes in each backward pass."""
+    def wrap(self, model: nn.Module, sync_batchnorm: bool = False) -> nn.Module:
+        """The model with gradients averaged over all processes in each backward pass.
+
+        Args:
+            sync_batchnorm: normalize over the batch of all processes, on CUDA; replaces the layers
+                in ``model`` by others with the same parameters and names.
+        """
         if self.size == 1:
             return model
+        if sync_batchnorm:
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         return DistributedDataParallel(model, gradient_as_bucket_view=True)
 
     def shard(self, count: int) -> tuple[slice, float]:
@@ -78,13 +88,12 @@ class ProcessGroup:
             distributed.all_reduce(values)
         return values
 
-    def broadcast(self, value: int) -> int:
-        """Rank 0's value; sent through the CPU, so that nothing waits for the GPU."""
-        if self.size == 1:
-            return value
-        tensor = torch.tensor(value)
-        distributed.broadcast(tensor, 0)
-        return int(tensor)
+    def broadcast(self, *values: int) -> list[int]:
+        """Rank 0's values; sent through the CPU, so that nothing waits for the GPU."""
+        tensor = torch.tensor(values)
+        if self.size > 1:
+            distributed.broadcast(tensor, 0)
+        return tensor.tolist()
 
     def broadcast_object(self, value: Any) -> Any:
         """Rank 0's value, of any type that can be pickled."""
@@ -121,6 +130,43 @@ class ProcessGroup:
         )
 
 
+class Agreement:
+    """Lets all processes act on rank 0's decisions after the same steps.
+
+    With each decision, rank 0 broadcasts after how many steps the next one comes: those of about
+    `AGREE_SECONDS`, since a broadcast after each step would make short steps longer. A single
+    process decides after each step.
+    """
+
+    def __init__(self, group: ProcessGroup) -> None:
+        self._group = group
+        self._steps, self._interval, self._since = 0, 1, time.monotonic()
+
+    def after_step(self, decide: Callable[[], int], due: bool = False) -> int:
+        """Rank 0's decision after this step, or 0 if there is none.
+
+        Args:
+            decide: makes the decision, in each process; rank 0's counts.
+            due: whether there is one after this step in any case; the same in all processes.
+        """
+        if self._group.size == 1:
+            return decide()
+        self._steps += 1
+        if self._steps < self._interval and not due:
+            return 0
+        now = time.monotonic()
+        step_seconds = (now - self._since) / self._steps
+        interval = max(1, int(AGREE_SECONDS / max(step_seconds, 1e-6)))
+        decision, self._interval = self._group.broadcast(decide(), interval)
+        self._steps, self._since = 0, now
+        return decision
+
+
+def gpu_index(local_rank: int, visible: int) -> int:
+    """Which of the ``visible`` GPUs a process uses: 0 where it sees only its own, as Slurm does."""
+    return 0 if visible == 1 else local_rank
+
+
 @contextmanager
 def init_distributed() -> Iterator[ProcessGroup]:
     """Join the group that ``torchrun`` started this process in; a group of one without it."""
@@ -132,7 +178,8 @@ def init_distributed() -> Iterator[ProcessGroup]:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backend, timeout=COLLECTIVE_TIMEOUT)
     try:
-        yield ProcessGroup(distributed.get_rank(), size, int(os.environ["LOCAL_RANK"]))
+        gpu = gpu_index(int(os.environ["LOCAL_RANK"]), torch.cuda.device_count())
+        yield ProcessGroup(distributed.get_rank(), size, gpu)
         distributed.barrier()  # torchrun would end those that still write once one has left
     finally:
         distributed.destroy_process_group()

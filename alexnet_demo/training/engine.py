@@ -78,7 +78,7 @@ class Engine:
 
     def __init__(self, config: TrainConfig, group: ProcessGroup | None = None) -> None:
         self.config, self.group = config, group or ProcessGroup()
-        self.device = devices.resolve(config.device, self.group.local_rank)
+        self.device = devices.resolve(config.device, self.group.gpu)
         devices.prepare(self.device)
         # Rank 0 measures for all: processes that chose differently could not train together.
         choice = ("", "")
@@ -107,7 +107,7 @@ class Engine:
             if isinstance(module, nn.Dropout):
                 module.p = config.dropout
         model.to(self.device).to(memory_format=timing.MEMORY_FORMATS[self.memory_format])
-        self.model, self._parallel = model, self.group.wrap(model)
+        self.model, self._parallel = model, self.group.wrap(model, config.sync_batchnorm)
         self.optimizer = torch.optim.SGD(
             model.parameters(),
             lr=config.lr,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.provenance import provenance
 from alexnet_demo.settings.schedule import lr_at, width_at
 from alexnet_demo.training.checkpoints import CheckpointWriter
-from alexnet_demo.training.distributed import ProcessGroup
+from alexnet_demo.training.distributed import Agreement, ProcessGroup
 from alexnet_demo.training.engine import Engine
 from alexnet_demo.training.metrics import MetricAccumulator, Metrics
 from alexnet_demo.training.recorder import Recorder
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class Action(IntEnum):
-    """What to do after a step; rank 0 decides, as an integer that `broadcast` can send."""
+    """What to do after a step; rank 0 decides, as an integer that an `Agreement` can send."""
 
     CONTINUE, REPORT, SAVE, PAUSE, STOP = range(5)
 
@@ -117,9 +118,10 @@ class Trainer:
         """Train on the current epoch's batches, from ``state.batch`` on."""
         config, state, engine = self.config, self.state, self.engine
         order = epoch_order(len(self.train_data), config.seed, state.epoch).to(engine.device)
-        window = MetricAccumulator(engine)
+        window, agreement = MetricAccumulator(engine), Agreement(self.group)
         for indices in order.split(config.batch_size)[state.batch :]:
-            self._grow_if_due()
+            if self._grow_if_due():
+                agreement = Agreement(self.group)  # steps take longer now
             lr = lr_at(config, state.step)
             due = self.recorder and self.recorder.due(state.step + 1)
             recorder = self.recorder if due else None
@@ -133,7 +135,7 @@ class Trainer:
                     recorder.record(**self._position)
             self.checkpoints.poll()
             self.checkpoints.answer_request(state)
-            action = Action(self.group.broadcast(self._next_action(window)))
+            action = Action(agreement.after_step(partial(self._next_action, window), self._is_due))
             # A checkpoint begins a new window, so that a resumed curve has no gap.
             if action != Action.CONTINUE:
                 self._report_batches(window, lr)
@@ -197,6 +199,7 @@ class Trainer:
         self.engine.sync_buffers()
         accumulator, reported_at = MetricAccumulator(self.engine), time.monotonic()
         confusion = torch.zeros(len(CLASSES), len(CLASSES), device=self.engine.device)
+        agreement = Agreement(self.group)
         total, size = len(data), self.config.batch_size
         for start in range(0, total, size):
             result, counts = self.engine.test(data, slice(start, start + size))
@@ -207,7 +210,7 @@ class Trainer:
                 reported_at = time.monotonic()
             if data is self.eval_data:  # else not the network that trains
                 self.checkpoints.answer_request(self.state)
-            if request := self.group.broadcast(self._requested_action()):
+            if request := agreement.after_step(self._requested_action):
                 raise Interrupted(INTERRUPTIONS[Action(request)])
         return accumulator.flush(), self.group.all_reduce(confusion).long().tolist()
 
@@ -217,12 +220,21 @@ class Trainer:
         """What is due after a step; rank 0's decision counts."""
         if request := self._requested_action():
             return request
-        last = self.state.batch == self.config.steps_per_epoch
         interval = 60 * self.config.checkpoint_minutes
-        if not last and 0 < interval <= time.monotonic() - self.checkpoints.saved_at:
+        if not self._is_last and 0 < interval <= time.monotonic() - self.checkpoints.saved_at:
             return Action.SAVE
-        due = last or self.state.step == 1 or window.age >= EVENT_SECONDS
+        due = self._is_due or window.age >= EVENT_SECONDS
         return Action.REPORT if due else Action.CONTINUE
+
+    @property
+    def _is_last(self) -> bool:
+        """Whether the epoch's last batch is completed."""
+        return self.state.batch == self.config.steps_per_epoch
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether a report is due after this step in any case, known to all processes."""
+        return self._is_last or self.state.step == 1
 
     def _requested_action(self) -> Action:
         """`PAUSE` or `STOP` once a signal or the page requests it, else `CONTINUE`."""
@@ -233,17 +245,18 @@ class Trainer:
         state, width = self.state, self.engine.model.width
         return self.config.stops_early(state.epoch, state.best_epoch, width)
 
-    def _grow_if_due(self) -> None:
-        """Widen the network where ``grow`` schedules it."""
+    def _grow_if_due(self) -> bool:
+        """Widen the network where ``grow`` schedules it; return whether it was."""
         state, width = self.state, width_at(self.config, self.state.step)
         if width <= self.engine.model.width:
-            return
+            return False
         self.engine.grow(width, state.step)
         # The best weights are to be of the full width.
         state.best_accuracy, state.best_epoch = -1.0, state.epoch
         parameters = count_parameters(self.engine.model)
         self.events.write("grow", **self._position, width=width, parameters=parameters)
         log.info(f"Grew to width {width:g}: {parameters:,} parameters")
+        return True
 
     # --------------------------------------------------------------- reports
 

@@ -80,7 +80,7 @@ def _run(config: TrainConfig, directory: Path, events: EventWriter, group: Proce
                 f"{directory.name} cannot be trained, since its checkpoints folder is a link: put "
                 "the folder itself there."
             )
-        device = str(devices.resolve(config.device, group.local_rank))
+        device = str(devices.resolve(config.device, group.gpu))
         shared = device == "cpu" and not group.is_main  # rank 0 holds the CPU for all
         with nullcontext() if shared else hold_device(device, directory.name):
             _lower_priority()

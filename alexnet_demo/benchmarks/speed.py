@@ -79,7 +79,7 @@ def bench(
     """
     unpack()
     with (
-        worker(_article_loop, device, width) as article,
+        worker(article_loop, device, width) as article,
         worker(_engine_loop, device, precision, width) as engine,
     ):
         log.info("Loading both sides; a round takes about ten seconds on a CPU")
@@ -147,7 +147,7 @@ def _take_turn() -> Record:
 # ------------------------------------------------------------------------ training
 
 
-def _timed_steps(step: Callable[[], int], device: torch.device, least: float = 0.0) -> Record:
+def timed_steps(step: Callable[[], int], device: torch.device, least: float = 0.0) -> Record:
     """Run training steps, which return their batch size, for at least so many seconds."""
     images, begin = 0, time.perf_counter()
     while not images or time.perf_counter() - begin < least:
@@ -156,7 +156,7 @@ def _timed_steps(step: Callable[[], int], device: torch.device, least: float = 0
     return {"images": images, "seconds": time.perf_counter() - begin}
 
 
-def _article_loop(device: str, width: float) -> Iterator[Record]:
+def article_loop(device: str, width: float) -> Iterator[Record]:
     """The article's training as printed: PIL images, a plain loader, float32, SGD."""
     target = devices.resolve(device)
     transform = transforms.Compose([transforms.Resize(224), transforms.ToTensor()])
@@ -176,9 +176,9 @@ def _article_loop(device: str, width: float) -> Iterator[Record]:
         optimizer.step()
         return len(x)
 
-    yield _timed_steps(step, target)  # plans and allocates
+    yield timed_steps(step, target)  # plans and allocates
     while True:
-        yield _timed_steps(step, target, TURN_SECONDS[target.type])
+        yield timed_steps(step, target, TURN_SECONDS[target.type])
 
 
 def _engine_loop(device: str, precision: str, width: float) -> Iterator[Record]:
@@ -196,16 +196,16 @@ def _engine_loop(device: str, precision: str, width: float) -> Iterator[Record]:
         engine.step(data, indices, number, 0.1)
         return len(indices)
 
-    _timed_steps(step, target)  # plans and allocates
+    timed_steps(step, target)  # plans and allocates
     yield {
         "device": str(target),
         "device_name": devices.info(target).name,
         "precision": engine.precision,
         "memory_format": engine.memory_format,
-        "overhead_share": _overhead_share(engine, _timed_steps(step, target)["seconds"]),
+        "overhead_share": _overhead_share(engine, timed_steps(step, target)["seconds"]),
     }
     while True:
-        record = _timed_steps(step, target, TURN_SECONDS[target.type])
+        record = timed_steps(step, target, TURN_SECONDS[target.type])
         record["step_flops"] = record["images"] * flops / record["seconds"]
         side = MATMUL_SIDE[target.type]
         yield {**record, "matmul_flops": timing.matmul_flops(target, engine.precision, side)}

@@ -26,7 +26,7 @@ IMPORTS = {  # of the template itself; those of the copied functions are added
     *(("torch.nn.functional", "cross_entropy"), ("torchvision.datasets", "FashionMNIST")),
 }
 NOT_PART_OF_A_RECIPE = {
-    *("device", "devices", "precision", "memory_format", "sync_batchnorm"),
+    *("device", "devices", "precision", "memory_format", "sync_batchnorm", "compile"),
     *("checkpoint_minutes", "keep_epochs", "seed"),
 }
 

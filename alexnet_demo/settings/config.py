@@ -175,6 +175,13 @@ class TrainConfig:
         "Order of channels and pixels in memory. Affects only the speed.",
         choices=("auto", "channels_last", "contiguous"),
     )
+    compile: str = setting(
+        "auto",
+        "Compilation",
+        "torch.compile: on, with CUDA graphs, or off. auto is off unless `doctor --compile` has "
+        "measured a gain on this device.",
+        choices=("auto", "off", "on", "graphs"),
+    )
     checkpoint_minutes: float = setting(
         5.0,
         "Minutes between checkpoints",
@@ -305,7 +312,8 @@ SETTINGS: Mapping[str, Setting] = {f.name: f.metadata["setting"] for f in fields
 CHANGEABLE = tuple(name for name, about in SETTINGS.items() if about.changeable)
 """Settings with which a paused run may resume changed."""
 EXECUTION = (
-    *("device", "devices", "precision", "memory_format", "checkpoint_minutes", "keep_epochs"),
+    *("device", "devices", "precision", "memory_format", "compile"),
+    *("checkpoint_minutes", "keep_epochs"),
 )
 """Settings of how a run is executed; the others decide what is trained."""
 

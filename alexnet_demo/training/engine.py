@@ -23,6 +23,7 @@ from alexnet_demo.network.input import to_input
 from alexnet_demo.network.net2net import widen
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.schedule import width_at
+from alexnet_demo.training.compilation import choose_compilation, compile_model
 from alexnet_demo.training.distributed import ProcessGroup
 
 
@@ -81,14 +82,16 @@ class Engine:
         self.device = devices.resolve(config.device, self.group.gpu)
         devices.prepare(self.device)
         # Rank 0 measures for all: processes that chose differently could not train together.
-        choice = ("", "")
+        choice = ("", "", "")
         if self.group.is_main:
             precision = timing.choose_precision(config.precision, self.device)
             choice = (
                 precision,
                 timing.choose_memory_format(config.memory_format, self.device, precision),
+                choose_compilation(config, self.device),
             )
-        self.set_execution(*self.group.broadcast_object(choice))
+        *execution, self.compilation = self.group.broadcast_object(choice)
+        self.set_execution(*execution)
         torch.manual_seed(derive_seed("start", config.seed))
         model = AlexNet(width=width_at(config, 0), norm=config.norm)
         if config.init == "kaiming":
@@ -107,7 +110,8 @@ class Engine:
             if isinstance(module, nn.Dropout):
                 module.p = config.dropout
         model.to(self.device).to(memory_format=timing.MEMORY_FORMATS[self.memory_format])
-        self.model, self._parallel = model, self.group.wrap(model, config.sync_batchnorm)
+        parallel = self.group.wrap(model, config.sync_batchnorm)
+        self.model, self._parallel = model, compile_model(parallel, self.compilation)
         self.optimizer = torch.optim.SGD(
             model.parameters(),
             lr=config.lr,

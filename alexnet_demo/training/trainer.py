@@ -276,6 +276,7 @@ class Trainer:
             device_name=name,
             precision=engine.precision,
             memory_format=engine.memory_format,
+            compilation=engine.compilation,
             processes=self.group.size,
             width=engine.model.width,
             **provenance(),

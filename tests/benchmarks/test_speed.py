@@ -24,7 +24,7 @@ def test_figures_are_medians_of_the_rounds(monkeypatch: pytest.MonkeyPatch):
     @contextmanager
     def worker(side, *_):
         name = side.__name__
-        seconds = iter([9.0, 4.0, 5.0, 50.0] if name == "_article_loop" else [1.0, 2.0, 2.0])
+        seconds = iter([9.0, 4.0, 5.0, 50.0] if name == "article_loop" else [1.0, 2.0, 2.0])
         first = [about] if name == "_engine_loop" else []
 
         def turn():
@@ -39,7 +39,7 @@ def test_figures_are_medians_of_the_rounds(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(speed, "worker", worker)
     monkeypatch.setattr(speed, "inference", lambda *_: {})
     report = speed.bench(rounds=3)
-    assert turns == ["_engine_loop", "_article_loop"] + ["_article_loop", "_engine_loop"] * 3
+    assert turns == ["_engine_loop", "article_loop"] + ["article_loop", "_engine_loop"] * 3
     assert (report["article_images_per_s"], report["engine_images_per_s"]) == (25.6, 64.0)
     assert (report["ratio"], report["ratio_spread"]) == (4.0, [2.5, 25.0])
     assert (report["matmul_share"], report["device_name"]) == (0.9, "a CPU")

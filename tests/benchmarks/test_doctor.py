@@ -1,0 +1,182 @@
+"""The doctor's checks, on a GPU as they are, and on a CPU with a narrow network."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from alexnet_demo.benchmarks import doctor, speed
+from alexnet_demo.benchmarks.doctor import CHECKS, Check, Status, Target, perform
+from alexnet_demo.cli.main import main
+from alexnet_demo.network import device as devices
+from alexnet_demo.network.device import DeviceInfo
+from alexnet_demo.training import compilation
+from alexnet_demo.training import engine as engine_module
+
+CPU, CUDA = Target(torch.device("cpu"), width=0.0625), Target(torch.device("cuda:0"))
+BEST_DEVICE = devices.available()[0].id
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(BEST_DEVICE == "cpu", reason="needs a CUDA or MPS device")
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_gpu_passes(name: str):
+    target = Target(torch.device(BEST_DEVICE), compilation=True)
+    result = perform(name, CHECKS[name], target)
+    if result.status == Status.SKIPPED:
+        pytest.skip(result.detail)
+    assert result.status == Status.PASS, result.detail
+
+
+# ------------------------------------------------------------------------ the report
+
+
+def test_a_failed_check_fails_the_command(monkeypatch: pytest.MonkeyPatch, capsys):
+    def broken(_: Target) -> Check:
+        raise RuntimeError("CUDA error: no kernel\nimage")
+
+    checks = {
+        "good": lambda _: Check("good", Status.PASS, "as it should be", {"ratio": 2.0}),
+        "absent": lambda _: Check("absent", Status.SKIPPED, "needs two GPUs"),
+    }
+    monkeypatch.setattr(doctor, "CHECKS", checks)
+    assert main(["doctor", "--device", "cpu", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [c["status"] for c in report["checks"]] == ["pass", "skipped"]
+    assert (report["device"], report["width"], report["failed"]) == ("cpu", 0.125, [])
+    assert report["checks"][0]["numbers"] == {"ratio": 2.0}
+
+    monkeypatch.setattr(doctor, "CHECKS", {**checks, "bad": broken})
+    assert main(["doctor", "--device", "cpu", "--width", "0.25"]) == 1
+    text = capsys.readouterr().out
+    assert "| bad | fail | RuntimeError: CUDA error: no kernel image |" in text
+    assert text.rstrip().endswith("**Verdict: failed: bad**")
+
+
+def test_a_gpu_that_cannot_be_used_fails(monkeypatch: pytest.MonkeyPatch):
+    assert doctor.check_devices(CPU).status == Status.PASS
+    old = DeviceInfo("cuda:0", "Old GPU", 0, "GPU-1", "its driver is too old")
+    monkeypatch.setattr(devices, "all_devices", lambda: [old, devices._cpu()])
+    result = doctor.check_devices(CPU)
+    assert result.status == Status.FAIL
+    assert "cuda:0 cannot be used: its driver is too old" in result.detail
+    assert result.numbers["devices"][0]["problem"] == old.problem
+
+
+# ------------------------------------------------------------------------ the step
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_step_equals_the_cpus(precision: str):
+    result = doctor.check_step(CPU, precision)
+    assert result.status == Status.PASS, result.detail
+    assert 0 < result.numbers["update_difference"] < doctor.TOLERANCE[precision]
+
+
+def test_a_wrong_step_fails(monkeypatch: pytest.MonkeyPatch):
+    """One that forgets a fifth of the loss, on the device alone."""
+    real = engine_module.train_step
+
+    def wrong(model, *arguments, **named):
+        channels_last = model.net.conv2.weight.is_contiguous(memory_format=torch.channels_last)
+        return real(model, *arguments, **{**named, "weight": 0.8 if channels_last else 1.0})
+
+    monkeypatch.setattr(engine_module, "train_step", wrong)
+    result = doctor.check_step(CPU, "fp32")
+    assert result.status == Status.FAIL
+    assert result.numbers["update_difference"] == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_waits_of_a_step_are_counted(monkeypatch: pytest.MonkeyPatch, count: int):
+    modes: list[str] = []
+
+    def step() -> int:
+        if modes == ["warn"]:
+            warnings.warn("another warning", stacklevel=1)
+            for _ in range(count):
+                warnings.warn("called a synchronizing CUDA operation", stacklevel=1)
+        return 128
+
+    monkeypatch.setattr(doctor, "_steps", lambda _: step)
+    monkeypatch.setattr(devices, "has_bf16_units", lambda _: True)
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
+    result = doctor.check_waits(CUDA)
+    assert modes == ["warn", "default"]
+    assert (result.status == Status.FAIL) == bool(count)
+    assert sum(result.numbers["waits"].values()) == count
+
+
+@pytest.mark.parametrize("name", ["step in fp16", "waits", "two processes", "compilation"])
+def test_what_needs_a_gpu_is_skipped_on_a_cpu(name: str):
+    result = CHECKS[name](CPU)
+    assert (result.name, result.status) == (name, Status.SKIPPED)
+
+
+# ------------------------------------------------------------------------ speed
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sides run in this process, for one turn each."""
+
+    @contextmanager
+    def worker(side, *arguments):
+        yield partial(next, side(*arguments))
+
+    monkeypatch.setattr(speed, "worker", worker)
+    monkeypatch.setattr(doctor, "TIMED_TURNS", 1)
+
+
+@pytest.mark.usefixtures("here")
+def test_recipes_are_measured_beside_the_articles_loop():
+    result = doctor.check_speed(CPU)
+    rates = result.numbers["images_per_s"]
+    assert rates.keys() == {"article's loop", *doctor.RECIPES}
+    assert result.numbers["ratio"] == rates["article"] / rates["article's loop"] > 0
+    assert (result.status == Status.PASS) == (result.numbers["ratio"] >= 1)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_measured_gain_is_kept_and_what_cannot_be_compiled_is_named(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def loop(settings: str) -> Iterator[speed.Record]:
+        mode = json.loads(settings)["compile"]
+        if mode == "graphs":
+            raise RuntimeError("no Triton")
+        seconds = {"off": 2.0, "on": 1.0}[mode]
+        yield {"images": 128, "seconds": 30.0}
+        while True:
+            yield {"images": 128, "seconds": seconds}
+
+    monkeypatch.setattr(doctor, "recipe_loop", loop)
+    result = doctor.check_compilation(Target(CPU.device, CPU.width, compilation=True))
+    assert result.status == Status.PASS
+    assert result.numbers["gain"] == {"off": 1.0, "on": 2.0}
+    assert "graphs is not possible here (no Triton)" in result.detail
+    assert compilation.read(CPU.device)["on"] == compilation.Measurement(1.0, 30.0)
+
+
+# ------------------------------------------------------------------------ whole runs
+
+
+def test_a_killed_run_resumes_to_the_same_weights(runs_dir: Path):
+    result = doctor.check_resume(CPU)
+    assert result.status == Status.PASS, result.detail
+    assert result.numbers["difference"] == 0
+    assert 0 < result.numbers["step"] < result.numbers["steps"] == 20
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_losses_of_one(runs_dir: Path):
+    result = doctor.compare_processes(CPU)
+    assert result.status == Status.PASS, result.detail
+    assert len(result.numbers["two"]) == 4

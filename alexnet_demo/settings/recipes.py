@@ -28,8 +28,8 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "fast": Recipe(
         "Fast",
-        "The same network, started at a quarter of its width and widened during training without "
-        "changing its outputs: the article's accuracy in a fraction of the time.",
+        "The same network, started at an eighth of its width and widened during training: the "
+        "article's accuracy in a fraction of the time.",
         {
             "epochs": 4,
             "lr": 0.05,
@@ -38,9 +38,10 @@ RECIPES: Mapping[str, Recipe] = {
             "momentum": 0.9,
             "nesterov": True,
             "weight_decay": 5e-4,
+            "dropout": 0.2,
             "init": "kaiming",
             "flip": True,
-            "grow": "0.25:0.69,0.5:0.25",
+            "grow": "0.125:0.65,0.25:0.25,0.5:0.07",
             "validation": 5_000,
             "precision": "auto",
         },

@@ -1,7 +1,8 @@
 """Write what the included model predicts for the test set: ``python tools/included_results.py``.
 
 Predictions, the map by principal components and by t-SNE, and the most similar training images go
-to one file beside the weights, so that Results shows them without running the model. Run it again
+to one file beside the weights, so that Results shows them without running the model. They are those
+of PyTorch, on every machine the same up to rounding, whatever answers on Predict there. Run it again
 after replacing the weights; about 40 minutes of processor time on a CPU.
 """
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -36,11 +36,16 @@ from alexnet_demo.common.signals import signal_handlers
 from alexnet_demo.common.text import percent
 from alexnet_demo.data.splits import epoch_order, load_split, unpack
 from alexnet_demo.export import onnx
+from alexnet_demo.inference import backend_choice
+from alexnet_demo.inference.backend import Backend, OnnxBackend, open_session
+from alexnet_demo.inference.backend_choice import INT8
 from alexnet_demo.inference.classifier import Classifier
+from alexnet_demo.inference.int8 import quantize
 from alexnet_demo.network import device as devices
 from alexnet_demo.network import timing
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input
+from alexnet_demo.network.onnx_graph import to_onnx
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
@@ -237,17 +242,18 @@ def _overhead_share(engine: Engine, step_seconds: float) -> float:
 
 
 def inference(device: str = "auto", width: float = 1.0) -> Record:
-    """Single-image latency and batch throughput of one network in three programs.
+    """Single-image latency and batch throughput of one network in four programs.
 
-    This app's `Classifier`, plain eager PyTorch in float32, and ONNX Runtime with the same weights
-    if `onnx.PACKAGES` are installed. Predictions are compared on 64 test images.
+    This app's `Classifier` with the backend it chooses, plain eager PyTorch in float32, and if
+    `onnx.PACKAGES` are installed ONNX Runtime in float32 and in int8. Predictions are compared on
+    64 test images, at the article's width those of the included model; int8 is made for trained
+    weights.
     """
     target = devices.resolve(device)
-    torch.manual_seed(0)
-    model = AlexNet(width=width).eval()
-    model.initialize_he()  # so that predictions differ from image to image
+    classifier = _classifier(target, width)
+    model = deepcopy(classifier.model).cpu()
     images = load_split(train=False).head(64).images
-    classifier = Classifier(model, {}, target)
+    backend_choice.use_fastest(classifier)
     eager = deepcopy(model).to(target)
 
     def predict_eager(images: Tensor) -> np.ndarray:
@@ -255,21 +261,42 @@ def inference(device: str = "auto", width: float = 1.0) -> Record:
             return eager(to_input(images.to(target))).softmax(1).cpu().numpy()
 
     sides: dict[str, Predict] = {
-        "ours": lambda images: classifier.probabilities(images.numpy()),
+        "ours": partial(_softmax, classifier.backend),
         "eager_fp32": predict_eager,
     }
-    if runtime := _onnx_runtime(model):
-        sides["onnx_runtime"] = runtime
+    with suppress(OnnxError):
+        onnx.require_packages()
+        exported = to_onnx(model).SerializeToString()
+        sides["onnx_runtime"] = partial(onnx.probabilities, open_session(exported, spin=True))
+        sides["int8"] = partial(_softmax, OnnxBackend(quantize(model), INT8))
     outputs = {name: predict(images) for name, predict in sides.items()}
     expected = outputs["eager_fp32"]
     labels = expected.argmax(1)
     return {
+        "backend": classifier.backend.name,
         "precision": classifier.precision,
+        "weights": "included" if classifier.digest else "random",
         "latency_ms": _median_ms(sides, images[:1], rounds=21),
         "batch_of_64_ms": _median_ms(sides, images, rounds=7),
         "same_labels": {n: float((p.argmax(1) == labels).mean()) for n, p in outputs.items()},
         "greatest_difference": {n: float(np.abs(p - expected).max()) for n, p in outputs.items()},
     }
+
+
+def _classifier(target: torch.device, width: float) -> Classifier:
+    """The included model if it has this width, else a network with random weights."""
+    included = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
+    if width == 1 and included.is_file():
+        return Classifier.load_with_digest(included, str(target))
+    torch.manual_seed(0)
+    model = AlexNet(width=width).eval()
+    model.initialize_he()  # so that predictions differ from image to image
+    return Classifier(model, {}, target)
+
+
+def _softmax(backend: Backend, images: Tensor) -> np.ndarray:
+    """Images, uint8 (N, height, width) → uncalibrated probabilities, float32 (N, 10)."""
+    return backend(images)[0].float().softmax(1).cpu().numpy()
 
 
 def _median_ms(sides: dict[str, Predict], images: Tensor, rounds: int) -> dict[str, float]:
@@ -284,22 +311,10 @@ def _median_ms(sides: dict[str, Predict], images: Tensor, rounds: int) -> dict[s
     return {name: round(statistics.median(ms), 2) for name, ms in times.items()}
 
 
-def _onnx_runtime(model: AlexNet) -> Predict | None:
-    """The model in ONNX Runtime on the CPU; None if that is not installed."""
-    try:
-        onnx.require_packages()
-    except OnnxError:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "alexnet.onnx"
-        onnx.write(model, path)
-        return partial(onnx.probabilities, onnx.open_session(path))
-
-
 def format_report(report: Record) -> str:
     """The measurements as lines to read."""
     r, i = report, report["inference"]
-    elsewhere = "" if r["device"] == "cpu" else ", onnx_runtime on the CPU"
+    elsewhere = "" if r["device"] == "cpu" else "; onnx_runtime and int8 on the CPU"
     lines = [
         f"{r['device_name']}, {r['precision']}, {r['memory_format']}, PyTorch {r['torch']}",
         f"article's loop {r['article_images_per_s']:,} images/s, this engine "
@@ -308,7 +323,7 @@ def format_report(report: Record) -> str:
         f"training step {r['step_flops_per_s'] / 1e9:,.0f} GFLOP/s, matrix product "
         f"{r['matmul_flops_per_s'] / 1e9:,.0f}: {percent(r['matmul_share'], 0)} of its rate",
         f"events and checkpoints take {percent(r['overhead_share'], 2)} of the training time",
-        f"inference in {i['precision']}{elsewhere}:",
+        f"inference, {i['weights']} weights; ours is {i['backend']}{elsewhere}:",
     ]
     lines += [
         f"  {name:<13} one image {i['latency_ms'][name]:>7} ms, "

@@ -1,4 +1,4 @@
-"""``probe``, ``bench``, and ``load``: the speed of this machine, the engine, and a running app."""
+"""``probe``, ``backend``, ``bench``, and ``load``: how fast this machine and a running app are."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from alexnet_demo.settings.config import SETTINGS
 def add_commands(add_command: Any) -> None:
     probe = add_command("probe", run_probe, "measure this machine's speed for a run")
     options.add_training_options(probe)
+    backend = add_command(
+        "backend", run_backend, "choose what runs a model fastest on this CPU, for predictions"
+    )
+    options.add_weights_option(backend)
     bench = add_command("bench", run_bench, "compare this engine with the article's loop")
     options.add_device_option(bench)
     precision, width = SETTINGS["precision"], SETTINGS["width"]
@@ -51,6 +55,14 @@ def run_probe(args: Options) -> None:
     if record["other_load"] >= cost.BUSY and speed.device == "cpu":
         text += f"\nother programs used {percent(record['other_load'], 0)} of the processors"
     options.show(args, record, text)
+
+
+def run_backend(args: Options) -> None:
+    from alexnet_demo.inference import backend_choice
+    from alexnet_demo.inference.classifier import Classifier
+
+    report = backend_choice.choose(Classifier.load_with_digest(options.weights_of(args)))
+    options.show(args, report, backend_choice.format_report(report))
 
 
 def run_bench(args: Options) -> None:

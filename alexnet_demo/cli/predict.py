@@ -39,6 +39,7 @@ def add_commands(add_command: Any) -> None:
         default=TEST_SAMPLES,
         help="use only the first images of the test set (default: %(default)s)",
     )
+    add("--torch", action="store_true", help="run PyTorch, whatever is fastest here")
     add("--flip", action="store_true", help="also average over each image and its mirror image")
     for parser in (predict, evaluate):
         options.add_weights_option(parser)
@@ -77,6 +78,11 @@ def run_evaluate(args: Options) -> None:
 
     device.keep_freed_memory()
     report = evaluate.evaluate(
-        options.weights_of(args), args.device, args.images, args.test_samples, args.flip
+        options.weights_of(args),
+        args.device,
+        args.images,
+        args.test_samples,
+        args.flip,
+        fastest=not args.torch,
     )
     options.show(args, report, evaluate.format_report(report))

@@ -7,14 +7,11 @@ prepare an image, and the temperature that calibrates the probabilities.
 
 from __future__ import annotations
 
-import copy
 import json
-import logging
 import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -23,14 +20,15 @@ import torch
 from alexnet_demo.common.errors import OnnxError
 from alexnet_demo.common.files import prepare_output, write_atomically
 from alexnet_demo.data.splits import load_split
+from alexnet_demo.inference.backend import open_session
 from alexnet_demo.inference.classifier import confidence_of
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.input import to_input
+from alexnet_demo.network.onnx_graph import INPUT_NAME, LOGITS, to_onnx
 from alexnet_demo.settings.article import CLASSES
 
-PACKAGES = ("onnx", "onnxruntime", "onnxscript")
-INPUT_NAME, OUTPUT_NAME = "pictures", "logits"
+PACKAGES = ("onnx", "onnxruntime")
 INPUT = (
     "Grayscale in [0, 1], a light garment on black: 28x28 pixels of Fashion-MNIST divided by 255 "
     "and resized to 224x224 bilinearly, with half-pixel centers."
@@ -39,8 +37,6 @@ OUTPUT = "Logits; softmax(logits / temperature) gives the class probabilities."
 CHECKED = 64  # test images
 TOLERANCE = 1e-3  # maximum difference between two probabilities
 KEPT_INFO = ("run", "epoch", "validation_accuracy", "test_accuracy")
-
-_EXPORT_LOCK = Lock()
 
 
 def require_packages() -> None:
@@ -107,40 +103,20 @@ def write(model: AlexNet, path: Path, about: Mapping[str, Any] | None = None) ->
     Args:
         about: JSON-able entries for the metadata.
     """
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    sample = torch.rand(2, model.in_channels, model.image_size, model.image_size)
-    with _EXPORT_LOCK:
-        # Trace a copy: tracing replaces the weights for a time, and other threads use the model.
-        program = torch.onnx.export(
-            copy.deepcopy(model),
-            (sample,),
-            input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
-            dynamic_shapes=({0: "batch"},),
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None  # always with `dynamo`
+    import onnx
+
+    exported = to_onnx(model)
     metadata = {"input": INPUT, "output": OUTPUT, "classes": list(CLASSES), **(about or {})}
-    program.model.doc_string = f"AlexNet for Fashion-MNIST. {INPUT} {OUTPUT}"
+    exported.doc_string = f"AlexNet for Fashion-MNIST. {INPUT} {OUTPUT}"
     for name, value in metadata.items():
         text = value if isinstance(value, str) else json.dumps(value)
-        program.model.metadata_props[name] = text
-    program.save(path, external_data=False)
-
-
-def open_session(path: Path) -> Any:
-    """An ``onnxruntime.InferenceSession`` on the CPU, with as many threads as PyTorch uses."""
-    import onnxruntime  # type: ignore[import-untyped]
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        exported.metadata_props.add(key=name, value=text)
+    onnx.save(exported, path)
 
 
 def probabilities(session: Any, images: torch.Tensor) -> np.ndarray:
     """Images, uint8 (N, height, width) → uncalibrated probabilities, float32 (N, 10)."""
-    (logits,) = session.run([OUTPUT_NAME], {INPUT_NAME: to_input(images).numpy()})
+    (logits,) = session.run([LOGITS], {INPUT_NAME: to_input(images).numpy()})
     return torch.from_numpy(logits).softmax(1).numpy()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import tempfile
 import time
@@ -20,11 +19,10 @@ from alexnet_demo.common.access import READ_ONLY, Role, require_admin
 from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.common.files import sha256
 from alexnet_demo.images.prepared import SIDE, Kind, PreparedImage
+from alexnet_demo.inference.backend import Backend, TorchBackend, outputs
 from alexnet_demo.inference.confidence import CONFIDENCE_THRESHOLD, ConfidenceModel
 from alexnet_demo.network import checkpoint, device
 from alexnet_demo.network.alexnet import AlexNet
-from alexnet_demo.network.device import DTYPES
-from alexnet_demo.network.input import to_input
 from alexnet_demo.network.timing import (
     MEMORY_FORMATS,
     choose_memory_format,
@@ -48,6 +46,7 @@ class Prediction:
         ood_threshold: 95% of true clothing of this kind scores at least this; −∞ where no
             threshold was fitted.
         confidence_threshold: the probability from which a prediction counts as sure.
+        backend: the name of what ran the model, see `Backend`.
     """
 
     ranked: tuple[tuple[str, float], ...]
@@ -56,6 +55,7 @@ class Prediction:
     ood_score: float = 0.0
     ood_threshold: float = -math.inf
     confidence_threshold: float = CONFIDENCE_THRESHOLD
+    backend: str = ""
 
     @property
     def label(self) -> str:
@@ -85,8 +85,10 @@ class Prediction:
 class Classifier:
     """A trained model on its device, ready to classify.
 
-    Where bfloat16 is faster (see `timing.choose_precision`) the forward pass uses a copy of the
-    model in it: probabilities within about 0.01 of float32's, in half the time.
+    The forward pass uses PyTorch, where bfloat16 is faster (see `timing.choose_precision`) on a
+    copy of the model in it: probabilities within about 0.01 of float32's, in half the time.
+    `backend_choice.use_chosen` replaces it by what is fastest on this machine. Gradients and inner
+    views use `model`.
 
     Args:
         model: moved to ``device`` and set to evaluation mode.
@@ -94,6 +96,7 @@ class Classifier:
         confidence: calibration and out-of-distribution detection; by default none.
 
     Attributes:
+        backend: runs the forward pass.
         digest: SHA-256 of the weights file, see `load_with_digest`; otherwise empty.
     """
 
@@ -110,12 +113,7 @@ class Classifier:
         self.precision = choose_precision("auto", device)
         layout = MEMORY_FORMATS[choose_memory_format("channels_last", device, self.precision)]
         self.model = model.to(device).to(memory_format=layout).eval()
-        self._dtype = DTYPES[self.precision]
-        fast = self.model
-        if self.precision != "fp32":
-            fast = copy.deepcopy(self.model).to(self._dtype)
-        # Up to fc7 and its ReLU (dropout is inactive), and fc8.
-        self._body, self._head = fast.net[:-1], fast.net[-1]
+        self.backend: Backend = TorchBackend(self.model, self.precision)
 
     @classmethod
     def load(cls, weights: Path, device_name: str = "cpu") -> Classifier:
@@ -183,15 +181,9 @@ class Classifier:
         Returns:
             Logits (N, 10) and the features of fc7 after its ReLU (N, D): float32, on the CPU.
         """
-        logits = torch.empty(len(pixels), len(CLASSES))
-        features = torch.empty(len(pixels), feature_count(self.model))
-        images = torch.from_numpy(np.array(pixels, dtype=np.uint8))
-        with torch.inference_mode():
-            for first in range(0, len(images), BATCH):
-                part = slice(first, first + BATCH)
-                x = self._body(to_input(images[part].to(self.device)).to(self._dtype))
-                logits[part], features[part] = self._head(x), x
-        return logits, features
+        if not len(pixels):
+            return torch.empty(0, len(CLASSES)), torch.empty(0, feature_count(self.model))
+        return outputs(self.backend, pixels, BATCH)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 (N, side, side), see `outputs` → calibrated float32 (N, 10), rows summing to 1."""
@@ -202,7 +194,7 @@ class Classifier:
         if not images:
             return []
         start = time.perf_counter()
-        confidence = self.confidence
+        confidence, backend = self.confidence, self.backend.name
         rows, scores = average_views(confidence, images, *self.forward_views(images))
         ms = (time.perf_counter() - start) * 1000 / len(images)
         return [
@@ -213,6 +205,7 @@ class Classifier:
                 float(score),
                 confidence.ood_threshold(image.kind),
                 confidence.confidence_threshold,
+                backend,
             )
             for row, score, image in zip(rows, scores, images, strict=True)
         ]

@@ -15,6 +15,7 @@ from alexnet_demo.common.text import percent, printable_line
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, PreparedImage
+from alexnet_demo.inference import backend_choice
 from alexnet_demo.inference.classifier import Classifier, average_views
 from alexnet_demo.inference.confidence import ConfidenceModel
 from alexnet_demo.inference.image_files import images_in, read_file
@@ -22,6 +23,7 @@ from alexnet_demo.inference.predictions import Results, class_scores, share
 from alexnet_demo.network.distinct_units import COPY_COSINE, distinct_units
 from alexnet_demo.settings.article import CLASSES
 
+CHOOSE_FROM = 5_000  # images: with fewer, choosing a backend takes longer than it saves
 MIN_PROBABILITY = 1e-12  # keeps the logarithm finite
 
 
@@ -55,6 +57,7 @@ def evaluate(
     images: Path | None = None,
     samples: int = 10_000,
     flip: bool = False,
+    fastest: bool = True,
 ) -> dict[str, Any]:
     """Evaluate a checkpoint.
 
@@ -65,25 +68,29 @@ def evaluate(
             and slashes (``T-shirt_top``); by default, the test set.
         samples: how many of the test set's first images to use, 1 to 10,000.
         flip: also evaluate the mean over each image and its mirror image.
+        fastest: use the fastest backend, see `backend_choice`; else PyTorch.
 
     Returns:
         One JSON-able object: see `metrics` and `confidence_metrics`, with ``weights``,
-        ``distinct_units`` (see `network.distinct_units`), ``images``, ``seconds``, ``unreadable``
-        (``[{"path", "error"}]``), and with ``flip`` also ``flip_averaged`` (``{"accuracy",
-        "loss"}``).
+        ``distinct_units`` (see `network.distinct_units`), ``images``, ``backend``, ``seconds``,
+        ``unreadable`` (``[{"path", "error"}]``), and with ``flip`` also ``flip_averaged``
+        (``{"accuracy", "loss"}``).
 
     Raises:
         ValueError: for unusable weights, a device that is not available, or a folder without
             images.
     """
-    classifier = Classifier.load(weights, device)
-    start = time.perf_counter()
+    classifier = Classifier.load_with_digest(weights, device)
     labeled = read_folder(images) if images else read_test_set(samples)
+    if fastest:
+        _use_fastest(classifier, len(labeled.images))
+    start = time.perf_counter()
     evaluation = predict_labeled(classifier, labeled)
     report = {
         "weights": str(weights),
         "distinct_units": distinct_units(classifier.model),
         "images": str(images) if images else "Fashion-MNIST test set",
+        "backend": classifier.backend.name,
         **metrics(evaluation.results),
         **confidence_metrics(evaluation, classifier.confidence),
         "seconds": round(time.perf_counter() - start, 2),
@@ -95,6 +102,14 @@ def evaluate(
         averaged = metrics(Results(both, labeled.labels))
         report["flip_averaged"] = {name: averaged[name] for name in ("accuracy", "loss")}
     return report
+
+
+def _use_fastest(classifier: Classifier, images: int) -> None:
+    """Let the fastest backend answer, if it is known or worth finding out for so many images."""
+    if images >= CHOOSE_FROM:
+        backend_choice.use_fastest(classifier)
+    else:
+        backend_choice.use_chosen(classifier)
 
 
 def predict_labeled(classifier: Classifier, labeled: LabeledImages) -> Evaluation:
@@ -207,7 +222,8 @@ def format_report(report: dict[str, Any]) -> str:
     """The metrics as a plain-text table."""
     lines = [
         f"{report['images']}: {report['samples']:,} images, accuracy "
-        f"{percent(report['accuracy'], 2)}, loss {report['loss']:.4f}, {report['seconds']:.1f} s",
+        f"{percent(report['accuracy'], 2)}, loss {report['loss']:.4f}, {report['seconds']:.1f} s, "
+        f"{report['backend']}",
         "",
         f"{'class':<12} {'precision':>9} {'recall':>8} {'images':>9}",
     ]

@@ -14,6 +14,7 @@ from alexnet_demo.common.files import link_target, open_file
 from alexnet_demo.images.decode import SUFFIXES
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, PreparedImage
+from alexnet_demo.inference import backend_choice
 from alexnet_demo.inference.classifier import BATCH, Classifier, Prediction
 
 MAX_FILE_BYTES = 200_000_000
@@ -29,7 +30,7 @@ def classify_paths(
 
     Yields:
         ``{"path", "label", "probabilities": {class: p}, "kind", "sure", "clothing", "score",
-        "ms"}`` with the ``top`` most probable classes in order; ``ms`` covers reading,
+        "ms", "backend"}`` with the ``top`` most probable classes in order; ``ms`` covers reading,
         preparation, and the forward pass; for the rest see `Prediction`.
 
     Raises:
@@ -39,7 +40,8 @@ def classify_paths(
     if top < 1:
         raise ValueError("--top must be at least 1.")
     choices = Choices(kind)  # type: ignore[arg-type]
-    classifier = Classifier.load(weights, device)
+    classifier = Classifier.load_with_digest(weights, device)
+    backend_choice.use_chosen(classifier)
     files = expand(paths)
     while chunk := list(islice(files, BATCH)):
         yield from _classify_chunk(classifier, chunk, choices, top)
@@ -77,6 +79,7 @@ def to_record(path: Path, prediction: Prediction, prepare_ms: float, top: int) -
         "clothing": prediction.clothing,
         "score": round(prediction.ood_score, 3),
         "ms": round(prepare_ms + prediction.ms, 2),
+        "backend": prediction.backend,
     }
 
 

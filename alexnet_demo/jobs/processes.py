@@ -19,6 +19,8 @@ from alexnet_demo.runs.process_info import register
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 
+LOWEST_PRIORITY = 19  # niceness
+
 
 def folders() -> dict[str, str]:
     """This process's data folders as environment variables of a child process."""
@@ -58,6 +60,27 @@ def launch(arguments: list[str], directory: Path, output: str = "train.log") -> 
     # It may have exited, and the log says why; or the disk is full, and a trainer tries again.
     with suppress(psutil.Error, OSError):
         register(directory, process.pid)
+
+
+def choose_backend(weights: Path) -> None:
+    """Run the command ``backend`` for a weights file at low priority, and wait for its end.
+
+    It caches what it has chosen; without that, predictions use PyTorch.
+    """
+    command = [sys.executable, "-m", "alexnet_demo", "backend", "--weights", str(weights)]
+    with suppress(OSError):
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=paths.ROOT,
+            env=os.environ | folders(),
+        )
+        with suppress(psutil.Error):
+            idle = psutil.IDLE_PRIORITY_CLASS if psutil.WINDOWS else LOWEST_PRIORITY
+            psutil.Process(process.pid).nice(idle)
+        process.wait()
 
 
 def probe(settings: TrainConfig, *, role: Role = READ_ONLY) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def test_a_prediction_is_read_from_the_page() -> None:
 def test_a_prediction_agrees_within_the_tolerance(
     prediction: dict[str, float], expected: bool
 ) -> None:
-    assert Sample("draw", [], TRUE).agrees(prediction) is expected
+    assert Sample("draw", [], (TRUE,)).agrees(prediction) is expected
 
 
 def test_percentiles_are_milliseconds() -> None:

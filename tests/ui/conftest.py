@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from alexnet_demo.common import machine
+from alexnet_demo.jobs import processes
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.cost import Speed
@@ -50,3 +51,11 @@ def recorded_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for recorded runs."""
     monkeypatch.setattr(paths, "RECORDED_DIR", tmp_path / "recorded")
     return tmp_path / "recorded"
+
+
+@pytest.fixture(autouse=True)
+def backend_choices(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The weights files for which a backend would be chosen, which takes long."""
+    weights: list[Path] = []
+    monkeypatch.setattr(processes, "choose_backend", weights.append)
+    return weights

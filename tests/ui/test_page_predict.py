@@ -425,7 +425,8 @@ def test_a_models_accuracy_says_on_which_images(
     checkpoint.save_weights(weights_dir / paths.SHIPPED_WEIGHTS, tiny_model, info)
     app.run()
     (line,) = [c.value for c in app.caption if c.value.startswith("AlexNet, width")]
-    assert line.endswith(expected)
+    *_, accuracy, backend = line.split(" · ")
+    assert accuracy == expected and backend.startswith("runs in PyTorch")
 
 
 def test_a_damaged_checkpoint_shows_one_error(app: AppTest, weights_dir: Path) -> None:

@@ -21,6 +21,7 @@ from alexnet_demo.common.files import sha256
 from alexnet_demo.common.text import percent
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.inference import cache, embedding, full_pass, predictions
+from alexnet_demo.inference.backend import TorchBackend
 from alexnet_demo.inference.classifier import Classifier, feature_count
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.network import checkpoint
@@ -183,14 +184,14 @@ def reopen_image(app: AppTest, number: int) -> AppTest:
 @pytest.fixture
 def paused(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Models stop after about 600 of the first 1,000 images, until this event is set."""
-    proceed, calls, outputs = threading.Event(), count(), Classifier.outputs
+    proceed, calls, run = threading.Event(), count(), TorchBackend.__call__
 
-    def gated(classifier: Classifier, pixels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    def gated(backend: TorchBackend, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if next(calls) * passes.BATCH > 600:
             proceed.wait(120)
-        return outputs(classifier, pixels)
+        return run(backend, images)
 
-    monkeypatch.setattr(Classifier, "outputs", gated)
+    monkeypatch.setattr(TorchBackend, "__call__", gated)
     monkeypatch.setattr(full_pass, "load_split", lambda train: load_split(train=train).head(1_000))
     yield proceed
     proceed.set()

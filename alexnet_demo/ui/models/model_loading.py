@@ -18,6 +18,7 @@ from alexnet_demo.common.text import percent
 from alexnet_demo.runs.run import Run, has_weights
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings import paths
+from alexnet_demo.ui.models import backends
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 
@@ -132,7 +133,12 @@ def load(option: Option) -> Classifier:
         raise CheckpointError(
             f"The file of “{option.label}” no longer exists. Choose another model."
         ) from error
-    return _from_file(str(option.path), (stat.st_mtime_ns, stat.st_size))
+    classifier = _from_file(str(option.path), (stat.st_mtime_ns, stat.st_size))
+    if not option.live_run:  # whose weights change too often
+        # Visitors shall not keep the server busy with many models.
+        measure = option.id == SHIPPED or access.can_control()
+        backends.use_fastest(classifier, option.path, measure)
+    return classifier
 
 
 @st.cache_resource(

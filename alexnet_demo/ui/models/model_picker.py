@@ -141,6 +141,7 @@ def _describe(classifier: Classifier) -> str:
         facts.append(f"step {step:,}")
     if isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1:
         facts.append(f"{split} accuracy {percent(accuracy)}")
+    facts.append(f"runs in {classifier.backend.name}")
     return " · ".join(facts)
 
 

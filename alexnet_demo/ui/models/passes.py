@@ -12,6 +12,7 @@ from alexnet_demo.inference import embedding
 from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.inference.embedding import Embedding
 from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
+from alexnet_demo.ui.models import backends
 from alexnet_demo.ui.models.background import Job, start
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -24,19 +25,19 @@ BATCH = 16  # images at a time: the longest that an interactive request waits fo
 
 
 def _low_priority(classifier: Classifier) -> Callable[[np.ndarray], tuple[Tensor, Tensor]]:
-    """`Classifier.outputs` in small batches, each run while no interactive request waits."""
+    """`Classifier.outputs` in small batches, each run while no interactive request waits.
 
-    def outputs(pixels: np.ndarray) -> tuple[Tensor, Tensor]:
-        import torch
+    One backend runs all of them: the fastest, for whose choice the first call waits.
+    """
+    from alexnet_demo.inference import backend
 
-        batches = [pixels[first : first + BATCH] for first in range(0, len(pixels), BATCH)]
-        logits, features = zip(
-            *(BATCHER.submit_low_priority(partial(classifier.outputs, batch)) for batch in batches),
-            strict=True,
-        )
-        return torch.cat(logits), torch.cat(features)
+    backends.wait(classifier)
+    chosen = classifier.backend
 
-    return outputs
+    def low_priority(images: Tensor) -> tuple[Tensor, Tensor]:
+        return BATCHER.submit_low_priority(partial(chosen, images))
+
+    return partial(backend.outputs, low_priority, batch=BATCH)
 
 
 def evaluate_test_set(classifier: Classifier) -> Job[TestSet]:

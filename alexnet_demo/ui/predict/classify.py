@@ -127,7 +127,7 @@ def show_result(result: Classification, truth: str = "", name: str = "") -> None
         notes.insert(0, "Correct" if correct else f"Incorrect: labeled as {CLASS_PHRASES[truth]}")
     if len(views) > 1:
         notes.append(f"average of {len(views)} views")
-    notes.append(f"{prediction.ms:.0f}\u00a0ms")
+    notes.append(f"{prediction.ms:.0f}\u00a0ms, {prediction.backend}")
     show_prediction(*in_words(prediction), " · ".join(notes), rows)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.toggle(f"All {len(CLASSES)} classes", key="all classes", width="content")

@@ -73,25 +73,37 @@ def test_a_gpu_that_cannot_be_used_fails(monkeypatch: pytest.MonkeyPatch):
 # ------------------------------------------------------------------------ the step
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_step_equals_the_cpus(precision: str):
-    result = doctor.check_step(CPU, precision)
-    assert result.status == Status.PASS, result.detail
-    assert 0 < result.numbers["update_difference"] < doctor.TOLERANCE[precision]
+@pytest.mark.parametrize("name", ["step in fp32", "step in bf16", "batch normalization"])
+def test_a_step_equals_the_cpus(name: str):
+    result = CHECKS[name](CPU)
+    assert (result.name, result.status) == (name, Status.PASS), result.detail
+    differences = result.numbers["differences"].values()
+    assert 0 < max(differences) < result.numbers["tolerance"]
+    assert len(differences) == (13 if name == "batch normalization" else 8)
 
 
-def test_a_wrong_step_fails(monkeypatch: pytest.MonkeyPatch):
-    """One that forgets a fifth of the loss, on the device alone."""
+@pytest.mark.parametrize("factor", [0.8, float("nan")])
+@pytest.mark.parametrize("layer", ["conv1", "fc7"])
+def test_a_wrong_gradient_of_one_layer_fails(
+    monkeypatch: pytest.MonkeyPatch, layer: str, factor: float
+):
+    """On the device alone, which has another memory format than the CPU compared with."""
     real = engine_module.train_step
 
     def wrong(model, *arguments, **named):
-        channels_last = model.net.conv2.weight.is_contiguous(memory_format=torch.channels_last)
-        return real(model, *arguments, **{**named, "weight": 0.8 if channels_last else 1.0})
+        if model.net.conv2.weight.is_contiguous(memory_format=torch.channels_last):
+            weight = model.get_parameter(f"net.{layer}.weight")
+            hooks.append(weight.register_hook(lambda gradient: gradient * factor))
+        return real(model, *arguments, **named)
 
+    hooks: list[object] = []
     monkeypatch.setattr(engine_module, "train_step", wrong)
     result = doctor.check_step(CPU, "fp32")
+    assert len(hooks) == 1
     assert result.status == Status.FAIL
-    assert result.numbers["update_difference"] == pytest.approx(0.2, abs=0.02)
+    assert f"({layer})" in result.detail
+    if factor == 0.8:
+        assert result.numbers["differences"][layer] == pytest.approx(0.2, abs=0.001)
 
 
 @pytest.mark.parametrize("count", [0, 3])
@@ -158,7 +170,10 @@ def test_a_measured_gain_is_kept_and_what_cannot_be_compiled_is_named(
             yield {"images": 128, "seconds": seconds}
 
     monkeypatch.setattr(doctor, "recipe_loop", loop)
-    result = doctor.check_compilation(Target(CPU.device, CPU.width, compilation=True))
+    narrow = doctor.check_compilation(Target(CPU.device, CPU.width, compilation=True))
+    assert "another width" in narrow.detail
+    assert compilation.read(CPU.device) == {}
+    result = doctor.check_compilation(Target(CPU.device, compilation=True))
     assert result.status == Status.PASS
     assert result.numbers["gain"] == {"off": 1.0, "on": 2.0}
     assert "graphs is not possible here (no Triton)" in result.detail
@@ -172,7 +187,7 @@ def test_a_killed_run_resumes_to_the_same_weights(runs_dir: Path):
     result = doctor.check_resume(CPU)
     assert result.status == Status.PASS, result.detail
     assert result.numbers["difference"] == 0
-    assert 0 < result.numbers["step"] < result.numbers["steps"] == 20
+    assert doctor.KILL_STEP <= result.numbers["step"] < result.numbers["steps"] == 20
 
 
 @pytest.mark.slow

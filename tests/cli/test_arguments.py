@@ -39,6 +39,7 @@ ALWAYS: Mapping[str, tuple[str, ...]] = {
     "train": ("--device", "cpu"),
     "probe": ("--device", NO_DEVICE),
     "bench": ("--device", NO_DEVICE),
+    "doctor": ("--device", NO_DEVICE),
     "evaluate": ("--test-samples", "2"),
     "export": ("--samples", "100"),
     "load": ("--url", "http://127.0.0.1:1", "--users", "1"),

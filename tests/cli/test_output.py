@@ -120,7 +120,7 @@ def test_a_text_says_whether_a_prediction_is_sure(tmp_path, monkeypatch) -> None
     [
         *(["bench"], ["evaluate"], ["probe"], ["queue"], ["summary"], ["predict", "docs"]),
         *(["export", "--out", "a.safetensors"], ["export", "--onnx", "a.onnx"]),
-        ["train", "--lr-find"],
+        *(["train", "--lr-find"], ["doctor"]),
     ],
 )
 def test_ctrl_c_ends_every_command_without_a_traceback(arguments, runs_dir, tmp_path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, interpolate, pad
+from torch.nn.functional import conv2d, interpolate, pad, pixel_unshuffle
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -58,6 +58,23 @@ class SmallConv1(nn.Module):
         y = y.view(len(x), 2, 2, channels, 28, 28).permute(0, 3, 4, 1, 5, 2)
         y = y.reshape(len(x), channels, 56, 56)[:, :, :54, :54]
         return y.contiguous(memory_format=torch.channels_last)
+
+
+class BlockConv1(nn.Module):
+    """conv1 on blocks of 4×4 pixels: 3×3 with 16 channels and stride 1, not 11×11 with stride 4.
+
+    The same linear map, with kernels padded to 12×12; oneDNN's kernels are made for more than one
+    input channel.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 1, 224, 224) → (N, C, 54, 54)."""
+        weight = pixel_unshuffle(pad(self.conv.weight, (0, 1, 0, 1)), 4)
+        return conv2d(pixel_unshuffle(x, 4), weight, self.conv.bias)
 
 
 def _taps(offset: int) -> Tensor:
@@ -102,6 +119,10 @@ def _small_conv1(engine: Engine) -> None:
     engine_module.to_input = lambda images: images.unsqueeze(1).float() / 255
 
 
+def _block_conv1(engine: Engine) -> None:
+    engine.model.net[0] = BlockConv1(engine.model.net[0])  # type: ignore[arg-type]
+
+
 def _compiled(engine: Engine) -> None:
     engine._parallel = torch.compile(engine.model)  # type: ignore[assignment]
 
@@ -118,13 +139,16 @@ LEVERS: dict[str, tuple[dict[str, Any], Callable[[Engine], None]]] = {
     "contiguous instead of channels-last": ({"memory_format": "contiguous"}, _unchanged),
     RETURNED: ({}, _unchanged),
     "conv1 straight from 28×28": ({}, _small_conv1),
+    "conv1 on blocks of 4×4 pixels": ({}, _block_conv1),
     "ReLU after max-pooling": ({}, _relu_after_pool),
     "torch.compile": ({}, _compiled),
     "fused SGD": ({}, _fused),
     "half the width": ({"width": 0.5}, _unchanged),
     "a quarter of the width": ({"width": 0.25}, _unchanged),
     "a quarter, conv1 straight from 28×28": ({"width": 0.25}, _small_conv1),
+    "a quarter, conv1 on blocks of 4×4 pixels": ({"width": 0.25}, _block_conv1),
     "an eighth of the width": ({"width": 0.125}, _unchanged),
+    "an eighth, conv1 on blocks of 4×4 pixels": ({"width": 0.125}, _block_conv1),
 }
 
 

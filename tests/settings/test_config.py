@@ -122,7 +122,7 @@ def test_invalid_growth_is_an_error(grow: str, words: str):
 
 def test_growth_starts_no_narrower_than_the_minimum_width():
     with pytest.raises(ConfigError, match=r"0\.025, .* 0\.0625"):
-        TrainConfig.from_recipe("fast", width=0.1)
+        TrainConfig.from_recipe("fast", width=0.2)
 
 
 def test_growth_by_any_whole_factor():

@@ -1,128 +1,186 @@
 """Pen strokes for batches of drawings: outlines, inner edges, seams, stray strokes.
 
-Every stroke is drawn where some smooth quantity crosses zero, as wide as the pen.
+Every stroke is drawn where some smooth quantity crosses zero, as wide as the pen. All strokes of a
+drawing are channels of one tensor, so that they are drawn by the same few operations.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import avg_pool2d, pad
 
-from alexnet_demo.data.batch_random import BatchRandom, Label, expand_nchw, per_label
+from alexnet_demo.data.batch_random import BatchRandom, Draws, Label, constant
 from alexnet_demo.data.warp import pixel_grid
+
+SEAMS: Mapping[Label, Mapping[str, float]] = {
+    Label.T_SHIRT: {"neck": 0.4},
+    Label.TROUSER: {"waist": 0.4, "fly": 0.3},
+    Label.PULLOVER: {"hem": 0.5, "neck": 0.5},
+    Label.DRESS: {"neck": 0.3, "waist": 0.3},
+    Label.COAT: {"front": 0.9, "lapel": 0.6, "buttons": 0.4, "pocket": 0.4, "hem": 0.2},
+    Label.SANDAL: {"strap": 1.0},
+    Label.SHIRT: {"front": 0.5, "lapel": 0.5, "buttons": 0.6, "pocket": 0.1},
+    Label.SNEAKER: {"hem": 0.5},
+    Label.BAG: {"hem": 0.1, "flap": 0.35, "clasp": 0.25},
+    Label.ANKLE_BOOT: {"hem": 0.3},
+}
+"""The lines by which people distinguish garments, with the share of drawings that have them."""
+LINES = tuple(dict.fromkeys(line for lines in SEAMS.values() for line in lines))
+MOST_LINES = max(map(len, SEAMS.values()))
+OWN_LINES = tuple(
+    tuple(([*map(LINES.index, SEAMS[label])] + [0] * MOST_LINES)[:MOST_LINES]) for label in Label
+)
+"""For each label the indices of its lines, filled up with a line that it does not have."""
+SEAM_DRAWS = Draws(
+    {
+        "middle": (-0.06, 0.06),  # of the front, x
+        "opening": (0.15, 0.9),  # depth below the top to where the lapels meet
+        "button distance": (0.2, 0.4),
+        "pocket": (0.1, 0.5),
+        "pocket slope": (-1, 1),
+        "hem": (0.1, 0.25),  # above the bottom
+        "neck width": (0.2, 0.35),
+        "neck depth": (0.1, 0.35),
+        "waist": {Label.DRESS: (-0.4, 0.1), Label.TROUSER: (-0.9, -0.7)},
+        "flap": (-0.2, 0.4),
+        "flap curve": (0, 0.5),
+        "toe": (-0.8, -0.5),
+        "strap slope": (0.3, 0.8),
+    },
+    {
+        f"line {number}": {
+            label: [*lines.values()][number]
+            for label, lines in SEAMS.items()
+            if number < len(lines)
+        }
+        for number in range(MOST_LINES)
+    },
+)
+STROKE_DRAWS = Draws(
+    dict.fromkeys(("stroke x", "stroke y", "stroke right", "stroke down"), (-0.7, 0.7))
+)
 
 
 def box_blur(images: Tensor, radius: int) -> Tensor:
-    """Averaged over squares of 2·radius + 1 pixels, twice: nearly Gaussian; edges repeat."""
-    size = 2 * radius + 1
-    height, width = images.shape[-2:]
-    for _ in range(2):  # sums of slices: `avg_pool2d` takes ten times as long on a CPU
-        x = pad(images, [radius] * 4, mode="replicate")
-        x = sum((x[..., i : i + width] for i in range(1, size)), x[..., :width])
-        images = sum((x[..., i : i + height, :] for i in range(1, size)), x[..., :height, :])
-        images = images / size**2
+    """Averaged over squares of 2·radius + 1 pixels, twice: nearly Gaussian.
+
+    At the edges, over the pixels that there are.
+    """
+    for _ in range(2):
+        images = avg_pool2d(images, 2 * radius + 1, 1, radius, count_include_pad=False)
     return images
 
 
 def gradient_magnitude(values: Tensor) -> Tensor:
-    """Central differences of (N, 1, H, W), per pixel; edges repeat."""
+    """Central differences of (N, C, H, W), over two pixels; edges repeat."""
     padded = pad(values, [1] * 4, mode="replicate")
-    across = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
-    down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
-    return (across.square() + down.square()).sqrt()
+    across = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
+    down = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
+    return torch.addcmul(across.square(), down, down).sqrt()
 
 
-def zero_crossings(values: Tensor, pen: Tensor) -> Tensor:
-    """Ink (N, 1, H, W) in [0, 1] where values cross zero, as wide as the pen in pixels.
+def zero_crossings(values: Tensor, gradient: Tensor, reach: Tensor) -> Tensor:
+    """Ink (N, C, H, W) in [0, 1] where values cross zero.
 
     The distance to the crossing is, to first order, the value over its gradient.
+
+    Args:
+        values: (N, C, H, W).
+        gradient: their `gradient_magnitude`.
+        reach: distance in pixels from which on there is no ink: half of the pen's width, and half
+            a pixel more.
     """
-    distance = values.abs() / gradient_magnitude(values).clamp(min=1e-4)
-    return (pen / 2 + 0.5 - distance).clamp(0, 1)
+    distance = values.abs() / gradient.clamp(min=2e-4)
+    return torch.sub(reach, distance, alpha=2).clamp(0, 1)
 
 
-def inner_edges(shade: Tensor, scale: float, pen: Tensor, random: BatchRandom) -> Tensor:
-    """Ink along inner edges: where a difference of two blurs crosses zero steeply.
+def edge_values(shade: Tensor, distance: int) -> Tensor:
+    """Crosses zero along edges: each pixel minus the mean of the four at this distance.
 
-    After Marr and Hildreth, "Theory of edge detection" (1980). How faint an edge is still drawn
-    differs from image to image: some people draw every seam, some none.
+    After Marr and Hildreth, "Theory of edge detection" (1980), for an image that is blurred
+    already.
     """
-    fine = box_blur(shade, max(1, round(scale / 2)))
-    steep = gradient_magnitude(fine) * scale > random.uniform_nchw(0.02, 0.3)
-    return zero_crossings(fine - box_blur(fine, max(1, round(scale))), 0.8 * pen) * steep
+    padded = pad(shade, [distance] * 4, mode="replicate")
+    middle = slice(distance, -distance)
+    around = padded[..., middle, : -2 * distance] + padded[..., middle, 2 * distance :]
+    around = around + padded[..., : -2 * distance, middle] + padded[..., 2 * distance :, middle]
+    return torch.sub(shade, around, alpha=0.25)
 
 
-def stray_strokes(side: int, pen: Tensor, random: BatchRandom) -> Tensor:
-    """A straight stroke across a part of each image, ink (N, 1, side, side) in [0, 1]."""
-    start, end = (random.uniform(-1, 1, 1, 1, 2) for _ in range(2))
-    direction = end - start
-    offset = pixel_grid(side, random.device) - start
-    length2 = direction.square().sum(-1).clamp(min=1e-3)
-    along = ((offset * direction).sum(-1) / length2).clamp(0, 1)
-    distance = (offset - along[..., None] * direction).square().sum(-1).sqrt() * side / 2
-    return (pen / 2 + 0.5 - distance[:, None]).clamp(0, 1)
+def stray_strokes(side: int, random: BatchRandom) -> tuple[Tensor, Tensor]:
+    """A straight stroke across a part of each image.
+
+    Args:
+        side: pixels.
+        random: with `STROKE_DRAWS`: the middle of the stroke, and half of it.
+
+    Returns:
+        (N, 1, side, side): what is zero on its line, and bool, where it is drawn.
+    """
+    right, down = random["stroke right"], random["stroke down"]
+    middle = torch.cat([random["stroke x"], random["stroke y"]], 1)
+    x, y = (pixel_grid(side, random.device) - middle).split(1, 1)
+    along = torch.addcmul(x * right, y, down)
+    beside = torch.addcmul(x * down, y, right, value=-1)
+    return beside, along.abs() < torch.addcmul(right.square(), down, down)
 
 
 def garment_seams(
-    grid: Tensor, bottom: Tensor, labels: Tensor, soles: Tensor, pen: Tensor, random: BatchRandom
-) -> Tensor:
-    """Ink (N, 1, H, W) in [0, 1] of the lines by which people distinguish garments.
+    grid: Tensor, bottom: Tensor, labels: Tensor, soles: Tensor, pairs: Tensor, random: BatchRandom
+) -> tuple[Tensor, Tensor]:
+    """The lines by which people distinguish garments, some of `SEAMS` for each image.
 
-    A coat or a shirt opens in front, with lapels, buttons, and pockets; a pullover has a neckband,
-    a hem, and cuffs; trousers a waistband and a fly; a bag a flap with a clasp; a shoe its sole; a
-    sandal from above the strap between the toes. Each is drawn by some people and not by others.
+    A coat or a shirt opens in front, with lapels, buttons, and pockets; a pullover has a neckband
+    and a hem; trousers a waistband and a fly; a bag a flap with a clasp; a shoe its sole; a sandal
+    from above the strap between the toes.
 
     Args:
-        grid: (N, H, W, 2), coordinates in the garment's own image, x then y in [−1, 1].
-        bottom: (N,), the garment's lowest point there.
+        grid: (N, 2, H, W), coordinates in the garment's own image, x then y in [−1, 1].
+        bottom: (N, 1, 1, 1), how far below the top of the image the garment ends.
         labels: int64 (N,).
-        soles: int64 (N,), soles seen from above, toes up; only they have a strap between the toes.
-        pen: (N, 1, 1, 1), pixels.
-        random: drawn from in the order of the lines below, which is why this is one function.
+        soles: bool (N, 1, 1, 1), soles seen from above, toes up; only they have a strap.
+        pairs: bool (N, 1, 1, 1), soles of which there are two.
+        random: with `SEAM_DRAWS`.
+
+    Returns:
+        (N, MOST_LINES, H, W): what is zero on the lines, and bool, where they are drawn.
     """
-    x, y = grid[..., 0][:, None], grid[..., 1][:, None]
-    across = x.abs()
-    everywhere = across < 2  # but not where a warp leads `OUTSIDE`
-    ink = torch.zeros_like(x)
-
-    def add(values: Tensor, inside: Tensor, **shares: float) -> None:
-        """Draw where values cross zero, inside a region, on these shares of the classes."""
-        nonlocal ink
-        share = per_label({Label[name]: share for name, share in shares.items()}, labels)
-        drawn = expand_nchw(random.uniform() < share)
-        ink = ink.maximum(zero_crossings(values, 0.8 * pen) * (inside & drawn))
-
-    # The front of coats and shirts.
-    middle = random.uniform_nchw(-0.06, 0.06)
-    low = random.uniform_nchw(-0.85, -0.1)  # where the lapels meet
-    opening = (y > low) & (across < 0.35)
-    add(x - middle, opening, COAT=0.9, SHIRT=0.5)
-    lapel = across - 0.3 * (low - y) / (low + 1)
-    add(lapel, (y < low) & (across < 0.35), COAT=0.6, SHIRT=0.5)
-    step = random.uniform_nchw(0.2, 0.4)
-    beside = ((y - low) / step % 1 - 0.5) * step
-    button = ((x - middle - 0.08).square() + beside.square()).sqrt() - 0.03
-    add(button, opening, COAT=0.4, SHIRT=0.6)
-    pocket = y - random.uniform_nchw(0.1, 0.5) - random.uniform_nchw(-1, 1) * (across - 0.3)
-    add(pocket, (across > 0.16) & (across < 0.42), COAT=0.4, SHIRT=0.1)
-    # Hems, soles, and necks.
-    hem = expand_nchw(bottom) - random.uniform_nchw(0.1, 0.25)
-    add(y - hem, everywhere, PULLOVER=0.5, COAT=0.2, BAG=0.1, SNEAKER=0.5, ANKLE_BOOT=0.3)
-    wide, deep = random.uniform_nchw(0.2, 0.35), random.uniform_nchw(0.1, 0.35)
-    neck = ((x / wide).square() + ((y + 1) / deep).square()).sqrt() - 1
-    add(neck, everywhere, T_SHIRT=0.4, PULLOVER=0.5, DRESS=0.3)
-    # Waists of dresses and trousers, and the fly.
-    add(y - random.uniform_nchw(-0.4, 0.1), everywhere, DRESS=0.3)
-    add(y - random.uniform_nchw(-0.9, -0.7), everywhere, TROUSER=0.4)
-    add(x - middle, (y > -0.8) & (y < -0.4), TROUSER=0.3)
-    # Flaps and clasps of bags.
-    flap = y - random.uniform_nchw(-0.2, 0.4) + random.uniform_nchw(0, 0.5) * x.square()
-    add(flap, everywhere, BAG=0.35)
-    add((x.square() + flap.square()).sqrt() - 0.06, everywhere, BAG=0.25)
-    # Straps of sandals.
-    toe = random.uniform_nchw(-0.8, -0.5)
-    aside = torch.where(expand_nchw(soles) == 2, (across - 0.5).abs(), across)
-    strap = aside - random.uniform_nchw(0.3, 0.8) * (y - toe)
-    add(strap, (y > toe) & (y < 0.3) & expand_nchw(soles > 0), SANDAL=1.0)
-    return ink
+    x, y = grid.split(1, 1)
+    across, from_top, x2 = x.abs(), y + 1, x.square()
+    everywhere = constant(True, x.device, torch.bool).expand_as(x)
+    front = x - random["middle"]
+    below = from_top - random["opening"]
+    near = across < 0.35
+    opening = (below > 0) & near
+    beside_pocket = across - 0.3
+    pocket = torch.addcmul(y - random["pocket"], random["pocket slope"], beside_pocket)
+    around_neck, under_neck = x / random["neck width"], from_top / random["neck depth"]
+    flap = torch.addcmul(y - random["flap"], random["flap curve"], x2)
+    below_toe = y - random["toe"]
+    beside_toe = torch.add(across, pairs, alpha=-0.5).abs()
+    lines = {  # what is zero on them, and where they are drawn
+        "front": (front, opening),
+        # From 0.3 beside the middle at the top.
+        "lapel": (torch.add(across * random["opening"], below, alpha=0.3), near ^ opening),
+        "buttons": (front - 0.08, opening & (below % random["button distance"] < 0.06)),
+        "pocket": (pocket, beside_pocket.abs() < 0.13),
+        "hem": (from_top - (bottom - random["hem"]), everywhere),
+        "neck": (torch.addcmul(around_neck.square(), under_neck, under_neck) - 1, everywhere),
+        "waist": (y - random["waist"], everywhere),
+        "fly": (front, y < -0.4),
+        "flap": (flap, everywhere),
+        "clasp": (torch.addcmul(x2 - 0.06**2, flap, flap), everywhere),
+        "strap": (
+            torch.addcmul(beside_toe, random["strap slope"], below_toe, value=-1),
+            (below_toe > 0) & soles,
+        ),
+    }
+    values, inside = (torch.cat(parts, 1) for parts in zip(*map(lines.get, LINES), strict=True))
+    # No label has as many lines as there are: each image gets its own.
+    own = constant(OWN_LINES, labels.device, torch.long)[labels][..., None, None]
+    own = own.expand(-1, -1, *grid.shape[2:])
+    drawn = torch.cat([random[f"line {number}"] for number in range(MOST_LINES)], 1)
+    return values.gather(1, own), inside.gather(1, own) & drawn

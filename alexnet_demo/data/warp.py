@@ -3,24 +3,30 @@
 A `RandomWarp` maps coordinates in the new image to coordinates in the old one, with random
 parameters for each image. It can be evaluated twice: coarsely, to find where the garment ends up,
 and finely, on a grid that frames it there. So a garment is resampled only once.
+
+Coordinates are planes (N, 2, H, W): x, then y, each in [−1, 1] inside an image.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-from alexnet_demo.data.batch_random import BatchRandom, expand_nchw
+from alexnet_demo.data.batch_random import BatchRandom, Chances, Draws, Range, Ranges, constant
 
 WAVES = 5  # cells of the wobble's field, a side
 OUTSIDE = 5.0  # a coordinate outside of every image
 EMPTY = 1e-3  # half a side below which a frame would show nothing
 SHOULDER = -0.7  # y of the shoulder
 CROTCH = -0.3  # y of the crotch
+TRUNK_EDGE = 0.02  # what is at most that far outside of the trunk stays when a sleeve is raised
+COARSE, REACH = 32, 1.6  # pixels and half side of the area where a warped garment is looked for
 
 
 @dataclass(frozen=True)
@@ -29,109 +35,147 @@ class WarpRanges:
 
     Attributes:
         turn: greatest rotation, degrees.
+        any_turn: greatest further rotation of the share ``turned`` of the images, degrees.
+        turned: see ``any_turn``.
         stretch: standard deviation of the logarithm of width to height.
+        taller: greatest addition to the logarithm of height to width.
         shear: greatest shift of the top relative to the bottom, in half sides.
         spread: greatest slope by which trouser legs are apart.
         tilt: greatest perspective: how much nearer one edge may be than the center.
         wobble: size of the smooth random displacement, in half sides.
-        sleeves: greatest angle by which sleeves are raised, degrees; tops only.
+        sleeves: greatest angle by which sleeves are raised, degrees.
         shortened: greatest share by which raised sleeves are shortened.
     """
 
     turn: float = 10.0
+    any_turn: float = 0.0
+    turned: float = 0.0
     stretch: float = 0.15
+    taller: float = 0.0
     shear: float = 0.15
+    spread: float = 0.0
     tilt: float = 0.15
-    spread: float = 0.3
     wobble: float = 0.02
-    sleeves: float = 60.0
+    sleeves: float = 0.0
     shortened: float = 0.0
+
+
+def warp_draws(kinds: Sequence[WarpRanges]) -> Draws:
+    """The random numbers of a `RandomWarp` of images of several kinds."""
+
+    def both_ways(name: str, unit: float = 1.0) -> dict[int, Range]:
+        limits = [getattr(ranges, name) * unit for ranges in kinds]
+        return {kind: (-limit, limit) for kind, limit in enumerate(limits)}
+
+    def between(name: str, low: float, high: float) -> dict[int, Range]:
+        values = [getattr(ranges, name) for ranges in kinds]
+        return {kind: (low * value, high * value) for kind, value in enumerate(values)}
+
+    degree = math.radians(1)
+    uniforms: Ranges = {
+        "turn": both_ways("turn", degree),
+        "any turn": both_ways("any_turn", degree),
+        "shear": both_ways("shear"),
+        "tilt x": both_ways("tilt"),
+        "tilt y": both_ways("tilt"),
+        "mirror": (-1.0, 1.0),  # half of them, by its sign
+        "spread": between("spread", 0, 1),
+        "raised": between("sleeves", 0, degree),
+        "shortened": between("shortened", 0, 1),
+        "taller": between("taller", 0, 0.5),  # half of the logarithm is its square root's
+        "stretch": between("stretch", 0.5, 0.5),
+        "wobble": between("wobble", 0.3, 1.3),
+        "trunk": (0.4, 0.55),
+        "knee": (0.2, 1.3),
+    }
+    chances: Chances = {
+        "turned": {kind: ranges.turned for kind, ranges in enumerate(kinds)},
+        "sleeves": 0.7,
+    }
+    return Draws(uniforms, chances, normals=1 + 2 * WAVES**2)
 
 
 class RandomWarp:
     """Random warps of N images.
 
     Args:
-        ranges: how far to go.
-        random: for N images, on their device.
-        turns: degrees (N,), added to the random rotation.
-        sleeved: bool (N,), images whose sleeves may be raised.
-        legged: bool (N,), images whose legs may be spread.
-        taller: (N,), added to the random logarithm of height to width.
+        random: `warp_draws` for all images of a batch.
+        rows: the N images. What depends on sines is computed for the whole batch, since a
+            processor may round them differently in another number of images.
     """
 
-    def __init__(
-        self,
-        ranges: WarpRanges,
-        random: BatchRandom,
-        turns: Tensor | float = 0.0,
-        sleeved: Tensor | bool = False,
-        legged: Tensor | bool = False,
-        taller: Tensor | float = 0.0,
-    ) -> None:
-        uniform = random.uniform
-        angle = uniform(-1, 1) * math.radians(ranges.turn) + turns * (math.pi / 180)
-        aspect = (random.normal() * ranges.stretch + taller).exp().sqrt()
-        shear = uniform(-1, 1) * ranges.shear
-        cos, sin = angle.cos(), angle.sin()
+    def __init__(self, random: BatchRandom, rows: slice = slice(None)) -> None:
+        one = constant(1.0, random.device)
+        trunk, shear, is_raised = random["trunk"], random["shear"], random["sleeves"].float()
+        turn = torch.addcmul(random["turn"], random["any turn"], random["turned"].float())
+        angles = torch.cat([turn, random["raised"] * is_raised], 1)
+        cosines, sines = angles.cos(), angles.sin()
+        cos, sleeve_cos = cosines.split(1, 1)
+        sin, sleeve_sin = sines.split(1, 1)
+        minus_sin, minus_sleeve_sin = (-sines).split(1, 1)
         # Old point = stretch · shear · rotation · new point; half of them are mirrored.
-        mirror = torch.where(uniform() < 0.5, -1.0, 1.0)
-        first = torch.stack([(cos + shear * sin) * aspect, (shear * cos - sin) * aspect], 1)
-        second = torch.stack([sin / aspect, cos / aspect], 1)
-        self.matrix = torch.stack([first * mirror[:, None], second], 1)  # (N, 2, 2)
-        self.tilt = uniform(-1, 1, 2) * ranges.tilt
+        aspect = torch.addcmul(random["taller"], random.normal(1, 1, 1), random["stretch"]).exp()
+        below = torch.cat([sin, cos], 1)
+        above = torch.addcmul(torch.cat([cos, minus_sin], 1), shear, below)
+        matrix = torch.cat([above * aspect.copysign(random["mirror"]), below / aspect], 1)
+        # Point of a hanging sleeve = shoulder + shortening · rotation · (raised one − shoulder).
+        length = torch.addcmul(one, random["shortened"], is_raised, value=-1)
+        sizes = torch.cat([one.expand_as(length), length], 1)
+        across = torch.cat([sleeve_cos, sleeve_sin], 1) / sizes
+        down = torch.cat([minus_sleeve_sin, sleeve_cos], 1) / sizes
+        shoulder = torch.cat([trunk, constant(SHOULDER, random.device).expand_as(trunk)], 1)
+        shoulder = torch.addcmul(shoulder, across, trunk, value=-1).sub(down, alpha=SHOULDER)
+
+        self.turn_x, self.turn_y = matrix[rows, 0::2], matrix[rows, 1::2]
+        self.sleeve = shoulder[rows], across[rows], down[rows]
+        self.trunk, self.trunk_edge = trunk[rows], (trunk + TRUNK_EDGE)[rows]
+        self.tilt_x, self.tilt_y = random["tilt x"][rows], random["tilt y"][rows]
+        self.spread, self.knee = random["spread"][rows], random["knee"][rows]
+        self.raised = angles[rows, 1, 0, 0]
         # A coarse random field, interpolated smoothly: its cells must not show as kinks.
-        field = random.normal(2, WAVES, WAVES) * (ranges.wobble * (0.3 + uniform(0, 1, 1, 1, 1)))
+        field = (random.normal(2, WAVES, WAVES) * random["wobble"])[rows]
         self.field = interpolate(field, scale_factor=6, mode="bicubic", align_corners=False)
-        self.trunk = 0.4 + 0.15 * uniform()
-        self.spread = uniform() * ranges.spread * legged
-        self.knee = 0.2 + 1.1 * uniform()
-        raised = uniform() * math.radians(ranges.sleeves)
-        self.raised = raised * random.chance(0.7) * sleeved
-        self.length = 1 - uniform() * ranges.shortened
 
     def __call__(self, grid: Tensor) -> Tensor:
-        """Points of the new images (N, H, W, 2), x then y in [−1, 1] → points of the old ones."""
-        grid = grid / (1 + grid @ self.tilt[:, None, :, None])
-        grid = grid + sample(self.field, grid).permute(0, 2, 3, 1)
-        grid = grid @ self.matrix[:, None].transpose(-1, -2)
-        return self._sleeves_down(self._legs_together(grid))
+        """Points (N or 1, 2, H, W) of the new images → points (N, 2, H, W) of the old ones."""
+        x, y = grid.split(1, 1)
+        depth = torch.addcmul(constant(1.0, grid.device), self.tilt_x, x)
+        grid = grid / torch.addcmul(depth, self.tilt_y, y)
+        grid = grid + sample(self.field, grid)
+        x, y = grid.split(1, 1)
+        x, y = torch.addcmul(self.turn_x * x, self.turn_y, y).split(1, 1)
+        grid = self._sleeves_down(self._legs_together(x.abs(), y), y)
+        grid[:, :1].copysign_(x)
+        return grid
 
-    def _sleeves_down(self, grid: Tensor) -> Tensor:
-        """From raised sleeves back to hanging ones; the gap that opens under the arm is outside."""
-        x, y = grid.unbind(-1)
-        trunk, angle = self.trunk[:, None, None], self.raised[:, None, None]
-        across, down = x.abs() - trunk, y - SHOULDER
-        sleeve_x = across * angle.cos() - down * angle.sin()
-        sleeve_y = (across * angle.sin() + down * angle.cos()) / self.length[:, None, None]
-        sleeve = torch.stack([(sleeve_x + trunk) * x.sign(), sleeve_y + SHOULDER], -1)
-        moved = torch.where((sleeve_x > 0)[..., None], sleeve, OUTSIDE)
-        moved = torch.where((across < 0.02)[..., None], grid, moved)
-        return torch.where(angle[..., None] > 0.05, moved, grid)
-
-    def _legs_together(self, grid: Tensor) -> Tensor:
+    def _legs_together(self, across: Tensor, y: Tensor) -> Tensor:
         """From legs apart back to legs side by side; the gap between them is outside.
 
         It widens from the crotch down to the knee.
         """
-        x, y = grid.unbind(-1)
-        down = (y - CROTCH) / self.knee[:, None, None]
-        gap = self.spread[:, None, None] * down.clamp(0, 1)
-        old = x.abs() - gap
-        moved = torch.where(old < 0, OUTSIDE, x.sign() * old)
-        return torch.stack([torch.where(gap > 0, moved, x), y], -1)
+        down = ((y - CROTCH) / self.knee).clamp(0, 1)
+        across = torch.addcmul(across, self.spread, down, value=-1)
+        return torch.add(across, across < 0, alpha=OUTSIDE)
+
+    def _sleeves_down(self, across: Tensor, y: Tensor) -> Tensor:
+        """From raised sleeves back to hanging ones; the gap that opens under the arm is outside."""
+        shoulder, to_side, down = self.sleeve
+        sleeve = torch.addcmul(torch.addcmul(shoulder, to_side, across), down, y)
+        sleeve = torch.add(sleeve, sleeve[:, :1] <= self.trunk, alpha=OUTSIDE)
+        return torch.where(across < self.trunk_edge, torch.cat([across, y], 1), sleeve)
 
 
-def pixel_grid(side: int, device: torch.device) -> Tensor:
-    """The centers of a square image's pixels (side, side, 2), x then y in [−1, 1]."""
-    line = (torch.arange(side, device=device) * 2 + 1) / side - 1
+@cache
+def pixel_grid(side: int, device: torch.device, reach: float = 1.0) -> Tensor:
+    """The centers of a square image's pixels (1, 2, side, side), in [−reach, reach]."""
+    line = ((torch.arange(side, device=device) * 2 + 1) / side - 1) * reach
     y, x = torch.meshgrid(line, line, indexing="ij")
-    return torch.stack([x, y], -1)
+    return torch.stack([x, y])[None]
 
 
 def sample(images: Tensor, grid: Tensor) -> Tensor:
-    """Values of float images (N, C, h, w) at points (N, H, W, 2), bilinear, 0 outside."""
-    return grid_sample(images, grid, padding_mode="zeros", align_corners=False)
+    """Values of float images (N, C, h, w) at points (N, 2, H, W), bilinear, 0 outside."""
+    return grid_sample(images, grid.permute(0, 2, 3, 1), padding_mode="zeros", align_corners=False)
 
 
 def framing_grid(masks: Tensor, warp: RandomWarp, side: int, fill: Tensor) -> Tensor:
@@ -141,17 +185,22 @@ def framing_grid(masks: Tensor, warp: RandomWarp, side: int, fill: Tensor) -> Te
         masks: float (N, 1, h, w), 1 on the garment.
         warp: of N images.
         side: of the new image, pixels.
-        fill: share (N,) of the new image's side that the garment's longest side takes.
+        fill: share (N, 1, 1, 1) of the new image's side that the garment's longest side takes.
 
     Returns:
-        Points of the old images (N, side, side, 2).
+        Points of the old images (N, 2, side, side).
     """
-    coarse = 1.6 * pixel_grid(32, masks.device)  # a warp may lead out of the old frame
-    covered = sample(masks, warp(coarse.expand(len(masks), -1, -1, -1)))[:, 0] > 0.5
-    hit = torch.stack([covered.any(1), covered.any(2)], 1)  # columns and rows: (N, 2, 32)
-    line, empty = coarse[0, :, 0], ~hit.any(2)
-    low = torch.where(hit, line, 9.0).amin(2).masked_fill(empty, -1)
-    high = torch.where(hit, line, -9.0).amax(2).masked_fill(empty, 1)
-    center, half = (low + high) / 2, ((high - low) / 2).amax(1) + 1.6 / 32
-    scale = expand_nchw(half.clamp(min=EMPTY) / fill)
-    return warp(center[:, None, None] + scale * pixel_grid(side, masks.device))
+    device = masks.device
+    coarse = pixel_grid(COARSE, device, REACH)  # a warp may lead out of the old frame
+    covered = sample(masks, warp(coarse))[:, 0]
+    hit = torch.stack([covered.amax(1), covered.amax(2)], 1)[:, None] > 0.5  # columns and rows
+    # The greatest x and y, and −x and −y, at the far edge of their pixels, halved.
+    line = [(2 * pixel + 1) / COARSE - 1 for pixel in range(COARSE)]
+    halves = tuple(
+        (tuple(REACH / 2 * (sign * value + 1 / COARSE) for value in line),) for sign in (1, -1)
+    )
+    nowhere = constant(-OUTSIDE, device)
+    greatest, smallest = torch.where(hit, constant(halves, device), nowhere).amax(3).unbind(1)
+    center = (greatest - smallest)[:, :, None, None]
+    half = (greatest + smallest).amax(1).clamp(min=EMPTY)[:, None, None, None]
+    return warp(torch.addcmul(center, half / fill, pixel_grid(side, device)))

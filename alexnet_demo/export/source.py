@@ -18,8 +18,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 MODULES = (
     *("settings.article", "settings.schedule", "data.splits", "network.input", "data.batch_random"),
-    *("data.warp", "data.pen_strokes", "images.redraw", "data.synthetic", "data.augment"),
-    *("network.alexnet", "network.net2net"),
+    *("data.warp", "data.garments", "data.pen_strokes", "images.redraw", "data.drawings"),
+    *("data.photos", "data.synthetic", "data.augment", "network.alexnet", "network.net2net"),
 )
 """What a script may copy from, in an order in which the copies can run."""
 LINE_LENGTH = 100

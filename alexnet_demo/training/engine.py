@@ -124,14 +124,15 @@ class Engine:
         """Train on the samples at ``indices`` (B,), as step ``number`` of the run."""
         for param_group in self.optimizer.param_groups:
             param_group["lr"] = lr
-        # Every process augments the whole batch, so that their number makes no difference.
+        # Every process draws the random numbers of the whole batch, so that their number makes no
+        # difference, but makes the images of its own shard only.
         generator = torch.Generator(self.device).manual_seed(self._seed("pictures", number))
         order = order_by_drawability(data.labels[indices], self.config.drawings, generator)
         indices = indices[order]
         labels = data.labels[indices]
-        images = augment(data.images[indices], labels, self.config, generator)
         part, weight = self.group.shard(len(indices))
-        x, y = torch.cat([to_input(group) for group in images])[part], labels[part]
+        images = augment(data.images[indices], labels, self.config, generator, part)
+        x, y = torch.cat([to_input(group) for group in images]), labels[part]
         torch.manual_seed(self._seed(f"dropout {self.group.rank}", number))
         self._parallel.train()
         loss, logits = train_step(

@@ -6,14 +6,15 @@ import pytest
 import torch
 
 from alexnet_demo.data.batch_random import BatchRandom, Label
-from alexnet_demo.data.splits import Split, load_split
-from alexnet_demo.data.synthetic import (
+from alexnet_demo.data.garments import (
+    HANDLES,
+    SOLES,
     add_handles,
-    as_drawings,
-    as_photos,
     sandals_from_above,
     with_silhouettes,
 )
+from alexnet_demo.data.splits import Split, load_split
+from alexnet_demo.data.synthetic import as_drawings, as_photos, rows_between, synthesize
 from alexnet_demo.images.redraw import SHADE, SKETCH_SIDE
 from alexnet_demo.settings.article import CLASSES
 from tests.support.seeding import generator
@@ -85,8 +86,9 @@ def test_silhouettes_reach_the_edge_of_the_image():
 
 def test_only_bags_get_handles(garments: Split):
     bare = with_silhouettes(garments.images, garments.labels)
-    random = BatchRandom(len(bare), generator())
-    handled, covered = add_handles(bare, garments.labels, random).split(1, dim=1)
+    random = BatchRandom(HANDLES, garments.labels, generator())
+    rows = bare[:, 1:].amax(3, keepdim=True)
+    handled, covered = add_handles(bare, rows, random).split(1, dim=1)
     changed = (covered != bare[:, 1:]).flatten(1).any(1)
     bags = garments.labels == Label.BAG
     assert not changed[~bags].any()
@@ -102,14 +104,34 @@ def test_only_bags_get_handles(garments: Split):
 
 def test_flat_sandals_become_soles_without_gaps(garments: Split):
     shown = with_silhouettes(garments.images, garments.labels)
-    random = BatchRandom(len(shown), generator())
-    drawn, soles = sandals_from_above(shown, garments.labels, random)
+    random = BatchRandom(SOLES, garments.labels, generator())
+    rows = shown[:, 1:].amax(3, keepdim=True)
+    drawn, soles, pairs = (values.squeeze() for values in sandals_from_above(shown, rows, random))
     closed = drawn[:, 1:]
     changed = (closed != shown[:, 1:]).flatten(1).any(1)
     assert not soles[garments.labels != Label.SANDAL].any()
-    assert not changed[soles == 0].any()
-    assert 2 < (soles > 0).sum() < 14
+    assert not changed[~soles].any()
+    assert 2 < soles.sum() < 14
     # Toes up: soles are higher than they are wide, and a pair is its own mirror image.
-    one, two = closed[soles == 1], closed[soles == 2]
+    one, two = closed[soles & ~pairs], closed[pairs]
     assert (one.amax(3).sum(2) > one.amax(2).sum(2)).all()
     assert torch.equal(two, two.flip(3))
+
+
+@pytest.mark.parametrize("rows", [slice(0, None, 3), slice(2, None, 3), slice(0, 1), slice(39, 40)])
+def test_a_part_of_a_batch_is_the_same_as_in_the_whole(garments: Split, rows: slice):
+    """Bit for bit, also where only one of the two kinds is in the part."""
+    some = garments[torch.arange(0, 200, 5)]
+    drawings, photos = synthesize(some.images, some.labels, 23, generator())
+    own = synthesize(some.images, some.labels, 23, generator(), rows)
+    whole = [*drawings, *photos][rows]
+    part = [*own[0], *own[1]]
+    assert len(part) == len(whole)
+    assert all(torch.equal(a, b) for a, b in zip(part, whole, strict=True))
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(1, None, 4), slice(0, 1), slice(5, 6)])
+def test_rows_are_counted_from_the_start_of_their_group(rows: slice):
+    values = list(range(20))
+    parts = [values[a:b][rows_between(rows, a, b)] for a, b in ((0, 3), (3, 11), (11, 20))]
+    assert [value for part in parts for value in part] == values[rows]

@@ -190,8 +190,8 @@ def test_a_plain_recipe_gives_a_short_script() -> None:
     assert len(text.splitlines()) < 170
     words = ("widen", "augment", "autocast", "scaler", "lr_at", "batchnorm", "kaiming", "momentum")
     assert not [word for word in words if word in text]
-    assert "as_photos" not in training_script(TrainConfig(drawings=0.5))
-    assert "as_drawings" not in training_script(TrainConfig(photos=0.5))
+    assert "synthesize" not in training_script(TrainConfig(flip=True))
+    assert "synthesize" in training_script(TrainConfig(photos=0.5))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,9 @@ from torch.utils._pytree import tree_leaves
 
 import alexnet_demo
 from alexnet_demo.data.batch_random import constant
+from alexnet_demo.data.garments import _handle_planes
 from alexnet_demo.data.splits import Split
+from alexnet_demo.data.warp import pixel_grid
 from alexnet_demo.network import device as devices
 
 CUDA = torch.device("cuda:0")
@@ -123,8 +125,9 @@ def fake_cuda() -> Iterator[OperationCounter]:
             (torch.cuda.amp.common, "amp_definitely_not_available", lambda: False),
         ):
             stack.enter_context(patch.object(owner, name, value))
-        constant.cache_clear()  # it would mix what was copied before with fake tensors
-        stack.callback(constant.cache_clear)
+        for cached in (constant, pixel_grid, _handle_planes):  # fake tensors belong to one mode
+            cached.cache_clear()
+            stack.callback(cached.cache_clear)
         stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
         yield stack.enter_context(OperationCounter())
 

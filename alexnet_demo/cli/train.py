@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from contextlib import closing, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from alexnet_demo.common.machine import has_gpu
 from alexnet_demo.common.signals import signal_handlers
 from alexnet_demo.jobs import actions
 from alexnet_demo.runs import ray_client
-from alexnet_demo.runs.devices import require_free
+from alexnet_demo.runs.devices import record, require_free
 from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.process_info import register
@@ -84,9 +84,10 @@ def _claim(plan: LaunchPlan) -> None:
     if plan.changes:
         update_config(run, **plan.changes)
     if not plan.claimed:
-        name = str(device.check(plan.settings))
+        if device.check(plan.settings).type != "cpu":
+            record(device.uuids())
         with launch_lock():  # until it is registered: of two processes, the second sees the first
-            require_free(name, run.id if plan.resume else "")
+            require_free(plan.settings, run.id if plan.resume else "")
             if plan.resume:
                 run.request_path.unlink(missing_ok=True)
             else:
@@ -166,12 +167,11 @@ def _find_lr(args: Options) -> int:
             "--lr-find trains a new network: leave --resume, --run-dir, and --wait out."
         )
     settings, trials = options.settings_of(args), []
-    from alexnet_demo.network import device
     from alexnet_demo.training import lr_range_test
     from alexnet_demo.training.worker import hold_device
 
-    with hold_device(str(device.resolve(settings.device))):
-        for trial in lr_range_test.range_test(settings):
+    with hold_device(settings) as device:
+        for trial in lr_range_test.range_test(replace(settings, device=str(device), devices=1)):
             trials.append(trial)
             options.show(args, asdict(trial), f"{trial.lr:.6f}  {trial.loss:.4f}")
     suggested = lr_range_test.suggest_lr(trials)

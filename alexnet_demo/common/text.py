@@ -28,6 +28,15 @@ def one_line(text: Any) -> str:
     return " ".join(readable(text).split())
 
 
+def precision_name(precision: object, tf32: object) -> str:
+    """Such as ``bf16``, or ``fp32 with TF32`` where a GPU multiplies float32 so.
+
+    Args:
+        tf32: from the same record, where older ones have none.
+    """
+    return f"{one_line(precision)} with TF32" if tf32 is True else one_line(precision)
+
+
 def printable(text: str) -> str:
     """Replace by ``�`` what a terminal would obey instead of show, and keep everything else."""
     return _HIDDEN.sub("\ufffd", text)

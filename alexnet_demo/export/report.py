@@ -123,7 +123,7 @@ def _machine(run: Run, history: History) -> dict[str, Any]:
     return {
         "Machine": start.get("device_name"),
         "Device": start.get("device"),
-        "Precision": start.get("precision"),
+        "Precision": text.precision_name(start.get("precision"), start.get("tf32")),
         "Memory format": start.get("memory_format"),
         "Processes": start.get("processes"),
         "Versions": ", ".join(f"{name} {number}" for name, number in versions.items()),

@@ -84,10 +84,9 @@ def _launch_or_queue(run: Run, seconds: float | None, message: str) -> Outcome:
     """Launch a run, or queue it where its device is in use; a cluster has a queue of its own."""
     if ray_client.address():
         return _submit(run)
-    device = run.config.device
-    if not blocking_run(device):
+    if not blocking_run(run.config):
         stop_lr_test(role=ADMIN)  # it may have the device
-    if is_free(device):
+    if is_free(run.config):
         queue.launch(run)
         return Outcome(True, message, run.id)
     queue.enter(run, seconds)

@@ -45,8 +45,8 @@ def start_lr_test(settings: TrainConfig, *, role: Role = READ_ONLY) -> Outcome:
     """Start ``train --lr-find`` with these settings; `read_lr_test` takes the outcome's id."""
     if running_lr_test():
         raise ConfigError("A learning-rate test is already running: wait for its result.")
-    if not is_free(settings.device):
-        raise conflict(settings.device)
+    if not is_free(settings):
+        raise conflict(settings)
     folder = paths.RUNS_DIR / LR_TESTS
     shutil.rmtree(folder, ignore_errors=True)  # the test before
     directory = folder / secrets.token_hex(4)

@@ -9,8 +9,10 @@ device becomes free; a process per queued run would hold 30 MB each and be gone 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
+from collections import defaultdict
 from collections.abc import Collection
 from contextlib import suppress
 from itertools import takewhile
@@ -18,7 +20,14 @@ from itertools import takewhile
 from alexnet_demo.common.access import ADMIN
 from alexnet_demo.common.files import children, read_json, write_json
 from alexnet_demo.jobs import lr_tests, processes
-from alexnet_demo.runs.devices import is_locked, local_runs, same_device
+from alexnet_demo.runs.devices import (
+    Placement,
+    active_claims,
+    claim,
+    current_placements,
+    free_placement,
+    placements,
+)
 from alexnet_demo.runs.eta import seconds_left
 from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.process_info import is_alive, register
@@ -63,14 +72,14 @@ def due(excluding: Collection[str] = ()) -> list[Run]:
     Args:
         excluding: ids of queued runs that are passed over.
     """
-    taken, runs = [run.device for run in local_runs()], []
+    claims, runs = active_claims(), []
     for run in queued_runs():
         if run.id in excluding:
             continue
-        device = run.config.device
-        if not any(same_device(device, other) for other in taken) and not is_locked(device):
+        free = free_placement(run.config, claims)
+        if free:
             runs.append(run)
-        taken.append(device)
+        claim(claims, run, [free] if free else placements(run.config))
     return runs
 
 
@@ -82,16 +91,20 @@ def expected_seconds(run: Run) -> float | None:
 
 def seconds_until_start(run: Run, active: list[Run], queued: list[Run]) -> float | None:
     """Estimated wait of a queued run; None where the estimate of a run before it is missing."""
-    device = run.config.device
-    estimates = [
-        seconds_left(other, other.history) for other in active if same_device(device, other.device)
-    ]
-    earlier = takewhile(lambda other: other.id != run.id, queued)
-    estimates += [
-        expected_seconds(other) for other in earlier if same_device(device, other.config.device)
-    ]
-    known = [seconds for seconds in estimates if seconds is not None]
-    return sum(known) if len(known) == len(estimates) else None
+    free_in: dict[str, float] = defaultdict(float)  # seconds, by device
+
+    def occupy(options: list[Placement], seconds: float | None) -> float:
+        """Use the devices that are free first; return when that is."""
+        start, devices = min((max(free_in[uuid] for uuid in o), o) for o in options)
+        free_in.update(dict.fromkeys(devices, start + (math.inf if seconds is None else seconds)))
+        return start
+
+    for other in active:
+        occupy(current_placements(other), seconds_left(other, other.history))
+    for other in takewhile(lambda other: other.id != run.id, queued):
+        occupy(placements(other.config), expected_seconds(other))
+    start = occupy(placements(run.config), 0.0)
+    return start if math.isfinite(start) else None
 
 
 # ------------------------------------------------------------------ the scheduler

@@ -2,9 +2,10 @@
 
 Each has ``event``, its kind, and ``time``, seconds since 1970. By kind, also:
 
-``start``       config, device, device_name, precision, memory_format, compilation, processes,
-                width, versions, commit, parameters, step (0, or the one that a resumed run
-                continues from)
+``start``       config, device, device_uuid (which of the GPUs, however they are numbered),
+                device_name, precision, tf32 (whether a GPU multiplies float32 so), memory_format,
+                compilation, processes, width, versions, commit, parameters, step (0, or the one
+                that a resumed run continues from)
 ``batch``       step, epoch (fractional, 1.0 at the end of the first), loss and accuracy over the
                 batches since the last such event, lr, images_per_s, peak_memory (bytes)
 ``grow``        step, epoch (fractional), width, parameters: the network was widened

@@ -77,9 +77,14 @@ class BatchResult:
 class Engine:
     """A network and its optimizer, on a device, in a precision and memory format."""
 
-    def __init__(self, config: TrainConfig, group: ProcessGroup | None = None) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        group: ProcessGroup | None = None,
+        device: torch.device | None = None,
+    ) -> None:
         self.config, self.group = config, group or ProcessGroup()
-        self.device = devices.resolve(config.device, self.group.gpu)
+        self.device = device or devices.resolve(config.device, self.group.gpu)
         devices.prepare(self.device)
         # Rank 0 measures for all: processes that chose differently could not train together.
         choice = ("", "", "")

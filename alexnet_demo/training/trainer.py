@@ -64,9 +64,10 @@ class Trainer:
         directory: Path,
         events: EventWriter,
         group: ProcessGroup | None = None,
+        device: torch.device | None = None,
     ) -> None:
         self.config, self.events, self.files = config, events, Run(directory)
-        self.engine = Engine(config, group)
+        self.engine = Engine(config, group, device)
         self.group = self.engine.group
         self.state = TrainingState()
         self.signal_request = ""
@@ -268,13 +269,15 @@ class Trainer:
 
     def _report_start(self, warning: str) -> None:
         engine, state = self.engine, self.state
-        name, parameters = devices.info(engine.device).name, count_parameters(engine.model)
+        info, parameters = devices.info(engine.device), count_parameters(engine.model)
         self.events.write(
             "start",
             config=self.config.to_json(),
             device=str(engine.device),
-            device_name=name,
+            device_uuid=info.uuid,
+            device_name=info.name,
             precision=engine.precision,
+            tf32=engine.precision == "fp32" and devices.has_tf32(engine.device),
             memory_format=engine.memory_format,
             compilation=engine.compilation,
             processes=self.group.size,
@@ -285,7 +288,7 @@ class Trainer:
             epochs_done=state.epoch,
         )
         log.info(
-            f"Training on {name} in {engine.precision}, {engine.memory_format}: "
+            f"Training on {info.name} in {engine.precision}, {engine.memory_format}: "
             f"{parameters:,} parameters, from step {state.step} of {self.config.total_steps}"
         )
         if warning:

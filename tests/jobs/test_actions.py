@@ -231,7 +231,7 @@ def test_a_run_on_another_machine_is_recognized_by_its_lock_and_not_deleted(runs
     assert run.state == "interrupted"
     with trainer_lock(run.directory):
         assert run.state == "running" and current_run() and run.active
-        assert blocking_run("cpu") is None  # its device is not one of ours
+        assert blocking_run(TrainConfig(device="cpu")) is None  # its device is not one of ours
         assert not actions.delete(run).done and not actions.resume(run).done
     assert run.state == "interrupted" and actions.delete(run).done
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_demo.common.files import write_json
+from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.jobs import actions, queue
-from alexnet_demo.runs.devices import device_lock
+from alexnet_demo.runs import devices
 from alexnet_demo.runs.process_info import is_alive
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import active_runs, list_runs, prepare, queued_runs
@@ -116,11 +116,39 @@ def test_the_order_does_not_depend_on_the_clock(runs_dir: Path):
 
 
 def test_a_run_is_due_when_nobody_uses_its_device_or_queued_for_it_before(runs_dir: Path):
-    devices = ("cuda:0", "cuda:0", "cuda:1", "auto", "cuda:2")
-    runs = [queued(runs_dir, f"2026010{n}-000000-quick-aa", d) for n, d in enumerate(devices, 1)]
-    assert [run.id for run in queue.due()] == [runs[0].id, runs[2].id]  # auto may mean any
-    with device_lock("cuda:0"):  # by a run outside runs/
-        assert [run.id for run in queue.due()] == [runs[2].id]
+    devices.record({f"cuda:{n}": f"GPU-{n}" for n in range(3)} | {"cpu": "cpu"})
+    names = ("cuda:0", "cuda:0", "auto", "cuda:1", "cuda:2", "auto", "cpu")
+    runs = [queued(runs_dir, f"2026010{n}-000000-quick-aa", d) for n, d in enumerate(names, 1)]
+
+    def due() -> list[int]:
+        return [runs.index(next(r for r in runs if r.id == run.id)) for run in queue.due()]
+
+    assert due() == [0, 2, 4, 6], "auto takes the first GPU that is left"
+    with devices.device_lock("GPU-0"):  # by a run outside runs/
+        assert due() == [2, 4, 6]
+    with devices.device_lock("GPU-1"):
+        assert due() == [0, 2, 6], "auto takes the next one"
+
+
+def test_a_run_on_several_gpus_waits_for_all_of_them(runs_dir: Path):
+    devices.record({"cuda:0": "GPU-0", "cuda:1": "GPU-1", "cpu": "cpu"})
+    both = Run(runs_dir / "20260101-000000-quick-aa")
+    prepare(both.directory, replace(ENDLESS, device="auto", devices=2))
+    queue.enter(both, 60.0)
+    behind = queued(runs_dir, "20260102-000000-quick-aa", "cuda:0")
+    assert [run.id for run in queue.due()] == [both.id]
+    with devices.device_lock("GPU-1"):
+        assert queue.due() == [], "the run behind would keep it waiting"
+    assert queue.seconds_until_start(behind, [], [both, behind]) == 60.0
+
+
+def test_a_queued_run_starts_on_the_gpu_that_is_free_first(runs_dir: Path):
+    devices.record({"cuda:0": "GPU-0", "cuda:1": "GPU-1", "cpu": "cpu"})
+    runs = [queued(runs_dir, f"2026010{n}-000000-quick-aa", "auto") for n in (1, 2, 3, 4)]
+    for run, seconds in zip(runs, (60.0, 20.0, 50.0, 1.0), strict=True):
+        write_json(run.ticket, read_json(run.ticket) | {"seconds": seconds})
+    waits = [queue.seconds_until_start(run, [], runs) for run in runs]
+    assert waits == [0.0, 0.0, 20.0, 60.0]
 
 
 def test_a_damaged_ticket_and_a_damaged_config_block_nobody(runs_dir: Path):
@@ -167,7 +195,7 @@ def test_a_terminal_waits_for_its_turn_and_follows_the_run():
 
 
 def test_ctrl_c_removes_a_waiting_terminal_from_the_queue():
-    with device_lock("cpu"):
+    with devices.device_lock("cpu"):
         process = terminal()
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)

@@ -27,6 +27,7 @@ from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.process_info import register
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import current_run, get_run, list_runs, queued_runs
+from alexnet_demo.settings.config import TrainConfig
 from tests.support.runs import tiny_config
 from tests.support.waiting import begun, wait_for
 
@@ -122,7 +123,7 @@ def test_a_run_is_submitted_queued_trained_and_resubmitted(dashboard: Dashboard,
 def test_runs_on_the_cluster_use_no_local_device(dashboard: Dashboard):
     first, second = begun(LONG), begun(LONG)
     assert not first.ticket.exists() and not second.ticket.exists()
-    assert blocking_run("cpu") is None and queued_runs() == []
+    assert blocking_run(TrainConfig(device="cpu")) is None and queued_runs() == []
 
 
 def test_a_cancelled_run_is_gone_or_as_before(dashboard: Dashboard):

@@ -64,7 +64,7 @@ def training_form() -> None:
     settings = None if errors else TrainConfig(**values)
     for error in errors:
         st.error(plain(error), icon=":material/error:")  # it may quote a link
-    if settings and (other := blocking_run(settings.device)):
+    if settings and (other := blocking_run(settings)):
         st.info(
             f"“{plain(other.name)}” is using this device. New runs are queued.",
             icon=":material/hourglass_top:",

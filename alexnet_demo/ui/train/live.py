@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 
-from alexnet_demo.common.text import duration, memory, percent
+from alexnet_demo.common.text import duration, memory, percent, precision_name
 from alexnet_demo.figures import training
 from alexnet_demo.figures.theme import width_name
 from alexnet_demo.figures.training import Axis
@@ -260,7 +260,7 @@ def _figures(run: Run) -> None:
         config = run.config
         st.caption(
             f"{plain(history.start.get('device_name', ''))} in "
-            f"{plain(history.start.get('precision', ''))}, "
+            f"{plain(precision_name(history.start.get('precision'), history.start.get('tf32')))}, "
             f"{width_name(current_width(run, history))}, "
             f"{history.parameters:,} parameters, "
             f"{config.train_images:,} training and {config.eval_set}, "

@@ -42,6 +42,8 @@ WEIGHTS_SECONDS, VISITOR_WEIGHTS_SECONDS = 8.0, 60.0
 """Age in seconds from which an active run's current weights are requested again."""
 
 TRASH = ".trash-"  # prefix of a directory that is being deleted
+RELEASE_SECONDS = 1.0
+"""Time that a trainer may take to release its device after its last event."""
 EXIT_SECONDS = 3.0
 """Time that a trainer may take to exit after its last event."""
 
@@ -86,7 +88,7 @@ def _launch_or_queue(run: Run, seconds: float | None, message: str) -> Outcome:
         return _submit(run)
     if not blocking_run(run.config):
         stop_lr_test(role=ADMIN)  # it may have the device
-    if is_free(run.config):
+    if is_free(run.config, seconds=RELEASE_SECONDS):
         queue.launch(run)
         return Outcome(True, message, run.id)
     queue.enter(run, seconds)

@@ -78,8 +78,10 @@ def _lock_path(name: str) -> Path:
     return paths.RUNS_DIR / ".locks" / f"{name}.lock"
 
 
-def is_locked(uuid: str) -> bool:
-    """Whether a trainer holds this device; any GPU, where a name stands for an unknown UUID.
+def is_locked(uuid: str, seconds: float = 0.0) -> bool:
+    """Whether a trainer holds this device, and still does after ``seconds``.
+
+    Where a name stands for an unknown UUID, whether one holds any GPU.
 
     The trainer's run need not be under ``runs/``: ``--run-dir`` may place it elsewhere.
     """
@@ -88,7 +90,7 @@ def is_locked(uuid: str) -> bool:
         folder = Path(locks[0].lock_file).parent
         names = (_lock_path(kind).stem for kind in ("GPU-", "MIG-"))
         locks += [FileLock(path) for name in names for path in folder.glob(f"{name}*.lock")]
-    return any(map(is_held, locks))
+    return any(is_held(lock, seconds) for lock in locks)
 
 
 # ------------------------------------------------------------------ runs
@@ -157,10 +159,14 @@ def _claims(excluding: str) -> dict[str, Run]:
     return claims
 
 
-def free_placement(settings: TrainConfig, claims: Mapping[str, Run]) -> Placement | None:
-    """The first of a run's `placements` that nobody claims or has locked."""
+def free_placement(
+    settings: TrainConfig, claims: Mapping[str, Run], seconds: float = 0.0
+) -> Placement | None:
+    """The first of a run's `placements` that nobody claims, or holds and still does later."""
     for placement in placements(settings):
-        if claims.keys().isdisjoint(placement) and not any(map(is_locked, placement)):
+        if claims.keys().isdisjoint(placement) and not any(
+            is_locked(uuid, seconds) for uuid in placement
+        ):
             return placement
     return None
 
@@ -179,9 +185,9 @@ def blocking_run(settings: TrainConfig, excluding: str = "") -> Run | None:
     return None if None in holders else holders[0]
 
 
-def is_free(settings: TrainConfig, excluding: str = "") -> bool:
-    """Whether a device is left to a run with these settings."""
-    return free_placement(settings, _claims(excluding)) is not None
+def is_free(settings: TrainConfig, excluding: str = "", seconds: float = 0.0) -> bool:
+    """Whether a device is left to a run with these settings, at the latest after ``seconds``."""
+    return free_placement(settings, _claims(excluding), seconds) is not None
 
 
 def conflict(settings: TrainConfig, excluding: str = "", *, can_wait: bool = False) -> ConfigError:

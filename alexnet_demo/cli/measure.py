@@ -6,7 +6,7 @@ from typing import Any
 
 from alexnet_demo.cli import options
 from alexnet_demo.cli.options import Options, file_path, number
-from alexnet_demo.common.text import duration, memory, percent
+from alexnet_demo.common.text import duration, memory, percent, precision_name
 from alexnet_demo.settings import cost
 from alexnet_demo.settings.config import SETTINGS
 
@@ -47,13 +47,17 @@ def run_probe(args: Options) -> None:
     speeds = [cost.Speed(**speed) for speed in record["speeds"]]
     speed, expected = speeds[-1], cost.estimate(settings, speeds)
     text = (
-        f"{speed.device_name} in {speed.precision}: {expected.images_per_s:.0f} images/s\n"
+        f"{speed.device_name} in {precision_name(speed.precision, speed.tf32)}: "
+        f"{expected.images_per_s:.0f} images/s\n"
         f"{duration(expected.seconds_per_epoch)} per epoch, {duration(expected.total_seconds)} in "
         f"total\nabout {memory(expected.memory_bytes)} of memory, "
         f"{memory(expected.disk_bytes)} on disk"
     )
     if record["other_load"] >= cost.BUSY and speed.device == "cpu":
         text += f"\nother programs used {percent(record['other_load'], 0)} of the processors"
+    for device in record["devices"]:
+        if device["problem"]:
+            text += f"\n{device['id']} cannot be used: {device['problem']}"
     options.show(args, record, text)
 
 

@@ -31,6 +31,17 @@ class Speed:
     parameter_bytes: int
     activation_bytes_per_image: int
     base_bytes: int
+    tf32: bool = False
+
+
+def measured_settings(settings: TrainConfig) -> tuple[object, ...]:
+    """What a run's `Speed` depends on: two runs with the same are measured once."""
+    s = settings
+    widths = tuple(dict.fromkeys(stage.width for stage in stages(s)))
+    images = (s.flip, s.shift, s.erase > 0, s.drawings, s.photos)
+    optimizer = (s.momentum > 0, s.nesterov, s.weight_decay > 0)
+    execution = (s.device, s.precision, s.memory_format, min(s.batch_size, 1024))
+    return (widths, s.norm, s.dropout > 0, *images, *optimizer, *execution)
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,19 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from alexnet_demo.common.machine import CpuMeter
+from alexnet_demo.data.splits import Split
+from alexnet_demo.images.prepared import SIDE
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet, count_parameters
 from alexnet_demo.network.device import autocast
-from alexnet_demo.network.timing import best_time, choose_precision
-from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
+from alexnet_demo.network.input import to_input
+from alexnet_demo.network.timing import best_time
+from alexnet_demo.runs.devices import record
+from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.cost import Speed
-from alexnet_demo.settings.schedule import stages
+from alexnet_demo.settings.schedule import MIN_WIDTH, stages
+from alexnet_demo.training.engine import Engine
 
 
 def probe(settings: TrainConfig) -> dict[str, Any]:
@@ -29,9 +34,13 @@ def probe(settings: TrainConfig) -> dict[str, Any]:
     """
     import torchvision.datasets  # noqa: F401 - part of the memory that a run takes
 
-    device = devices.resolve(settings.device)
     devices.keep_freed_memory()
-    precision = choose_precision(settings.precision, device)
+    first = Engine(replace(settings, width=MIN_WIDTH, grow="", devices=1))
+    device = first.device
+    if device.type != "cpu":
+        record(devices.uuids())
+    # Chosen once, as a run does.
+    chosen = replace(first.config, precision=first.precision, memory_format=first.memory_format)
     # In use before training: the dataset, and on a CPU the libraries, after a choice as a run's.
     base_bytes = (TRAIN_SAMPLES + TEST_SAMPLES) * 28 * 28
     if device.type == "cpu":
@@ -39,59 +48,54 @@ def probe(settings: TrainConfig) -> dict[str, Any]:
     widths = dict.fromkeys(stage.width for stage in stages(settings))
     meter, own = CpuMeter(), time.process_time()
     speeds = [
-        measure(device, precision, replace(settings, width=width, grow=""), base_bytes)
-        for width in widths
+        measure(Engine(replace(chosen, width=width), device=device), base_bytes) for width in widths
     ]
     busy, total = meter.read()
     others = max(0.0, busy - (time.process_time() - own))
     return {
-        "devices": [asdict(device) for device in devices.available()],
+        "devices": [asdict(device) for device in devices.all_devices()],
         "speeds": [asdict(speed) for speed in speeds],
         "other_load": min(1.0, others / total) if total else 0.0,
     }
 
 
-def measure(
-    device: torch.device, precision: str, settings: TrainConfig, base_bytes: int = 0
-) -> Speed:
-    """Time training steps and evaluations of the network of ``settings``.
+def measure(engine: Engine, base_bytes: int = 0) -> Speed:
+    """Time an engine's steps, with all that they do to images, and its evaluations.
 
-    On a CPU, where time is linear in the batch size, a batch of at most 32 is enough.
+    On a CPU, where time is linear in the batch size, a batch of at most 32 is enough. The network
+    keeps its weights, since the learning rate is 0.
     """
+    device, settings, model = engine.device, engine.config, engine.model
     batch = min(settings.batch_size, 32 if device.type == "cpu" else 1024)
-    model = AlexNet(width=settings.width).to(device).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=settings.momentum)
-    x = torch.rand(batch, 1, model.image_size, model.image_size, device=device)
-    y = torch.zeros(batch, dtype=torch.long, device=device)
+    indices = torch.arange(batch, device=device)
+    images = torch.randint(256, (batch, SIDE, SIDE), device=device).byte()
+    data = Split(images, indices % len(CLASSES))
 
-    def backward() -> None:
-        optimizer.zero_grad()
-        with autocast(device, precision):
-            loss = cross_entropy(model(x), y)
-        loss.backward()
+    def step() -> None:
+        engine.step(data, indices, 0, lr=0.0)
+
+    step()  # plans and allocates
+    step_seconds = best_time(step, device)
+    update_seconds = best_time(engine.optimizer.step, device)
+    per_image, constant = _saved_bytes(model, to_input(images), data.labels, engine.precision)
 
     def test() -> None:
-        with torch.no_grad(), autocast(device, precision):
-            model(x)
+        engine.test(data, slice(batch))
 
-    backward()  # the first step plans and allocates
-    optimizer.step()
-    step_seconds = best_time(backward, device)
-    update_seconds = best_time(optimizer.step, device)
-    per_image, constant = _saved_bytes(model, x, y, precision)
-    model.eval()
+    test()
     return Speed(
         width=settings.width,
         device=str(device),
         device_name=devices.info(device).name,
-        precision=precision,
-        seconds_per_image=step_seconds / batch,
+        precision=engine.precision,
+        seconds_per_image=max(0.0, step_seconds - update_seconds) / batch,
         seconds_per_update=update_seconds,
         test_seconds_per_image=best_time(test, device) / batch,
         parameters=count_parameters(model),
         parameter_bytes=4 * count_parameters(model) * _copies(device, settings) + constant,
         activation_bytes_per_image=per_image,
         base_bytes=base_bytes,
+        tf32=engine.precision == "fp32" and devices.has_tf32(device),
     )
 
 

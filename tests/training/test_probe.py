@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
 from alexnet_demo.network.alexnet import AlexNet, count_parameters
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training import probe
+from alexnet_demo.training.engine import Engine
 
 
 def test_saved_bytes_are_the_activations():
@@ -52,3 +55,23 @@ def test_a_checkpoints_copy_is_in_the_hosts_memory():
         config = TrainConfig(momentum=momentum)
         assert probe._copies(torch.device("cuda"), config) == gpu
         assert probe._copies(torch.device("cpu"), config) == cpu
+
+
+def test_the_step_that_is_measured_is_the_engines(monkeypatch: pytest.MonkeyPatch):
+    """With normalization, augmentation, and the layout that a run has; the weights stay."""
+    configs = []
+    step = Engine.step
+
+    def spy(engine: Engine, *arguments: Any, **options: Any) -> Any:
+        configs.append(engine.config)
+        return step(engine, *arguments, **options)
+
+    monkeypatch.setattr(Engine, "step", spy)
+    settings = TrainConfig.from_recipe("best", width=0.0625, grow="", batch_size=4, device="cpu")
+    engine = Engine(settings)
+    before = [p.clone() for p in engine.model.parameters()]
+    speed = probe.measure(engine)
+    assert {c.norm for c in configs} == {True} and configs[0].drawings > 0
+    assert all(map(torch.equal, before, engine.model.parameters()))
+    assert speed.precision == engine.precision and not speed.tf32
+    assert speed.test_seconds_per_image > 0 and speed.seconds_per_image > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import streamlit as st
 
 from alexnet_demo.jobs import lr_tests, processes
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.settings.cost import Speed
+from alexnet_demo.settings.cost import Speed, measured_settings
 from alexnet_demo.ui.train import measurement
 from alexnet_demo.ui.train.measurement import Measurement
 from tests.support.waiting import wait_for
@@ -59,6 +59,40 @@ def test_each_set_of_widths_is_measured_once(machine):
     for grow in ("", "0.5:0.5", "0.5:0.1", "0.25:0.5"):
         settled(TrainConfig(grow=grow))
     assert [s.grow for s in machine.probed] == ["", "0.5:0.5", "0.25:0.5"]  # shares change nothing
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"norm": True},
+        {"drawings": 0.2},
+        {"photos": 0.2},
+        {"flip": True},
+        {"shift": 1},
+        {"erase": 0.5},
+        {"momentum": 0.9},
+        {"precision": "bf16"},
+        {"memory_format": "contiguous"},
+        {"batch_size": 64},
+        {"width": 0.5},
+    ],
+)
+def test_what_a_step_does_is_measured_anew(change: dict[str, Any]):
+    other = measured_settings(replace(SETTINGS, **change))
+    assert other != measured_settings(SETTINGS)
+    assert other == measured_settings(replace(SETTINGS, **change, epochs=3, lr=0.5, seed=7))
+
+
+def test_devices_that_cannot_be_used_are_listed_with_the_reason(machine, monkeypatch):
+    for name in ("DEVICES", "UNUSABLE"):
+        monkeypatch.setattr(measurement, name, {})
+    machine.record["devices"] = [
+        {"id": "cuda:0", "name": "GPU", "memory": 0, "problem": "its driver is too old"},
+        {"id": "cpu", "name": "a CPU", "memory": 2e9, "problem": ""},
+    ]
+    settled()
+    assert list(measurement.DEVICES) == ["cpu"]
+    assert measurement.UNUSABLE == {"cuda:0": "its driver is too old"}
 
 
 def test_a_failed_measurement_is_cached_then_retried(machine, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alexnet_demo.common.text import duration, memory, percent
+from alexnet_demo.common.text import duration, memory, percent, precision_name
 from alexnet_demo.figures.theme import width_name
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.cost import BUSY, Estimate, estimate, fit
@@ -50,7 +50,8 @@ def _cost(settings: TrainConfig, was_pending: bool, was_long: bool) -> None:
     if measured is None:
         st.caption(":material/timer: Measuring the speed of this machine…")
     elif expected is None:
-        st.warning(measured.error, icon=":material/warning:")
+        other = "" if settings.device == "cpu" else " The CPU can be chosen as the device."
+        st.warning(measured.error + other, icon=":material/warning:")
     else:
         with st.container(gap="xsmall"):
             _estimate(settings, measured, expected, was_pending)
@@ -67,7 +68,8 @@ def _estimate(
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
-            f"{speed.device_name} in {speed.precision}: {expected.images_per_s:,.0f} images/s, "
+            f"{speed.device_name} in {precision_name(speed.precision, speed.tf32)}: "
+            f"{expected.images_per_s:,.0f} images/s, "
             f"measured {_ago(measured.age)}. {width_name(settings.width).capitalize()}, "
             f"{speed.parameters:,} parameters.",
             width="content",

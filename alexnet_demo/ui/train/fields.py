@@ -10,6 +10,7 @@ import streamlit as st
 
 from alexnet_demo.settings.config import SETTINGS
 from alexnet_demo.ui.train import form_state, measurement
+from alexnet_demo.ui.widgets.markdown import plain
 
 _TEXT = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 _GROUPS: dict[str, list[str]] = _TEXT["groups"]
@@ -43,10 +44,14 @@ def field(place: Any, name: str) -> None:
     options = {"key": key, "help": setting.help}
     names, choices = _CHOICE_NAMES, setting.choices
     if name == "device":
+        # The CPU also where measuring failed: on a GPU, say.
         names = {"auto": "Automatic (a GPU if available)", **measurement.DEVICES}
+        names.setdefault("cpu", "CPU")
         choices = tuple(dict.fromkeys([*names, st.session_state[key]]))
     if choices:
         place.selectbox(setting.label, choices, format_func=lambda c: names.get(c, c), **options)
+        for gpu, problem in measurement.UNUSABLE.items() if name == "device" else ():
+            place.caption(f":material/warning: {gpu} cannot be used: {plain(problem)}.")
     elif setting.range:
         number_field(place, name, key)
     elif isinstance(setting.default, bool):

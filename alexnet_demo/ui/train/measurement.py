@@ -16,8 +16,7 @@ from alexnet_demo.common.text import memory, one_line, without_folders
 from alexnet_demo.jobs import lr_tests, processes
 from alexnet_demo.runs.store import active_runs
 from alexnet_demo.settings.config import TrainConfig
-from alexnet_demo.settings.cost import Speed
-from alexnet_demo.settings.schedule import stages
+from alexnet_demo.settings.cost import Speed, measured_settings
 from alexnet_demo.ui.widgets import access
 
 _log = logging.getLogger(__name__)
@@ -26,6 +25,8 @@ RETRY_SECONDS = 30  # age at which a failed measurement is repeated
 SETTLE_SECONDS = 60  # age from which a measurement is repeated if the load has changed
 LOAD_CHANGE = 0.3  # by this share of all processors
 DEVICES: dict[str, str] = {}  # id → name and memory, as the measurements so far listed them
+
+UNUSABLE: dict[str, str] = {}  # id → why PyTorch cannot use it, as they told
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,10 @@ class _Machine:
         if not (record.get("speeds") or record.get("error")):
             raise ValueError("no speeds")
         for device in record.get("devices", ()):
-            DEVICES[device["id"]] = f"{device['name']} ({memory(device['memory'])})"
+            if problem := device.get("problem"):
+                UNUSABLE[device["id"]] = problem
+            else:
+                DEVICES[device["id"]] = f"{device['name']} ({memory(device['memory'])})"
         return Measurement(
             tuple(Speed(**speed) for speed in record.get("speeds", ())),
             record.get("error", ""),
@@ -167,10 +171,8 @@ def measure(settings: TrainConfig) -> tuple[Measurement | None, bool]:
     The newest one stays while another replaces it: after a failure, when the load has changed, or
     when a run that slowed it has ended.
     """
-    s, role = settings, access.role()
-    widths = tuple(dict.fromkeys(stage.width for stage in stages(s)))
-    key = (role, s.device, s.precision, widths, min(s.batch_size, 1024), s.momentum > 0)
-    return _slot(key).update(settings, role)
+    role = access.role()
+    return _slot((role, *measured_settings(settings))).update(settings, role)
 
 
 def measure_again() -> None:

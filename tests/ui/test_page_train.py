@@ -147,7 +147,7 @@ def test_the_form_has_a_field_for_every_setting(runs_dir, measured, monkeypatch)
         return {str(e.key).removeprefix("form ") for kind in kinds for e in getattr(at, kind)}
 
     settings = set(TrainConfig().to_json()) - {"lr_scale"}  # only for a paused run
-    assert settings - shown() == {"devices"}
+    assert settings - shown() == {"devices", "sync_batchnorm"}
     monkeypatch.setattr(measurement, "DEVICES", gpus)
     assert not settings - shown()
 

@@ -17,6 +17,7 @@ _GROUPS: dict[str, list[str]] = _TEXT["groups"]
 _CHOICE_NAMES: dict[str, str] = _TEXT["choices"]
 FIRST = ("epochs", "train_samples", "width")
 """The settings above Start; `grouped_fields` shows the others."""
+OF_SEVERAL_GPUS = ("devices", "sync_batchnorm")
 
 
 def first_fields() -> None:
@@ -31,7 +32,7 @@ def grouped_fields() -> None:
     gpus = sum(name.startswith("cuda") for name in list(measurement.DEVICES))
     for group, names in _GROUPS.items():
         st.markdown(f"**{group}**")
-        shown = [name for name in names if name != "devices" or gpus > 1]
+        shown = [name for name in names if name not in OF_SEVERAL_GPUS or gpus > 1]
         for start in range(0, len(shown), 3):
             columns = st.columns(3, vertical_alignment="bottom")
             for column, name in zip(columns, shown[start : start + 3], strict=False):

@@ -19,7 +19,7 @@ from alexnet_demo.settings.config import SETTINGS, TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
 
 DRAFT = "training draft"  # session state: Streamlit drops widgets' own keys on a page switch
-MACHINE = ("device", "devices", "checkpoint_minutes")
+MACHINE = ("device", "devices", "sync_batchnorm", "checkpoint_minutes")
 """Settings of the machine: neither a recipe nor a link changes them."""
 LINKED = tuple(name for name in SETTINGS if name not in ("recipe", "lr_scale", *MACHINE))
 """Settings that the address can hold beside the recipe; the form does not show lr_scale."""

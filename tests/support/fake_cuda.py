@@ -116,6 +116,8 @@ def fake_cuda() -> Iterator[OperationCounter]:
     with ExitStack() as stack:
         for owner, name, value in (
             (devices, "resolve", lambda name, index=0: torch.device("cuda", index)),
+            (devices, "info", lambda device: devices.DeviceInfo("cuda:0", "GPU", 2**33, "GPU-0")),
+            (torch.cuda, "get_device_capability", lambda device=None: (8, 0)),
             (torch, "Generator", _generator),
             (nn.Module, "_apply", _apply),
             (torch.autograd, "_engine_run_backward", _run_backward),

@@ -2,8 +2,8 @@
 
 Predictions, the map by principal components and by t-SNE, and the most similar training images go
 to one file beside the weights, so that Results shows them without running the model. They are those
-of PyTorch, on every machine the same up to rounding, whatever answers on Predict there. Run it again
-after replacing the weights; about 40 minutes of processor time on a CPU.
+of PyTorch, the same on every machine up to rounding, whatever answers on Predict there. Run it
+again after replacing the weights; about 40 minutes of processor time on a CPU.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from alexnet_demo.runs.process_info import register
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 
-LOWEST_PRIORITY = 19  # niceness
+LOW_PRIORITY = 10  # niceness; at 19 it would hardly run on a server with many visitors
 
 
 def folders() -> dict[str, str]:
@@ -62,25 +62,24 @@ def launch(arguments: list[str], directory: Path, output: str = "train.log") -> 
         register(directory, process.pid)
 
 
-def choose_backend(weights: Path) -> None:
-    """Run the command ``backend`` for a weights file at low priority, and wait for its end.
+def choose_backend(weights: Path) -> subprocess.Popen[bytes]:
+    """Start the command ``backend`` for a weights file at low priority; it caches its choice.
 
-    It caches what it has chosen; without that, predictions use PyTorch.
+    Raises:
+        OSError: when it could not be started.
     """
-    command = [sys.executable, "-m", "alexnet_demo", "backend", "--weights", str(weights)]
-    with suppress(OSError):
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=paths.ROOT,
-            env=os.environ | folders(),
-        )
-        with suppress(psutil.Error):
-            idle = psutil.IDLE_PRIORITY_CLASS if psutil.WINDOWS else LOWEST_PRIORITY
-            psutil.Process(process.pid).nice(idle)
-        process.wait()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "alexnet_demo", "backend", "--weights", str(weights)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=paths.ROOT,
+        env=os.environ | folders(),
+    )
+    with suppress(psutil.Error):
+        low = psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else LOW_PRIORITY
+        psutil.Process(process.pid).nice(low)
+    return process
 
 
 def probe(settings: TrainConfig, *, role: Role = READ_ONLY) -> dict[str, Any]:

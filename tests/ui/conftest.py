@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -57,5 +58,10 @@ def recorded_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def backend_choices(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The weights files for which a backend would be chosen, which takes long."""
     weights: list[Path] = []
-    monkeypatch.setattr(processes, "choose_backend", weights.append)
+
+    def choose(path: Path) -> Any:
+        weights.append(path)
+        return SimpleNamespace(poll=lambda: 0)  # it has ended
+
+    monkeypatch.setattr(processes, "choose_backend", choose)
     return weights

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -47,9 +49,9 @@ def test_pytorch_answers_until_the_backend_is_chosen(
     go = Event()
     note = processes.choose_backend
 
-    def slow(weights: Path) -> None:
+    def slow(weights: Path) -> Any:
         assert go.wait(20)
-        note(weights)
+        return note(weights)
 
     monkeypatch.setattr(processes, "choose_backend", slow)
     classifier = load(tiny_weights)
@@ -70,6 +72,25 @@ def test_it_is_chosen_once_for_the_same_weights_even_if_that_fails(
             backends.wait(classifier)
         assert classifier.backend.name.startswith("PyTorch")
     assert chosen == [tiny_weights]
+
+
+def test_the_choice_of_another_server_is_taken_at_once(
+    tiny_weights: Path, chosen: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+
+    def never_ends(weights: Path) -> Any:
+        chosen.append(weights)  # as if its file were there now
+        return SimpleNamespace(
+            poll=lambda: None, terminate=lambda: ended.append("terminate"), wait=lambda: None
+        )
+
+    monkeypatch.setattr(backends, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(processes, "choose_backend", never_ends)
+    classifier = load(tiny_weights)
+    backends.use_fastest(classifier, tiny_weights, measure=True)
+    backends.wait(classifier)
+    assert classifier.backend.name == "fast" and ended == ["terminate"]
 
 
 def test_without_measuring_only_a_known_choice_is_used(

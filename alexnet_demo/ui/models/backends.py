@@ -1,11 +1,13 @@
 """Lets the fastest backend answer for a model as soon as it is known; until then, PyTorch answers.
 
-To choose it takes half a minute of processor time, in a process of its own at the lowest priority,
+To choose it takes half a minute of processor time, in a process of its own at low priority,
 for one model at a time. Uploaded models, of which nothing is written to the disk, stay in PyTorch.
 """
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
@@ -15,6 +17,8 @@ from alexnet_demo.jobs import processes
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.inference.classifier import Classifier
+
+POLL_SECONDS = 1.0
 
 _threads: WeakKeyDictionary[Classifier, Thread] = WeakKeyDictionary()
 _measured = set[str]()  # digests of weights: each is tried once, even if that fails
@@ -42,10 +46,17 @@ def use_fastest(classifier: Classifier, weights: Path, measure: bool) -> None:
 def _use_fastest(classifier: Classifier, weights: Path, measure: bool) -> None:
     from alexnet_demo.inference import backend_choice
 
-    if not backend_choice.use_chosen(classifier) and measure:
-        with _one_at_a_time:
-            processes.choose_backend(weights)
-        backend_choice.use_chosen(classifier)
+    if backend_choice.use_chosen(classifier) or not measure:
+        return
+    with _one_at_a_time, suppress(OSError):  # then PyTorch stays
+        process = processes.choose_backend(weights)
+        while process.poll() is None:
+            time.sleep(POLL_SECONDS)
+            if backend_choice.use_chosen(classifier):  # another server was faster
+                process.terminate()
+                process.wait()
+                return
+    backend_choice.use_chosen(classifier)
 
 
 def wait(classifier: Classifier) -> None:

@@ -63,7 +63,9 @@ def choose_compilation(config: TrainConfig, device: torch.device) -> str:
 
 def read(device: torch.device) -> dict[str, Measurement]:
     """What was measured on this device with this PyTorch, by setting; empty if nothing was."""
-    record = read_json(_path()).get(_key(device))
+    if not (records := read_json(_path())):
+        return {}  # without asking the GPU for its name
+    record = records.get(_key(device))
     try:
         return {name: Measurement(**values) for name, values in dict(record or {}).items()}
     except (TypeError, ValueError):  # written by another version

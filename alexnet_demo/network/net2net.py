@@ -16,8 +16,7 @@ from alexnet_demo.network.alexnet import AlexNet
 SPREAD = 0.5
 """Distance of a copy's incoming weights from the original's, relative to their norm.
 
-Two copies then begin with a cosine of 0.6, which leaves room below that of copies (see
-`distinct_units`) for what they learn in common.
+Two copies then begin with a cosine of 0.6, which leaves room for what they learn in common.
 """
 
 

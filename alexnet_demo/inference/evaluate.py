@@ -84,11 +84,12 @@ def evaluate(
     labeled = read_folder(images) if images else read_test_set(samples)
     if fastest:
         _use_fastest(classifier, len(labeled.images))
+    distinct = distinct_units(classifier.model)
     start = time.perf_counter()
     evaluation = predict_labeled(classifier, labeled)
     report = {
         "weights": str(weights),
-        "distinct_units": distinct_units(classifier.model),
+        "distinct_units": distinct,
         "images": str(images) if images else "Fashion-MNIST test set",
         "backend": classifier.backend.name,
         **metrics(evaluation.results),

@@ -85,8 +85,9 @@ class Prediction:
 class Classifier:
     """A trained model on its device, ready to classify.
 
-    The forward pass uses PyTorch, where bfloat16 is faster (see `timing.choose_precision`) on a
-    copy of the model in it: probabilities within about 0.01 of float32's, in half the time.
+    The forward pass uses PyTorch; on a device with units for bfloat16 (see
+    `timing.choose_precision`) it runs a copy of the model in it: probabilities within about 0.01 of
+    float32's, in half the time. It never uses fp16, where weights or activations may overflow.
     `backend_choice.use_chosen` replaces it by what is fastest on this machine. Gradients and inner
     views use `model`.
 
@@ -110,7 +111,8 @@ class Classifier:
         confidence: ConfidenceModel | None = None,
     ) -> None:
         self.info, self.device, self.confidence = info, device, confidence or ConfidenceModel()
-        self.precision = choose_precision("auto", device)
+        precision = choose_precision("auto", device)
+        self.precision = "fp32" if precision == "fp16" else precision
         layout = MEMORY_FORMATS[choose_memory_format("channels_last", device, self.precision)]
         self.model = model.to(device).to(memory_format=layout).eval()
         self.backend: Backend = TorchBackend(self.model, self.precision)

@@ -55,4 +55,4 @@ class BusyError(RuntimeError):
 
 
 class OnnxError(RuntimeError):
-    """The ONNX export failed, or its predictions differ from PyTorch's."""
+    """An ONNX model cannot be made or loaded, or its predictions differ from PyTorch's."""

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alexnet_demo.common.errors import OnnxError
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.device import DTYPES
 from alexnet_demo.network.input import to_input
@@ -72,11 +73,15 @@ class OnnxBackend:
         model: a serialized ONNX model with the outputs of `to_onnx`.
 
     Raises:
-        OnnxError: when ONNX Runtime cannot load it.
+        OnnxError: when ONNX Runtime cannot be imported or cannot load it.
     """
 
     def __init__(self, model: bytes, name: str) -> None:
-        self.name, self._session = name, open_session(model)
+        self.name = name
+        try:
+            self._session = open_session(model)
+        except Exception as error:  # those of ONNX Runtime have no other base class
+            raise OnnxError(f"ONNX Runtime cannot load the model: {error}") from error
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         inputs = {INPUT_NAME: to_input(images).numpy()}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
+import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -36,6 +39,7 @@ FASTER = 1.05  # at least so many times as fast as PyTorch; less may be chance
 MAX_FILES = 4  # of at most 187 MB at the article's width; in int8, of 47 MB
 FORMAT = 1  # of a file, and of how int8 models are made: part of its name
 _CHECKSUM_BYTES = hashlib.sha256().digest_size
+_NAME = re.compile(r"[0-9a-f]{32}")  # of a file, see `path_of`
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +69,8 @@ def use_chosen(classifier: Classifier) -> bool:
             classifier.backend = OnnxBackend(model, name)
     except FileNotFoundError:
         return False
-    except Exception as error:  # damaged, or another's installation of ONNX Runtime is
-        log.warning(f"{path.name} is chosen and made again: {error}")
+    except Exception as error:  # the file is damaged, or ONNX Runtime cannot be imported
+        log.warning(f"The backend is chosen again, because {path} cannot be used: {error}")
         return False
     with suppress(OSError):
         path.touch()  # marks it as recently used
@@ -76,13 +80,13 @@ def use_chosen(classifier: Classifier) -> bool:
 def use_fastest(classifier: Classifier) -> None:
     """Let the backend answer that is the fastest, chosen now if need be.
 
-    Where that fails, PyTorch answers.
+    Where that fails, PyTorch answers, and the log says why.
     """
     if not use_chosen(classifier):
         try:
             choose(classifier)
-        except (OnnxError, OSError) as error:
-            log.warning(f"PyTorch answers: {error}")
+        except Exception as error:  # those of ONNX Runtime have no other base class
+            log.warning(f"PyTorch answers: {error or type(error).__name__}")
 
 
 def choose(classifier: Classifier) -> dict[str, Any]:
@@ -90,6 +94,7 @@ def choose(classifier: Classifier) -> dict[str, Any]:
 
     The fastest is that with the least geometric mean of the times for one image and for 64. It must
     give held-out training images PyTorch's labels, of 1,000 all but 5; else the next one is taken.
+    It answers even if the cache cannot be written; the log says why.
 
     Args:
         classifier: in PyTorch on a CPU, with its digest.
@@ -99,9 +104,8 @@ def choose(classifier: Classifier) -> dict[str, Any]:
         image, ``batch_of_64_ms``, and ``same_labels``, for those compared.
 
     Raises:
-        OnnxError: when a package is missing.
+        OnnxError: when a package is missing, or ONNX Runtime cannot load a model.
         DataError: when the training images cannot be read.
-        OSError: when the cache cannot be written.
     """
     if not _versions():
         raise OnnxError(f"Install {', '.join(PACKAGES)}: pip install -r requirements.txt.")
@@ -129,8 +133,11 @@ def choose(classifier: Classifier) -> dict[str, Any]:
     order = {name: (one[name] * many[name]) ** 0.5 for name in backends}
     order[plain.name] /= FASTER
     chosen = next(n for n in sorted(order, key=order.__getitem__) if compare(n) >= SAME_LABELS)
-    _write(path_of(classifier), chosen, models.get(chosen, b""))
     classifier.backend = backends[chosen]
+    try:
+        _write(path_of(classifier), chosen, models.get(chosen, b""))
+    except OSError as error:
+        log.warning(f"The chosen backend cannot be cached: {error}")
     return {
         "backend": chosen,
         "latency_ms": {name: round(1000 * seconds, 2) for name, seconds in one.items()},
@@ -141,8 +148,7 @@ def choose(classifier: Classifier) -> dict[str, Any]:
 
 def path_of(classifier: Classifier) -> Path:
     """The cache file for these weights, these versions of the libraries, and this CPU."""
-    machine = device.info(classifier.device).name
-    key = f"{classifier.digest} {_versions()} {machine} {FORMAT}"
+    key = f"{classifier.digest} {_versions()} {_processor(classifier.device)} {FORMAT}"
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     return paths.RUNS_DIR / ".backends" / name
 
@@ -165,6 +171,19 @@ def _versions() -> str:
         return ""
 
 
+def _processor(target: torch.device) -> str:
+    """What distinguishes CPUs here: a virtual machine's may be named just ``Intel Xeon``."""
+    return " ".join(
+        (
+            device.info(target).name,
+            torch.backends.cpu.get_cpu_capability(),  # AVX2, AVX512, …
+            f"vnni={torch.cpu._is_vnni_supported()}",
+            f"amx={torch.cpu._is_amx_tile_supported()}",
+            os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper(),  # limits PyTorch's side
+        )
+    )
+
+
 def _labels(backend: Backend, images: Tensor) -> Tensor:
     return torch.cat([backend(part)[0].argmax(1).cpu() for part in images.split(BATCH)])
 
@@ -181,13 +200,20 @@ def _measure(
 
 
 def _write(path: Path, name: str, model: bytes) -> None:
-    """Write a backend's name and model with a checksum; delete the least recently used files."""
+    """Write a backend's name and model with a checksum; delete the least recently used files.
+
+    Raises:
+        OSError: when the folder cannot be written, or is a link, which may lead to other files.
+    """
+    if path.parent.is_symlink():
+        raise OSError(errno.ELOOP, "A link, not a folder", str(path.parent))
     content = name.encode() + b"\n" + model
     path.parent.mkdir(parents=True, exist_ok=True)
     checksum = hashlib.sha256(content).digest()
     write_atomically(path, lambda temporary: temporary.write_bytes(checksum + content))
     with suppress(OSError):  # another server may delete the same files
-        files = [(each.stat().st_mtime, each) for each in path.parent.glob("[!.]*")]
+        own = (each for each in path.parent.iterdir() if _NAME.fullmatch(each.name))
+        files = [(each.stat().st_mtime, each) for each in own]
         for _, old in sorted(files)[:-MAX_FILES]:
             old.unlink(missing_ok=True)
 
@@ -196,9 +222,12 @@ def _read(path: Path) -> tuple[str, bytes]:
     """A backend's name and model.
 
     Raises:
-        OSError: when the file is missing or cannot be read.
+        FileNotFoundError: when the file is missing, or its folder is a link.
+        OSError: when it cannot be read.
         ValueError: when it is damaged.
     """
+    if path.parent.is_symlink():
+        raise FileNotFoundError(path)
     with open_file(path) as file:
         checksum, content = file.read(_CHECKSUM_BYTES), file.read()
     if hashlib.sha256(content).digest() != checksum:

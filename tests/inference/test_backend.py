@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_demo.cli.main import main
-from alexnet_demo.common.errors import OnnxError
+from alexnet_demo.common.errors import DataError, OnnxError
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepared import Choices, PreparedImage
 from alexnet_demo.inference import backend_choice
@@ -198,9 +198,46 @@ def test_a_damaged_file_is_made_again(
 
 def test_the_cache_is_bounded(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend_choice, "MAX_FILES", 2)
+    small.mkdir(parents=True)
+    (small / "notes.txt").write_text("not of the cache")
     for number in range(4):
-        backend_choice._write(small / f"{number}", INT8, b"model")
-    assert len(list(small.iterdir())) == 2 and (small / "3").is_file()
+        backend_choice._write(small / f"{number:032x}", INT8, b"model")
+    assert len(list(small.iterdir())) == 3 and (small / f"{3:032x}").is_file()
+    assert (small / "notes.txt").is_file()
+
+
+def test_a_choice_that_cannot_be_cached_answers_nevertheless(
+    trained_run: Run, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache's folder is a link: nothing is read from its target, written, or deleted."""
+    prefer(monkeypatch, INT8)
+    first, second = (Classifier.load_with_digest(trained_run.best) for _ in range(2))
+    backend_choice.choose(first)
+    target = small.rename(tmp_path / "elsewhere")
+    small.symlink_to(target, target_is_directory=True)
+    before = [(file, file.stat().st_mtime_ns) for file in target.iterdir()]
+    assert not backend_choice.use_chosen(second)
+    backend_choice.use_fastest(second)
+    assert second.backend.name == INT8
+    assert [(file, file.stat().st_mtime_ns) for file in target.iterdir()] == before
+
+
+@pytest.mark.parametrize(
+    "changed", ["get_cpu_capability", "_is_vnni_supported", "ONEDNN_MAX_CPU_ISA"]
+)
+def test_a_choice_holds_for_cpus_with_the_same_instructions(
+    trained: Classifier, runs_dir: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    before = backend_choice.path_of(trained)
+    assert backend_choice._NAME.fullmatch(before.name)
+    if changed == "get_cpu_capability":
+        monkeypatch.setattr(torch.backends.cpu, changed, lambda: "another")
+    elif changed == "_is_vnni_supported":
+        other = not torch.cpu._is_vnni_supported()
+        monkeypatch.setattr(torch.cpu, changed, lambda: other)
+    else:
+        monkeypatch.setenv(changed, "SSE41")
+    assert backend_choice.path_of(trained) != before
 
 
 def test_a_failure_leaves_pytorch(
@@ -213,6 +250,30 @@ def test_a_failure_leaves_pytorch(
     assert classifier.backend is plain and not small.exists()
     with pytest.raises(OnnxError, match="no-such-package"):
         backend_choice.choose(classifier)
+
+
+@pytest.mark.parametrize("error", [DataError("No images."), ImportError(), MemoryError()])
+def test_whatever_fails_leaves_pytorch_and_is_logged(
+    trained_run: Run,
+    small: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    def fail(*_: object, **__: object) -> bytes:
+        raise error
+
+    classifier = Classifier.load_with_digest(trained_run.best)
+    plain = classifier.backend
+    monkeypatch.setattr(backend_choice, "quantize", fail)
+    backend_choice.use_fastest(classifier)
+    assert classifier.backend is plain
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_model_that_onnx_runtime_cannot_load_is_refused() -> None:
+    with pytest.raises(OnnxError, match="cannot load"):
+        OnnxBackend(b"not ONNX", INT8)
 
 
 def test_narrow_networks_and_models_without_a_file_stay_in_pytorch(

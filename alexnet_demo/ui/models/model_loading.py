@@ -135,7 +135,7 @@ def load(option: Option) -> Classifier:
         ) from error
     classifier = _from_file(str(option.path), (stat.st_mtime_ns, stat.st_size))
     if not option.live_run:  # whose weights change too often
-        # Visitors shall not keep the server busy with many models.
+        # Visitors must not keep the server busy with many models.
         measure = option.id == SHIPPED or access.can_control()
         backends.use_fastest(classifier, option.path, measure)
     return classifier

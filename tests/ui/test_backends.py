@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -28,7 +29,7 @@ class Fast:
 @pytest.fixture
 def chosen(monkeypatch: pytest.MonkeyPatch, backend_choices: list[Path]) -> list[Path]:
     """Nothing is chosen until `choose_backend` is called; the weights for which it was."""
-    monkeypatch.setattr(backends, "_measured", set())
+    monkeypatch.setattr(backends, "_measuring", {})
 
     def use_chosen(classifier: Classifier) -> bool:
         if backend_choices:
@@ -82,7 +83,7 @@ def test_the_choice_of_another_server_is_taken_at_once(
     def never_ends(weights: Path) -> Any:
         chosen.append(weights)  # as if its file were there now
         return SimpleNamespace(
-            poll=lambda: None, terminate=lambda: ended.append("terminate"), wait=lambda: None
+            poll=lambda: None, terminate=lambda: ended.append("terminate"), wait=lambda _: 0
         )
 
     monkeypatch.setattr(backends, "POLL_SECONDS", 0.01)
@@ -91,6 +92,68 @@ def test_the_choice_of_another_server_is_taken_at_once(
     backends.use_fastest(classifier, tiny_weights, measure=True)
     backends.wait(classifier)
     assert classifier.backend.name == "fast" and ended == ["terminate"]
+
+
+def test_a_choice_that_takes_too_long_is_given_up(
+    tiny_weights: Path, chosen: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ignores that it is terminated, and is killed."""
+    ended: list[str] = []
+
+    def end(seconds: float | None = None) -> int:
+        if seconds is None:
+            return -9
+        raise subprocess.TimeoutExpired("backend", seconds)
+
+    process = SimpleNamespace(
+        poll=lambda: None,
+        terminate=lambda: ended.append("terminate"),
+        kill=lambda: ended.append("kill"),
+        wait=end,
+    )
+    monkeypatch.setattr(backends, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(backends, "CHOICE_SECONDS", 0.05)
+    monkeypatch.setattr(processes, "choose_backend", lambda _: process)
+    classifier = load(tiny_weights)
+    backends.use_fastest(classifier, tiny_weights, measure=True)
+    backends._threads[classifier].join(20)
+    assert ended == ["terminate", "kill"] and not backends._one_at_a_time.locked()
+    assert classifier.backend.name.startswith("PyTorch")
+
+
+def test_waiting_for_a_backend_ends(
+    tiny_weights: Path, chosen: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = Event()
+    monkeypatch.setattr(backends, "CHOICE_SECONDS", 0.05)
+    monkeypatch.setattr(backend_choice, "use_chosen", lambda _: go.wait(20))
+    classifier = load(tiny_weights)
+    backends.use_fastest(classifier, tiny_weights, measure=False)
+    backends.wait(classifier)
+    assert backends._threads[classifier].is_alive()
+    go.set()
+
+
+@pytest.mark.parametrize("measure", [True, False])
+def test_a_model_that_is_loaded_again_takes_the_choice_being_made(
+    tiny_weights: Path, chosen: list[Path], monkeypatch: pytest.MonkeyPatch, measure: bool
+) -> None:
+    go = Event()
+    note = processes.choose_backend
+
+    def slow(weights: Path) -> Any:
+        assert go.wait(20)
+        return note(weights)
+
+    monkeypatch.setattr(processes, "choose_backend", slow)
+    first, second = load(tiny_weights), load(tiny_weights)
+    backends.use_fastest(first, tiny_weights, measure=True)
+    backends.use_fastest(second, tiny_weights, measure)
+    backends._threads[second].join(0.2)
+    assert second.backend.name.startswith("PyTorch") and not chosen
+    go.set()
+    backends.wait(second)
+    assert second.backend.name == "fast" and chosen == [tiny_weights]
 
 
 def test_without_measuring_only_a_known_choice_is_used(

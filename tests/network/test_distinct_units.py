@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import Tensor
 
+from alexnet_demo.network import distinct_units as module
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.distinct_units import COPY_COSINE, distinct_units
 
@@ -33,6 +37,26 @@ def test_of_several_copies_one_counts(model: AlexNet):
     assert shares["conv1"] == pytest.approx(8 / 12)
     assert shares["fc6"] == 0.5
     assert {shares[name] for name in LAYERS if name not in ("conv1", "fc6")} == {1.0}
+
+
+def test_steps_run_elsewhere_and_find_copies_in_other_blocks(
+    model: AlexNet, monkeypatch: pytest.MonkeyPatch
+):
+    with torch.no_grad():
+        fc7 = model.get_parameter("net.fc7.weight")
+        fc7[300] = fc7[10]
+    expected = distinct_units(model)
+    assert expected["fc7"] == 511 / 512
+    monkeypatch.setattr(module, "BLOCK", 200)
+    steps: list[Tensor] = []
+
+    def run(step: Callable[[], Tensor]) -> Tensor:
+        steps.append(step())
+        return steps[-1]
+
+    assert distinct_units(model, run) == expected
+    assert [len(step) for step in steps[-3:]] == [200, 200, 112]
+    assert not any(step.requires_grad for step in steps)  # a thread has gradients on by default
 
 
 @torch.no_grad()

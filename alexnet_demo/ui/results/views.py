@@ -14,6 +14,7 @@ from plotly.graph_objects import Figure
 
 from alexnet_demo.common.text import percent
 from alexnet_demo.figures.results import calibration_figure, coverage_figure
+from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.inference.predictions import Results, class_scores
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES, TEST_SAMPLES
 from alexnet_demo.ui.components.component import component_state, parse_cell, register
@@ -174,7 +175,7 @@ def _count_distinct_units(digest: str, _model: AlexNet) -> list[tuple[str, int, 
 
     return [
         (name, len(_model.get_parameter(f"net.{name}.bias")), share)
-        for name, share in distinct_units(_model).items()
+        for name, share in distinct_units(_model, BATCHER.submit_low_priority).items()
     ]
 
 

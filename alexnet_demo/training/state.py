@@ -12,6 +12,7 @@ from torch import Tensor
 
 from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.network import checkpoint
+from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.checkpoint import MODEL_PREFIX, strip_prefix
 from alexnet_demo.network.timing import choose_memory_format
@@ -96,7 +97,8 @@ class TrainingState:
             optimizer_tensors = strip_prefix(tensors, OPTIMIZER_PREFIX)
             engine.optimizer.load_state_dict(_join_tensors(info["optimizer"], optimizer_tensors))
             _match_layouts(engine.optimizer)
-            engine.scaler.load_state_dict(info["scaler"])
+            if info["scaler"]:  # empty unless the run was in fp16
+                engine.scaler.load_state_dict(info["scaler"])
             loss, correct, count = (info["tally"][key] for key in ("loss", "hits", "count"))
             metrics = Metrics(loss, correct, count, info["epoch_seconds"])
             position = {name: info[name] for name in ("epoch", "batch", "step")}
@@ -135,14 +137,17 @@ def _restore_execution(info: Mapping[str, Any], engine: Engine) -> None:
     """Resume in the precision and memory format of a checkpoint from the same kind of device.
 
     They are not measured again, since on a busy machine the choice might differ; only a CPU's
-    precision is chosen without measuring.
+    precision is chosen without measuring. A GPU that would emulate bf16 keeps its own choice.
     """
     # Version 0.5 did not write the device, and offered fp16 on CUDA alone.
     usual = "cuda" if info["precision"] == "fp16" else engine.device.type
     if info.get("device", usual) == engine.device.type:
-        precision = engine.precision if engine.device.type == "cpu" else info["precision"]
+        emulated = info["precision"] == "bf16" and not devices.has_bf16_units(engine.device)
+        own = engine.device.type == "cpu" or emulated
+        precision = engine.precision if own else info["precision"]
         memory_format = choose_memory_format(info["memory_format"], engine.device, precision)
-        engine.set_execution(precision, memory_format)
+        # Rank 0 decides: the GPUs of a run may differ.
+        engine.set_execution(*engine.group.broadcast_object((precision, memory_format)))
 
 
 def _match_layouts(optimizer: torch.optim.Optimizer) -> None:

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from alexnet_demo.data.splits import Split
 from alexnet_demo.network import checkpoint
+from alexnet_demo.network import device as devices
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.training import state
 from alexnet_demo.training.engine import Engine
 from alexnet_demo.training.state import TrainingState
 from tests.support.fake_cuda import CUDA, fake_cuda, fake_split
@@ -116,6 +118,40 @@ def test_a_run_resumes_as_suits_its_device(saved: Run, written: dict[str, Any], 
     engine.set_execution("fp32", "channels_last")
     TrainingState.load(saved.last, engine)
     assert (engine.precision, engine.memory_format) == resumed
+
+
+@pytest.mark.filterwarnings("ignore:torch.cuda.amp.GradScaler")  # it looks for a GPU
+@pytest.mark.parametrize(
+    ("chosen", "written_on", "units", "resumed"),
+    [
+        ("fp16", "cuda", False, "fp16"),
+        ("fp16", None, False, "fp16"),  # by version 0.5, on whatever device
+        ("bf16", "cuda", False, "bf16"),  # as its settings demand
+        ("fp16", "cuda", True, "bf16"),
+    ],
+)
+def test_a_gpu_without_bf16_units_does_not_resume_in_bf16(
+    monkeypatch: pytest.MonkeyPatch, chosen: str, written_on: str, units: bool, resumed: str
+):
+    monkeypatch.setattr(devices, "has_bf16_units", lambda _: units)
+    engine = Engine(CONFIG)
+    engine.device = torch.device("cuda:0")
+    engine.set_execution(chosen, "channels_last")
+    info = {"precision": "bf16", "memory_format": "contiguous", "device": written_on}
+    state._restore_execution({k: v for k, v in info.items() if v is not None}, engine)
+    assert (engine.precision, engine.memory_format) == (resumed, "contiguous")
+
+
+def test_a_run_resumes_in_fp16_that_did_not_scale_its_loss(saved: Run):
+    """On a GPU that chooses fp16, after a CPU or a GPU that chose something else."""
+    rewrite(saved, device="cuda")
+    engine = Engine(replace(CONFIG, precision="auto"))
+    engine.set_execution("fp16", "channels_last")
+    # A CUDA scaler disables itself without a GPU.
+    engine.scaler = torch.amp.GradScaler("cpu")
+    assert checkpoint.load(saved.last)[1]["scaler"] == {}
+    assert TrainingState.load(saved.last, engine).step == 1
+    assert engine.precision == "fp16" and engine.scaler.is_enabled()
 
 
 def test_the_loss_is_scaled_in_fp16_alone():

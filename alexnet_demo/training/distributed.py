@@ -35,7 +35,7 @@ PROCESS_LOST = (
 COLLECTIVE_TIMEOUT = timedelta(minutes=10)
 """Long enough for rank 0 to write a checkpoint to a slow disk while the others wait."""
 AGREE_SECONDS = 0.1
-"""About how often rank 0's decisions are broadcast: a reaction that nobody feels to be late."""
+"""About how often rank 0's decisions are broadcast: too short a delay to notice."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ GPU_ERRORS = (
 """What PyTorch reports of a GPU, in lower case, and a sentence; the first that fits counts."""
 LOCK_SECONDS = 1.0
 """Others hold a device's lock for a moment to see whether it is free."""
-LOCK_POLL_SECONDS = 0.05
+LOCK_TURN_SECONDS = 0.1
+"""How long each lock is tried: more than such a moment, so that no free device is passed over."""
 CLUSTER_SECONDS = 120.0
 """A trainer on a node that the cluster gave up may hold its run's lock for this long."""
 NICE = 10
@@ -225,7 +226,6 @@ def _hold(
     while (index := _acquire_one(locks)) is None:
         if time.monotonic() >= give_up_at:
             raise error()
-        time.sleep(LOCK_POLL_SECONDS)
     try:
         yield index
     finally:
@@ -236,7 +236,7 @@ def _acquire_one(locks: Sequence[FileLock]) -> int | None:
     """Acquire the first lock that is free, and return its index; None if all are taken."""
     for index, lock in enumerate(locks):
         with suppress(TimeoutError):
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=LOCK_TURN_SECONDS)
             return index
     return None
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import re
+import time
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -45,6 +47,25 @@ def test_runs_take_the_gpus_that_are_free_one_each(name: str):
     with device_lock("GPU-a"), hold_device(settings) as device:
         assert str(device) == "cuda:1"
     assert not is_locked("GPU-b")
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_gpu_whose_lock_is_held_for_a_moment_is_not_passed_over(monkeypatch: pytest.MonkeyPatch):
+    """The scheduler holds a lock so long to see whether the GPU is free."""
+    held = Event()
+
+    def look() -> None:
+        with device_lock("GPU-a"):
+            held.set()
+            time.sleep(0.02)
+
+    monkeypatch.setattr(worker, "LOCK_TURN_SECONDS", 30.0)  # however busy this machine is
+    thread = Thread(target=look)
+    thread.start()
+    assert held.wait(30)
+    with hold_device(TrainConfig(device="auto")) as device:
+        assert str(device) == "cuda:0"
+    thread.join()
 
 
 @pytest.mark.usefixtures("two_gpus")

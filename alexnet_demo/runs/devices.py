@@ -10,6 +10,7 @@ reads that without PyTorch.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -60,9 +61,10 @@ def known() -> dict[str, str]:
 
 
 def _table() -> Path:
-    """The file of `record`: what this variable hides or reorders has other names."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
-    return _lock_path(f"devices-{visible}").with_suffix(".json")
+    """The file of `record`: GPUs that these variables hide or reorder have other names."""
+    variables = [os.environ.get(name) for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")]
+    digest = hashlib.sha256(repr(variables).encode()).hexdigest()[:16]
+    return _lock_path(f"devices-{digest}").with_suffix(".json")
 
 
 def device_lock(uuid: str) -> FileLock:

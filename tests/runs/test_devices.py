@@ -74,6 +74,26 @@ def test_what_is_recorded_holds_for_the_gpus_that_are_visible(runs_dir: Path, mo
     assert placements(TrainConfig(device="cuda:0")) == [("GPU-a",)]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"CUDA_VISIBLE_DEVICES": "GPU-" * 60 + "a"}, {"CUDA_VISIBLE_DEVICES": "GPU-" * 60 + "b"}),
+        ({"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, {"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}),
+    ],
+)
+def test_other_gpus_or_another_order_have_another_table(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, first: dict[str, str], second: dict[str, str]
+):
+    monkeypatch.setattr(devices, "has_gpu", lambda: False)
+    (variable,) = first
+    monkeypatch.setenv(variable, first[variable])
+    record(GPUS)
+    monkeypatch.setenv(variable, second[variable])
+    assert known() == {"cpu": "cpu"}
+    monkeypatch.setenv(variable, first[variable])
+    assert known() == GPUS
+
+
 def test_a_lock_is_that_of_the_gpu_however_processes_number_it(runs_dir: Path):
     record(GPUS)
     auto = TrainConfig(device="auto")

@@ -35,10 +35,14 @@ class Speed:
 
 
 def measured_settings(settings: TrainConfig) -> tuple[object, ...]:
-    """What a run's `Speed` depends on: two runs with the same are measured once."""
+    """What a run's `Speed` depends on: two runs with the same are measured once.
+
+    Shares count in tenths, so that not each value that is typed takes a measurement.
+    """
     s = settings
     widths = tuple(dict.fromkeys(stage.width for stage in stages(s)))
-    images = (s.flip, s.shift, s.erase > 0, s.drawings, s.photos)
+    shares = ((share > 0, round(share, 1)) for share in (s.drawings, s.photos))
+    images = (s.flip, s.shift > 0, s.erase > 0, *shares)
     optimizer = (s.momentum > 0, s.nesterov, s.weight_decay > 0)
     execution = (s.device, s.precision, s.memory_format, min(s.batch_size, 1024))
     return (widths, s.norm, s.dropout > 0, *images, *optimizer, *execution)

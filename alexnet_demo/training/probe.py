@@ -35,7 +35,8 @@ def probe(settings: TrainConfig) -> dict[str, Any]:
     import torchvision.datasets  # noqa: F401 - part of the memory that a run takes
 
     devices.keep_freed_memory()
-    first = Engine(replace(settings, width=MIN_WIDTH, grow="", devices=1))
+    # Not compiled, which takes minutes at each width: the estimate is then on the safe side.
+    first = Engine(replace(settings, width=MIN_WIDTH, grow="", devices=1, compile="off"))
     device = first.device
     if device.type != "cpu":
         record(devices.uuids())

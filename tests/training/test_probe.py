@@ -50,6 +50,11 @@ def test_every_width_of_a_growing_run_is_measured():
     assert narrow["parameter_bytes"] == pytest.approx(weights, rel=0.3)
 
 
+def test_nothing_is_compiled_for_an_estimate(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: pytest.fail("compiled"))
+    probe.probe(TrainConfig(width=0.0625, batch_size=2, device="cpu", compile="on"))
+
+
 def test_a_checkpoints_copy_is_in_the_hosts_memory():
     for momentum, (gpu, cpu) in {0.0: (2, 3), 0.9: (3, 5)}.items():
         config = TrainConfig(momentum=momentum)

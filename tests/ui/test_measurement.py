@@ -83,6 +83,15 @@ def test_what_a_step_does_is_measured_anew(change: dict[str, Any]):
     assert other == measured_settings(replace(SETTINGS, **change, epochs=3, lr=0.5, seed=7))
 
 
+def test_values_of_about_the_same_cost_are_measured_once():
+    settings = TrainConfig(shift=1, drawings=0.3, photos=0.1)
+    key = measured_settings(settings)
+    assert measured_settings(replace(settings, shift=2, drawings=0.32, photos=0.14)) == key
+    assert measured_settings(replace(settings, drawings=0.4)) != key
+    assert measured_settings(replace(settings, photos=0.0)) != key
+    assert measured_settings(replace(SETTINGS, drawings=0.01)) != measured_settings(SETTINGS)
+
+
 def test_devices_that_cannot_be_used_are_listed_with_the_reason(machine, monkeypatch):
     for name in ("DEVICES", "UNUSABLE"):
         monkeypatch.setattr(measurement, name, {})
@@ -93,6 +102,10 @@ def test_devices_that_cannot_be_used_are_listed_with_the_reason(machine, monkeyp
     settled()
     assert list(measurement.DEVICES) == ["cpu"]
     assert measurement.UNUSABLE == {"cuda:0": "its driver is too old"}
+    machine.record["devices"][0]["problem"] = ""
+    measurement.measure_again()
+    settled()
+    assert set(measurement.DEVICES) == {"cpu", "cuda:0"} and not measurement.UNUSABLE
 
 
 def test_a_failed_measurement_is_cached_then_retried(machine, monkeypatch):

@@ -51,7 +51,7 @@ def field(place: Any, name: str) -> None:
         choices = tuple(dict.fromkeys([*names, st.session_state[key]]))
     if choices:
         place.selectbox(setting.label, choices, format_func=lambda c: names.get(c, c), **options)
-        for gpu, problem in measurement.UNUSABLE.items() if name == "device" else ():
+        for gpu, problem in list(measurement.UNUSABLE.items()) if name == "device" else ():
             place.caption(f":material/warning: {gpu} cannot be used: {plain(problem)}.")
     elif setting.range:
         number_field(place, name, key)

@@ -25,7 +25,6 @@ RETRY_SECONDS = 30  # age at which a failed measurement is repeated
 SETTLE_SECONDS = 60  # age from which a measurement is repeated if the load has changed
 LOAD_CHANGE = 0.3  # by this share of all processors
 DEVICES: dict[str, str] = {}  # id → name and memory, as the measurements so far listed them
-
 UNUSABLE: dict[str, str] = {}  # id → why PyTorch cannot use it, as they told
 
 
@@ -111,8 +110,10 @@ class _Machine:
         for device in record.get("devices", ()):
             if problem := device.get("problem"):
                 UNUSABLE[device["id"]] = problem
+                DEVICES.pop(device["id"], None)
             else:
                 DEVICES[device["id"]] = f"{device['name']} ({memory(device['memory'])})"
+                UNUSABLE.pop(device["id"], None)
         return Measurement(
             tuple(Speed(**speed) for speed in record.get("speeds", ())),
             record.get("error", ""),

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from alexnet_demo.benchmarks import speed
+from alexnet_demo.common.machine import visible_nvidia_gpus
 from alexnet_demo.common.text import memory, one_line, percent
 from alexnet_demo.data.splits import epoch_order, load_split
 from alexnet_demo.network import checkpoint
@@ -156,8 +157,21 @@ def check_devices(target: Target) -> Check:
         words.append(f"compute capability {numbers['capability']}")
     problems = [f"{device.id} cannot be used: {device.problem}" for device in found]
     problems = [text for text, device in zip(problems, found, strict=True) if device.problem]
+    if not any(device.id.startswith("cuda") for device in found) and visible_nvidia_gpus():
+        problems.append(f"there is an NVIDIA GPU, but {_why_no_cuda()}")
     status = Status.FAIL if problems else Status.PASS
     return Check("devices", status, "; ".join([*problems, *words]), numbers)
+
+
+def _why_no_cuda() -> str:
+    """Why PyTorch offers none of the GPUs that the driver counts."""
+    if not torch.version.cuda:
+        return "this PyTorch is a build without CUDA: install another, see https://pytorch.org"
+    try:
+        torch.cuda.init()
+    except Exception as error:
+        return f"CUDA is not available: {one_line(str(error))}"
+    return "CUDA is not available: it finds no GPU"
 
 
 # ----------------------------------------------------------------------- the step
@@ -326,7 +340,10 @@ def recipe_loop(settings: str) -> Iterator[speed.Record]:
 
 
 def check_compilation(target: Target) -> Check:
-    """Whether `torch.compile` and CUDA graphs gain; kept for ``--compile auto`` at width 1."""
+    """Whether `torch.compile` and CUDA graphs gain; kept for ``--compile auto`` at width 1.
+
+    Fails where not even the network that is not compiled could be measured.
+    """
     name = "compilation"
     if not target.compilation:
         return Check(name, Status.SKIPPED, "`doctor --compile` measures it, which takes minutes")
@@ -341,6 +358,8 @@ def check_compilation(target: Target) -> Check:
             continue
         steps = [record["seconds"] / record["images"] * speed.BATCH for record in records]
         measured[mode] = compilation.Measurement(statistics.median(steps), first["seconds"])
+    if "off" not in measured:
+        return Check(name, Status.FAIL, "; ".join(problems))
     if target.width == 1:
         compilation.write(target.device, measured)
     else:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from alexnet_demo.cli import options
 from alexnet_demo.cli.options import Options, number
-from alexnet_demo.settings.config import SETTINGS
+from alexnet_demo.runs.devices import conflict, is_free, record
+from alexnet_demo.settings.config import SETTINGS, TrainConfig
+
+if TYPE_CHECKING:
+    import torch
 
 CPU_WIDTH = 0.125
 """Width of the networks without a GPU: in full, a few steps would take minutes."""
@@ -33,9 +38,25 @@ def run_doctor(args: Options) -> int:
     from alexnet_demo.data.splits import unpack
     from alexnet_demo.network import device as devices
 
-    device = devices.resolve(args.device)
+    choices = devices.choices(args.device)
+    if choices[0].type != "cpu":
+        record(devices.uuids())
+    device = _first_free(choices)
     width = args.width or (CPU_WIDTH if device.type == "cpu" else 1.0)
     unpack()
     report = doctor.examine(doctor.Target(device, width, args.compile))
     options.show(args, report, doctor.format_report(report))
     return options.FAILED if report["failed"] else options.DONE
+
+
+def _first_free(choices: Sequence[torch.device]) -> torch.device:
+    """The first device that no run trains on or is queued for: a run beside would distort all.
+
+    Raises:
+        ConfigError: when there is none.
+    """
+    settings = [TrainConfig(device=str(device)) for device in choices]
+    for device, alone in zip(choices, settings, strict=True):
+        if is_free(alone):
+            return device
+    raise conflict(settings[0])

@@ -29,10 +29,11 @@ def has_gpu() -> bool:
     build = runpy.run_path(str(Path(torch.origin).with_name("version.py")))  # imports nothing
     if build.get("hip"):
         return Path("/dev/kfd").exists()
-    return bool(build.get("cuda")) and _visible_nvidia_gpus() > 0
+    return bool(build.get("cuda")) and visible_nvidia_gpus() > 0
 
 
-def _visible_nvidia_gpus() -> int:
+def visible_nvidia_gpus() -> int:
+    """NVIDIA's GPUs that the driver counts, whether or not PyTorch can use them; 0 if hidden."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0].strip() in ("", "-1"):
         return 0
     count = ctypes.c_uint()

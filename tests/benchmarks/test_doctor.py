@@ -17,6 +17,7 @@ from alexnet_demo.benchmarks.doctor import CHECKS, Check, Status, Target, perfor
 from alexnet_demo.cli.main import main
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.device import DeviceInfo
+from alexnet_demo.runs.devices import device_lock
 from alexnet_demo.training import compilation
 from alexnet_demo.training import engine as engine_module
 
@@ -38,7 +39,7 @@ def test_a_gpu_passes(name: str):
 # ------------------------------------------------------------------------ the report
 
 
-def test_a_failed_check_fails_the_command(monkeypatch: pytest.MonkeyPatch, capsys):
+def test_a_failed_check_fails_the_command(runs_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     def broken(_: Target) -> Check:
         raise RuntimeError("CUDA error: no kernel\nimage")
 
@@ -68,6 +69,54 @@ def test_a_gpu_that_cannot_be_used_fails(monkeypatch: pytest.MonkeyPatch):
     assert result.status == Status.FAIL
     assert "cuda:0 cannot be used: its driver is too old" in result.detail
     assert result.numbers["devices"][0]["problem"] == old.problem
+
+
+@pytest.mark.parametrize(
+    ("build", "problem"),
+    [(None, "a build without CUDA"), ("13.0", "CUDA is not available: no driver")],
+)
+def test_a_gpu_that_pytorch_does_not_see_fails(
+    monkeypatch: pytest.MonkeyPatch, build: str | None, problem: str
+):
+    def init() -> None:
+        raise RuntimeError("no driver")
+
+    monkeypatch.setattr(doctor, "visible_nvidia_gpus", lambda: 1)
+    monkeypatch.setattr(devices, "all_devices", lambda: [devices._cpu()])
+    monkeypatch.setattr(torch.version, "cuda", build)
+    monkeypatch.setattr(torch.cuda, "init", init)
+    result = doctor.check_devices(CPU)
+    assert result.status == Status.FAIL
+    assert problem in result.detail
+
+
+def test_the_command_refuses_a_device_in_use(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.setattr(doctor, "CHECKS", {})
+    with device_lock("cpu"):
+        assert main(["doctor", "--device", "cpu"]) == 2
+    assert "Another run is using cpu" in capsys.readouterr().err
+    assert main(["doctor", "--device", "cpu"]) == 0
+
+
+def test_the_command_takes_the_first_gpu_that_is_free(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    gpus = [DeviceInfo(f"cuda:{i}", "GPU", 2**30, f"GPU-{i}") for i in range(2)]
+    targets: list[Target] = []
+
+    def examine(target: Target) -> dict[str, object]:
+        targets.append(target)
+        return {"failed": []}
+
+    monkeypatch.setattr(devices, "all_devices", lambda: [*gpus, devices._cpu()])
+    monkeypatch.setattr(doctor, "examine", examine)
+    monkeypatch.setattr(doctor, "format_report", lambda _: "")
+    with device_lock("GPU-0"):
+        assert main(["doctor"]) == 0
+        assert main(["doctor", "--device", "cuda:0"]) == 2
+    assert [str(target.device) for target in targets] == ["cuda:1"]
 
 
 # ------------------------------------------------------------------------ the step
@@ -178,6 +227,24 @@ def test_a_measured_gain_is_kept_and_what_cannot_be_compiled_is_named(
     assert result.numbers["gain"] == {"off": 1.0, "on": 2.0}
     assert "graphs is not possible here (no Triton)" in result.detail
     assert compilation.read(CPU.device)["on"] == compilation.Measurement(1.0, 30.0)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("broken", [{"off"}, {"off", "on", "graphs"}])
+def test_no_gain_is_kept_without_what_it_is_over(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, broken: set[str]
+):
+    def loop(settings: str) -> Iterator[speed.Record]:
+        if (mode := json.loads(settings)["compile"]) in broken:
+            raise RuntimeError(f"{mode} fails")
+        while True:
+            yield {"images": 128, "seconds": 1.0}
+
+    monkeypatch.setattr(doctor, "recipe_loop", loop)
+    result = doctor.check_compilation(Target(CPU.device, compilation=True))
+    assert result.status == Status.FAIL
+    assert all(f"{mode} fails" in result.detail for mode in broken)
+    assert compilation.read(CPU.device) == {}
 
 
 # ------------------------------------------------------------------------ whole runs

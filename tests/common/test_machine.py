@@ -46,7 +46,7 @@ def test_hidden_gpus_do_not_count(monkeypatch, visible, count):
         nvmlInit_v2=lambda: 0, nvmlDeviceGetCount_v2=device_count, nvmlShutdown=lambda: 0
     )
     monkeypatch.setattr(ctypes, "CDLL", lambda _: driver)
-    assert machine._visible_nvidia_gpus() == count
+    assert machine.visible_nvidia_gpus() == count
 
 
 def test_the_meter_counts_busy_processors():

@@ -122,9 +122,8 @@ def photo_pipeline(image: np.ndarray, alpha: np.ndarray | None, choices: Choices
     Raises:
         ImageError: when there is nothing but the background.
     """
-    background, mask = separate(image, alpha, choices)
+    background, mask, garment = separate(image, alpha, choices)
     images = {"object": image * mask[..., None]}
-    garment = find_garment(image, choices) if background == "plain" else None
     if garment is not None:
         mask, images["worn"] = garment, image * garment[..., None]
     gray = raster.to_gray(image)
@@ -151,57 +150,59 @@ def photo_pipeline(image: np.ndarray, alpha: np.ndarray | None, choices: Choices
 
 def separate(
     image: np.ndarray, alpha: np.ndarray | None, choices: Choices
-) -> tuple[Background, np.ndarray]:
-    """How the background is removed, and the object's mask, bool (H, W), never empty.
+) -> tuple[Background, np.ndarray, np.ndarray | None]:
+    """How the background is removed, and the masks of the object and of a garment in it.
 
     Takes the first method that finds an object, or ``keep``, with the whole box as the object.
+
+    Returns:
+        The method, the object's mask, bool (H, W), never empty, and the part of it that
+        `wearer.locate_garment` keeps, in the same form; None for all of it.
     """
     automatic = choices.background == "auto"
     methods: tuple[Background, ...] = ("alpha", "plain", "cluttered")
     box = choices.box or WHOLE
     for method in methods if automatic else (choices.background,):
-        mask = find_object(image, alpha, method, choices)
+        mask, garment = find_object(image, alpha, method, choices)
         if mask is not None and (mask := clip_mask(mask, box)).any():
-            return method, mask
-    return "keep", clip_mask(np.ones(image.shape[:2], bool), box)
+            if garment is not None and not (garment := clip_mask(garment, box)).any():
+                garment = None
+            return method, mask, garment
+    return "keep", clip_mask(np.ones(image.shape[:2], bool), box), None
 
 
 def find_object(
     image: np.ndarray, alpha: np.ndarray | None, method: Background, choices: Choices
-) -> np.ndarray | None:
-    """The object's mask by one method, bool (H, W); None where that does not suit the image.
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The masks of the object and of a garment in it by one method, as `separate` returns them.
 
-    A method chosen by hand is used even if it does not.
+    The object's is None where the method does not suit the image. One chosen by hand is used even
+    if it does not.
     """
-    by_hand = choices.background == method
+    by_hand, garment = choices.background == method, None
     if method == "alpha":
-        return alpha
+        return alpha, None
     if method == "plain":
         small = raster.shrink(image, segmentation.PLAIN_SIDE)
         surface = segmentation.fit_background(small)
         if not (surface.plain or by_hand):
-            return None
+            return None, None
         mask = segmentation.plain_mask(small, surface)
         if not (mask.any() or by_hand):
             raise ImageError("The image shows nothing but one plain color.")
         plausible = mask.mean() < 0.95
+        garment = wearer.locate_garment(small, surface, mask)
     elif method == "cluttered":
         small = raster.shrink(image, segmentation.CLUTTERED_SIDE)
         mask = segmentation.cluttered_mask(small, choices.box)
         plausible = segmentation.is_plausible(mask)
     else:
-        return None
-    return segmentation.resize_mask(mask, image.shape) if plausible or by_hand else None
-
-
-def find_garment(image: np.ndarray, choices: Choices) -> np.ndarray | None:
-    """The mask of a catalog photo's garment, see `wearer.locate_garment`, bool (H, W)."""
-    small = raster.shrink(image, segmentation.PLAIN_SIDE)
-    garment = wearer.locate_garment(small, segmentation.fit_background(small))
-    if garment is None:
-        return None
-    mask = clip_mask(segmentation.resize_mask(garment, image.shape), choices.box or WHOLE)
-    return mask if mask.any() else None
+        return None, None
+    if not (plausible or by_hand):
+        return None, None
+    if garment is not None:
+        garment = segmentation.resize_mask(garment, image.shape)
+    return segmentation.resize_mask(mask, image.shape), garment
 
 
 def tone(light: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -37,17 +37,19 @@ GROWTH = 1.12
 """Pale cloth counts as found where it adds this much to the silhouette."""
 
 
-def locate_garment(image: np.ndarray, surface: BackgroundSurface) -> np.ndarray | None:
+def locate_garment(
+    image: np.ndarray, surface: BackgroundSurface, silhouette: np.ndarray
+) -> np.ndarray | None:
     """The garment's mask in a catalog photo of a wearer, or of cloth as pale as the ground.
 
     Args:
         surface: the image's background, from `segmentation.fit_background`.
+        silhouette: from `segmentation.plain_mask`.
 
     Returns:
-        None where the ground is not a catalog's, or `segmentation.plain_mask` is right already.
+        None where the ground is not a catalog's, or the silhouette is the garment already.
     """
     white = float(np.median(surface.color)) > WHITE
-    silhouette = segmentation.plain_mask(image, surface)
     if not (white and surface.plain and surface.noise < CLEAN and silhouette.any()):
         return None
     pale = _with_pale_cloth(image, surface, silhouette)

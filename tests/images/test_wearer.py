@@ -30,7 +30,8 @@ def wearer(
 
 def garment_of(image: Image.Image) -> np.ndarray | None:
     pixels = np.asarray(image)
-    return locate_garment(pixels, fit_background(pixels))
+    surface = fit_background(pixels)
+    return locate_garment(pixels, surface, plain_mask(pixels, surface))
 
 
 def test_a_top_is_kept_without_head_arms_and_trousers() -> None:

@@ -14,11 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from urllib3 import Retry
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
@@ -49,6 +51,8 @@ class Session:
         self._states: dict[str, WidgetState] = {}
         self._files: dict[str, str] = {}  # widget's key → URL to delete its file
         self._http = requests.Session()
+        # As browsers do: an idle connection may be closed just as it is used again.
+        self._http.mount("http", HTTPAdapter(max_retries=Retry(1)))
         self._socket: ClientConnection
         self._connected = False
 

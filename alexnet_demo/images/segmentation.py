@@ -45,7 +45,7 @@ def fit_background(image: np.ndarray) -> BackgroundSurface:
     """Fit a surface to the image's border; an object that reaches the border is ignored."""
     border = border_mask(image.shape)
     color = raster.smooth_surface(image.astype(np.float32), border)
-    distance = np.abs(image[border] - color[border]).max(1)
+    distance = raster.channel_max(np.abs(image[border] - color[border]))
     near = distance < 16
     noise = float(np.percentile(distance[near], 75)) if near.any() else 255.0
     return BackgroundSurface(color, noise, plain=bool(near.mean() > 0.5 and noise < 7))

@@ -52,7 +52,7 @@ class Session:
         self._files: dict[str, str] = {}  # widget's key → URL to delete its file
         self._http = requests.Session()
         # As browsers do: an idle connection may be closed just as it is used again.
-        self._http.mount("http", HTTPAdapter(max_retries=Retry(1)))
+        self._http.mount(self.url, HTTPAdapter(max_retries=Retry(1)))
         self._socket: ClientConnection
         self._connected = False
 

@@ -44,17 +44,22 @@ def load(weights: Path) -> Classifier:
     return Classifier.load_with_digest(weights)
 
 
+def delay_choice(monkeypatch: pytest.MonkeyPatch) -> Event:
+    """Let a backend be chosen only once the event is set."""
+    go, choose = Event(), processes.choose_backend
+
+    def wait_and_choose(weights: Path) -> Any:
+        assert go.wait(20)
+        return choose(weights)
+
+    monkeypatch.setattr(processes, "choose_backend", wait_and_choose)
+    return go
+
+
 def test_pytorch_answers_until_the_backend_is_chosen(
     tiny_weights: Path, chosen: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go = Event()
-    note = processes.choose_backend
-
-    def slow(weights: Path) -> Any:
-        assert go.wait(20)
-        return note(weights)
-
-    monkeypatch.setattr(processes, "choose_backend", slow)
+    go = delay_choice(monkeypatch)
     classifier = load(tiny_weights)
     backends.use_fastest(classifier, tiny_weights, measure=True)  # returns at once
     assert classifier.backend.name.startswith("PyTorch")
@@ -138,14 +143,7 @@ def test_waiting_for_a_backend_ends(
 def test_a_model_that_is_loaded_again_takes_the_choice_being_made(
     tiny_weights: Path, chosen: list[Path], monkeypatch: pytest.MonkeyPatch, measure: bool
 ) -> None:
-    go = Event()
-    note = processes.choose_backend
-
-    def slow(weights: Path) -> Any:
-        assert go.wait(20)
-        return note(weights)
-
-    monkeypatch.setattr(processes, "choose_backend", slow)
+    go = delay_choice(monkeypatch)
     first, second = load(tiny_weights), load(tiny_weights)
     backends.use_fastest(first, tiny_weights, measure=True)
     backends.use_fastest(second, tiny_weights, measure)

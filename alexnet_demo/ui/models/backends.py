@@ -76,11 +76,10 @@ def _measure(classifier: Classifier, weights: Path) -> None:
         deadline = time.monotonic() + CHOICE_SECONDS
         while process.poll() is None:
             time.sleep(POLL_SECONDS)
-            if backend_choice.use_chosen(classifier):  # another server was faster
-                _end(process)
-                return
-            if time.monotonic() > deadline:
-                log.warning(f"PyTorch answers: no choice after {CHOICE_SECONDS:.0f} seconds.")
+            chosen = backend_choice.use_chosen(classifier)  # where another server was faster
+            if chosen or time.monotonic() > deadline:
+                if not chosen:
+                    log.warning(f"PyTorch answers: no choice after {CHOICE_SECONDS:.0f} seconds.")
                 _end(process)
                 return
     backend_choice.use_chosen(classifier)

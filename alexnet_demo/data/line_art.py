@@ -104,7 +104,7 @@ class LineArt:
         unsteady = self.rng.uniform(*UNSTEADY)
         lines = [self._by_hand((p - (low + high) / 2) / extent, unsteady) for p in self.strokes]
         # The hand's errors have moved the edges.
-        reach = max(2 * float(np.abs(np.concatenate(lines)).max()), 1e-9)
+        reach = max(2 * float(np.abs(np.concatenate(lines)).max()), 0.5)
         side = redraw.CANVAS - redraw.PEN
         strokes = np.zeros((redraw.CANVAS, redraw.CANVAS), np.uint8)
         skeleton = np.zeros_like(strokes)

@@ -68,7 +68,7 @@ def _in_words(record: dict[str, Any]) -> str:
     """A prediction as a line, such as ``not sure: Coat 48.1%, Pullover 40.2%``."""
     ranked = ", ".join(f"{name} {probability(p)}" for name, p in record["probabilities"].items())
     if not record["clothing"]:
-        return f"may not be clothing: {ranked}"
+        return f"does not look like clothing, closest class: {record['label']}"
     return ranked if record["sure"] else f"not sure: {ranked}"
 
 

@@ -111,7 +111,9 @@ def test_a_text_says_whether_a_prediction_is_sure(tmp_path, monkeypatch) -> None
     ranked = "Bag >99.9%, Coat <0.1%"
     assert line(sure=True, clothing=True) == f"a.png: {ranked}"
     assert line(sure=False, clothing=True) == f"a.png: not sure: {ranked}"
-    assert line(sure=False, clothing=False) == f"a.png: may not be clothing: {ranked}"
+    assert line(sure=False, clothing=False) == (
+        "a.png: does not look like clothing, closest class: Bag"
+    )
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import html
 import io
 import re
 from pathlib import Path
@@ -105,6 +106,19 @@ def test_a_drawing_gets_bars_and_is_kept_outside_the_widget(app: AppTest) -> Non
     assert page_text(app).count(PERCENT) == prediction_view.TOP
     assert decisions(app).startswith("Treated as a drawing")
     assert app.session_state["drawing"] == [STROKE]
+    app.toggle(key="all classes").set_value(True).run()
+    assert page_text(app).count(PERCENT) == len(CLASSES)
+
+
+def test_what_is_no_clothing_gets_no_percentages_unless_asked_for(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Prediction, "clothing", False)
+    app.session_state["drawing"] = [STROKE]
+    app.run()
+    shown = page_text(app)
+    assert "This doesn't look like clothing" in html.unescape(shown)
+    assert "The closest class is" in shown and PERCENT not in shown
     app.toggle(key="all classes").set_value(True).run()
     assert page_text(app).count(PERCENT) == len(CLASSES)
 
@@ -463,7 +477,7 @@ def test_uploaded_weights_are_checked_then_used(app: AppTest, tiny_weights: Path
             "Not sure. Best guess: a sneaker (48.0%) or an ankle boot (31.0%)",
         ),
         ({"Bag": 0.58, "Coat": 0.09}, True, "Not sure. Best guess: a bag (58.0%)"),
-        ({"Bag": 0.93, "Coat": 0.05}, False, "Possibly not clothing. Best guess: a bag (93.0%)"),
+        ({"Bag": 0.93, "Coat": 0.05}, False, " This doesn't look like clothing"),
     ],
 )
 def test_a_prediction_in_words(

@@ -114,14 +114,19 @@ def show(
 def show_result(result: Classification, truth: str = "", name: str = "") -> None:
     """The prediction in words, and a bar for each of the most likely classes.
 
+    For what does not look like clothing, bars would suggest a certainty that there is not: they
+    are shown only on request.
+
     Args:
         truth: the image's true class if known.
         name: what to call the image if it is pinned.
     """
     prediction, views = result.prediction, result.prepared.views
     show_all = st.session_state.get("all classes", False)
-    rows = prediction.ranked if show_all else prediction.ranked[:TOP]
+    rows = prediction.ranked if show_all else prediction.ranked[: TOP * prediction.clothing]
     notes = [f"Treated as {preparation.KIND_PHRASES[prediction.kind]}"]
+    if not prediction.clothing:
+        notes.insert(0, f"The closest class is {CLASS_PHRASES[prediction.label]}")
     if truth:
         correct = truth == prediction.label
         notes.insert(0, "Correct" if correct else f"Incorrect: labeled as {CLASS_PHRASES[truth]}")
@@ -140,7 +145,7 @@ def in_words(prediction: Prediction) -> tuple[str, str]:
     """A prediction as a sentence in two parts: ``This is`` and ``a sneaker (93.4%)``."""
     first, second = (phrase(*entry) for entry in prediction.ranked[:2])
     if not prediction.clothing:
-        return "Possibly not clothing. Best guess:", first
+        return "", "This doesn't look like clothing"
     if prediction.sure:
         return "This is" if first.startswith("a") else "These are", first
     named = prediction.ranked[1][1] >= SECOND_GUESS

@@ -12,7 +12,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, max_pool2d, pad
 
-from alexnet_demo.data.batch_random import SHOES, TOPS, BatchRandom, Draws, Label, constant, planes
+from alexnet_demo.data.batch_random import (
+    SHOES,
+    TOPS,
+    BatchRandom,
+    Draws,
+    Label,
+    Range,
+    constant,
+    planes,
+)
 from alexnet_demo.data.warp import WarpRanges, pixel_grid, sample, warp_draws
 
 SIDE = 28  # of a Fashion-MNIST image, pixels
@@ -36,15 +45,26 @@ PAIRS = Draws(
         "from above": {Label.SANDAL: 0.6, Label.SNEAKER: 0.6},
     },
 )
+CUT: dict[int, Range] = {label: (0.5, 1.6) if label in SHOES else (0.35, 1.3) for label in Label}
+CUTS = Draws(
+    {
+        "cut right": (-0.7, 0.7),
+        "cut down": (-1.0, 1.0),
+        "cut center": (-0.35, 0.35),
+        "cut half width": CUT,
+        "squared neck": {**dict.fromkeys(TOPS, (-0.12, 0.1)), Label.DRESS: (-0.05, 0.03)},
+    },
+    {"hair": 0.3},
+)
 
 
 def warp_ranges(photo: bool, label: Label) -> WarpRanges:
     """Warps that suit a garment: sleeves are raised, legs spread.
 
-    Some shoes point in any direction, as shoes seen from above do. In drawings, sneakers become
-    higher and trousers wider, as people draw them.
+    Some photos show a garment in any direction, most often shoes, seen from above. In drawings,
+    sneakers become higher and trousers wider, as people draw them.
     """
-    ranges = PHOTO_WARP if photo else DRAWING_WARP
+    ranges = replace(PHOTO_WARP, any_turn=180, turned=0.1) if photo else DRAWING_WARP
     if label in TOPS:
         sleeves, shortened = (60, 0.4) if photo else (90, 0.5)
         return replace(ranges, sleeves=sleeves, shortened=shortened)
@@ -159,3 +179,27 @@ def pair_shoes(garments: Tensor, random: BatchRandom) -> Tensor:
     half = torch.where(random["from above"], from_above, narrow)
     pairs = torch.where(random["side by side"], _mirrored_pair(half), behind)
     return torch.where(random["pair"], pairs, garments)
+
+
+@cache
+def _cut_planes(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Constants of `cut_garments`: x, y, and the squared distance from the neck, (1, 1, 28, 28)."""
+    x, y = pixel_grid(SIDE, device).split(1, 1)
+    return x, y, x.square() + (y + 0.95).square()
+
+
+def cut_garments(garments: Tensor, random: BatchRandom) -> Tensor:
+    """Cut off parts of many garments, in straight lines at one or two opposite sides.
+
+    So the frame of a photo does, a fold, or `images.wearer`, which also leaves a notch at the neck,
+    or hair over it.
+
+    Args:
+        garments: see above.
+        random: with `CUTS`.
+    """
+    x, y, from_neck = _cut_planes(random.device)
+    across = torch.addcmul(random["cut center"], random["cut right"], x)
+    across = torch.addcmul(across, random["cut down"], y).abs()
+    garments = torch.where(from_neck < random["squared neck"], random["hair"], garments)
+    return garments * (across < random["cut half width"])

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from alexnet_demo.data.batch_random import SHOES, TOPS, BatchRandom, Draws, Label, constant
-from alexnet_demo.data.garments import PAIRS, SIDE
+from alexnet_demo.data.garments import CUTS, PAIRS, SIDE
 from alexnet_demo.data.pen_strokes import box_blur
 from alexnet_demo.data.warp import pixel_grid, sample
 
@@ -64,12 +64,13 @@ BACKGROUND = Draws(
 )
 PHOTO = (
     PAIRS
+    | CUTS
     | BACKGROUND
     | Draws(
         {
-            "fill": (0.6, 1.05),
-            "off center x": (-0.15, 0.15),
-            "off center y": (-0.15, 0.15),
+            "fill": (0.6, 1.2),
+            "off center x": (-0.2, 0.2),
+            "off center y": (-0.2, 0.2),
             "contrast": (0.4, 1.2),
             "contrast sign": (-0.25, 0.75),
             "level": (0.45, 0.95),
@@ -80,7 +81,7 @@ PHOTO = (
             "other garment": (0.15, 1.0),
             "longer": (0, 0.4),
             "grain": (0, 0.06),
-            "cut": (-0.2, 0.2),
+            "cut": (-0.3, 0.3),
         },
         {
             "on background": 0.35,

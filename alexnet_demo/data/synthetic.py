@@ -19,6 +19,7 @@ from alexnet_demo.data.drawings import DRAWING, draw
 from alexnet_demo.data.garments import (
     WARPS,
     add_handles,
+    cut_garments,
     pair_shoes,
     sandals_from_above,
     with_silhouettes,
@@ -75,7 +76,7 @@ def synthesize(
     sketched, soles, pairs = sandals_from_above(sketched, filled_rows, sketch)
     sketched = add_handles(sketched, filled_rows, sketch)
     filled_rows = sketched[:, 1:].amax(3, keepdim=True)
-    worn = pair_shoes(worn, photo)
+    worn = cut_garments(pair_shoes(worn, photo), photo)
     masks = torch.cat([sketched[:, 1:], worn[:, 1:]])
     grid = framing_grid(masks, warp, side, torch.cat([sketch["fill"], fill(photo)]))
     sketches = draw(sketched, filled_rows, grid[:count], labels[:count], soles, pairs, sketch)

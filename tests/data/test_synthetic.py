@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from alexnet_demo.data.batch_random import BatchRandom, Label
+from alexnet_demo.data.batch_random import TOPS, BatchRandom, Label
 from alexnet_demo.data.garments import (
+    CUTS,
     HANDLES,
     SOLES,
     add_handles,
+    cut_garments,
     sandals_from_above,
     with_silhouettes,
 )
@@ -116,6 +118,26 @@ def test_flat_sandals_become_soles_without_gaps(garments: Split):
     one, two = closed[soles & ~pairs], closed[pairs]
     assert (one.amax(3).sum(2) > one.amax(2).sum(2)).all()
     assert torch.equal(two, two.flip(3))
+
+
+def test_garments_are_cut_in_straight_lines_and_at_the_neck(garments: Split):
+    """Of an image that is all garment, a convex part is left, with or without a notch or hair."""
+    whole = torch.ones(200, 2, 28, 28)
+    left = cut_garments(whole, BatchRandom(CUTS, garments.labels, generator()))[:, 1] > 0
+    area = left.flatten(1).float().mean(1)
+    assert 60 < (area < 0.95).sum() < 160
+    assert (area > 0.1).all()
+    opened = [any(_has_gap(line) for line in mask.T) for mask in left]
+    notched = ~left[:, 0, 12:16].any(1) & left[:, 8:, 12:16].flatten(1).all(1)
+    tops = torch.isin(garments.labels, torch.tensor([*TOPS, Label.DRESS]))
+    assert not any(opened)
+    assert 10 < notched[tops].sum() < 50
+    assert notched[~tops].sum() <= 8  # some of them are cut there
+
+
+def _has_gap(line: torch.Tensor) -> bool:
+    """Whether True, False, True follow each other."""
+    return int((line.int().diff() == 1).sum() + line[0]) > 1
 
 
 @pytest.mark.parametrize("rows", [slice(0, None, 3), slice(2, None, 3), slice(0, 1), slice(39, 40)])

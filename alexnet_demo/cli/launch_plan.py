@@ -32,6 +32,7 @@ class LaunchPlan:
         directory: of the run; a new run in the queue gets another from there.
         resume: whether ``--resume`` names the run.
         changes: settings to change in the config of a resumed run.
+        start: weights that a new run begins with; None for initial ones.
         claimed: whether the run is already prepared and registered, by a page, by the process that
             launched this one, or before torchrun restarted it.
         json: whether to echo events on standard output.
@@ -42,6 +43,7 @@ class LaunchPlan:
     settings: TrainConfig
     resume: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
+    start: Path | None = None
     claimed: bool = False
     json: bool = False
 
@@ -62,6 +64,8 @@ def plan_launch(args: Options, environment: Mapping[str, str] = os.environ) -> L
         ConfigError: when options contradict each other or the run on disk.
     """
     plan = _resumed(args, environment) if args.resume else _new(args, environment)
+    if args.start and (args.resume or args.wait):
+        raise ConfigError("--start begins a new run here: leave out --resume and --wait.")
     if args.wait:
         if args.run_dir or "RANK" in environment:
             raise ConfigError("--wait needs a run under runs/: leave out --run-dir and torchrun.")
@@ -85,7 +89,9 @@ def _new(args: Options, environment: Mapping[str, str]) -> LaunchPlan:
     claimed = run.exists
     if claimed and run.read_config() != settings:
         raise ConfigError(f"{directory} was made for other settings: choose another directory.")
-    return LaunchPlan(Mode.HERE, directory, settings, claimed=claimed, json=args.json)
+    return LaunchPlan(
+        Mode.HERE, directory, settings, start=args.start, claimed=claimed, json=args.json
+    )
 
 
 def _resumed(args: Options, environment: Mapping[str, str]) -> LaunchPlan:
@@ -108,4 +114,6 @@ def _resumed(args: Options, environment: Mapping[str, str]) -> LaunchPlan:
             f"{run.id} is finished after {run.history.epochs_done} epochs: set more --epochs to "
             "continue training."
         )
-    return LaunchPlan(Mode.HERE, run.directory, run.config, True, changes, claimed, args.json)
+    return LaunchPlan(
+        Mode.HERE, run.directory, run.config, True, changes, claimed=claimed, json=args.json
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import sys
 from contextlib import closing, suppress
@@ -45,6 +46,7 @@ def add_commands(add_command: Any) -> None:
     add = parser.add_argument
     add("--run-dir", type=file_path, help="directory of the run (default: a new one)")
     add("--resume", type=nonempty, metavar="RUN", help="id or directory of a run to resume")
+    add("--start", type=file_path, metavar="WEIGHTS", help="weights to begin a new run with")
     add("--wait", action="store_true", help="queue behind the runs that use the device")
     add("--lr-find", action="store_true", help="run a learning-rate range test and suggest a rate")
 
@@ -92,6 +94,8 @@ def _claim(plan: LaunchPlan) -> None:
                 run.request_path.unlink(missing_ok=True)
             else:
                 prepare(run.directory, plan.settings)
+                if plan.start:
+                    shutil.copyfile(plan.start, run.start)
             register(run.directory, os.getpid())
     run.ticket.unlink(missing_ok=True)  # in case the scheduler was killed before it did so
 

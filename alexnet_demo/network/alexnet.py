@@ -144,6 +144,44 @@ def fuse_batchnorm(model: AlexNet) -> AlexNet:
     return plain.eval()
 
 
+@torch.no_grad()
+def unfuse_batchnorm(model: AlexNet, x: Tensor) -> AlexNet:
+    """Add batch normalization that changes nothing yet, to train a finished network further.
+
+    It scales and shifts each channel back to the mean and variance that it has for ``x``. Filters
+    get the length that He initialization gives them: with batch normalization it has no effect on
+    the outputs, but on how far a step turns them.
+
+    Args:
+        x: typical inputs (N, C, H, W), on the model's device.
+
+    Returns:
+        A network in training mode, on the model's device; the model itself if it has the layers.
+    """
+    if model.norm:
+        return model
+    model.eval()
+    normed = AlexNet(**{**model.settings, "norm": True}).to(x.device)
+    state = normed.state_dict() | model.state_dict()
+    for name, layer in model.net.named_children():
+        x = layer(x)
+        if isinstance(layer, nn.Conv2d):
+            scale = 2**0.5 / layer.weight.square().sum((1, 2, 3)).sqrt().clamp(min=1e-12)
+            variance, mean = torch.var_mean(x, (0, 2, 3))
+            norm = normed.get_submodule(f"net.norm{name[-1]}")
+            assert isinstance(norm, nn.BatchNorm2d)
+            state |= {
+                f"net.{name}.weight": layer.weight * scale[:, None, None, None],
+                f"net.{name}.bias": layer.bias * scale,
+                f"net.norm{name[-1]}.running_mean": mean * scale,
+                f"net.norm{name[-1]}.running_var": variance * scale.square(),
+                f"net.norm{name[-1]}.weight": (variance + norm.eps / scale.square()).sqrt(),
+                f"net.norm{name[-1]}.bias": mean,
+            }
+    normed.load_state_dict(state)
+    return normed.train()
+
+
 def feature_side(image_size: int) -> int:
     """Side of pool5's square feature map for a square input, both in pixels.
 

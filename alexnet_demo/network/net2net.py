@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torchvision.transforms.v2.functional import gaussian_blur
 
 from alexnet_demo.network.alexnet import AlexNet
 
@@ -18,6 +19,7 @@ SPREAD = 0.5
 
 Two copies then begin with a cosine of 0.6, which leaves room for what they learn in common.
 """
+SMOOTH_KERNEL, SMOOTH_SIGMA = 7, 1.2  # pixels: what makes noise for conv1 smooth
 
 
 @torch.no_grad()
@@ -60,7 +62,10 @@ def _widen(name: str, weight: Tensor, factor: int, generator: torch.Generator) -
     if weight.ndim > 1:
         inputs = tuple(range(1, weight.ndim))
         noise = torch.randn(copies.shape, generator=generator).to(weight)
+        if layer == "conv1":  # neighboring pixels are alike: fine noise would stay in its filters
+            noise = gaussian_blur(noise, [SMOOTH_KERNEL] * 2, [SMOOTH_SIGMA] * 2)
         noise -= noise.mean([axis + 1 for axis in inputs], keepdim=True)
-        noise = (noise - noise.mean(0)) * (factor / (factor - 1)) ** 0.5  # of variance 1 again
+        noise -= noise.mean(0)
+        noise /= noise.square().mean([0, *(axis + 1 for axis in inputs)], keepdim=True).sqrt()
         copies = copies + SPREAD * weight.square().mean(inputs, keepdim=True).sqrt() * noise
     return copies.flatten(0, 1)

@@ -98,6 +98,7 @@ class Run:
     last = _Path("checkpoints", "last.safetensors")  # the training state
     previous = _Path("checkpoints", "previous.safetensors")  # the one before, if that is damaged
     best = _Path("checkpoints", "best.safetensors")  # weights of the best epoch
+    start = _Path("checkpoints", "start.safetensors")  # weights that the run began with, if given
     now = _Path("checkpoints", "now.safetensors")  # weights when they were last requested
 
     def __init__(self, directory: Path) -> None:

@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.data.augment import augment, order_by_drawability
 from alexnet_demo.data.splits import Split, derive_seed
+from alexnet_demo.data.synthetic import ALL
 from alexnet_demo.network import device as devices
 from alexnet_demo.network import timing
-from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.alexnet import AlexNet, unfuse_batchnorm
 from alexnet_demo.network.device import autocast
 from alexnet_demo.network.input import to_input
 from alexnet_demo.network.net2net import widen
@@ -25,6 +27,9 @@ from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.schedule import width_at
 from alexnet_demo.training.compilation import choose_compilation, compile_model
 from alexnet_demo.training.distributed import ProcessGroup
+
+CALIBRATION_IMAGES = 512
+"""Images whose activations decide the batch normalization of a network to be trained further."""
 
 
 def train_step(
@@ -125,18 +130,36 @@ class Engine:
             nesterov=config.nesterov,
         )
 
+    def begin_with(self, model: AlexNet, data: Split) -> None:
+        """Train this network from now on, widened to the width of the first step.
+
+        Args:
+            data: images to train on; some of them show how to add batch normalization.
+
+        Raises:
+            CheckpointError: when it is wider, or narrower by no whole factor.
+        """
+        width = self.model.width
+        if width % model.width:
+            raise CheckpointError(
+                f"The weights to start from have width {model.width:g}. Start a run at this width "
+                f"or a whole multiple, not {width:g}."
+            )
+        model.to(self.device)
+        if self.config.norm:
+            indices = torch.arange(min(len(data), CALIBRATION_IMAGES), device=self.device)
+            images, _ = self._images(data, indices, 0)
+            model = unfuse_batchnorm(model, torch.cat([to_input(group) for group in images]))
+        self.set_model(model.train())
+        if width > model.width:
+            self.grow(width, 0)
+
     def step(self, data: Split, indices: Tensor, number: int, lr: float) -> BatchResult:
         """Train on the samples at ``indices`` (B,), as step ``number`` of the run."""
         for param_group in self.optimizer.param_groups:
             param_group["lr"] = lr
-        # Every process draws the random numbers of the whole batch, so that their number makes no
-        # difference, but makes the images of its own shard only.
-        generator = torch.Generator(self.device).manual_seed(self._seed("pictures", number))
-        order = order_by_drawability(data.labels[indices], self.config.drawings, generator)
-        indices = indices[order]
-        labels = data.labels[indices]
         part, weight = self.group.shard(len(indices))
-        images = augment(data.images[indices], labels, self.config, generator, part)
+        images, labels = self._images(data, indices, number, part)
         x, y = torch.cat([to_input(group) for group in images]), labels[part]
         torch.manual_seed(self._seed(f"dropout {self.group.rank}", number))
         self._parallel.train()
@@ -151,6 +174,20 @@ class Engine:
             weight=weight,
         )
         return self._result(loss, logits, y, weight, len(indices))
+
+    def _images(
+        self, data: Split, indices: Tensor, number: int, part: slice = ALL
+    ) -> tuple[list[Tensor], Tensor]:
+        """The batch of step ``number`` as `augment` returns it, and the labels of all of it.
+
+        Every process draws the random numbers of the whole batch, so that their number makes no
+        difference, but makes the images of its own shard only.
+        """
+        generator = torch.Generator(self.device).manual_seed(self._seed("pictures", number))
+        order = order_by_drawability(data.labels[indices], self.config.drawings, generator)
+        indices = indices[order]
+        labels = data.labels[indices]
+        return augment(data.images[indices], labels, self.config, generator, part), labels
 
     @torch.no_grad()
     def test(self, data: Split, batch: slice) -> tuple[BatchResult, Tensor]:

@@ -12,14 +12,14 @@ from typing import Any
 import torch
 
 from alexnet_demo.common.errors import CheckpointError
-from alexnet_demo.common.files import sweep
+from alexnet_demo.common.files import sha256, sweep
 from alexnet_demo.data.splits import Split, epoch_order, load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
 from alexnet_demo.network.alexnet import count_parameters
 from alexnet_demo.network.distinct_units import distinct_units
 from alexnet_demo.runs.events import EventWriter
-from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.run import Run, has_weights
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.provenance import provenance
@@ -87,6 +87,9 @@ class Trainer:
             ``finished``, ``paused`` or ``stopped``.
         """
         self.state, warning = TrainingState.load_newest(self.files, self.engine)
+        if self.state.step == 0 and self.group.broadcast_object(has_weights(self.files.start)):
+            model, _ = self.group.load(checkpoint.load_weights, self.files.start)
+            self.engine.begin_with(model, self.train_data)
         self.recorder = None
         if self.group.is_main:
             sweep(self.files.last.parent)
@@ -286,6 +289,7 @@ class Trainer:
             parameters=parameters,
             step=state.step,
             epochs_done=state.epoch,
+            began_with=sha256(start) if has_weights(start := self.files.start) else "",
         )
         log.info(
             f"Training on {info.name} in {engine.precision}, {engine.memory_format}: "

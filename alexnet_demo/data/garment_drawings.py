@@ -128,17 +128,23 @@ def garment_drawings(label: Label, count: int, rng: np.random.Generator) -> np.n
     """
     images = np.zeros((count, SKETCH_SIDE, SKETCH_SIDE), np.uint8)
     for image in images:
-        art = LineArt(rng)
-        if label == Label.BAG:
-            draw_bag(art)
-        elif label == Label.TROUSER:
-            draw_trousers(art)
-        else:
-            draw_top(art, label)
+        art = garment_art(label, rng)
         distort(art)
         art.turn(rng.normal(0, 6), np.exp(rng.normal(0, 0.12)), rng.random() < 0.5)
         image[:] = art.render()
     return images
+
+
+def garment_art(label: Label, rng: np.random.Generator) -> LineArt:
+    """The strokes of one upright drawing; not of shoes."""
+    art = LineArt(rng)
+    if label == Label.BAG:
+        draw_bag(art)
+    elif label == Label.TROUSER:
+        draw_trousers(art)
+    else:
+        draw_top(art, label)
+    return art
 
 
 def distort(art: LineArt) -> None:

@@ -37,7 +37,7 @@ def random_trousers(rng: np.random.Generator) -> Trousers:
     hip, crotch = rng.uniform(0.45, 0.65), min(rng.uniform(0.45, 0.8), 0.7 * length)
     apart = rng.choice([0, 0.15, 0.36]) * rng.random()
     outer = hip + apart * (length - crotch)
-    inner = max(outer - rng.uniform(0.16, 0.55), 0.02)
+    inner = max(outer - rng.uniform(0.16, 0.55), 0.05)
     return Trousers(rng.uniform(0.35, 0.6), hip, crotch, length, outer, inner)
 
 

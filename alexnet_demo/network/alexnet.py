@@ -169,7 +169,7 @@ def unfuse_batchnorm(model: AlexNet, x: Tensor) -> AlexNet:
             scale = 2**0.5 / layer.weight.square().sum((1, 2, 3)).sqrt().clamp(min=1e-12)
             variance, mean = torch.var_mean(x, (0, 2, 3))
             norm = normed.get_submodule(f"net.norm{name[-1]}")
-            assert isinstance(norm, nn.BatchNorm2d)
+            assert isinstance(norm, nn.BatchNorm2d) and layer.bias is not None
             state |= {
                 f"net.{name}.weight": layer.weight * scale[:, None, None, None],
                 f"net.{name}.bias": layer.bias * scale,

@@ -148,8 +148,7 @@ def handbag(art: LineArt) -> None:
     bottom = rng.uniform(0.4, 1.0)
     top = bottom * rng.uniform(0.6, 1.15)
     body(art, top, bottom)
-    if rng.random() < 0.93:
-        handles(art, top)
+    handles(art, top)  # without one, it would be any box
     if rng.random() < 0.15:  # seen from one side
         deep, up = rng.uniform(0.15, 0.4), rng.uniform(0.05, 0.25)
         art.line((top, 0), (top + deep, -up), (bottom + deep, 1 - up), (bottom, 1))
@@ -198,7 +197,7 @@ def backpack(art: LineArt) -> None:
     if rng.random() < 0.7:
         size = rng.uniform(0.06, 0.18)
         art.ellipse(0, 0.02, size, rng.uniform(0.08, 0.22), 180, 360)
-    if rng.random() < 0.75:
+    if rng.random() < 0.9:
         pocket(art, wide)
     if rng.random() < 0.4:
         y = dome + rng.uniform(0, 0.2)

@@ -106,6 +106,24 @@ class TrainConfig:
         step=0.05,
         changeable=True,
     )
+    generated: float = setting(
+        0.0,
+        "Share of generated images",
+        "Images added to each batch, relative to its size: drawings and photos of clothing made "
+        "from strokes and shapes, such as coats with lapels and shoes from above.",
+        (0.0, 1.0),
+        step=0.05,
+        changeable=True,
+    )
+    others: float = setting(
+        0.0,
+        "Share of other things",
+        "Images of no clothing added to each batch, relative to its size. The network learns to "
+        "be undecided about them.",
+        (0.0, 1.0),
+        step=0.05,
+        changeable=True,
+    )
     norm: bool = setting(
         False, "Batch normalization", "Speeds up training. Folded into the convolutions afterwards."
     )

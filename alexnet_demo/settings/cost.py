@@ -41,7 +41,9 @@ def measured_settings(settings: TrainConfig) -> tuple[object, ...]:
     """
     s = settings
     widths = tuple(dict.fromkeys(stage.width for stage in stages(s)))
-    shares = ((share > 0, round(share, 1)) for share in (s.drawings, s.photos))
+    shares = (
+        (share > 0, round(share, 1)) for share in (s.drawings, s.photos, s.generated, s.others)
+    )
     images = (s.flip, s.shift > 0, s.erase > 0, *shares)
     optimizer = (s.momentum > 0, s.nesterov, s.weight_decay > 0)
     execution = (s.device, s.precision, s.memory_format, min(s.batch_size, 1024))

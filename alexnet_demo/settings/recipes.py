@@ -66,6 +66,8 @@ RECIPES: Mapping[str, Recipe] = {
             "erase": 0.1,
             "drawings": 0.25,
             "photos": 0.25,
+            "generated": 0.12,
+            "others": 0.1,
             "grow": "0.125:0.1,0.25:0.38,0.5:0.47",
             "validation": 3_000,
             "precision": "auto",

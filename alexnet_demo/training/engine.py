@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.data.augment import augment, order_by_drawability
+from alexnet_demo.data.banks import add_from_banks
 from alexnet_demo.data.splits import Split, derive_seed
 from alexnet_demo.data.synthetic import ALL
 from alexnet_demo.network import device as devices
@@ -28,6 +29,7 @@ from alexnet_demo.settings.schedule import width_at
 from alexnet_demo.training.compilation import choose_compilation, compile_model
 from alexnet_demo.training.distributed import ProcessGroup
 
+OTHERS_WEIGHT = 0.5
 CALIBRATION_IMAGES = 512
 """Images whose activations decide the batch normalization of a network to be trained further."""
 
@@ -44,21 +46,30 @@ def train_step(
 ) -> tuple[Tensor, Tensor]:
     """One step of the article's loop.
 
+    Inputs without a label show other things than clothing. About these the network learns to be
+    undecided: their target is the same probability for every class, which makes what it has never
+    seen easier to tell from clothing (Hendrycks et al., "Deep Anomaly Detection with Outlier
+    Exposure", 2019, with the paper's weight of 0.5).
+
     The host does not wait for the device, except for fp16's overflow check.
 
     Args:
-        x: network inputs (B, 1, 224, 224).
-        y: labels (B,).
+        x: network inputs (B + others, 1, 224, 224).
+        y: labels (B,) of the first ones.
         weight: of this loss among the processes that share the batch, see `ProcessGroup.shard`.
 
     Returns:
-        The mean loss, a scalar, and the logits (B, 10), both detached and on the device.
+        The mean loss of what has a label, a scalar, and its logits (B, 10), both detached and on
+        the device.
     """
     optimizer.zero_grad()
     with autocast(x.device, precision):
         logits = model(x)
-    loss = cross_entropy(logits.float(), y, label_smoothing=label_smoothing)
-    scaler.scale(loss * weight).backward()
+    logits, others = logits.float().tensor_split([len(y)])
+    loss = total = cross_entropy(logits, y, label_smoothing=label_smoothing)
+    if len(others):
+        total = loss - OTHERS_WEIGHT * others.log_softmax(1).mean()
+    scaler.scale(total * weight).backward()
     scaler.step(optimizer)
     scaler.update()
     return loss.detach(), logits.detach()
@@ -160,7 +171,10 @@ class Engine:
             param_group["lr"] = lr
         part, weight = self.group.shard(len(indices))
         images, labels = self._images(data, indices, number, part)
-        x, y = torch.cat([to_input(group) for group in images]), labels[part]
+        y, own = labels[part], slice(len(labels[part]))
+        generator = torch.Generator(self.device).manual_seed(self._seed("banks", number))
+        images, y = add_from_banks(images, y, len(indices), self.config, generator, part)
+        x = torch.cat([to_input(group) for group in images])
         torch.manual_seed(self._seed(f"dropout {self.group.rank}", number))
         self._parallel.train()
         loss, logits = train_step(
@@ -173,7 +187,7 @@ class Engine:
             label_smoothing=self.config.label_smoothing,
             weight=weight,
         )
-        return self._result(loss, logits, y, weight, len(indices))
+        return self._result(loss, logits[own], y[own], weight, len(indices))
 
     def _images(
         self, data: Split, indices: Tensor, number: int, part: slice = ALL

@@ -42,6 +42,7 @@ def probe(settings: TrainConfig) -> dict[str, Any]:
         record(devices.uuids())
     # Chosen once, as a run does.
     chosen = replace(first.config, precision=first.precision, memory_format=first.memory_format)
+    chosen = replace(chosen, train_samples=1)  # with small banks, which are as fast
     # In use before training: the dataset, and on a CPU the libraries, after a choice as a run's.
     base_bytes = (TRAIN_SAMPLES + TEST_SAMPLES) * 28 * 28
     if device.type == "cpu":

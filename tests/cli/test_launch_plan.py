@@ -145,3 +145,10 @@ def test_contradictions_are_errors(
     start = () if "--resume" in arguments else QUICK
     with pytest.raises(ConfigError, match=facts):
         plan(*start, *(places.get(word, word) for word in arguments), **environment)
+
+
+@pytest.mark.parametrize("other", [("--wait",), ("--resume", "20260101-000000-quick-aa")])
+def test_given_weights_begin_a_new_run_here(run: Run, other: tuple[str, ...], tmp_path: Path):
+    assert plan(*QUICK, "--start", tmp_path / "w.safetensors").start == tmp_path / "w.safetensors"
+    with pytest.raises(ConfigError, match="--start"):
+        plan("--start", "w.safetensors", *other)

@@ -10,7 +10,13 @@ import torch
 from torch import nn
 
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.network.alexnet import AlexNet, count_parameters, feature_side, fuse_batchnorm
+from alexnet_demo.network.alexnet import (
+    AlexNet,
+    count_parameters,
+    feature_side,
+    fuse_batchnorm,
+    unfuse_batchnorm,
+)
 from alexnet_demo.network.input import to_input
 from alexnet_demo.settings.article import PARAMETERS, PIXEL_MEAN, PIXEL_STD
 
@@ -148,3 +154,19 @@ def test_fused_batch_normalization_gives_the_articles_network_and_the_same_logit
     torch.testing.assert_close(plain(images), model.eval()(images), rtol=1e-4, atol=1e-5)
     assert fuse_batchnorm(plain) is plain
     assert AlexNet(**model.settings).norm
+
+
+def test_unfused_batch_normalization_changes_nothing_until_it_is_trained() -> None:
+    torch.manual_seed(0)
+    model, x = AlexNet(width=0.0625).eval(), torch.rand(8, 1, 224, 224)
+    normed = unfuse_batchnorm(model, x)
+    assert normed.norm and normed.training
+    assert unfuse_batchnorm(normed, x) is normed
+    for module in normed.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    for mode in (True, False):  # with the statistics of the batch, and with those stored
+        torch.testing.assert_close(normed.train(mode)(x), model(x), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(fuse_batchnorm(normed)(x), model(x), atol=1e-5, rtol=1e-4)
+    lengths = normed.get_parameter("net.conv2.weight").square().sum((1, 2, 3)).sqrt()
+    torch.testing.assert_close(lengths, torch.full_like(lengths, 2**0.5))

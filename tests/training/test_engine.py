@@ -103,7 +103,12 @@ def test_a_step_never_waits_for_the_gpu():
 @pytest.mark.parametrize("recipe", ["article", "best"])
 def test_on_a_gpu_no_step_and_no_test_makes_the_host_wait(recipe: str, precision: str) -> None:
     config = TrainConfig.from_recipe(
-        recipe, device="cuda", precision=precision, memory_format="channels_last", grow=""
+        recipe,
+        device="cuda",
+        precision=precision,
+        memory_format="channels_last",
+        grow="",
+        train_samples=1000,  # a small bank
     )
     with fake_cuda() as counter:
         engine, data = Engine(config), fake_split(64)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torchvision import transforms
 
 from alexnet_demo.common.errors import CheckpointError, ConfigError, TrainError
+from alexnet_demo.common.files import sha256
 from alexnet_demo.data.splits import Split, epoch_order, load_split
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network import device as devices
@@ -453,3 +454,34 @@ def test_config_json_records_seed_versions_and_commit(runs_dir: Path):
     assert record["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert {"numpy", "torchvision", "python", "alexnet_demo"} < record["versions"].keys()
     assert "commit" in record
+
+
+def begun_with(directory: Path, path: Path, config: TrainConfig) -> Run:
+    """A run that is to begin with these weights."""
+    run = new_run(directory, config)
+    run.start.write_bytes(path.read_bytes())
+    return run
+
+
+def test_a_run_begins_with_given_weights_and_says_which(tmp_path: Path, trained_run: Run):
+    config = tiny_config(width=trained_run.config.width, epochs=1, lr=1e-6, norm=True)
+    run = begun_with(tmp_path / "more", trained_run.best, config)
+    assert run_training(config, run.directory) == "finished"
+    old, new = (checkpoint.load_weights(path)[0] for path in (trained_run.best, run.best))
+    x = to_input(load_split(train=False).images[:50])
+    assert (old(x).argmax(1) == new(x).argmax(1)).float().mean() > 0.9
+    assert (run.history.start or {})["began_with"] == sha256(trained_run.best)
+
+
+def test_a_run_begins_with_narrower_weights_widened(tmp_path: Path, trained_run: Run):
+    config = tiny_config(width=2 * trained_run.config.width, epochs=1, train_samples=64)
+    run = begun_with(tmp_path / "wide", trained_run.best, config)
+    assert run_training(config, run.directory) == "finished"
+    assert checkpoint.load_weights(run.best)[0].width == config.width
+
+
+def test_wider_weights_are_refused(tmp_path: Path, trained_run: Run):
+    config = tiny_config(width=trained_run.config.width / 2)
+    run = begun_with(tmp_path / "narrow", trained_run.best, config)
+    with pytest.raises(CheckpointError, match="width"):
+        run_training(config, run.directory)

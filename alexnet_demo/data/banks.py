@@ -1,0 +1,131 @@
+"""Banks of images made by rules, which no Fashion-MNIST image can be turned into.
+
+Made of nothing but strokes and shapes, they show what catalogs lack: shoes from above, coats with
+lapels as people draw them, backpacks, and things that are no clothing at all. They are made once,
+when a run starts, and stay on the training device; a step only picks some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alexnet_demo.data.batch_random import SHOES, Label
+from alexnet_demo.data.garment_drawings import garment_drawings
+from alexnet_demo.data.garment_photos import garment_photos
+from alexnet_demo.data.other_drawings import other_drawings
+from alexnet_demo.data.other_photos import other_photos
+from alexnet_demo.data.shoe_drawings import shoe_drawings
+from alexnet_demo.data.shoe_photos import shoe_photos
+from alexnet_demo.data.splits import derive_seed
+from alexnet_demo.data.synthetic import synthesize
+from alexnet_demo.settings.config import TrainConfig
+
+PER_CLASS = 300
+"""Images of each class and kind; of other things, ten times as many."""
+SHARE_OF_BANK = 100
+"""Training images for each image of a class and kind: small runs need small banks."""
+DRAWN = 0.6  # share of the picked images that are drawings
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Finished images of one size.
+
+    Attributes:
+        images: uint8 (K, side, side), 0 background to 255.
+        labels: int64 (K,), 0 for other things than clothing.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def pick(self, count: int, generator: torch.Generator, rows: slice) -> tuple[Tensor, Tensor]:
+        """``count`` random images, half of them mirrored, and their labels; those in ``rows``."""
+        device = self.images.device
+        chosen = torch.randint(len(self.images), (count,), generator=generator, device=device)
+        mirrored = torch.rand(count, 1, 1, generator=generator, device=device) < 0.5
+        images = self.images[chosen[rows]]
+        return torch.where(mirrored[rows], images.flip(2), images), self.labels[chosen[rows]]
+
+
+@dataclass(frozen=True)
+class Banks:
+    """Drawings and photos, in this order, of clothing and of other things."""
+
+    clothing: Sequence[Bank]
+    others: Sequence[Bank]
+
+
+def add_from_banks(
+    images: list[Tensor],
+    labels: Tensor,
+    batch: int,
+    config: TrainConfig,
+    generator: torch.Generator,
+    rows: slice,
+) -> tuple[list[Tensor], Tensor]:
+    """Add to a batch what ``generated`` and ``others`` request.
+
+    Args:
+        images: the batch's own images, as `augment` returns them.
+        labels: theirs, int64.
+        batch: size of the batch, to which the shares are relative.
+        generator: on the device of the images.
+        rows: of each group that is added, the images to return.
+
+    Returns:
+        Groups of images, other things at the end, and the labels of those before them.
+    """
+    if not (config.generated or config.others):
+        return images, labels
+    banks = load_banks(labels.device, min(PER_CLASS, 1 + config.train_images // SHARE_OF_BANK))
+    for share, pair in ((config.generated, banks.clothing), (config.others, banks.others)):
+        drawn = round(DRAWN * share * batch)
+        for bank, count in zip(pair, (drawn, round(share * batch) - drawn), strict=True):
+            more, their_labels = bank.pick(count, generator, rows)
+            images = images + [more] * (count > 0)
+            if pair is banks.clothing:
+                labels = torch.cat([labels, their_labels])
+    return images, labels
+
+
+@lru_cache(1)
+def load_banks(device: torch.device, per_class: int = PER_CLASS, purpose: str = "banks") -> Banks:
+    """Make all banks: half a minute of a processor's time at the usual size.
+
+    Args:
+        device: where they are kept.
+        per_class: images of each class and kind.
+        purpose: another one makes other images.
+    """
+    rng = np.random.default_rng(derive_seed(purpose, 0))
+    drawings, cut_out = (
+        {
+            label: (of_shoes if label in SHOES else of_others)(label, per_class, rng)
+            for label in Label
+        }
+        for of_shoes, of_others in (
+            (shoe_drawings, garment_drawings),
+            (shoe_photos, garment_photos),
+        )
+    )
+    photos = _bank(cut_out, torch.device("cpu"))
+    generator = torch.Generator().manual_seed(derive_seed(f"{purpose} photos", 0))
+    pictures = synthesize(photos.images, photos.labels, 0, generator, paired=False)[1]
+    others = (make(10 * per_class, rng) for make in (other_drawings, other_photos))
+    return Banks(
+        (_bank(drawings, device), Bank(pictures.to(device), photos.labels.to(device))),
+        [_bank({Label.T_SHIRT: images}, device) for images in others],
+    )
+
+
+def _bank(images: Mapping[Label, np.ndarray], device: torch.device) -> Bank:
+    labels = np.repeat(list(images), [len(of_label) for of_label in images.values()])
+    pixels = np.concatenate(list(images.values()))
+    return Bank(torch.from_numpy(pixels).to(device), torch.from_numpy(labels).to(device))

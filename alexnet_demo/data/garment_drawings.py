@@ -151,11 +151,11 @@ def distort(art: LineArt) -> None:
     """Bend the whole drawing a little: nobody draws two sides alike."""
     everything = np.concatenate(art.strokes)
     low, high = everything.min(0), everything.max(0)
+    scaled = (everything - (low + high) / 2) / (high - low).max()
+    x, y = scaled.T
     bend = art.rng.normal(0, art.rng.uniform(0, 0.15), (5, 2))
-    for i, points in enumerate(art.strokes):
-        points = (points - (low + high) / 2) / (high - low).max()
-        x, y = points.T
-        art.strokes[i] = points + np.stack([x, y, x * y, x * x, y * y], 1) @ bend
+    bent = scaled + np.stack([x, y, x * y, x * x, y * y], 1) @ bend
+    art.strokes = np.split(bent, np.cumsum([len(points) for points in art.strokes])[:-1])
 
 
 def draw_top(art: LineArt, label: Label) -> None:

@@ -133,7 +133,9 @@ def resample(points: np.ndarray, step: float) -> np.ndarray:
     """Points (N, 2) along a stroke, at most ``step`` apart; corners are kept nearly."""
     lengths = np.hypot(*np.diff(points, axis=0).T)
     along = np.concatenate([[0], lengths.cumsum()])
-    at = np.union1d(np.linspace(0, along[-1], max(int(along[-1] / step), 1) + 1), along)
+    # With duplicates: OpenCV draws a dot as two equal points, but not as one.
+    even = np.linspace(0, along[-1], max(int(along[-1] / step), 1) + 1)
+    at = np.sort(np.concatenate([even, along]))
     return np.stack([np.interp(at, along, column) for column in points.T], 1)
 
 

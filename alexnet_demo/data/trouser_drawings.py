@@ -50,7 +50,7 @@ def draw_trousers(art: LineArt) -> None:
     side: list[Point] = [(cut.waist, 0), (cut.hip, 0.6 * cut.crotch), *[knee] * bent]
     leg = [(cut.outer, cut.length), (cut.inner, cut.length + rng.normal(0, 0.02))]
     crotch = (rng.choice([0.0, 0.15]) * rng.random(), cut.crotch)  # flat in some
-    style = rng.choice(["one", "legs", "line"], p=[0.6, 0.2, 0.2])
+    style = rng.choice(["one", "legs", "line"], p=[0.65, 0.25, 0.1])
     if style == "one":
         right = [*side, *leg, crotch]
         draw(*((-x, y) for x, y in right), *right[::-1])

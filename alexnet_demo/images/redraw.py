@@ -140,10 +140,10 @@ def interior(strokes: np.ndarray, skeleton: np.ndarray) -> np.ndarray:
 
     Gaps are bridged only as wide as needed for the outline to enclose a good part of its hull.
     """
-    points = cv2.findNonZero(strokes)
-    if points is None:
+    contours, _ = cv2.findContours(strokes, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not contours:
         return np.zeros_like(strokes)
-    hull = cv2.contourArea(cv2.convexHull(points))
+    hull = cv2.contourArea(cv2.convexHull(np.concatenate(contours)))
     short, long = (strokes | _bridges(skeleton, reach) for reach in GAPS)
     best = np.zeros_like(strokes)
     for wall, gap in ((strokes, 1), (short, 1), (short, PEN), (short, 2 * PEN), (long, PEN)):

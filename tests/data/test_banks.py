@@ -56,7 +56,7 @@ def test_without_shares_nothing_is_made_or_added():
 
 
 def test_shards_are_the_images_of_the_whole():
-    groups, labels = add(SMALL)
+    groups, _ = add(SMALL)
     for rank in range(3):
-        own, own_labels = add(SMALL, slice(rank, None, 3))
+        own, _ = add(SMALL, slice(rank, None, 3))
         assert all(torch.equal(a, b[rank::3]) for a, b in zip(own[1:], groups[1:], strict=True))

@@ -100,10 +100,11 @@ def _bridges(skeleton: np.ndarray, reach: int) -> np.ndarray:
 
     Each end is joined once, the closest pairs first.
     """
-    ends = np.argwhere(_look_up(skeleton, _LINE_END))[:80]
+    ends = cv2.findNonZero(_look_up(skeleton, _LINE_END))  # x, y
     lines = np.zeros_like(skeleton)
-    if len(ends) < 2:
+    if ends is None or len(ends) < 2:
         return lines
+    ends = ends.reshape(-1, 2)[:80]
     distance = np.hypot(*(ends[:, None] - ends[None]).transpose(2, 0, 1))
     first, second = np.triu_indices(len(ends), 1)
     free = np.ones(len(ends), bool)
@@ -113,7 +114,7 @@ def _bridges(skeleton: np.ndarray, reach: int) -> np.ndarray:
             break
         if free[a] and free[b]:
             free[[a, b]] = False
-            cv2.line(lines, ends[a][::-1].tolist(), ends[b][::-1].tolist(), 1, 2)
+            cv2.line(lines, ends[a].tolist(), ends[b].tolist(), 1, 2)
     return lines
 
 

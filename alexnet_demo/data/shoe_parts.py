@@ -38,7 +38,7 @@ class Tones:
         # Most shoes are darker than the floor, and light in the negative.
         self.body = rng.uniform(0.55, 0.95) if rng.random() < 0.7 else rng.uniform(0.05, 0.6)
         self.spread = rng.uniform(0.03, 0.4)
-        self.inside = self.other(0.15)
+        self.inside = self.other(0.1)
 
     def other(self, least: float = 0.0) -> float:
         """Another material's gray level, by at least ``least`` lighter or darker than the body's.
@@ -144,4 +144,4 @@ def sole(last: Last, thickness: float, tones: Tones) -> list[Part]:
         block = last.slabs(0, 0, tones.rng.uniform(0.5, 1), span)
         block[0, 0, :, 2] = 0
         parts.append(Part(block[0], tone))
-    return [*parts, Part(last.slabs(0, thickness, 1.05)[0], tone)]
+    return [*parts, Part(last.slabs(0, thickness, tones.rng.uniform(1.02, 1.15))[0], tone)]

@@ -71,12 +71,7 @@ def poses(label: Label, rng: np.random.Generator) -> list[Pose]:
     roll = rng.normal(0, 6) + 90 * rng.choice([-1, 0, 1], p=[0.05, 0.9, 0.05])
     if rng.random() < (0.15 if boot else 0.05):
         return [_fallen(side, roll, rng) for side in sides]
-    elevation = rng.uniform(*((30, 65) if boot else (45, 90)))
-    if rng.random() < 0.25:
-        elevation = rng.uniform(8, 45)
-    toward = 0.45 if boot else 0.3
-    azimuth = rng.choice([0, 180, rng.uniform(0, 360)], p=[0.75 - toward, toward, 0.25])
-    azimuth += rng.normal(0, 8)
+    azimuth, elevation = _view(boot, rng)
     toe_out, gap = rng.normal(0, 9), rng.uniform(0.36, 0.6)
     ahead = rng.normal(0, 0.3 if rng.random() < 0.15 else 0.04)
     crossed = rng.uniform(40, 180) if rng.random() < 0.1 else 0
@@ -88,6 +83,19 @@ def poses(label: Label, rng: np.random.Generator) -> list[Pose]:
         own = azimuth - side * toe_out + crossed * (side > 0)
         placed.append((offset[1], pose(own, elevation, roll, offset, -side)))
     return [place for _, place in sorted(placed, key=lambda entry: -entry[0])]
+
+
+def _view(boot: bool, rng: np.random.Generator) -> tuple[float, float]:
+    """Azimuth of the shoes and elevation of the camera, degrees."""
+    kind, around = rng.random(), rng.normal(0, 8)
+    if kind < 0.2:  # oblique from the side, as in catalogs
+        return rng.choice([-90, 90]) + rng.normal(0, 25), rng.uniform(12, 50)
+    if kind < 0.35:
+        return rng.uniform(0, 360), rng.uniform(8, 90)
+    tip_near = rng.random() < (0.55 if boot else 0.4)
+    # From above, a boot's shaft would hide that it is one.
+    elevation = rng.uniform(25, 65) if boot else rng.uniform(40, 90)
+    return 180 * tip_near + around, elevation
 
 
 def _fallen(side: int, roll: float, rng: np.random.Generator) -> Pose:

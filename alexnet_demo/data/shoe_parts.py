@@ -35,9 +35,9 @@ class Tones:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
-        # Most shoes are darker than the floor, and light in the negative.
-        self.body = rng.uniform(0.55, 0.95) if rng.random() < 0.7 else rng.uniform(0.05, 0.6)
-        self.spread = rng.uniform(0.03, 0.4)
+        # Around the middle: `photos.change_contrast` sets the level, and would saturate the rest.
+        self.body = rng.uniform(0.15, 0.55)
+        self.spread = rng.uniform(0.05, 0.35)
         self.inside = self.other(0.1)
 
     def other(self, least: float = 0.0) -> float:

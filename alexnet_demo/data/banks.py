@@ -23,7 +23,7 @@ from alexnet_demo.data.other_photos import other_photos
 from alexnet_demo.data.shoe_drawings import shoe_drawings
 from alexnet_demo.data.shoe_photos import shoe_photos
 from alexnet_demo.data.splits import derive_seed
-from alexnet_demo.data.synthetic import synthesize
+from alexnet_demo.data.synthetic import ALL, synthesize
 from alexnet_demo.settings.config import TrainConfig
 
 PER_CLASS = 300
@@ -45,13 +45,13 @@ class Bank:
     images: Tensor
     labels: Tensor
 
-    def pick(self, count: int, generator: torch.Generator, rows: slice) -> tuple[Tensor, Tensor]:
-        """``count`` random images, half of them mirrored, and their labels; those in ``rows``."""
+    def pick(self, count: int, generator: torch.Generator, rows: slice) -> Bank:
+        """Of ``count`` random images, half of them mirrored, those in ``rows``."""
         device = self.images.device
         chosen = torch.randint(len(self.images), (count,), generator=generator, device=device)
         mirrored = torch.rand(count, 1, 1, generator=generator, device=device) < 0.5
         images = self.images[chosen[rows]]
-        return torch.where(mirrored[rows], images.flip(2), images), self.labels[chosen[rows]]
+        return Bank(torch.where(mirrored[rows], images.flip(2), images), self.labels[chosen[rows]])
 
 
 @dataclass(frozen=True)
@@ -61,38 +61,30 @@ class Banks:
     clothing: Sequence[Bank]
     others: Sequence[Bank]
 
+    def pick(
+        self, config: TrainConfig, batch: int, generator: torch.Generator, rows: slice = ALL
+    ) -> Banks:
+        """What ``generated`` and ``others`` add to a batch; banks without images are left out.
 
-def add_from_banks(
-    images: list[Tensor],
-    labels: Tensor,
-    batch: int,
-    config: TrainConfig,
-    generator: torch.Generator,
-    rows: slice,
-) -> tuple[list[Tensor], Tensor]:
-    """Add to a batch what ``generated`` and ``others`` request.
+        Args:
+            batch: size of the batch, to which the shares are relative.
+            generator: on the device of the banks.
+            rows: the images of each bank to return. Each is the same as if all were returned.
+        """
+        picked = []
+        for share, banks in ((config.generated, self.clothing), (config.others, self.others)):
+            drawn = round(DRAWN * share * batch)
+            counts = (drawn, round(share * batch) - drawn)
+            pairs = zip(banks, counts, strict=True)
+            picked.append([bank.pick(n, generator, rows) for bank, n in pairs if n])
+        return Banks(*picked)
 
-    Args:
-        images: the batch's own images, as `augment` returns them.
-        labels: theirs, int64.
-        batch: size of the batch, to which the shares are relative.
-        generator: on the device of the images.
-        rows: of each group that is added, the images to return.
 
-    Returns:
-        Groups of images, other things at the end, and the labels of those before them.
-    """
+def banks_for(config: TrainConfig, device: torch.device) -> Banks | None:
+    """The banks that a run needs, made at its first step; None without."""
     if not (config.generated or config.others):
-        return images, labels
-    banks = load_banks(labels.device, min(PER_CLASS, 1 + config.train_images // SHARE_OF_BANK))
-    for share, pair in ((config.generated, banks.clothing), (config.others, banks.others)):
-        drawn = round(DRAWN * share * batch)
-        for bank, count in zip(pair, (drawn, round(share * batch) - drawn), strict=True):
-            more, their_labels = bank.pick(count, generator, rows)
-            images = images + [more] * (count > 0)
-            if pair is banks.clothing:
-                labels = torch.cat([labels, their_labels])
-    return images, labels
+        return None
+    return load_banks(device, min(PER_CLASS, 1 + config.train_images // SHARE_OF_BANK))
 
 
 @lru_cache(1)
@@ -117,7 +109,7 @@ def load_banks(device: torch.device, per_class: int = PER_CLASS, purpose: str = 
     )
     photos = _bank(cut_out, torch.device("cpu"))
     generator = torch.Generator().manual_seed(derive_seed(f"{purpose} photos", 0))
-    pictures = synthesize(photos.images, photos.labels, 0, generator, paired=False)[1]
+    pictures = synthesize(photos.images, photos.labels, 0, generator, rearrange=False)[1]
     others = (make(10 * per_class, rng) for make in (other_drawings, other_photos))
     return Banks(
         (_bank(drawings, device), Bank(pictures.to(device), photos.labels.to(device))),

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from alexnet_demo.data.augment import augment, order_by_drawability
+from alexnet_demo.data.banks import load_banks
 from alexnet_demo.data.splits import Split
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.config import TrainConfig
 
-Style = Literal["drawings", "photos", "plain"]
+Style = Literal["drawings", "photos", "plain", "generated", "others"]
+SMALL_BANK = 6  # images of each class and kind, made within a second or two
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,10 @@ class Group:
     """Images that were augmented in the same way.
 
     Attributes:
-        style: line ``drawings``, ``photos``, or ``plain`` dataset images.
+        style: line ``drawings``, ``photos``, or ``plain`` dataset images, or what is added to the
+            batch: ``generated`` clothing or ``others``, things that are none.
         images: uint8 (N, side, side), 0 background to 255, before they are resized to 224×224.
-        labels: int64 (N,).
+        labels: int64 (N,); they have no meaning for other things.
     """
 
     style: Style
@@ -47,7 +50,10 @@ def samples_per_class(split: Split, count: int, page: int = 0) -> Split:
 
 
 def preview_groups(samples: Split, config: TrainConfig, seed: int) -> list[Group]:
-    """The images exactly as a batch of them is trained on, in groups that are not empty."""
+    """The images exactly as a batch of them is trained on, in groups that are not empty.
+
+    What is added to the batch comes from smaller banks than a run's.
+    """
     generator = torch.Generator().manual_seed(seed)
     samples = samples[order_by_drawability(samples.labels, config.drawings, generator)]
     images = augment(samples.images, samples.labels, config, generator)
@@ -55,4 +61,10 @@ def preview_groups(samples: Split, config: TrainConfig, seed: int) -> list[Group
     styles += ["photos"] * bool(round(config.photos * len(samples)))
     styles += ["plain"] * (len(images) - len(styles))
     labels = samples.labels.split([len(group) for group in images])
-    return [Group(*group) for group in zip(styles, images, labels, strict=True)]
+    groups = [Group(*group) for group in zip(styles, images, labels, strict=True)]
+    if config.generated or config.others:
+        banks = load_banks(torch.device("cpu"), SMALL_BANK)
+        more = banks.pick(config, len(samples), generator)
+        groups += [Group("generated", bank.images, bank.labels) for bank in more.clothing]
+        groups += [Group("others", bank.images, bank.labels) for bank in more.others]
+    return groups

@@ -44,7 +44,7 @@ def synthesize(
     generator: torch.Generator,
     rows: slice = ALL,
     side: int | None = None,
-    paired: bool = True,
+    rearrange: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Line drawings of the first garments of a batch, and photos of the others.
 
@@ -55,7 +55,8 @@ def synthesize(
         generator: on the device of ``images``.
         rows: the images to make. Each is the same as if all were made.
         side: of the drawings, pixels, a multiple of 28; `redraw.SKETCH_SIDE` if None.
-        paired: whether photos show some shoes as pairs; not if the images do already.
+        rearrange: whether photos show some shoes as pairs, and some garments cut or folded; not if
+            the images already show all there is.
 
     Returns:
         Drawings, uint8 (number of them in ``rows``, side, side), light strokes on black, and
@@ -78,7 +79,8 @@ def synthesize(
     sketched, soles, pairs = sandals_from_above(sketched, filled_rows, sketch)
     sketched = add_handles(sketched, filled_rows, sketch)
     filled_rows = sketched[:, 1:].amax(3, keepdim=True)
-    worn = cut_garments(pair_shoes(worn, photo) if paired else worn, photo)
+    if rearrange:
+        worn = cut_garments(pair_shoes(worn, photo), photo)
     masks = torch.cat([sketched[:, 1:], worn[:, 1:]])
     grid = framing_grid(masks, warp, side, torch.cat([sketch["fill"], fill(photo)]))
     sketches = draw(sketched, filled_rows, grid[:count], labels[:count], soles, pairs, sketch)

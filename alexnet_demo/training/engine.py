@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from alexnet_demo.common.errors import CheckpointError
 from alexnet_demo.data.augment import augment, order_by_drawability
-from alexnet_demo.data.banks import add_from_banks
+from alexnet_demo.data.banks import banks_for
 from alexnet_demo.data.splits import Split, derive_seed
 from alexnet_demo.data.synthetic import ALL
 from alexnet_demo.network import device as devices
@@ -172,8 +172,11 @@ class Engine:
         part, weight = self.group.shard(len(indices))
         images, labels = self._images(data, indices, number, part)
         y, own = labels[part], slice(len(labels[part]))
-        generator = torch.Generator(self.device).manual_seed(self._seed("banks", number))
-        images, y = add_from_banks(images, y, len(indices), self.config, generator, part)
+        if banks := banks_for(self.config, self.device):
+            generator = torch.Generator(self.device).manual_seed(self._seed("banks", number))
+            more = banks.pick(self.config, len(indices), generator, part)
+            images += [bank.images for bank in (*more.clothing, *more.others)]
+            y = torch.cat([y, *(bank.labels for bank in more.clothing)])
         x = torch.cat([to_input(group) for group in images])
         torch.manual_seed(self._seed(f"dropout {self.group.rank}", number))
         self._parallel.train()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from alexnet_demo.data.banks import Banks, add_from_banks, load_banks
+from alexnet_demo.data.banks import Banks, banks_for, load_banks
 from alexnet_demo.data.batch_random import Label
 from alexnet_demo.images.redraw import SKETCH_SIDE
 from alexnet_demo.settings.config import TrainConfig
 from tests.support.seeding import generator
 
-CPU, ALL = torch.device("cpu"), slice(None)
+CPU = torch.device("cpu")
 SMALL = TrainConfig(train_samples=200, generated=0.5, others=0.25)  # 3 images of a class and kind
 
 
@@ -34,29 +34,29 @@ def test_the_purpose_decides_what_is_made(banks: Banks):
     assert not torch.equal(other.others[0].images, banks.others[0].images)
 
 
-def add(config: TrainConfig, rows: slice = ALL) -> tuple[list[torch.Tensor], torch.Tensor]:
-    images = [torch.zeros(40, 28, 28, dtype=torch.uint8)]
-    return add_from_banks(images, torch.zeros(40).long(), 40, config, generator(1), rows)
-
-
-def test_the_shares_are_relative_to_the_batch_and_other_things_come_last(banks: Banks):
-    groups, labels = add(SMALL)
-    assert [tuple(group.shape) for group in groups] == [
-        *((40, 28, 28), (12, SKETCH_SIDE, SKETCH_SIDE), (8, 28, 28)),
+def test_the_shares_are_relative_to_the_batch(banks: Banks):
+    picked = banks.pick(SMALL, 40, generator(1))
+    shapes = [tuple(bank.images.shape) for bank in (*picked.clothing, *picked.others)]
+    assert shapes == [
+        *((12, SKETCH_SIDE, SKETCH_SIDE), (8, 28, 28)),
         *((6, SKETCH_SIDE, SKETCH_SIDE), (4, 28, 28)),
     ]
-    assert len(labels) == 60
     drawings = torch.cat([banks.others[0].images, banks.others[0].images.flip(2)])
-    assert all((drawings == image).all((1, 2)).any() for image in groups[3])
+    assert all((drawings == image).all((1, 2)).any() for image in picked.others[0].images)
 
 
-def test_without_shares_nothing_is_made_or_added():
-    groups, labels = add(TrainConfig())
-    assert len(groups) == 1 and len(labels) == 40
+def test_without_shares_no_banks_are_made_and_none_without_images_is_returned(banks: Banks):
+    assert banks_for(TrainConfig(), CPU) is None
+    assert banks_for(SMALL, CPU) is banks
+    picked = banks.pick(TrainConfig(others=0.1), 10, generator())
+    assert not picked.clothing and len(picked.others) == 1
 
 
-def test_shards_are_the_images_of_the_whole():
-    groups, _ = add(SMALL)
+def test_shards_are_the_images_of_the_whole(banks: Banks):
+    whole = banks.pick(SMALL, 40, generator(1))
     for rank in range(3):
-        own, _ = add(SMALL, slice(rank, None, 3))
-        assert all(torch.equal(a, b[rank::3]) for a, b in zip(own[1:], groups[1:], strict=True))
+        rows = slice(rank, None, 3)
+        part = banks.pick(SMALL, 40, generator(1), rows)
+        for own, bank in zip(part.clothing, whole.clothing, strict=True):
+            assert torch.equal(own.images, bank.images[rows])
+            assert torch.equal(own.labels, bank.labels[rows])

@@ -64,3 +64,11 @@ def test_groups_equal_the_augmented_batch(
     assert torch.equal(torch.cat([group.labels for group in groups]), labels)
     expected = augment(images, labels, config, generator)
     assert all(torch.equal(g.images, e) for g, e in zip(groups, expected, strict=True))
+
+
+def test_what_is_added_to_the_batch_follows_it(split: Split):
+    config = TrainConfig(generated=0.25, others=0.1)
+    groups = preview_groups(samples_per_class(split, 4), config, seed=3)
+    assert [(group.style, len(group.labels)) for group in groups] == [
+        *(("plain", 40), ("generated", 6), ("generated", 4), ("others", 2), ("others", 2)),
+    ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PER_CLASS = 4
-RELEVANT = ("drawings", "photos", "flip", "shift", "erase")
+RELEVANT = ("drawings", "photos", "generated", "others", "flip", "shift", "erase")
 """The settings that change images; others need no new preview."""
 _PAGE = "trained-on turn"  # session state: how often other images were requested
 
@@ -47,13 +47,20 @@ def _sheet(config: TrainConfig, page: int) -> str:
     from alexnet_demo.data.preview import preview_groups, samples_per_class
 
     samples = samples_per_class(datasets.training_set(), PER_CLASS, page)
-    kinds = {"drawings": "as line drawings", "photos": "as photos", "plain": augmentation(config)}
+    total = len(samples)
+    kinds = {
+        "drawings": f"of {total} as line drawings",
+        "photos": f"of {total} as photos",
+        "plain": f"of {total} {augmentation(config)}",
+        "generated": "generated images of clothing, added to them",
+        "others": "generated images of other things, about which the network is to be undecided",
+    }
     groups = preview_groups(samples, config, seed=page)
 
     def url(pixels: Tensor) -> str:
         return data_url(Image.fromarray(pixels.numpy()), 112)
 
-    return render(__file__, groups=groups, total=len(samples), kinds=kinds, names=CLASSES, url=url)
+    return render(__file__, groups=groups, kinds=kinds, names=CLASSES, url=url)
 
 
 def augmentation(config: TrainConfig) -> str:

@@ -110,7 +110,7 @@ def measure(
         real: folder of labeled images with a manifest, see `real_images`.
         device: name for `device.resolve`.
         samples: number of test images.
-        count: images of each family of `not_clothing`.
+        count: images of each set of `not_clothing`.
     """
     classifier = Classifier.load(weights, device)
     about = describe_weights(weights)
@@ -121,7 +121,7 @@ def measure(
         "source": whole.name if whole else run.best.name,
         "test": evaluate(weights, device, samples=samples, fastest=False),
         "float_test": evaluate(whole, device, samples=samples, fastest=False) if whole else None,
-        "not_clothing": not_clothing.measure(classifier, count, []),
+        "not_clothing": not_clothing.measure(classifier, count),
         "real": real_images.measure(real, weights, device) if real else None,
         "float_real": real_images.measure(real, whole, device) if real and whole else None,
     }
@@ -153,7 +153,6 @@ def card(record: Record) -> str:
         epoch=weights["epoch"] or run["best_epoch"],
         confusions=confusions(record["test"]["confusion"]),
         confidence=weights["certainty"],
-        scores=list(next(iter(record["not_clothing"]["families"].values()))["auroc_by_score"]),
     )
 
 
@@ -201,7 +200,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path, metavar="DIR", help="labeled images with a manifest")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--test-samples", type=int, default=article.TEST_SAMPLES)
-    parser.add_argument("--count", type=int, default=300, help="images per family of not_clothing")
+    parser.add_argument("--count", type=int, default=300, help="images per set of not_clothing")
     parser.add_argument("--records", type=Path, help="JSON file to save the records in")
     parser.add_argument("--again", action="store_true", help="render the saved records")
     parser.add_argument("--out", type=Path, default=CARD)

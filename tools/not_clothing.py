@@ -1,9 +1,9 @@
-"""Measure out-of-distribution detection: ``python tools/not_clothing.py``.
+"""Measure how well a model tells clothing from other things: ``python tools/not_clothing.py``.
 
-Compares images without clothing, of seven families, with clothing: the test set, and any folders
-passed. Prints one JSON object; a family's ``auroc`` is the probability that clothing scores higher
-than an image of the family. Photos are crops of those that come with scikit-image
-(``pip install -r requirements-dev.txt``).
+Prints one JSON object: which shares of images pass as clothing, and which are called sure. Clothing
+is the test set, and any folders passed with ``--clothing``. Other things are generated, cut out of
+photos that come with scikit-image (``pip install -r requirements-dev.txt``), or read from folders
+passed with ``--other``. Those generated are judged by guards that were fitted without their kinds.
 """
 
 from __future__ import annotations
@@ -11,128 +11,141 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from string import ascii_letters
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
-from sklearn.metrics import roc_auc_score
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alexnet_demo.cli.options import add_device_option, add_weights_option, weights_of
 from alexnet_demo.common.errors import ImageError
+from alexnet_demo.data.doodles import doodles, pick_kinds
+from alexnet_demo.data.other_drawings import DOODLES, DRAWING_KINDS, draw
+from alexnet_demo.data.other_photos import PHOTO_KINDS, photograph
 from alexnet_demo.data.splits import load_split
+from alexnet_demo.export.quantized import clothing_outputs, fitting_set, settings_of
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import PreparedImage
 from alexnet_demo.inference.classifier import Classifier, average_views
-from alexnet_demo.inference.confidence import SCORES, ConfidenceModel, ScoreKind
+from alexnet_demo.inference.confidence import ConfidenceModel, Outputs, fit
 from alexnet_demo.inference.image_files import images_in, read_file
 
-SIDE = 256
+FOLDS = 4
+RELATIVES = {
+    "writing": ("digits", "letters", "words", "print"),
+    "shapes": ("blobs", "polygons", "arrangements", "piles"),
+    "scribbles": ("scribbles", "strokes", "hatching", "signatures"),
+    "noise": ("white noise", "coarse noise"),
+    "surfaces": ("textures", "gradients", "stripes", "plain surfaces", "bricks", "landscapes"),
+}
+"""Kinds that are alike, by family: none is judged by a guard that was fitted to another. Each
+subject of the doodles is a kind of its own, in the family ``things``."""
+GENERATED = {
+    "sketch": ("drawn", DRAWING_KINDS, draw),
+    "photo": ("photographed", PHOTO_KINDS, photograph),
+}
 # Those without people, who would wear clothing.
 PHOTOS = (
     *("brick.png", "chelsea.png", "coffee.png", "coins.png", "grass.png", "gravel.png"),
     *("hubble_deep_field.jpg", "moon.png", "motorcycle_left.png", "rocket.jpg"),
 )
-Draw = Callable[[np.random.Generator], Image.Image]
 
 
-# ------------------------------------------------------------------ line art
+# ------------------------------------------------------------------ generated things
 
 
-def glyph(text: str, generator: np.random.Generator) -> Image.Image:
-    """A character of Pillow's font, of random size, position, and weight, slightly rotated."""
-    image = Image.new("L", (SIDE, SIDE), 255)
-    font = ImageFont.load_default(size=int(generator.integers(120, 230)))
-    width = int(generator.integers(0, 5))
-    place = (SIDE / 2 + generator.uniform(-15, 15), SIDE / 2 + generator.uniform(-15, 15))
-    ImageDraw.Draw(image).text(
-        place, text, fill=int(generator.integers(0, 80)), font=font, anchor="mm", stroke_width=width
-    )
-    return image.rotate(generator.uniform(-15, 15), Image.Resampling.BILINEAR, fillcolor=255)
+@dataclass(frozen=True)
+class Others:
+    """Generated things of one kind of image: the kind of each, and the model's outputs."""
+
+    kinds: np.ndarray
+    outputs: Outputs
+
+    def where(self, mask: np.ndarray) -> Others:
+        """Those at which a mask, bool (N,), is True."""
+        outputs, chosen = self.outputs, torch.from_numpy(mask)
+        parts = outputs.logits[chosen], outputs.features[chosen], outputs.labels[chosen]
+        return Others(self.kinds[mask], Outputs(*parts))
 
 
-def digit(generator: np.random.Generator) -> Image.Image:
-    return glyph(str(generator.integers(10)), generator)
+def generate(classifier: Classifier, count: int, seed: int) -> dict[str, Others]:
+    """The model's outputs for ``count`` drawings and as many photos."""
+    others = {}
+    for name, (_, kinds, make) in GENERATED.items():
+        rng = np.random.default_rng([seed, *name.encode()])
+        picked = pick_kinds(count, kinds, DOODLES, rng)
+        outputs = classifier.outputs(np.stack([make(kind, rng) for kind in picked]))
+        others[name] = Others(
+            np.array(picked), Outputs(*outputs, torch.zeros(count, dtype=torch.long))
+        )
+    return others
 
 
-def letter(generator: np.random.Generator) -> Image.Image:
-    return glyph(str(generator.choice(list(ascii_letters))), generator)
+def folds() -> list[list[str]]:
+    """All kinds in `FOLDS` groups, relatives together."""
+    groups = [*RELATIVES.values(), *((kind,) for kind in doodles())]
+    return [[kind for group in groups[i::FOLDS] for kind in group] for i in range(FOLDS)]
 
 
-def shape(generator: np.random.Generator) -> Image.Image:
-    """The outline of an ellipse, a star, or a polygon, stretched and rotated."""
-    corners = int(generator.integers(3, 11))
-    angles = np.arange(corners) / corners * 2 * np.pi
-    radii = np.ones(corners)
-    if corners == 10:
-        radii[::2] = generator.uniform(0.35, 0.6)  # a star
-    elif corners == 9:
-        angles = np.linspace(0, 2 * np.pi, 90)
-        radii = np.ones(90)
-    points = np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None]
-    return stroke(rotate(points * generator.uniform(50, 110, 2), generator), generator, closed=True)
+def family_of(kind: str) -> str:
+    """``things``, or one of `RELATIVES`."""
+    return next((name for name, kinds in RELATIVES.items() if kind in kinds), "things")
 
 
-def scribble(generator: np.random.Generator) -> Image.Image:
-    """A random walk with a drifting direction."""
-    count = int(generator.integers(60, 300))
-    heading = generator.normal(0, generator.uniform(0.15, 0.7), count).cumsum()
-    walk = np.stack([np.cos(heading), np.sin(heading)], 1).cumsum(0)
-    walk -= (walk.max(0) + walk.min(0)) / 2
-    return stroke(walk / np.abs(walk).max() * generator.uniform(60, 115) + SIDE / 2, generator)
+def judge_unfamiliar(
+    clothing: Mapping[str, Outputs], others: Mapping[str, Others]
+) -> dict[str, dict[str, Any]]:
+    """`shares` by family and kind of image, each thing judged by a guard fitted without its kind.
+
+    Args:
+        clothing: as for `confidence.fit`.
+        others: from `generate`.
+    """
+    judged: dict[str, list[tuple[bool, bool]]] = {}
+    for held_out in folds():
+        masks = {name: np.isin(other.kinds, held_out) for name, other in others.items()}
+        familiar = {name: other.where(~masks[name]).outputs for name, other in others.items()}
+        model = fit(clothing, familiar)
+        for name, other in others.items():
+            strange = other.where(masks[name])
+            logits, features = strange.outputs.logits, strange.outputs.features
+            passes = model.ood_score(logits, features) >= model.ood_threshold(name)
+            top = model.probabilities(logits).amax(1)
+            sure = passes & (top >= model.confidence_threshold)
+            pairs = zip(passes.tolist(), sure.tolist(), strict=True)
+            for kind, pair in zip(strange.kinds, pairs, strict=True):
+                family = f"{family_of(kind)}, {GENERATED[name][0]}"
+                judged.setdefault(family, []).append(pair)
+    return {family: shares(pairs) for family, pairs in sorted(judged.items())}
 
 
-def rotate(points: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Points (N, 2) rotated by a random angle, and moved to the image's center."""
-    cos, sin = np.cos(angle := generator.uniform(0, 2 * np.pi)), np.sin(angle)
-    return points @ np.array([[cos, -sin], [sin, cos]]) + SIDE / 2
+def shares(judged: Iterable[tuple[bool, bool]]) -> dict[str, Any]:
+    """Of images that pass as clothing and are called sure, or not: their number and shares."""
+    pairs = np.array(list(judged), float)
+    passes, sure = pairs.mean(0).round(4).tolist()
+    return {"pictures": len(pairs), "passes": passes, "sure": sure}
 
 
-def stroke(points: np.ndarray, generator: np.random.Generator, closed: bool = False) -> Image.Image:
-    """A dark line through points (N, 2) in pixels, on white."""
-    image = Image.new("L", (SIDE, SIDE), 255)
-    line = [(float(x), float(y)) for x, y in points]
-    ImageDraw.Draw(image).line(
-        line + line[:2] * closed,
-        fill=int(generator.integers(0, 100)),
-        width=int(generator.integers(2, 9)),
-        joint="curve",
-    )
-    return image
+# ------------------------------------------------------------------ images
 
 
-# ------------------------------------------------------------------ noise and photos
-
-
-def white_noise(generator: np.random.Generator) -> Image.Image:
-    """Independent pixels, gray or colored."""
-    shape = (SIDE, SIDE) if generator.random() < 0.5 else (SIDE, SIDE, 3)
-    spread = generator.uniform(20, 80)
-    return Image.fromarray(generator.normal(128, spread, shape).clip(0, 255).astype(np.uint8))
-
-
-def smooth_noise(generator: np.random.Generator) -> Image.Image:
-    """Low-frequency noise of random scale."""
-    cells = int(generator.integers(3, 40))
-    small = Image.fromarray(generator.integers(0, 256, (cells, cells)).astype(np.uint8))
-    return small.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-
-
-def photo(generator: np.random.Generator) -> Image.Image:
-    """A square crop of a photo, from a third of its shorter side to all of it."""
-    image = read_photo(str(generator.choice(PHOTOS)))
-    side = int(min(image.size) * generator.uniform(1 / 3, 1))
-    left, top = (int(generator.integers(0, length - side + 1)) for length in image.size)
-    return image.crop((left, top, left + side, top + side))
+def photos(count: int, seed: int) -> list[Image.Image]:
+    """Square crops of photos, from a third of the shorter side to all of it."""
+    rng = np.random.default_rng(seed)
+    crops = []
+    for name in rng.choice(PHOTOS, count):
+        image = read_photo(str(name))
+        side = int(min(image.size) * rng.uniform(1 / 3, 1))
+        left, top = (int(rng.integers(0, length - side + 1)) for length in image.size)
+        crops.append(image.crop((left, top, left + side, top + side)))
+    return crops
 
 
 @cache
@@ -142,24 +155,6 @@ def read_photo(name: str) -> Image.Image:
     if found is None or found.origin is None:
         raise SystemExit("scikit-image is required: pip install -r requirements-dev.txt")
     return Image.open(Path(found.origin).parent / "data" / name).convert("RGB")
-
-
-LINE_ART: dict[str, Draw] = {
-    "digits": digit,
-    "letters": letter,
-    "shapes": shape,
-    "scribbles": scribble,
-}
-OTHERS: dict[str, Draw] = {
-    "white noise": white_noise,
-    "smooth noise": smooth_noise,
-    "photos": photo,
-}
-FAMILIES = {**LINE_ART, **OTHERS}
-BARS = {**dict.fromkeys(LINE_ART, 0.85), **dict.fromkeys(OTHERS, 0.95)}
-
-
-# ------------------------------------------------------------------ measuring
 
 
 def readable(images: Iterable[Image.Image | bytes]) -> list[PreparedImage]:
@@ -173,114 +168,70 @@ def readable(images: Iterable[Image.Image | bytes]) -> list[PreparedImage]:
     return ready
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Out-of-distribution scores of N images.
-
-    Attributes:
-        by_name: (N,) each: ``model``, the score that `predict` uses, and every score alone.
-        passes: bool (N,), whether an image passes as clothing with the model's score.
-    """
-
-    by_name: dict[str, torch.Tensor]
-    passes: torch.Tensor
-
-    @property
-    def pass_rate(self) -> float:
-        """The share of images that passes as clothing."""
-        return round(float(self.passes.float().mean()), 4)
-
-
-def score(classifier: Classifier, images: list[PreparedImage]) -> Scores:
-    """Run the model on images once, and apply each score to its outputs."""
-    outputs, own = classifier.forward_views(images), classifier.confidence
-    usable: tuple[ScoreKind, ...] = ("energy",) if own.basis is None else SCORES
-    models: dict[str, ConfidenceModel] = {"model": own}
-    models |= {name: replace(own, score=name) for name in usable}
-    by_name = {
-        name: torch.from_numpy(average_views(model, images, *outputs)[1])
-        for name, model in models.items()
-    }
-    thresholds = torch.tensor([own.ood_threshold(image.kind) for image in images])
-    return Scores(by_name, by_name["model"] >= thresholds)
+def judge(classifier: Classifier, images: list[PreparedImage]) -> dict[str, Any]:
+    """`shares` of images by the model's own guard."""
+    own: ConfidenceModel = classifier.confidence
+    rows, scores = average_views(own, images, *classifier.forward_views(images))
+    passes = scores >= np.array([own.ood_threshold(image.kind) for image in images])
+    sure = passes & (rows.max(1) >= own.confidence_threshold)
+    return shares(zip(passes, sure, strict=True))
 
 
 def measure(
-    classifier: Classifier, count: int, folders: Iterable[Path], seed: int = 0
+    classifier: Classifier,
+    count: int,
+    clothing: Iterable[Path] = (),
+    others: Iterable[Path] = (),
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """Scores of ``count`` images per family against clothing, JSON-able.
-
-    Returns:
-        ``clothing``: by set ``pictures`` and ``kept``, the share that passes as clothing;
-        ``families``: by name ``pictures``, ``kinds`` (what they were treated as), ``passed`` (the
-        share that passes as clothing), ``bar`` (the required AUROC), ``auroc`` by set, and
-        ``auroc_by_score``, the same for each score alone.
-    """
-    test = load_split(train=False).head(count).images.numpy()
-    sets = {"test set": readable(map(Image.fromarray, test))}
-    for folder in folders:
-        sets[str(folder)] = readable(read_file(path) for path in images_in(folder))
-    if empty := [name for name, images in sets.items() if not images]:
-        raise ValueError(f"{empty[0]} has no readable images.")
-    clothing = {name: score(classifier, images) for name, images in sets.items()}
-    families = {}
-    for name, draw in FAMILIES.items():
-        generator = np.random.default_rng([seed, *name.encode()])
-        images = readable(draw(generator) for _ in range(count))
-        other = score(classifier, images)
-        families[name] = {
-            "pictures": len(images),
-            "kinds": dict(Counter(image.kind for image in images)),
-            "passed": other.pass_rate,
-            "bar": BARS[name],
-            "auroc": against(clothing, other, "model"),
-            "auroc_by_score": {
-                alone: against(clothing, other, alone)
-                for alone in other.by_name
-                if alone != "model"
-            },
-        }
-    return {
-        "clothing": {
-            name: {"pictures": len(sets[name]), "kept": scores.pass_rate}
-            for name, scores in clothing.items()
-        },
-        "families": families,
-    }
-
-
-def auroc(clothing: torch.Tensor, other: torch.Tensor) -> float:
-    """Area under the ROC curve of a score, 0 to 1.
-
-    The probability that a random image of clothing scores higher than a random other image, with
-    ties counted half.
+    """What passes as clothing, JSON-able.
 
     Args:
-        clothing: scores (N,), N at least 1.
-        other: scores (M,), M at least 1.
+        classifier: with a guard, or of version 0.5.
+        count: images of each set; ten times as many drawings and photos are generated.
+        clothing: folders of it.
+        others: folders of other things.
+        seed: of everything random.
+
+    Returns:
+        ``clothing`` and ``others``: `shares` by set, or by family of generated things.
+
+    Raises:
+        ValueError: for a folder without readable images.
     """
-    truth = [1] * len(clothing) + [0] * len(other)
-    return float(roc_auc_score(truth, torch.cat([clothing, other]).double().numpy()))
-
-
-def against(clothing: dict[str, Scores], other: Scores, name: str) -> dict[str, float]:
-    """The AUROC of one score for each set of clothing."""
-    return {
-        which: round(auroc(scores.by_name[name], other.by_name[name]), 4)
-        for which, scores in clothing.items()
+    test = load_split(train=False).head(count).images.numpy()
+    sets: dict[str, dict[str, list[PreparedImage]]] = {
+        "clothing": {"test set": readable(map(Image.fromarray, test))},
+        "others": {"crops of photos": readable(photos(count, seed))},
     }
+    for role, folders in (("clothing", clothing), ("others", others)):
+        for folder in folders:
+            sets[role][str(folder)] = readable(read_file(path) for path in images_in(folder))
+    for name in (name for own in sets.values() for name, images in own.items() if not images):
+        raise ValueError(f"{name} has no readable images.")
+    report = {
+        role: {name: judge(classifier, images) for name, images in own.items()}
+        for role, own in sets.items()
+    }
+    settings = settings_of(classifier.info)
+    split = fitting_set(settings, 10 * count)[0]
+    unfamiliar = judge_unfamiliar(
+        clothing_outputs(classifier, split, settings), generate(classifier, 10 * count, seed)
+    )
+    return {**report, "others": {**unfamiliar, **report["others"]}}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--count", type=int, default=300, help="images of each family")
+    parser.add_argument("--count", type=int, default=300, help="images of each set")
     parser.add_argument("--clothing", type=Path, nargs="*", default=[], help="folders of clothing")
+    parser.add_argument("--other", type=Path, nargs="*", default=[], help="folders without any")
     add_weights_option(parser)
     add_device_option(parser)
     options = parser.parse_args()
     try:
         classifier = Classifier.load(weights_of(options), options.device)
-        report = measure(classifier, options.count, options.clothing)
+        report = measure(classifier, options.count, options.clothing, options.other)
     except ValueError as error:
         sys.exit(str(error))
     print(json.dumps(report, indent=1))

@@ -21,12 +21,6 @@ def add_commands(add_command: Any) -> None:
     add("--out", type=file_path, help="safetensors file to write: quantized to 8 bits, calibrated")
     add("--onnx", type=file_path, help="ONNX file to write, checked against ONNX Runtime")
     add("--script", type=file_path, help="Python file to write: the run as a plain PyTorch script")
-    add(
-        "--score",
-        choices=("energy", "angle", "combined"),
-        default="combined",
-        help="out-of-distribution score that separates clothing from other images",
-    )
     samples = number(int, MIN_CALIBRATION_SAMPLES, TRAIN_SAMPLES)
     add("--samples", type=samples, default=5_000, help="images of each kind to calibrate on")
     options.add_weights_option(export)
@@ -52,7 +46,7 @@ def _quantized(args: Options) -> tuple[dict[str, Any], str]:
     from alexnet_demo.export import quantized
 
     device = args.device or "auto"
-    record = quantized.export(options.weights_of(args), args.out, device, args.score, args.samples)
+    record = quantized.export(options.weights_of(args), args.out, device, args.samples)
     fitted = record["certainty"]
     return record, (
         f"{record['out']}: {memory(record['bytes'])}, temperature {fitted['temperature']:.3f}, "

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.files import prepare_output
+from alexnet_demo.data.banks import load_banks
 from alexnet_demo.data.splits import Split, derive_seed, load_split
 from alexnet_demo.data.synthetic import as_drawings, as_photos
 from alexnet_demo.inference.classifier import Classifier
@@ -22,14 +23,13 @@ from alexnet_demo.inference.confidence import (
     PASS_RATE,
     ConfidenceModel,
     Outputs,
-    ScoreKind,
     fit,
 )
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.network import checkpoint, device
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.network.quantization import dequantize, quantize
-from alexnet_demo.settings.article import TRAIN_SAMPLES
+from alexnet_demo.settings.article import CLASSES, TRAIN_SAMPLES
 from alexnet_demo.settings.config import TrainConfig
 
 SAMPLES = 5_000  # images of each kind, as many as a usual validation set
@@ -39,6 +39,7 @@ KEPT_INFO = (
     *(f"{split}_{metric}" for split in ("validation", "test") for metric in ("accuracy", "loss")),
 )
 BATCH = 500
+BANKS = ("sketch", "photo")  # kinds of image in `Banks`, in order
 Change = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,6 @@ def export(
     weights: Path,
     out: Path,
     device_name: str = "auto",
-    score: ScoreKind = "combined",
     samples: int = SAMPLES,
 ) -> dict[str, Any]:
     """Write a model in 8 bits with its confidence model.
@@ -57,7 +57,6 @@ def export(
         weights: a checkpoint.
         out: the safetensors file to write.
         device_name: for `device.resolve`.
-        score: which score separates clothing from other images.
         samples: images of each kind to fit the confidence model on.
 
     Returns:
@@ -74,7 +73,7 @@ def export(
     model, info = checkpoint.load_weights(weights)
     # Fitted to the rounded weights, which are those that will run.
     model.load_state_dict(dequantize(quantize(model.state_dict())))
-    confidence = fit_confidence(model, info, target, score, samples)
+    confidence = fit_confidence(model, info, target, samples)
     record = confidence.to_json()
     about = {name: info[name] for name in KEPT_INFO if name in info}
     checkpoint.save_quantized(out, model, {**about, "certainty": record}, confidence.tensors())
@@ -91,10 +90,11 @@ def fit_confidence(
     model: AlexNet,
     info: Mapping[str, Any],
     target: torch.device,
-    score: ScoreKind = "combined",
     samples: int = SAMPLES,
 ) -> ConfidenceModel:
     """Fit a confidence model on every kind of image that the model was trained on.
+
+    The guard is also fitted to as many drawings and photos of other things.
 
     Args:
         model: on any device; moved to ``target``.
@@ -104,14 +104,16 @@ def fit_confidence(
     settings = settings_of(info)
     split, unseen = fitting_set(settings, samples)
     classifier = Classifier(model, dict(info), target)
-    outputs = {}
-    for kind, change in kinds_of(settings).items():
-        log.info("Running the model on %d images of kind %s", len(split), kind)
-        outputs[kind] = outputs_for(classifier, split, change)
-    confidence = fit(outputs, score)
+    clothing = clothing_outputs(classifier, split, settings)
+    banks = load_banks(torch.device("cpu"), bank_size(split), "guard")
+    others = {
+        kind: Outputs(*classifier.outputs(bank.images.numpy()), bank.labels)
+        for kind, bank in zip(BANKS, banks.others, strict=True)
+    }
+    confidence = fit(clothing, others)
 
     def ece(calibration: ConfidenceModel) -> float:
-        probabilities = calibration.probabilities(outputs["dataset"].logits)
+        probabilities = calibration.probabilities(clothing["dataset"].logits)
         return Results(probabilities.numpy(), split.labels.numpy()).calibration_error()
 
     notes = {
@@ -153,9 +155,39 @@ def kinds_of(settings: TrainConfig) -> dict[str, Change]:
     return kinds
 
 
+def clothing_outputs(
+    classifier: Classifier, split: Split, settings: TrainConfig
+) -> dict[str, Outputs]:
+    """The model's outputs for every kind of image of clothing that it was trained on.
+
+    Half of the drawings and photos are made from the split, and half generated.
+    """
+    outputs = {}
+    for kind, change in kinds_of(settings).items():
+        log.info("Running the model on %d images of kind %s", len(split), kind)
+        outputs[kind] = outputs_for(classifier, split, change)
+    banks = load_banks(torch.device("cpu"), bank_size(split), "guard")
+    for kind, bank in zip(BANKS, banks.clothing, strict=True):
+        if kind in outputs:
+            order = torch.randperm(len(bank.labels), generator=seeded())
+            generated = classifier.outputs(bank.images[order].numpy())
+            outputs[kind] = outputs[kind] + Outputs(*generated, bank.labels[order])
+    return outputs
+
+
+def bank_size(split: Split) -> int:
+    """Generated images per class that are as many as the split's."""
+    return len(split) // len(CLASSES)
+
+
+def seeded() -> torch.Generator:
+    """The generator of everything random here."""
+    return torch.Generator().manual_seed(derive_seed("certainty", 0))
+
+
 def outputs_for(classifier: Classifier, split: Split, change: Change) -> Outputs:
     """The model's outputs for changed images, with a fixed random seed."""
-    generator = torch.Generator().manual_seed(derive_seed("certainty", 0))
+    generator = seeded()
     parts = [
         classifier.outputs(np.asarray(change(images, labels, generator)))
         for images, labels in zip(split.images.split(BATCH), split.labels.split(BATCH), strict=True)

@@ -43,8 +43,8 @@ class Prediction:
         kind: what the image was treated as: ``sketch``, ``photo`` or ``dataset``.
         ms: milliseconds of the forward pass (this image's share of the batch).
         ood_score: see `ConfidenceModel.ood_score`; higher means more like clothing.
-        ood_threshold: 95% of true clothing of this kind scores at least this; −∞ where no
-            threshold was fitted.
+        ood_threshold: most true clothing of this kind scores at least this; −∞ where no threshold
+            was fitted.
         confidence_threshold: the probability from which a prediction counts as sure.
         backend: the name of what ran the model, see `Backend`.
     """

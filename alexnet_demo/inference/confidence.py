@@ -5,11 +5,11 @@ used for training, correct that:
 
 - Temperature scaling divides the logits, so that of the predictions with 80% confidence, 80% are
   correct (Guo et al., "On Calibration of Modern Neural Networks", 2017).
-- A score of how much an image resembles clothing, with a threshold that 95% of true clothing
-  passes. By default it is the mean of two: the energy of the logits (Liu et al., "Energy-based
-  Out-of-distribution Detection", 2020), and the angle between the features of fc7 and the subspace
-  of clothing's features (as in Ammar et al., "NECO", 2024). Mahalanobis distances (Lee et al.,
-  2018) worked less well: other images have small features, close to the mean of all classes.
+- A score of how much an image looks like clothing, with a threshold that 97% of true clothing
+  passes: that of a `guard`, which is fitted to clothing and to other things. Version 0.5 knew
+  clothing only, and scored the energy of the logits (Liu et al., "Energy-based
+  Out-of-distribution Detection", 2020), the angle between the features of fc7 and the subspace of
+  clothing's features (as in Ammar et al., "NECO", 2024), or the mean of both; its files still do.
 
 Works on tensors alone and knows neither the network nor its images.
 """
@@ -18,20 +18,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-# SciPy and scikit-learn take a second to import, so the functions that fit import them.
+from alexnet_demo.inference.guard import Guard, fit_guard, guard_inputs
 
-ScoreKind = Literal["energy", "angle", "combined"]
-SCORES = get_args(ScoreKind)
-DIMENSIONS = 32  # of the subspace of clothing, out of 4,096
-PASS_RATE = 0.95  # of true clothing
+# SciPy takes a second to import, so `fit_temperature` imports it.
+
+ScoreKind = Literal["energy", "angle", "combined", "guard"]
+PASS_RATE = 0.97  # of true clothing
 CONFIDENCE_THRESHOLD = 0.6
+WITH_BASIS = ("angle", "combined")
 TEMPERATURES = (0.05, 20.0)
 
 
@@ -51,6 +52,10 @@ class Outputs:
 
     def __getitem__(self, part: slice) -> Outputs:
         return Outputs(self.logits[part], self.features[part], self.labels[part])
+
+    def __add__(self, other: Outputs) -> Outputs:
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Outputs(*(torch.cat(pair) for pair in pairs))
 
 
 # ------------------------------------------------------------------ calibration
@@ -74,7 +79,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     return math.exp(result.x)
 
 
-# ------------------------------------------------------------------ out-of-distribution scores
+# ------------------------------------------------------------------ scores of version 0.5
 
 
 def energy(logits: Tensor) -> Tensor:
@@ -83,18 +88,6 @@ def energy(logits: Tensor) -> Tensor:
     The logsumexp of the logits: Liu et al. 2020, at temperature 1.
     """
     return logits.float().logsumexp(1)
-
-
-def subspace(features: Tensor) -> Tensor:
-    """The main directions of features (N, D): (D, k), orthonormal columns.
-
-    The first `DIMENSIONS` singular vectors, rounded to float16 as they are stored.
-    """
-    from sklearn.decomposition import TruncatedSVD
-
-    count = min(DIMENSIONS, *features.shape)
-    svd = TruncatedSVD(count, n_iter=4, random_state=0).fit(features.numpy())
-    return torch.from_numpy(svd.components_.T).half().float()
 
 
 def alignment(features: Tensor, basis: Tensor) -> Tensor:
@@ -120,7 +113,8 @@ class ConfidenceModel:
         temperature: divides the logits before the softmax.
         confidence_threshold: the top probability from which a prediction counts as sure.
         score: which score separates clothing from other images.
-        basis: the subspace of clothing's features, for the scores that need it.
+        guard: for that score.
+        basis: the subspace of clothing's features, for the scores of version 0.5 that need it.
         scales: mean and standard deviation over clothing, of ``energy`` and ``angle``.
         ood_thresholds: by kind of image (``sketch``, ``photo``, ``dataset``), the least score
             that passes as clothing.
@@ -130,6 +124,7 @@ class ConfidenceModel:
     temperature: float = 1.0
     confidence_threshold: float = CONFIDENCE_THRESHOLD
     score: ScoreKind = "energy"
+    guard: Guard | None = None
     basis: Tensor | None = None
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     ood_thresholds: Mapping[str, float] = field(default_factory=dict)
@@ -140,18 +135,21 @@ class ConfidenceModel:
         return (logits.float() / self.temperature).softmax(1)
 
     def ood_score(self, logits: Tensor, features: Tensor) -> Tensor:
-        """How much images resemble clothing, (N,), in standard deviations from its mean.
+        """How much images look like clothing, (N,).
 
-        The combined score is the mean of the two others.
+        A guard's score is the logarithm of the odds; the others are in standard deviations from
+        the mean of clothing.
 
         Args:
             logits: (N, 10).
             features: of fc7, (N, D).
         """
+        if self.guard is not None:
+            return self.guard.score(logits, features)
         parts = {}
         if self.score != "angle":
             parts["energy"] = energy(logits)
-        if self.score != "energy" and self.basis is not None:
+        if self.basis is not None:
             parts["angle"] = alignment(features.float(), self.basis)
         for name, values in parts.items():
             mean, std = self.scales.get(name, (0.0, 1.0))
@@ -180,8 +178,9 @@ class ConfidenceModel:
         }
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors to store: 262 kB for 4,096 features, none for the energy score."""
-        return {} if self.basis is None else {"basis": self.basis.half()}
+        """The tensors to store: 263 kB for 4,096 features, none for the energy score."""
+        stored = {} if self.basis is None else {"basis": self.basis.half()}
+        return stored if self.guard is None else self.guard.tensors()
 
     @classmethod
     def from_file(
@@ -204,7 +203,8 @@ class ConfidenceModel:
                 temperature=float(record["temperature"]),
                 confidence_threshold=float(record["level"]),
                 score=record["score"],
-                basis=tensors["basis"].float() if tensors else None,
+                guard=Guard.from_tensors(tensors) if record["score"] == "guard" else None,
+                basis=tensors["basis"].float() if record["score"] in WITH_BASIS else None,
                 scales={str(k): (float(m), float(s)) for k, (m, s) in record["scales"].items()},
                 ood_thresholds={str(k): float(v) for k, v in record["thresholds"].items()},
                 notes=dict(record["notes"]),
@@ -216,49 +216,47 @@ class ConfidenceModel:
         return model
 
     def _fits(self, features: int) -> bool:
-        """Whether all numbers are usable and the basis has as many rows as fc7 has units."""
+        """Whether all numbers are usable and the tensors have as many rows as fc7 has units."""
         numbers = [number for pair in self.scales.values() for number in pair]
         numbers += [self.confidence_threshold, *self.ood_thresholds.values()]
-        basis = self.basis
+        basis, guard = self.basis, self.guard
         return (
-            self.score in SCORES
+            self.score in get_args(ScoreKind)
             and 1e-3 < self.temperature < 1e3
             and all(std > 0 for _, std in self.scales.values())
             and all(map(math.isfinite, numbers))
+            and (guard is None or guard.fits(features))
             and (
-                self.score == "energy"
-                if basis is None
-                else basis.ndim == 2 and len(basis) == features and bool(basis.isfinite().all())
+                basis is None
+                or (basis.ndim == 2 and len(basis) == features and bool(basis.isfinite().all()))
             )
         )
 
 
-def fit(outputs: Mapping[str, Outputs], score: ScoreKind = "combined") -> ConfidenceModel:
-    """Fit temperature, subspace, and thresholds to a network's outputs for clothing.
+def fit(clothing: Mapping[str, Outputs], others: Mapping[str, Outputs]) -> ConfidenceModel:
+    """Fit temperature, guard, and thresholds to a network's outputs.
 
-    The temperature is fitted on the dataset's own images. Half of all images determine the
-    subspace, and the other half the thresholds, which would otherwise be too high.
+    The temperature is fitted on the dataset's own images. The guard is fitted to half of the
+    clothing, and the other half gives the thresholds, which would otherwise be too high.
 
     Args:
-        outputs: by kind of image, ``dataset`` among them; preferably of images not used for
+        clothing: by kind of image, ``dataset`` among them; preferably of images not used for
             training, in an order unrelated to their classes.
-        score: which one the thresholds are for.
+        others: of things that are no clothing; their labels are not used.
     """
-    first, second = ({kind: o[start::2] for kind, o in outputs.items()} for start in (0, 1))
-    basis = subspace(torch.cat([o.features for o in first.values()]))
-    scores = {
-        "energy": torch.cat([energy(o.logits) for o in second.values()]),
-        "angle": torch.cat([alignment(o.features, basis) for o in second.values()]),
-    }
-    dataset = outputs["dataset"]
-    model = ConfidenceModel(
-        temperature=fit_temperature(dataset.logits, dataset.labels),
-        score=score,
-        basis=None if score == "energy" else basis,
-        scales={name: (float(v.mean()), float(v.std()) or 1.0) for name, v in scores.items()},
+    first, second = ({kind: o[start::2] for kind, o in clothing.items()} for start in (0, 1))
+    inputs = (
+        torch.cat([guard_inputs(o.logits, o.features) for o in outputs.values()])
+        for outputs in (first, others)
     )
+    guard, dataset = fit_guard(*inputs), clothing["dataset"]
     thresholds = {
-        kind: float(model.ood_score(o.logits, o.features).quantile(1 - PASS_RATE))
+        kind: float(guard.score(o.logits, o.features).quantile(1 - PASS_RATE))
         for kind, o in second.items()
     }
-    return replace(model, ood_thresholds=thresholds)
+    return ConfidenceModel(
+        temperature=fit_temperature(dataset.logits, dataset.labels),
+        score="guard",
+        guard=guard,
+        ood_thresholds=thresholds,
+    )

@@ -5,25 +5,26 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from alexnet_demo.common.files import write_json
+from alexnet_demo.data.other_drawings import DRAWING_KINDS
+from alexnet_demo.data.other_photos import PHOTO_KINDS
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.export.quantized import export
-from alexnet_demo.images.prepare import prepare
 from alexnet_demo.inference.classifier import Classifier
+from alexnet_demo.inference.confidence import ConfidenceModel, Outputs, fit
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import article
 from alexnet_demo.settings.config import TrainConfig
 from tools import model_card, not_clothing, real_images
+
+NOISE = Image.effect_noise((40, 40), 60)
 
 
 @pytest.fixture(scope="module")
@@ -121,45 +122,54 @@ def test_commands_include_each_resume() -> None:
 # ------------------------------------------------------------------ not clothing
 
 
-@pytest.mark.parametrize("name", [name for name in not_clothing.FAMILIES if name != "photos"])
-def test_images_of_a_family_vary_and_are_reproducible(name: str) -> None:
-    draw = not_clothing.FAMILIES[name]
-    first, again = (np.random.default_rng(3) for _ in range(2))
-    images = [np.asarray(draw(first)) for _ in range(4)]
-    for image in images:
-        assert image.shape[:2] == (not_clothing.SIDE, not_clothing.SIDE)
-        assert np.array_equal(image, np.asarray(draw(again)))
-    assert not np.array_equal(images[0], images[1])
-
-
-def test_most_line_art_is_treated_as_drawings() -> None:
-    generator = np.random.default_rng(0)
-    drawn = [draw(generator) for draw in not_clothing.LINE_ART.values() for _ in range(5)]
-    kinds = Counter(prepare(image).kind for image in drawn)
-    assert kinds["sketch"] > 10
+def test_every_generated_kind_is_in_one_fold() -> None:
+    kinds = [kind for fold in not_clothing.folds() for kind in fold]
+    assert len(kinds) == len(set(kinds))
+    assert {*DRAWING_KINDS, *PHOTO_KINDS} == set(kinds)
+    assert not_clothing.family_of("digits") == "writing"
+    assert not_clothing.family_of("tree") == "things"
 
 
 def test_photos_come_from_scikit_image() -> None:
     pytest.importorskip("skimage")
-    generator = np.random.default_rng(0)
     for name in not_clothing.PHOTOS:
         assert min(not_clothing.read_photo(name).size) >= 200
-    patch = not_clothing.photo(generator)
+    (patch,) = not_clothing.photos(1, seed=0)
     assert patch.mode == "RGB" and patch.width == patch.height
 
 
-def test_not_clothing_is_measured_against_the_test_set(
+def test_no_kind_is_judged_by_a_guard_that_was_fitted_to_it(
     shipped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    families = {name: not_clothing.FAMILIES[name] for name in ("digits", "white noise")}
-    monkeypatch.setattr(not_clothing, "FAMILIES", families)
-    scores = not_clothing.measure(Classifier.load(shipped), 8, [])
-    assert set(scores["families"]) == set(families)
-    assert scores["clothing"]["test set"]["pictures"] == 8
-    for family in scores["families"].values():
-        assert set(family["auroc_by_score"]) == {"energy", "angle", "combined"}
-        assert family["auroc"] == family["auroc_by_score"]["combined"]
-        assert 0 <= family["auroc"]["test set"] <= 1 and 0 <= family["passed"] <= 1
+    classifier = Classifier.load(shipped)
+    others = not_clothing.generate(classifier, 40, seed=0)
+    outputs = classifier.outputs(load_split(train=False).head(100).images.numpy())
+    clothing = {"dataset": Outputs(*outputs, load_split(train=False).head(100).labels)}
+    fits = []
+
+    def remember(of_clothing: Any, familiar: dict[str, Outputs]) -> ConfidenceModel:
+        fits.append(sum(len(o.logits) for o in familiar.values()))
+        return fit(of_clothing, familiar)
+
+    monkeypatch.setattr(not_clothing, "fit", remember)
+    families = not_clothing.judge_unfamiliar(clothing, others)
+    assert len(fits) == not_clothing.FOLDS
+    # Each image is missing from one fit, and judged there.
+    assert sum(fits) == 80 * (not_clothing.FOLDS - 1)
+    assert sum(family["pictures"] for family in families.values()) == 80
+    assert all(0 <= f["sure"] <= f["passes"] <= 1 for f in families.values())
+
+
+def test_folders_are_judged_by_the_models_own_guard(
+    real: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(not_clothing, "photos", lambda count, _: [NOISE] * count)
+    report = not_clothing.measure(Classifier.load(shipped), 8, [real], [real / "photos"])
+    assert report["clothing"]["test set"]["pictures"] == 8
+    assert report["clothing"][str(real)] == report["others"][str(real / "photos")]
+    assert report["others"]["things, drawn"]["pictures"] > 20
+    with pytest.raises(ValueError, match="sketches"):
+        not_clothing.measure(Classifier.load(shipped), 8, [], [real / "sketches"])
 
 
 # ------------------------------------------------------------------ the card
@@ -170,7 +180,7 @@ def records(trained_run: Run, shipped: Path, tmp_path_factory: pytest.TempPathFa
     """Records of a small measurement without real images and photos."""
     path = tmp_path_factory.mktemp("records") / "records.json"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(not_clothing, "FAMILIES", {"digits": not_clothing.digit})
+        patch.setattr(not_clothing, "photos", lambda count, _: [NOISE] * count)
         record = model_card.measure(trained_run, shipped, None, "cpu", samples=200, count=5)
     write_json(path, record)
     return path
@@ -188,7 +198,7 @@ def test_the_card_shows_what_was_measured(
     assert "python -m alexnet_demo train --recipe quick" in text
     assert "1,000 validation images" in text
     assert record["weights"]["sha256"] in text
-    assert text.count("\n| ") > 20 and "| digits | 5 |" in text
+    assert text.count("\n| ") > 20 and "| clothing: test set | 5 |" in text
     for epoch in trained_run.history.epochs:
         assert f"{epoch['train_loss']:.4f}" in text
     for part in ("Limits", "License", "Your own weights", "Confidence"):
@@ -228,14 +238,3 @@ def test_the_most_frequent_confusions_come_first() -> None:
         "Shirt as T-shirt/top (30)",
     ]
     assert model_card.confusions([[5]]) == ["none"]
-
-
-def test_auroc_is_the_share_of_correctly_ordered_pairs() -> None:
-    generator = np.random.default_rng(0)
-    clothes, others = generator.integers(3, 12, 80), generator.integers(0, 10, 70)  # many ties
-    pairs = (clothes[:, None] > others).mean() + (clothes[:, None] == others).mean() / 2
-    assert not_clothing.auroc(torch.from_numpy(clothes), torch.from_numpy(others)) == pytest.approx(
-        pairs
-    )
-    assert not_clothing.auroc(torch.tensor([2.0, 3.0]), torch.tensor([1.0])) == 1
-    assert not_clothing.auroc(torch.tensor([1.0]), torch.tensor([1.0, 1.0])) == 0.5

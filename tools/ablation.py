@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -47,20 +48,30 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no photos": {"photos": 0.0},
     "neither": {"drawings": 0.0, "photos": 0.0},
     "no batch normalization": {"norm": False},
+    "averaged weights": {"average": True},
     "no generated clothing": {"generated": 0.0},
     "no other things": {"others": 0.0},
     "no generated images": {"generated": 0.0, "others": 0.0},
 }
-"""What differs from the recipe: settings, and in capitals constants of `images.redraw`."""
+"""What differs from the recipe: settings, in capitals constants of `images.redraw`, and whether an
+exponential moving average of the weights is evaluated instead of the last ones."""
 
 KINDS = ("drawings", "photos")  # the order of the banks
+AVERAGED = 100
 BANK = 30  # images of each class and kind to measure on
 CONSTANTS = {name: getattr(redraw, name) for name in ("SHADE", "SKETCH_SIDE")}
 
 
-def train(config: TrainConfig) -> Engine:
-    """A model trained as by `train`, without files and evaluation."""
+def train(config: TrainConfig, average: bool = False) -> Engine:
+    """A model trained as by `train`, without files and evaluation.
+
+    Args:
+        average: return an exponential moving average of the weights, over about `AVERAGED` steps.
+    """
     engine = Engine(config)
+    averaged = AveragedModel(
+        engine.model, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / AVERAGED), use_buffers=True
+    )
     data = load_split(train=True, device=engine.device).head(config.train_images)
     step = 0
     for epoch in range(config.epochs):
@@ -68,6 +79,9 @@ def train(config: TrainConfig) -> Engine:
         for chosen in order.split(config.batch_size):
             engine.step(data, chosen.to(engine.device), step, lr_at(config, step))
             step += 1
+            averaged.update_parameters(engine.model)
+    if average:
+        engine.model.load_state_dict(averaged.module.state_dict())
     engine.model.eval()
     return engine
 
@@ -132,9 +146,10 @@ def main() -> None:
         changes = CONSTANTS | VARIANTS[name]
         for constant in CONSTANTS:
             setattr(redraw, constant, changes.pop(constant))
+        average = changes.pop("average", False)
         settings = {**common, "validation": options.validation, "seed": seed, **changes}
         begin = time.monotonic()
-        engine = train(TrainConfig.from_recipe("best", **settings))
+        engine = train(TrainConfig.from_recipe("best", **settings), average)
         seconds = round(time.monotonic() - begin, 1)
         scores = accuracies(engine, validation, test, options.real)
         record = {"variant": name, "seed": seed, **scores, "seconds": seconds}

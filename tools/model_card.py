@@ -66,7 +66,14 @@ def describe_run(run: Run) -> Record:
         ],
         **{
             name: start.get(name)
-            for name in ("device_name", "precision", "processes", "versions", "commit")
+            for name in (
+                "device_name",
+                "precision",
+                "processes",
+                "versions",
+                "commit",
+                "began_with",
+            )
         },
     }
 
@@ -101,6 +108,7 @@ def measure(
     device: str = "auto",
     samples: int = article.TEST_SAMPLES,
     count: int = 300,
+    earlier: Sequence[Run] = (),
 ) -> Record:
     """Measure everything on the card, JSON-able.
 
@@ -111,12 +119,14 @@ def measure(
         device: name for `device.resolve`.
         samples: number of test images.
         count: images of each set of `not_clothing`.
+        earlier: the runs whose weights it was begun with, the first one first.
     """
     classifier = Classifier.load(weights, device)
     about = describe_weights(weights)
     whole = source_of(run, about["epoch"])
     return {
         "run": describe_run(run),
+        "earlier": [describe_run(one) for one in earlier],
         "weights": about,
         "source": whole.name if whole else run.best.name,
         "test": evaluate(weights, device, samples=samples, fastest=False),
@@ -141,15 +151,22 @@ def card(record: Record) -> str:
     )
     environment.filters |= {"percent": percent, "count": "{:,}".format, "clock": clock}
     run, weights = record["run"], record["weights"]
-    began = datetime.fromtimestamp(run["began"], UTC)
+    runs = [
+        {
+            **one,
+            "versions": one["versions"] or {},
+            "began": f"{datetime.fromtimestamp(one['began'], UTC):%d %B %Y, %H:%M} UTC",
+            "commands": commands(one["starts"], bool(one["began_with"])),
+        }
+        for one in (*record["earlier"], run)
+    ]
     return environment.get_template("model_card.md.jinja").render(
-        {**record, "run": {**run, "versions": run["versions"] or {}}},
+        record,
+        runs=runs,
         results=paths.SHIPPED_RESULTS,
         classes=article.CLASSES,
         bins=article.CALIBRATION_BINS,
-        commands=commands(run["starts"]),
         copy_cosine=COPY_COSINE,
-        began=f"{began:%d %B %Y, %H:%M} UTC",
         epoch=weights["epoch"] or run["best_epoch"],
         confusions=confusions(record["test"]["confusion"]),
         confidence=weights["certainty"],
@@ -166,18 +183,23 @@ def clock(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
-def commands(starts: Sequence[Record]) -> list[str]:
-    """The commands of a run: the first one, then one each time it was resumed."""
+def commands(starts: Sequence[Record], further: bool = False) -> list[str]:
+    """The commands of a run: the first one, then one each time it was resumed with other settings.
+
+    Args:
+        further: whether the run began with trained weights.
+    """
     program = ["python", "-m", "alexnet_demo"]
     configs = [config.TrainConfig.from_json(start["config"]) for start in starts]
-    lines = [shlex.join([*program, *configs[0].command()])]
+    lines = [shlex.join([*program, *configs[0].command()]) + " --start WEIGHTS" * further]
     for before, after in pairwise(configs):
         options = [
             f"{config.option(name)} {getattr(after, name)}"
             for name in config.CHANGEABLE
             if getattr(after, name) != getattr(before, name)
         ]
-        lines.append(" ".join([*program, "train --resume RUN", *options]))
+        if options:
+            lines.append(" ".join([*program, "train --resume RUN", *options]))
     return lines
 
 
@@ -196,6 +218,9 @@ def confusions(confusion: Sequence[Sequence[int]], most: int = 4) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, nargs="?", help="directory of the run")
+    parser.add_argument(
+        "--earlier", type=Path, nargs="*", default=[], help="runs that it was begun with, in order"
+    )
     parser.add_argument("--weights", type=Path, default=INCLUDED, help="the included file")
     parser.add_argument("--real", type=Path, metavar="DIR", help="labeled images with a manifest")
     parser.add_argument("--device", default="auto")
@@ -215,6 +240,7 @@ def main() -> None:
         record = measure(
             *(Run(options.run), options.weights, options.real, options.device),
             *(options.test_samples, options.count),
+            [Run(path) for path in options.earlier],
         )
         if options.records:
             write_json(options.records, record)

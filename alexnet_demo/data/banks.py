@@ -30,6 +30,12 @@ PER_CLASS = 300
 """Images of each class and kind; of other things, ten times as many."""
 SHARE_OF_BANK = 100
 """Training images for each image of a class and kind: small runs need small banks."""
+PHOTOGRAPHED = {
+    **dict.fromkeys(SHOES, shoe_photos),
+    **dict.fromkeys((Label.BAG, Label.PULLOVER), garment_photos),
+}
+"""What catalogs hardly show: shoes from above, backpacks and bags on straps, and hoods. Of the other
+classes, Fashion-MNIST's own photos are better than generated ones."""
 DRAWN = 0.6  # share of the picked images that are drawings
 
 
@@ -97,16 +103,11 @@ def load_banks(device: torch.device, per_class: int = PER_CLASS, purpose: str = 
         purpose: another one makes other images.
     """
     rng = np.random.default_rng(derive_seed(purpose, 0))
-    drawings, cut_out = (
-        {
-            label: (of_shoes if label in SHOES else of_others)(label, per_class, rng)
-            for label in Label
-        }
-        for of_shoes, of_others in (
-            (shoe_drawings, garment_drawings),
-            (shoe_photos, garment_photos),
-        )
-    )
+    drawings = {
+        label: (shoe_drawings if label in SHOES else garment_drawings)(label, per_class, rng)
+        for label in Label
+    }
+    cut_out = {label: make(label, per_class, rng) for label, make in PHOTOGRAPHED.items()}
     photos = _bank(cut_out, torch.device("cpu"))
     generator = torch.Generator().manual_seed(derive_seed(f"{purpose} photos", 0))
     pictures = synthesize(photos.images, photos.labels, 0, generator, rearrange=False)[1]

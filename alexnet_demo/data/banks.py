@@ -34,8 +34,10 @@ PHOTOGRAPHED = {
     **dict.fromkeys(SHOES, shoe_photos),
     **dict.fromkeys((Label.BAG, Label.PULLOVER), garment_photos),
 }
-"""What catalogs hardly show: shoes from above, backpacks and bags on straps, and hoods. Of the other
-classes, Fashion-MNIST's own photos are better than generated ones."""
+"""What catalogs hardly show: shoes from above, backpacks and bags on straps, and hoods.
+
+Of the other classes, photos made of Fashion-MNIST's images are more like real ones.
+"""
 DRAWN = 0.6  # share of the picked images that are drawings
 
 

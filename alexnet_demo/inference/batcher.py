@@ -15,8 +15,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout  # the built-in one from Python 3.11 on
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from alexnet_demo.common.errors import BusyError
 
@@ -83,6 +86,17 @@ class MicroBatcher:
             part = images[first : first + MAX_REQUEST]
             predictions += self._enqueue(_Request(classifier, part))
         return predictions
+
+    def probabilities(self, classifier: Classifier, pixels: np.ndarray) -> np.ndarray:
+        """`Classifier.probabilities` of at least one image, `MAX_REQUEST` images at a time.
+
+        Raises:
+            BusyError: as `predict`.
+        """
+        parts = (
+            pixels[first : first + MAX_REQUEST] for first in range(0, len(pixels), MAX_REQUEST)
+        )
+        return np.concatenate([self.submit(partial(classifier.probabilities, p)) for p in parts])
 
     def submit(self, function: Callable[[], T]) -> T:
         """Run a short function on the thread in its turn and return its result.

@@ -72,6 +72,22 @@ def test_predictions_equal_those_of_the_model_alone(tiny_weights: Path) -> None:
         assert probabilities(one) == pytest.approx(probabilities(third), abs=0.01)
 
 
+def test_probabilities_are_computed_in_turns(tiny_weights: Path) -> None:
+    model = Classifier.load(tiny_weights)
+    pixels = np.random.default_rng(0).integers(0, 256, (MAX_REQUEST + 1, 28, 28), np.uint8)
+    batches: list[int] = []
+
+    class Recording(MicroBatcher):
+        def submit(self, function: Any) -> Any:
+            result = super().submit(function)
+            batches.append(len(result))
+            return result
+
+    probabilities = Recording().probabilities(model, pixels)
+    assert batches == [MAX_REQUEST, 1]
+    np.testing.assert_allclose(probabilities, model.probabilities(pixels), atol=0.01)
+
+
 def test_queued_requests_share_a_batch(blocking: Blocking) -> None:
     desk = MicroBatcher()
     with ThreadPoolExecutor(60) as pool:

@@ -22,6 +22,7 @@ from alexnet_demo.common.text import percent
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.inference import cache, embedding, full_pass, predictions
 from alexnet_demo.inference.backend import TorchBackend
+from alexnet_demo.inference.batcher import BUSY, MAX_REQUEST, MicroBatcher
 from alexnet_demo.inference.classifier import Classifier, feature_count
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.network import checkpoint
@@ -29,7 +30,7 @@ from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.ui.models import passes
+from alexnet_demo.ui.models import evidence, passes
 from alexnet_demo.ui.results import test_images, views
 from alexnet_demo.ui.widgets.glossary import TOPICS
 from tests.support.pages import load_page, open_page, page_text
@@ -153,6 +154,45 @@ def test_a_link_opens_an_image_with_its_label_and_pages_on(app: AppTest, results
     click(app, "Next image")
     app.run()
     assert app.session_state["results open"] == results.mistakes()[1]
+
+
+def image_count(app: AppTest) -> int:
+    return len(app.get("image") or app.get("imgs"))  # as older Streamlits call it
+
+
+def test_what_grad_cam_suggests_is_tested_by_occlusion_once_for_all(
+    app: AppTest, results: Results, monkeypatch: pytest.MonkeyPatch
+):
+    st.cache_data.clear()
+    calls = []
+    real = Classifier.probabilities
+
+    def probabilities(classifier: Classifier, pixels: np.ndarray) -> np.ndarray:
+        calls.append(len(pixels))
+        return real(classifier, pixels)
+
+    monkeypatch.setattr(Classifier, "probabilities", probabilities)
+    app.query_params["show"], app.query_params["picture"] = "First images", "12"
+    app.run()
+    shown = image_count(app)
+    calls.clear()
+    app.toggle(key="cover parts").set_value(True)
+    reopen_image(app, 12)
+    assert image_count(app) == shown + 2
+    assert 1 < sum(calls) <= 65 and max(calls) <= MAX_REQUEST
+    calls.clear()
+    reopen_image(app, 12)
+    assert not calls
+
+
+def test_a_busy_server_shows_no_evidence(
+    app: AppTest, results: Results, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(evidence, "BATCHER", MicroBatcher(max_queued=0))
+    app.query_params["show"], app.query_params["picture"] = "First images", "12"
+    app.run()
+    assert not app.exception
+    assert BUSY in [warning.value for warning in app.warning]
 
 
 def neighbor_gallery(app: AppTest) -> list[str]:

@@ -10,19 +10,16 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from alexnet_demo.common.errors import BusyError
 from alexnet_demo.common.text import probability
-from alexnet_demo.images.encode import data_url, enlarge, overlay_heatmap, png
-from alexnet_demo.inference.batcher import BATCHER
+from alexnet_demo.images.encode import data_url, enlarge, png
 from alexnet_demo.inference.embedding import load_neighbors
 from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.gallery import Tile, gallery
 from alexnet_demo.ui.frame import tour
-from alexnet_demo.ui.models import background, datasets, passes
+from alexnet_demo.ui.models import background, datasets, evidence, passes
 from alexnet_demo.ui.results.evaluation import PANEL_LINK, Evaluation, reopen_panel
 from alexnet_demo.ui.widgets import prediction_view
-from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.navigation import PREDICT
 from alexnet_demo.ui.widgets.pin_button import pin_button
 from alexnet_demo.ui.widgets.query_params import parse_index
@@ -143,28 +140,13 @@ def _pager(numbers: Sequence[int], number: int) -> None:
 
 
 def _evidence(evaluation: Evaluation, number: int) -> None:
-    """Grad-CAM of the predicted class, and of the label or, if they agree, the second guess."""
-    import torch
-
-    from alexnet_demo.network.grad_cam import grad_cam
-
-    results, classifier = evaluation.results, evaluation.classifier
+    """Evidence for the predicted class, and for the label or, if they agree, the second guess."""
+    results = evaluation.results
     guess, second, role = int(results.predicted[number]), int(results.labels[number]), "label"
     if guess == second:
         second, role = int(results.probabilities[number].argsort()[-2]), "second guess"
-    pixels = datasets.test_set().images[number].numpy()
-    classes = torch.tensor([guess, second])
-    try:
-        maps = BATCHER.submit(partial(grad_cam, classifier.model, np.stack([pixels] * 2), classes))
-    except BusyError as error:
-        st.warning(str(error), icon=":material/hourglass_top:")
-        return
-    st.markdown("**Evidence for each class** (Grad-CAM)")
-    names = f"{CLASSES[guess]} (predicted)", f"{CLASSES[second]} ({role})"
-    for column, heat, name in zip(st.columns(2), maps, names, strict=True):
-        image = png(overlay_heatmap(pixels, heat, 224))
-        column.image(image, width=224, alt=f"Grad-CAM for {name}", caption=name)
-    explain("What the colors mean", "Grad-CAM")
+    classes = {f"{CLASSES[guess]} (predicted)": guess, f"{CLASSES[second]} ({role})": second}
+    evidence.show(evaluation.classifier, datasets.test_set().images[number].numpy(), classes)
 
 
 @st.fragment

@@ -16,7 +16,7 @@ def to_input(images: Tensor) -> Tensor:
     Equals the article's ``Resize(224)`` + ``ToTensor()`` up to PIL's rounding to whole gray levels.
 
     Args:
-        images: uint8 (N, height, width), 0 background to 255.
+        images: uint8 (N, height, width), 0 background to 255; floats pass gradients on.
 
     Returns:
         float32 (N, 1, 224, 224).

@@ -22,14 +22,14 @@ from alexnet_demo.common.access import Outcome
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, PreparedImage
 from alexnet_demo.images.strokes import parse, render
-from alexnet_demo.inference.batcher import BUSY, MicroBatcher
+from alexnet_demo.inference.batcher import BUSY, MAX_REQUEST, MicroBatcher
 from alexnet_demo.inference.classifier import Classifier, Prediction
 from alexnet_demo.jobs import actions
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.settings import config, paths
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.ui.predict import classify
+from alexnet_demo.ui.predict import classify, probes
 from alexnet_demo.ui.predict.preparation import draw_frame
 from alexnet_demo.ui.widgets import prediction_view
 from tests.support.pages import load_page, open_page, page_text
@@ -347,6 +347,75 @@ def test_a_link_opens_a_source_and_a_sample(
         select_source(app, "Draw")
         select_source(app, "Samples")
         assert app.number_input(key="sample").value == number, "kept while it was hidden"
+
+
+# ------------------------------------------------------------------ probes
+
+
+def plots(app: AppTest) -> list[str]:
+    """The plots of the page as JSON."""
+    names = ("push probabilities", "morph probabilities")
+    components = [c.proto for c in app.get("bidi_component")]
+    return [p.json for p in components if any(name in p.id for name in names)]
+
+
+def select_probe(app: AppTest, name: str) -> None:
+    app.segmented_control(key="probe").set_value(name).run()
+    assert not app.exception
+
+
+def test_no_probe_without_an_image(app: AppTest) -> None:
+    app.run()
+    assert "Probe the network" not in [heading.value for heading in app.subheader]
+
+
+def test_a_link_opens_a_probe(app: AppTest) -> None:
+    app.query_params["source"], app.query_params["probe"] = "Samples", "Small push"
+    app.run()
+    assert not app.exception
+    assert app.segmented_control(key="probe").value == "Small push"
+    assert len(plots(app)) == 1
+
+
+def test_evidence_is_shown_for_a_drawing(drawing: AppTest) -> None:
+    select_probe(drawing, "Evidence")
+    assert "Evidence for each class" in page_text(drawing)
+    drawing.toggle(key="cover parts").set_value(True).run()
+    assert not drawing.exception
+    assert "What covering a part costs" in page_text(drawing)
+
+
+def test_a_push_is_computed_once_for_all_sizes(
+    drawing: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    st.cache_data.clear()
+    batches = []
+
+    def probabilities(self: Classifier, pixels: np.ndarray) -> np.ndarray:
+        batches.append(pixels)
+        return real(self, pixels)
+
+    real = Classifier.probabilities
+    monkeypatch.setattr(Classifier, "probabilities", probabilities)
+    select_probe(drawing, "Small push")
+    assert sum(map(len, batches)) == 1 + probes.MAX_PUSH + 1
+    assert all(len(batch) <= MAX_REQUEST for batch in batches)
+    first = plots(drawing)
+    for size in (0, probes.MAX_PUSH):
+        drawing.slider(key="push size").set_value(size).run()
+        assert not drawing.exception
+    assert sum(map(len, batches)) == 1 + probes.MAX_PUSH + 1
+    assert plots(drawing) != first
+    drawing.segmented_control(key="push direction").set_value(probes.RANDOM).run()
+    assert not drawing.exception
+    assert sum(map(len, batches)) == 1 + 2 * (probes.MAX_PUSH + 1)
+
+
+def test_a_busy_server_computes_no_probe(drawing: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    st.cache_data.clear()
+    monkeypatch.setattr(probes, "BATCHER", MicroBatcher(max_queued=0))
+    select_probe(drawing, "Small push")
+    assert BUSY in warnings(drawing) and not plots(drawing)
 
 
 # ------------------------------------------------------------------ models

@@ -19,7 +19,7 @@ from alexnet_demo.images.encode import enlarge, png
 from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
 from alexnet_demo.ui.components.canvas import canvas
 from alexnet_demo.ui.models.datasets import test_set
-from alexnet_demo.ui.predict import classify, preparation
+from alexnet_demo.ui.predict import classify, preparation, probes
 from alexnet_demo.ui.predict.classify import show_placeholder
 from alexnet_demo.ui.widgets import query_params
 from alexnet_demo.ui.widgets.image_upload import FORMATS_NOTE, MAX_FILE_MB, is_too_large
@@ -50,6 +50,7 @@ def draw(classifier: Classifier) -> None:
             image = ImageOps.invert(image)
         prepared = classify.show(image, classifier, "sketch")
     preparation.show_steps(prepared)
+    probes.show(prepared, classifier)
 
 
 @st.fragment
@@ -97,7 +98,9 @@ def _show_file(file: UploadedFile, classifier: Classifier) -> None:
         left.image(png(image), width="content", alt=f"The uploaded image {file.name}")
         with right:
             classify.show_result(result)
-    preparation.show_steps(result.prepared if result else None)
+    prepared = result.prepared if result else None
+    preparation.show_steps(prepared)
+    probes.show(prepared, classifier)
 
 
 @st.fragment
@@ -116,6 +119,7 @@ def camera(classifier: Classifier) -> None:
             return
         prepared = classify.show(photo.getvalue(), classifier, "photo")
     preparation.show_steps(prepared)
+    probes.show(prepared, classifier)
 
 
 @st.fragment
@@ -145,6 +149,7 @@ def samples(classifier: Classifier) -> None:
     with right:
         prepared = classify.show(image, classifier, "dataset", truth, name)
     preparation.show_steps(prepared)
+    probes.show(prepared, classifier)
 
 
 SOURCES: dict[str, Callable[[Classifier], None]] = {

@@ -1,0 +1,125 @@
+"""Probes of the network with the image on Predict: evidence for classes, and a small push."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from alexnet_demo.common.errors import BusyError
+from alexnet_demo.figures.path import path_figure
+from alexnet_demo.images.encode import enlarge, png
+from alexnet_demo.images.prepared import PreparedImage
+from alexnet_demo.inference.batcher import BATCHER
+from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.ui.components.plot import live_plot
+from alexnet_demo.ui.models import evidence
+from alexnet_demo.ui.widgets import query_params
+from alexnet_demo.ui.widgets.glossary import explain
+from alexnet_demo.ui.widgets.markdown import sections
+from alexnet_demo.ui.widgets.prediction_view import phrase
+
+if TYPE_CHECKING:  # imports torch
+    from alexnet_demo.inference.classifier import Classifier
+
+LESSONS = sections(Path(__file__).with_suffix(".md"))
+"""What a probe does and what to try, by its name."""
+OFF = "Off"
+MAX_PUSH = 16  # gray levels
+GRADIENT, RANDOM = "Against the prediction", "Random"
+_SIDE = 200  # of an image on the page, pixels
+
+
+@st.fragment
+def show(prepared: PreparedImage | None, classifier: Classifier) -> None:
+    """Let the reader choose a probe of the network with an image's first view; none without one."""
+    if prepared is None:
+        return
+    with st.container(key="probes"):
+        st.subheader("Probe the network", anchor=False)
+        name = query_params.choice("Probe", [OFF, *PROBES], "probe")
+        if name == OFF:
+            st.caption("Test what the prediction depends on.")
+            return
+        st.markdown(LESSONS[name])
+        try:
+            PROBES[name](prepared.views[0], classifier)
+        except BusyError as error:
+            st.warning(str(error), icon=":material/hourglass_top:")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _probabilities(digest: str, images: np.ndarray, _classifier: Classifier) -> np.ndarray:
+    """Class probabilities by the model with this digest, for all sessions."""
+    return BATCHER.probabilities(_classifier, images)
+
+
+def _evidence(pixels: np.ndarray, classifier: Classifier) -> None:
+    (probabilities,) = _probabilities(classifier.digest, pixels[None], classifier)
+    first, second = probabilities.argsort()[::-1][:2].tolist()
+    roles = {f"{CLASSES[first]} (predicted)": first, f"{CLASSES[second]} (second guess)": second}
+    evidence.show(classifier, pixels, roles)
+
+
+# ------------------------------------------------------------------ a small push
+
+
+def _push(pixels: np.ndarray, classifier: Classifier) -> None:
+    from alexnet_demo.network.adversarial import push
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.session_state.setdefault("push size", 4)
+        size = st.slider("ε, in gray levels of 255", 0, MAX_PUSH, key="push size", width=300)
+        kind = st.segmented_control(
+            "Direction", [GRADIENT, RANDOM], default=GRADIENT, required=True, key="push direction"
+        )
+    (before,) = _probabilities(classifier.digest, pixels[None], classifier)
+    label, sizes = int(before.argmax()), range(MAX_PUSH + 1)
+    if kind == RANDOM:
+        direction = np.random.default_rng(0).choice((-1, 1), pixels.shape)
+    else:
+        direction = _gradient_sign(classifier.digest, pixels, label, classifier)
+    images = push(pixels, direction, sizes)
+    probabilities = _probabilities(classifier.digest, images, classifier)
+    after = probabilities[size]
+    change = (images[size].astype(float) - pixels) / max(1, size)
+    with st.container(horizontal=True):
+        _show_image(pixels, f"Before: {_in_words(before)}")
+        _show_image((127.5 + 127.5 * change).astype(np.uint8), "The change, magnified")
+        _show_image(images[size], f"After: {_in_words(after)}")
+    figure = path_figure(list(sizes), probabilities, size, "ε (gray levels)")
+    alt = f"Class probabilities by ε. At {size} gray levels: {_in_words(after)}"
+    live_plot(figure, alt, "push probabilities", zoom=False)
+    explain("Why a small push is enough")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _gradient_sign(
+    digest: str, pixels: np.ndarray, label: int, _classifier: Classifier
+) -> np.ndarray:
+    """`gradient_sign` for the model with this digest, for all sessions."""
+    from alexnet_demo.network.adversarial import gradient_sign
+
+    return BATCHER.submit(partial(gradient_sign, _classifier.model, pixels, label))
+
+
+def _show_image(pixels: np.ndarray, caption: str) -> None:
+    image = enlarge(Image.fromarray(pixels), _SIDE)
+    st.image(png(image), width=_SIDE, alt=caption, caption=caption)
+
+
+def _in_words(probabilities: np.ndarray) -> str:
+    """The most probable class, such as ``a shirt (93.4%)``."""
+    best = int(probabilities.argmax())
+    return phrase(CLASSES[best], float(probabilities[best]))
+
+
+PROBES: dict[str, Callable[[np.ndarray, Classifier], None]] = {
+    "Evidence": _evidence,
+    "Small push": _push,
+}

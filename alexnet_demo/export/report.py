@@ -31,8 +31,7 @@ from alexnet_demo.runs.history import History
 from alexnet_demo.runs.run import Run, has_weights
 from alexnet_demo.runs.store import resolved_config
 from alexnet_demo.settings.article import (
-    ARTICLE_TEST_ACCURACY,
-    ARTICLE_TEST_LOSS,
+    ARTICLE_CURVES,
     CLASSES,
     TEST_SAMPLES,
 )
@@ -135,7 +134,6 @@ def _machine(run: Run, history: History) -> dict[str, Any]:
 def _curve(run: Run, history: History, metric: str) -> Plot:
     end = max([run.config.epochs, *(e["epoch"] for e in history.epochs[-1:])])
     accuracy = metric == "accuracy"
-    published = (ARTICLE_TEST_ACCURACY if accuracy else ARTICLE_TEST_LOSS)[:end]
     lines = [
         Line(
             name,
@@ -149,9 +147,14 @@ def _curve(run: Run, history: History, metric: str) -> Plot:
             (run.config.eval_set, "test", f"test_{metric}", history.epochs),
         )
     ]
-    lines.append(
-        Line(f"the article, {TEST_SAMPLES:,} test images", "article", list(enumerate(published, 1)))
-    )
+    lines += [
+        Line(f"the article, {count:,} {images} images", kind, list(enumerate(values[:end], 1)))
+        for (images, values), (kind, count) in zip(
+            ARTICLE_CURVES[metric].items(),
+            (("article-train", TRAIN_SAMPLES), ("article", TEST_SAMPLES)),
+            strict=True,
+        )
+    ]
     return Plot(
         title=metric.capitalize(),
         x_title="Epoch",

@@ -24,6 +24,8 @@ OUTLINE_COLOR, GRID_COLOR = "rgba(128,128,128,0.5)", "rgba(128,128,128,0.2)"
 
 CURVE_WIDTH, BATCH_WIDTH, BATCH_OPACITY = 2.5, 1.25, 0.75
 REFERENCE_LINE = {"color": REFERENCE_COLOR, "width": 1.5, "dash": "dash"}
+# The training curve of the same run as a REFERENCE_LINE.
+REFERENCE_TRAIN_LINE = REFERENCE_LINE | {"dash": "dot"}
 GROWTH_LINE = {"color": REFERENCE_COLOR, "width": 1, "dash": "dot"}
 BEST_MARKER = {
     "symbol": "star",

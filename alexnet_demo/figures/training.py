@@ -12,7 +12,7 @@ from alexnet_demo.figures import theme
 from alexnet_demo.figures.theme import width_name
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.history import History
-from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TEST_LOSS, TEST_SAMPLES
+from alexnet_demo.settings.article import ARTICLE_CURVES, TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.schedule import lr_at, stages
 
@@ -124,7 +124,7 @@ def training_curve(
         log_scale: logarithmic y axis, for the loss.
         others: runs to compare with, each with its name; their curves on held-out images, which
             are validation or test images, are added.
-        axis: with ``epochs``, the article's published curve is added; it has no times.
+        axis: with ``epochs``, the article's published curves are added; they have no times.
     """
     figure, best = go.Figure(), history.best
     _add_curve(
@@ -154,6 +154,8 @@ def training_curve(
             marker={"size": 7},
         )
     _add_eval_curves(figure, others, metric, axis, theme.OTHER_COLORS)
+    if axis == "epochs":
+        _add_published(figure, metric, "training")
     if best:
         _add_curve(
             figure,
@@ -193,6 +195,15 @@ def compare_runs(runs: list[tuple[str, History]], metric: str, axis: Axis = "epo
     _add_eval_curves(figure, runs, metric, axis, theme.PALETTE)
     longest = max((len(history.epochs) for _, history in runs), default=1)
     _style_curves(figure, metric.capitalize(), metric, axis, longest)
+    return figure
+
+
+def published_curves(metric: str) -> go.Figure:
+    """Loss or accuracy of the article's run, on its training and its test images."""
+    figure, curves = go.Figure(), ARTICLE_CURVES[metric]
+    for images in curves:
+        _add_published(figure, metric, images)
+    _style_curves(figure, metric.capitalize(), metric, "epochs", len(curves["test"]))
     return figure
 
 
@@ -237,18 +248,25 @@ def _add_eval_curves(
             line={"color": colors[index % len(colors)], "width": theme.CURVE_WIDTH},
         )
     if axis == "epochs":
-        published = ARTICLE_TEST_ACCURACY if metric == "accuracy" else ARTICLE_TEST_LOSS
-        events = [{"epoch": n, f"test_{metric}": y} for n, y in enumerate(published, 1)]
-        _add_curve(
-            figure,
-            events,
-            f"test_{metric}",
-            axis,
-            name=f"article, {TEST_SAMPLES:,} test images",
-            hover="article, epoch %{x}",
-            mode="lines",
-            line=theme.REFERENCE_LINE,
-        )
+        _add_published(figure, metric, "test")
+
+
+def _add_published(figure: go.Figure, metric: str, images: str) -> None:
+    """The article's curve on its training or test images."""
+    line, count = {
+        "training": (theme.REFERENCE_TRAIN_LINE, TRAIN_SAMPLES),
+        "test": (theme.REFERENCE_LINE, TEST_SAMPLES),
+    }[images]
+    _add_curve(
+        figure,
+        [{"epoch": n, metric: y} for n, y in enumerate(ARTICLE_CURVES[metric][images], 1)],
+        metric,
+        "epochs",
+        name=f"article, {count:,} {images} images",
+        hover=f"article, {images}, epoch %{{x}}",
+        mode="lines",
+        line=line,
+    )
 
 
 def _style_curves(figure: go.Figure, title: str, metric: str, axis: Axis, epochs: int) -> None:

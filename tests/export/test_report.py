@@ -24,7 +24,7 @@ from alexnet_demo.runs.pins import Pin
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.snapshots import LayerState, PinPrediction, Snapshot
 from alexnet_demo.runs.store import prepare, recorded_runs, resolved_config
-from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES
+from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, ARTICLE_TRAIN_ACCURACY, CLASSES
 from alexnet_demo.settings.config import TrainConfig
 from tests.support.runs import canned_run
 
@@ -167,6 +167,8 @@ def test_the_curves_show_the_run_and_the_article(run: Run):
     assert list(lines[run.config.eval_set].points) == [(1, 0.5), (2, 0.81), (3, 0.7)]
     published = lines["the article, 10,000 test images"].points
     assert list(published) == list(enumerate(ARTICLE_TEST_ACCURACY[:3], 1))
+    published = lines["the article, 60,000 training images"].points
+    assert list(published) == list(enumerate(ARTICLE_TRAIN_ACCURACY[:3], 1))
     assert [y for _, y in loss.lines[2].points] == pytest.approx([0.5, 0.19, 0.3])
     assert accuracy.y[0] <= 0.5 and accuracy.y[1] >= 0.82
 

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from alexnet_demo.figures.training import MAX_POINTS, compare_runs, downsample, training_curve
+from alexnet_demo.figures.training import (
+    MAX_POINTS,
+    compare_runs,
+    downsample,
+    published_curves,
+    training_curve,
+)
 from alexnet_demo.runs.history import NUMBERS, History
-from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY
+from alexnet_demo.settings.article import (
+    ARTICLE_CURVES,
+    ARTICLE_TEST_ACCURACY,
+    ARTICLE_TRAIN_ACCURACY,
+)
 
 ARTICLE = "article, 10,000 test images"
+ARTICLE_TRAINING = "article, 60,000 training images"
 
 
 def history_of(count: int, best: int, pace: float = 0.0, validation: int = 0) -> History:
@@ -40,10 +51,11 @@ def test_downsampling_keeps_the_best_and_the_last_epoch():
     assert list(figure["best epoch"].x) == [1_234]
 
 
-def test_the_articles_curve_is_the_dashed_reference():
+def test_the_articles_curves_are_the_reference():
     figure = traces(training_curve(history_of(2, 1), "accuracy", 10))
     assert list(figure[ARTICLE].y) == list(ARTICLE_TEST_ACCURACY)
-    assert figure[ARTICLE].line.dash == "dash"
+    assert list(figure[ARTICLE_TRAINING].y) == list(ARTICLE_TRAIN_ACCURACY)
+    assert figure[ARTICLE].line.dash != figure[ARTICLE_TRAINING].line.dash
     assert training_curve(History(), "loss", 3, log_scale=True).layout.yaxis.type == "log"
 
 
@@ -58,7 +70,7 @@ def test_a_comparison_has_a_line_per_run():
 def test_curves_are_named_after_the_images_that_epochs_are_evaluated_on():
     validated, tested = history_of(2, 1, validation=100), history_of(2, 2)
     figure = training_curve(validated, "accuracy", 2, others=[("other", tested)])
-    names = {"100 validation images, per epoch", "other, test images", ARTICLE}
+    names = {"100 validation images, per epoch", "other, test images", ARTICLE, ARTICLE_TRAINING}
     assert names < set(traces(figure)) and "test images, per epoch" not in traces(figure)
     assert (
         "100 validation images, "
@@ -74,9 +86,18 @@ def test_the_x_axis_can_show_minutes():
     figure = training_curve(quick, "accuracy", 2, others=[("slow", slow)], axis="minutes")
     assert list(traces(figure)["test images, per epoch"].x) == [0, 1]
     assert list(traces(figure)["slow, test images"].x) == [0, 10]
-    assert ARTICLE not in traces(figure)  # it tells no times
+    assert not {ARTICLE, ARTICLE_TRAINING} & set(traces(figure))  # the article gives no times
     comparison = traces(compare_runs([("slow", slow)], "loss", "minutes"))
     assert list(comparison["slow, test images"].x) == [0, 10]
+
+
+def test_the_published_run_alone():
+    for metric, curves in ARTICLE_CURVES.items():
+        figure = traces(published_curves(metric))
+        assert set(figure) == {ARTICLE, ARTICLE_TRAINING}
+        assert list(figure[ARTICLE].y) == list(curves["test"])
+        # Dropout makes training harder: the first epochs are better on test images.
+        assert (curves["training"][0] < curves["test"][0]) == (metric == "accuracy")
 
 
 def test_an_empty_curve_explains_itself():

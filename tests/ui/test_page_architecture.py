@@ -64,7 +64,7 @@ def test_the_demos_network_and_the_articles_error(demo: AppTest) -> None:
 
 def test_the_articles_error_is_the_whole_difference() -> None:
     difference = article.ARTICLE_PRINTED_PARAMETERS - article.PARAMETERS
-    assert layer_table.ARTICLE_PRINTED_FC1 - measure(DEMO)["fc6"].params == difference == 921_600
+    assert article.ARTICLE_PRINTED_FC1 - measure(DEMO)["fc6"].params == difference == 921_600
 
 
 def test_the_imagenet_preset(demo: AppTest) -> None:

@@ -11,14 +11,11 @@ import streamlit as st
 
 from alexnet_demo.common.text import dimensions, percent
 from alexnet_demo.figures import architecture
-from alexnet_demo.settings.article import ARTICLE_PRINTED_PARAMETERS
+from alexnet_demo.settings.article import ARTICLE_PRINTED_FC1, ARTICLE_PRINTED_PARAMETERS
 from alexnet_demo.ui.components.plot import live_plot
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.network.summary import Summary
-
-# What the article prints for its first fully connected layer, FC#1.
-ARTICLE_PRINTED_FC1 = 27_140_096
 
 
 def show_totals(summary: Summary) -> None:

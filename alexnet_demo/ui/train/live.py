@@ -276,13 +276,14 @@ def _mean(records: list[Event], field: str, write: Callable[[float], str]) -> st
 
 
 def _curves(run: Run, seconds: float | None) -> None:
-    """Accuracy and loss, with the article's published run as the dashed reference."""
+    """Accuracy and loss, with the article's published run for comparison."""
     with st.container(horizontal=True, vertical_alignment="center"):
         caption = st.empty()
         log_scale = st.toggle("Log-scale loss", key="log scale", width="content")
         axis = axis_choice("live axis")
-    dashed = "Dashed: the article's published run, on test images. " if axis == "epochs" else ""
-    caption.caption(f"{dashed}Drag to zoom, double-click to reset.")
+    published = "Gray: the article's run, dashed on test images, dotted on training images. "
+    shown = published if axis == "epochs" else ""
+    caption.caption(f"{shown}Drag to zoom, double-click to reset.")
     others = compare_with("live compare")
     auto_refresh(
         "curves",

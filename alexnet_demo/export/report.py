@@ -34,6 +34,7 @@ from alexnet_demo.settings.article import (
     ARTICLE_CURVES,
     CLASSES,
     TEST_SAMPLES,
+    TRAIN_SAMPLES,
 )
 from alexnet_demo.settings.config import SETTINGS
 from alexnet_demo.settings.recipes import RECIPES

@@ -1,5 +1,8 @@
 """Figures of the article "AlexNet: The Breakthrough CNN" and of Fashion-MNIST."""
 
+AUTHOR_URL = "https://github.com/derekzhouai"
+ARTICLE_CODE_URL = f"{AUTHOR_URL}/derekzhou-ai-blog-code/blob/main/mnist_alexnet.ipynb"
+
 IMAGE_SIZE = 224
 TRAIN_SAMPLES, TEST_SAMPLES = 60_000, 10_000
 PIXEL_MEAN, PIXEL_STD = 0.2860, 0.3530  # of the training images' pixels in [0, 1]

@@ -1,4 +1,4 @@
-"""Three networks called AlexNet side by side, and the parameter count of the 2012 paper."""
+"""Three networks called AlexNet side by side, and the parameter count of the paper."""
 
 from __future__ import annotations
 
@@ -8,29 +8,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from alexnet_demo.common.text import dimensions
+from alexnet_demo.settings.papers import ALEXNET
 from alexnet_demo.ui.architecture.network_config import PRESETS, measure
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.network.summary import Layer, Summary
-
-# Layer, inputs per unit, and units in the 2012 paper. conv2, conv4, and conv5 were split over two
-# GPUs, and each half saw only the maps of its own GPU; conv1's maps are 55×55, which leaves 6×6
-# for fc6.
-PAPER = (
-    ("conv1", 3 * 11 * 11, 96),
-    ("conv2", 48 * 5 * 5, 256),
-    ("conv3", 256 * 3 * 3, 384),
-    ("conv4", 192 * 3 * 3, 384),
-    ("conv5", 192 * 3 * 3, 256),
-    ("fc6", 256 * 6 * 6, 4096),
-    ("fc7", 4096, 4096),
-    ("fc8", 4096, 1000),
-)
-
-
-def paper_parameters() -> int:
-    """Weights and biases of the network in the 2012 paper."""
-    return sum((inputs + 1) * units for _, inputs, units in PAPER)
 
 
 @st.cache_resource(show_spinner=False)
@@ -53,7 +35,7 @@ def _with_parameters(summary: Summary) -> list[Layer]:
 
 def table() -> dict[str, list[str]]:
     """A column of layer names, then a column per network; the totals come last."""
-    columns = {"Layer": [*(name for name, _, _ in PAPER), "parameters", "MACs per image"]}
+    columns = {"Layer": [*(name for name, _, _ in ALEXNET.layers), "parameters", "MACs per image"]}
     for name, summary in summaries().items():
         cells = map(_cell, _with_parameters(summary))
         columns[name] = [*cells, f"{summary.total_params:,}", f"{summary.total_macs:,}"]
@@ -93,7 +75,7 @@ def show() -> None:
             text.format(
                 article_more=as_sum(difference(article, demo)),
                 torchvision_more=as_sum(difference(vision, article)),
-                paper=paper_parameters(),
+                paper=ALEXNET.parameters,
                 article=article.total_params,
             )
         )

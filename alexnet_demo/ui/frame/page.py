@@ -22,6 +22,7 @@ NAME = "AlexNet Demo"
 PAGES = (
     (navigation.HOME, "Home", ":material/home:"),
     (navigation.TOUR, "Tour", ":material/tour:"),
+    (navigation.STORY, "Story", ":material/auto_stories:"),
     (navigation.TRAIN, "Train", ":material/model_training:"),
     (navigation.ARCHITECTURE, "Architecture", ":material/layers:"),
     (navigation.PREDICT, "Predict", ":material/draw:"),

@@ -13,7 +13,7 @@ from alexnet_demo.ui.frame import page as frame
 from alexnet_demo.ui.models.model_picker import quick_run_button
 from alexnet_demo.ui.widgets import access, sample_images
 from alexnet_demo.ui.widgets.markdown import plain
-from alexnet_demo.ui.widgets.navigation import PREDICT, TOUR, TRAIN, link, replay_link
+from alexnet_demo.ui.widgets.navigation import PREDICT, STORY, TOUR, TRAIN, link, replay_link
 
 CARDS = {
     "Train": "Choose a recipe, check the estimated time, and watch the curves.",
@@ -114,6 +114,7 @@ def guide() -> None:
             width="content",
         )
         link(TOUR, "Take the tour", ":material/tour:")
+        link(STORY, "Why AlexNet mattered", ":material/auto_stories:")
 
 
 def cards() -> None:

@@ -13,8 +13,10 @@ import streamlit as st
 
 from alexnet_demo.common.access import Role, require_admin
 from alexnet_demo.common.errors import CheckpointError
-from alexnet_demo.common.files import is_file
+from alexnet_demo.common.files import is_file, sha256
 from alexnet_demo.common.text import percent
+from alexnet_demo.inference import predictions
+from alexnet_demo.inference.predictions import Results
 from alexnet_demo.runs.run import Run, has_weights
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings import paths
@@ -108,6 +110,33 @@ def selected(available: list[Option] | None = None) -> Option:
     by_id = {option.id: option for option in available or options()}
     ids = (choice, f"{run_id}/best", f"{run_id}/last", *by_id)
     return next(by_id[i] for i in ids if i in by_id)
+
+
+def included_results() -> Results | None:
+    """The included model's predictions for the test set, without loading the model.
+
+    None where the weights are missing or others, so that the results are not theirs.
+    """
+    weights = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
+    try:
+        return predictions.load(digest(weights))
+    except OSError:
+        return None
+
+
+def digest(weights: Path) -> str:
+    """SHA-256 of a weights file, from the cache if the file is unchanged.
+
+    Raises:
+        OSError: when the file cannot be read.
+    """
+    stat = weights.stat()
+    return _digest(str(weights), (stat.st_mtime_ns, stat.st_size))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _digest(path: str, stamp: tuple[int, int]) -> str:
+    return sha256(Path(path))
 
 
 def load_or_show_error(option: Option) -> Classifier | None:

@@ -7,12 +7,11 @@ import io
 import json
 import re
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
 from alexnet_demo.common.errors import CheckpointError
-from alexnet_demo.common.files import open_file, sha256
+from alexnet_demo.common.files import open_file
 from alexnet_demo.export import report
 from alexnet_demo.export.script import file_name, training_script
 from alexnet_demo.inference import predictions
@@ -149,14 +148,7 @@ def _test_results(run: Run) -> tuple[bool, Results | None]:
     if not has_weights(run.best):
         return True, None
     try:
-        stat = run.best.stat()
+        results = predictions.load(model_loading.digest(run.best))
     except OSError:
         return True, None
-    results = predictions.load(_digest(str(run.best), (stat.st_mtime_ns, stat.st_size)))
     return results is not None, results
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _digest(path: str, stamp: tuple[int, int]) -> str:
-    """SHA-256 of a file with this modification time and size."""
-    return sha256(Path(path))

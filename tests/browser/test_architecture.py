@@ -38,6 +38,24 @@ def test_a_block_and_one_of_its_channels_are_selected(page: Page, app_url: str):
     expect(page.get_by_test_id("stButtonGroup").get_by_text("Decision")).to_be_visible()
 
 
+def test_the_code_and_the_diagram_select_each_other(page: Page, app_url: str):
+    page.goto(f"{app_url}/Architecture?layer=pool2")
+    page.locator(".block").first.wait_for(timeout=60_000)
+    settle(page)
+    page.get_by_text("The article’s code").click()
+    selected = page.locator('.code [aria-pressed="true"]')
+    expect(selected).to_have_attribute("data-layer", "pool2")
+    page.locator(".code [data-layer=conv4]").click()
+    expect(page.locator(".block[data-layer=conv4]")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("384 filters of 3×3, stride 1")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".block[data-layer=conv5]")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_url("**layer=conv5*")
+    page.locator(".block[data-layer=fc8]").click()
+    expect(selected).to_have_attribute("data-layer", "fc8")
+    expect(selected).to_be_in_viewport()
+
+
 def test_a_unit_is_selected_by_click_and_by_arrow_key(page: Page, app_url: str):
     page.goto(f"{app_url}/Architecture?layer=pool1&view=One+unit")
     cells = page.locator(".cells")

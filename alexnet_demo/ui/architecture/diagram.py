@@ -1,4 +1,4 @@
-"""The block diagram of the network, and a panel with the selected layer."""
+"""The block diagram of the network, the article's code, and a panel with the selected layer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from alexnet_demo.figures.architecture_svg import CHANNELS_PER_UNIT, block_diagram
-from alexnet_demo.ui.architecture import layer_glossary, layer_numbers, layer_panel
+from alexnet_demo.ui.architecture import (
+    article_code,
+    layer_glossary,
+    layer_numbers,
+    layer_panel,
+)
 from alexnet_demo.ui.components.component import component_state, register
 from alexnet_demo.ui.widgets import query_params
 
@@ -20,16 +25,21 @@ _diagram = register("diagram", __file__)
 
 @st.fragment
 def show(summary: Summary, *, trained: bool) -> None:
-    """Show the block diagram, and the selected layer below it.
+    """Show the block diagram and the article's code, and the selected layer below them.
 
     Args:
-        trained: whether trained models have these layers, so that one can look inside them.
+        trained: whether it is the article's network: trained models have these layers, so that one
+            can look inside them.
     """
     if _KEY not in st.session_state:  # the page has just opened
         query_params.load("layer", *layer_panel.QUERY_PARAMS)
     layer = _valid(component_state(_KEY, "layer") or query_params.get("layer"), summary)
     result = _diagram(
-        data={"svg": block_diagram(summary, layer_numbers.image_url()), "layer": layer},
+        data={
+            "svg": block_diagram(summary, layer_numbers.image_url()),
+            "layer": layer,
+            "code": article_code.parts(summary) if trained else [],
+        },
         default={"layer": layer},
         key=_KEY,
         on_layer_change=lambda: None,

@@ -66,7 +66,7 @@ function selectOne(root, items, selected, columns, onSelect) {
     if (index < 0 || !next) return;
     event.preventDefault();
     const sameRow = Math.floor(index / columns) === Math.floor((index + step) / columns);
-    if (Math.abs(step) === 1 && !sameRow) return;
+    if (/Left|Right/.test(event.key) && !sameRow) return;
     next.focus();
     select(next);
   };

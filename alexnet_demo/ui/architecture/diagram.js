@@ -28,8 +28,10 @@ function withLayer(items, layer) {
   return items.find((item) => item.dataset.layer === layer) ?? items[0];
 }
 
+// Indented with tabs, which are narrower on phones.
 function renderPart(layer, lines) {
-  const part = createElement("div", lines);
+  const toTabs = (indent) => "\t".repeat(indent.length / 4);
+  const part = createElement("div", lines.replace(/^( {4})+/gm, toTabs));
   if (layer) part.dataset.layer = layer;
   return part;
 }

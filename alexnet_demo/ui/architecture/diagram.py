@@ -34,6 +34,11 @@ def show(summary: Summary, *, trained: bool) -> None:
     if _KEY not in st.session_state:  # the page has just opened
         query_params.load("layer", *layer_panel.QUERY_PARAMS)
     layer = _valid(component_state(_KEY, "layer") or query_params.get("layer"), summary)
+    st.caption(
+        "Drawn to scale: the height and depth of a block are the sides of its feature maps in "
+        f"pixels, its width is the number of channels, {CHANNELS_PER_UNIT} per pixel. The fully "
+        "connected layers are the upright bars. Select a block by click or arrow key."
+    )
     result = _diagram(
         data={
             "svg": block_diagram(summary, layer_numbers.image_url()),
@@ -43,11 +48,6 @@ def show(summary: Summary, *, trained: bool) -> None:
         default={"layer": layer},
         key=_KEY,
         on_layer_change=lambda: None,
-    )
-    st.caption(
-        "Drawn to scale: the height and depth of a block are the sides of its feature maps in "
-        f"pixels, its width is the number of channels, {CHANNELS_PER_UNIT} per pixel. The fully "
-        "connected layers are the upright bars. Select a block by click or arrow key."
     )
     layer = _valid(result.layer, summary)
     if layer != query_params.get("layer"):

@@ -92,7 +92,8 @@ def _first_images() -> None:
     if not tiles:
         return
     _heading("Its last figure: the first eight test images")
-    number = gallery(tiles, "first images")
+    with st.container(width=480):  # two rows of four; on phones, rows of three
+        number = gallery(tiles, "first images")
     if number is not None:
         st.switch_page(PREDICT, query_params={"source": "Samples", "sample": str(number)})
 

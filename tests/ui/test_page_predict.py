@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.common.access import Outcome
+from alexnet_demo.data.splits import load_split
 from alexnet_demo.images.prepare import prepare
 from alexnet_demo.images.prepared import Choices, PreparedImage
 from alexnet_demo.images.strokes import parse, render
@@ -385,18 +386,23 @@ def test_evidence_is_shown_for_a_drawing(drawing: AppTest) -> None:
     assert "What covering a part costs" in page_text(drawing)
 
 
-def test_a_push_is_computed_once_for_all_sizes(
-    drawing: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """The images whose class probabilities are computed for probes, from now on."""
     st.cache_data.clear()
-    batches = []
+    images: list[np.ndarray] = []
+    real = Classifier.probabilities
 
     def probabilities(self: Classifier, pixels: np.ndarray) -> np.ndarray:
-        batches.append(pixels)
+        images.append(pixels)
         return real(self, pixels)
 
-    real = Classifier.probabilities
     monkeypatch.setattr(Classifier, "probabilities", probabilities)
+    return images
+
+
+def test_a_push_is_computed_once_for_all_sizes(drawing: AppTest, batches: list[np.ndarray]) -> None:
+    batches.clear()  # those of loading the model
     select_probe(drawing, "Small push")
     assert sum(map(len, batches)) == 1 + probes.MAX_PUSH + 1
     assert all(len(batch) <= MAX_REQUEST for batch in batches)
@@ -409,6 +415,27 @@ def test_a_push_is_computed_once_for_all_sizes(
     drawing.segmented_control(key="push direction").set_value(probes.RANDOM).run()
     assert not drawing.exception
     assert sum(map(len, batches)) == 1 + 2 * (probes.MAX_PUSH + 1)
+
+
+def test_a_shirt_morphs_into_a_t_shirt_by_default(app: AppTest) -> None:
+    app.query_params["source"], app.query_params["sample"] = "Samples", str(probes.SHIRT)
+    app.query_params["probe"] = "Morph"
+    app.run()
+    assert not app.exception
+    labels = load_split(train=False).labels
+    assert CLASSES[labels[probes.SHIRT]] == "Shirt"
+    assert CLASSES[labels[probes.T_SHIRT]] == "T-shirt/top"
+    assert app.number_input(key="into").value == probes.T_SHIRT
+    assert app.query_params["into"] == str(probes.T_SHIRT)
+    (figure,) = plots(app)
+    for share in (0, 100):
+        app.slider(key="morph share").set_value(share).run()
+        assert not app.exception
+    assert plots(app) != [figure]
+    app.selectbox(key="into class").set_value("Bag").run()
+    assert not app.exception
+    assert CLASSES[labels[int(app.number_input(key="into").value or 0)]] == "Bag"
+    assert app.number_input(key="sample").value == probes.SHIRT
 
 
 def test_a_busy_server_computes_no_probe(drawing: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Probes of the network with the image on Predict: evidence for classes, and a small push."""
+"""Probes of the network with the image on Predict: evidence, a small push, and a morph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from alexnet_demo.common.errors import BusyError
+from alexnet_demo.common.errors import BusyError, DataError
 from alexnet_demo.figures.path import path_figure
 from alexnet_demo.images.encode import enlarge, png
 from alexnet_demo.images.prepared import PreparedImage
@@ -19,6 +19,8 @@ from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.models import evidence
+from alexnet_demo.ui.models.datasets import test_set
+from alexnet_demo.ui.predict import test_image
 from alexnet_demo.ui.widgets import query_params
 from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.markdown import sections
@@ -32,7 +34,8 @@ LESSONS = sections(Path(__file__).with_suffix(".md"))
 OFF = "Off"
 MAX_PUSH = 16  # gray levels
 GRADIENT, RANDOM = "Against the prediction", "Random"
-_SIDE = 200  # of an image on the page, pixels
+SHIRT, T_SHIRT = 4, 19  # test images, each the default to morph into
+_SIDE = 224  # of an image on the page, pixels
 
 
 @st.fragment
@@ -51,6 +54,8 @@ def show(prepared: PreparedImage | None, classifier: Classifier) -> None:
             PROBES[name](prepared.views[0], classifier)
         except BusyError as error:
             st.warning(str(error), icon=":material/hourglass_top:")
+        except DataError as error:
+            st.error(str(error), icon=":material/error:")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -119,7 +124,36 @@ def _in_words(probabilities: np.ndarray) -> str:
     return phrase(CLASSES[best], float(probabilities[best]))
 
 
+# ------------------------------------------------------------------ a morph
+
+
+def _morph(pixels: np.ndarray, classifier: Classifier) -> None:
+    from alexnet_demo.network.morph import STEPS, morph
+
+    (own,) = _probabilities(classifier.digest, pixels[None], classifier)
+    default = SHIRT if CLASSES[own.argmax()] == "T-shirt/top" else T_SHIRT
+    number = test_image.choose("into", default)
+    images = morph(pixels, test_set().images[number].numpy())
+    probabilities = _probabilities(classifier.digest, images, classifier)
+    step = 100 // (STEPS - 1)
+    share = st.slider(
+        "Share of the test image", 0, 100, 50, step, format="%d%%", key="morph share", width=300
+    )
+    selected = probabilities[share // step]
+    with st.container(horizontal=True):
+        _show_image(images[0], f"0%: {_in_words(probabilities[0])}")
+        _show_image(images[share // step], f"{share}%: {_in_words(selected)}")
+        _show_image(images[-1], f"Test image {number}: {_in_words(probabilities[-1])}")
+    positions = [n / (STEPS - 1) for n in range(STEPS)]
+    figure = path_figure(positions, probabilities, share / 100, "Share of the test image")
+    figure.update_xaxes(tickformat=".0%")
+    alt = f"Class probabilities by share of the test image. At {share}%: {_in_words(selected)}"
+    live_plot(figure, alt, "morph probabilities", zoom=False)
+    explain("Between two images")
+
+
 PROBES: dict[str, Callable[[np.ndarray, Classifier], None]] = {
     "Evidence": _evidence,
     "Small push": _push,
+    "Morph": _morph,
 }

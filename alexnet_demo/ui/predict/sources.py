@@ -5,7 +5,6 @@ Each is a fragment: a stroke reruns only the part of the page that it changes.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from alexnet_demo.common.errors import DataError
 from alexnet_demo.images import strokes
 from alexnet_demo.images.encode import enlarge, png
-from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
+from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.canvas import canvas
 from alexnet_demo.ui.models.datasets import test_set
-from alexnet_demo.ui.predict import classify, preparation, probes
+from alexnet_demo.ui.predict import classify, preparation, probes, test_image
 from alexnet_demo.ui.predict.classify import show_placeholder
 from alexnet_demo.ui.widgets import query_params
 from alexnet_demo.ui.widgets.image_upload import FORMATS_NOTE, MAX_FILE_MB, is_too_large
@@ -29,7 +28,6 @@ if TYPE_CHECKING:  # imports torch
     from alexnet_demo.inference.classifier import Classifier
 
 MAX_FILES = 200
-_ANY = "Any class"
 _SAMPLE = "sample"  # the test image's number: a widget's key, and its name in the address
 
 
@@ -132,16 +130,7 @@ def samples(classifier: Classifier) -> None:
         return
     left, right = st.columns(2, gap="large")
     with left:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            names = [_ANY, *CLASSES]
-            st.selectbox("Class", names, key="sample class", on_change=_pick_another, width=180)
-            number = query_params.parse_index(query_params.get(_SAMPLE), TEST_SAMPLES)
-            st.session_state.setdefault(_SAMPLE, number or 0)
-            index = st.number_input(
-                "Number", 0, TEST_SAMPLES - 1, key=_SAMPLE, on_change=preparation.reset, width=140
-            )
-            query_params.put(_SAMPLE, str(index))
-            st.button("Another", icon=":material/casino:", on_click=_pick_another)
+        index = test_image.choose(_SAMPLE, on_change=preparation.reset)
         image, truth = Image.fromarray(split.images[index].numpy()), CLASSES[split.labels[index]]
         name = f"Test image {index}"
         caption = f"{name}: {truth}"
@@ -165,14 +154,4 @@ def choose() -> Callable[[Classifier], None]:
 
     The address keeps it, and a sample's number: ``?source=Samples&sample=17``.
     """
-    if _SAMPLE not in st.session_state:  # Streamlit forgets a widget that is not on the page
-        query_params.load(_SAMPLE)
     return SOURCES[query_params.choice("Image source", SOURCES, "source")]
-
-
-def _pick_another() -> None:
-    """Pick a random test image of the chosen class."""
-    preparation.reset()
-    name, labels = st.session_state["sample class"], test_set().labels.tolist()
-    numbers = [n for n, label in enumerate(labels) if name in (_ANY, CLASSES[label])]
-    st.session_state[_SAMPLE] = random.choice(numbers)

@@ -270,7 +270,7 @@ def _add_published(figure: go.Figure, metric: str, images: str) -> None:
 
 
 def _style_curves(figure: go.Figure, title: str, metric: str, axis: Axis, epochs: int) -> None:
-    theme.style(figure, height=340)
+    theme.style(figure, height=360)
     figure.update_layout(
         yaxis_title=title,
         xaxis_title="Epoch" if axis == "epochs" else "Minutes of training",

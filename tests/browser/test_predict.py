@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,6 +137,30 @@ def test_a_finger_draws_and_does_not_scroll(browser: Any, app_url: str) -> None:
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390, "nothing sticks out sideways"
     context.close()
+
+
+def test_a_test_image_is_covered_with_the_pen(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/Predict?source=Samples&probe=Cover")
+    canvas, undo = page.locator("canvas[tabindex]"), page.get_by_role("button", name="Undo")
+    canvas.wait_for(timeout=120_000)
+    settle(page)
+    expect(canvas).to_have_css("background-image", re.compile("data:image/png"))
+    expect(page.get_by_text("Without covering:")).to_be_visible(timeout=20_000)
+    draw(page, [(60, 128), (200, 128)])
+    expect(undo).to_be_enabled()
+    settle(page)
+    covered = ink(page)
+    page.get_by_role("link", name="Home").click()
+    expect(canvas).to_be_hidden()
+    settle(page)
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Predict").click()
+    expect(page.get_by_text("Without covering:")).to_be_visible(timeout=20_000)
+    assert ink(page) == covered > 0
+    draw(page, [(60, 60), (200, 60)])
+    expect(undo).to_be_enabled()
+    page.get_by_role("button", name="Another").click()
+    expect(undo).to_be_disabled(timeout=20_000)  # another image, and nothing of it is covered
+    assert ink(page) == 0
 
 
 def png(name: str, color: str) -> FilePayload:

@@ -12,6 +12,7 @@ from alexnet_demo.common import access
 from alexnet_demo.jobs import lr_tests
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
+from alexnet_demo.ui.predict import probes
 from alexnet_demo.ui.train import form, measurement
 from alexnet_demo.ui.widgets import access as ui_access
 from tests.support.pages import load_page, open_page, page_text
@@ -67,6 +68,13 @@ def test_visitors_see_no_controls(script: str) -> None:
     assert not [f for f in at.get("file_uploader") if f.proto.label.startswith("Or upload")]
     if script != "app.py":
         assert access.RESTRICTED in page_text(at)
+
+
+@pytest.mark.parametrize("probe", probes.PROBES)
+def test_visitors_can_probe_the_network(probe: str) -> None:
+    at = open_page("pages/3_Predict.py", source="Samples", probe=probe)
+    assert at.segmented_control(key="probe").value == probe
+    assert not at.warning or "chance" in at.warning[0].value
 
 
 def test_visitors_can_view_a_run_and_download_its_metrics(run_id: str) -> None:

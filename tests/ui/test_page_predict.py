@@ -401,6 +401,28 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     return images
 
 
+def test_parts_of_an_image_can_be_covered_by_hand(app: AppTest, batches: list[np.ndarray]) -> None:
+    app.query_params["source"], app.query_params["probe"] = "Samples", "Cover"
+    app.run()
+    assert not app.exception
+    assert page_text(app).count("Without covering:") == 1
+    (key,) = (c.proto.id for c in app.get("bidi_component") if "cover " in c.proto.id)
+    name = re.search("cover [0-9a-f]{16}", key)
+    assert name
+    app.session_state[name[0]] = {"strokes": [STROKE | {"width": 60}]}
+    app.run()
+    assert not app.exception
+    assert app.session_state[f"{name[0]} strokes"] == [STROKE | {"width": 60}]
+    assert "drawing" not in app.session_state
+    pixels, covered = batches[-1]
+    changed = covered != pixels
+    assert changed.any() and not covered[changed].any()
+    assert covered[27, :].tolist() == pixels[27, :].tolist(), "the stroke is above"
+    app.session_state[name[0]] = {"strokes": "forged"}
+    app.run()
+    assert not app.exception and len(app.error) == 1
+
+
 def test_a_push_is_computed_once_for_all_sizes(drawing: AppTest, batches: list[np.ndarray]) -> None:
     batches.clear()  # those of loading the model
     select_probe(drawing, "Small push")

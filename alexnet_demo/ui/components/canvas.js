@@ -1,25 +1,27 @@
 // A drawing canvas. A drawing is a list of strokes in canvas units:
 //   [{ tool: "pen" | "eraser", width, points: [[x, y], …] }, …]
+// With data.image, an image's URL, it is on top of that image, in black.
 // After every change the whole list goes to Python as the state "strokes". Python sends it back as
 // data.strokes, which is read only when the canvas is created, such as after a page switch: a late
 // reply must not undo the stroke in progress.
 
 const PIXELS_PER_UNIT = 3;
 const DEFAULT_WIDTH = 8;
+const COVERING_WIDTH = 24;
 const MIN_DISTANCE = 0.75; // units between points of a stroke
 
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
   const drawing = instance(
     parentElement,
-    () => new Drawing(parentElement, data.side, data.strokes),
+    () => new Drawing(parentElement, data),
   );
   drawing.send = (strokes) => setStateValue("strokes", strokes);
   drawing.paint(); // the theme may have changed
 }
 
 class Drawing {
-  constructor(parent, side, strokes) {
+  constructor(parent, { side, strokes, image }) {
     this.side = side;
     this.history = [strokes]; // every state of the drawing, for undo and redo
     this.current = 0; // index in history
@@ -33,9 +35,18 @@ class Drawing {
     this.slider = parent.querySelector("input");
     this.canvas.width = this.canvas.height = side * PIXELS_PER_UNIT;
     this.context = this.canvas.getContext("2d");
-    this.slider.value = DEFAULT_WIDTH;
+    this.slider.value = image ? COVERING_WIDTH : DEFAULT_WIDTH;
+    if (image) this.putOn(image);
     this.showWidth();
     this.listen();
+  }
+
+  putOn(image) {
+    this.canvas.style.background = `url("${image}") 0 0 / 100% 100%`;
+    this.canvas.style.imageRendering = "pixelated";
+    this.canvas.style.color = "black";
+    this.canvas.ariaLabel = "The image. Cover parts of it with a mouse, finger, or pen.";
+    this.hint.remove();
   }
 
   get strokes() {
@@ -147,7 +158,7 @@ class Drawing {
   trace({ tool, width, points }, from) {
     const pen = this.context;
     pen.globalCompositeOperation = tool === "eraser" ? "destination-out" : "source-over";
-    pen.strokeStyle = getComputedStyle(this.root).color;
+    pen.strokeStyle = getComputedStyle(this.canvas).color;
     pen.lineWidth = width;
     pen.lineCap = pen.lineJoin = "round";
     pen.beginPath();

@@ -14,16 +14,21 @@ DRAWING = "drawing"  # session state; not a widget's key, so it survives a page 
 _mount = register("canvas", __file__)
 
 
-def canvas(key: str = "canvas") -> tuple[Stroke, ...]:
+def canvas(key: str = "canvas", name: str = DRAWING, image: str = "") -> tuple[Stroke, ...]:
     """Show the canvas and return the drawing; the page reruns after each stroke.
 
     The drawing survives reruns and page switches. Invalid data (a browser can send anything) shows
     an error and counts as blank.
+
+    Args:
+        key: unique on the page, and for the image.
+        name: of the drawing in the session state.
+        image: URL of an image to draw upon, in black.
     """
-    saved = st.session_state.get(DRAWING, [])
+    saved = st.session_state.get(name, [])
     result = _mount(
         key=key,
-        data={"side": strokes.SIDE, "strokes": saved},
+        data={"side": strokes.SIDE, "strokes": saved, "image": image},
         on_strokes_change=lambda: None,
     )
     records = getattr(result, "strokes", None)
@@ -34,5 +39,5 @@ def canvas(key: str = "canvas") -> tuple[Stroke, ...]:
         return ()
     if records is not None:
         # Only what was validated: a record may hold anything else as well.
-        st.session_state[DRAWING] = [stroke.to_json() for stroke in drawing]
+        st.session_state[name] = [stroke.to_json() for stroke in drawing]
     return drawing

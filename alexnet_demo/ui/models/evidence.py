@@ -60,7 +60,7 @@ def _show_occlusion(classifier: Classifier, pixels: np.ndarray, classes: Mapping
     st.markdown("**What covering a part costs each class** (occlusion)")
     largest = drops.max((1, 2)).clip(0)
     captions = (
-        f"{name}: {100 * drop:.1f} points at most"
+        f"{name}: down by up to {100 * drop:.1f} points"
         for name, drop in zip(classes, largest, strict=True)
     )
     heat = drops.clip(0) / largest.clip(FULL_COLOR)[:, None, None]

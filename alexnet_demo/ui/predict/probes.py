@@ -1,7 +1,8 @@
-"""Probes of the network with the image on Predict: evidence, a small push, and a morph."""
+"""Probes of the network with the image on Predict: evidence, covering, a push, and a morph."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,12 @@ from PIL import Image
 
 from alexnet_demo.common.errors import BusyError, DataError
 from alexnet_demo.figures.path import path_figure
-from alexnet_demo.images.encode import enlarge, png
+from alexnet_demo.images import strokes
+from alexnet_demo.images.encode import data_url, enlarge, png
 from alexnet_demo.images.prepared import PreparedImage
 from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.ui.components.canvas import canvas
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.models import evidence
 from alexnet_demo.ui.models.datasets import test_set
@@ -24,7 +27,7 @@ from alexnet_demo.ui.predict import test_image
 from alexnet_demo.ui.widgets import query_params
 from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.markdown import sections
-from alexnet_demo.ui.widgets.prediction_view import phrase
+from alexnet_demo.ui.widgets.prediction_view import TOP, phrase, show_prediction
 
 if TYPE_CHECKING:  # imports torch
     from alexnet_demo.inference.classifier import Classifier
@@ -71,6 +74,26 @@ def _evidence(pixels: np.ndarray, classifier: Classifier) -> None:
     evidence.show(classifier, pixels, roles)
 
 
+# ------------------------------------------------------------------ covering by hand
+
+
+def _cover(pixels: np.ndarray, classifier: Classifier) -> None:
+    image = Image.fromarray(pixels)
+    key = f"cover {hashlib.blake2b(pixels.tobytes(), digest_size=8).hexdigest()}"
+    left, right = st.columns(2, gap="large")
+    with left:
+        drawing = canvas(key, f"{key} strokes", data_url(image, len(pixels)))
+    ink = strokes.render(drawing).resize(image.size, Image.Resampling.BOX)
+    covered = np.where(np.asarray(ink) < 128, 0, pixels).astype(np.uint8)
+    images = np.stack([pixels, covered])
+    before, after = _probabilities(classifier.digest, images, classifier)
+    with right:
+        note = f"Without covering: {_in_words(before)}"
+        order = before.argsort()[::-1][:TOP].tolist()
+        rows = [(CLASSES[n], float(after[n])) for n in order]
+        show_prediction("Predicted as", _in_words(after), note, rows)
+
+
 # ------------------------------------------------------------------ a small push
 
 
@@ -95,9 +118,9 @@ def _push(pixels: np.ndarray, classifier: Classifier) -> None:
     change = (images[size].astype(float) - pixels) / max(1, size)
     with st.container(horizontal=True):
         _show_image(pixels, f"Before: {_in_words(before)}")
-        _show_image((127.5 + 127.5 * change).astype(np.uint8), "The change, magnified")
+        _show_image((127.5 + 127.5 * change).astype(np.uint8), "Change, magnified (gray: none)")
         _show_image(images[size], f"After: {_in_words(after)}")
-    figure = path_figure(list(sizes), probabilities, size, "ε (gray levels)")
+    figure = path_figure(sizes, probabilities, size, "ε (gray levels)")
     alt = f"Class probabilities by ε. At {size} gray levels: {_in_words(after)}"
     live_plot(figure, alt, "push probabilities", zoom=False)
     explain("Why a small push is enough")
@@ -141,12 +164,11 @@ def _morph(pixels: np.ndarray, classifier: Classifier) -> None:
     )
     selected = probabilities[share // step]
     with st.container(horizontal=True):
-        _show_image(images[0], f"0%: {_in_words(probabilities[0])}")
+        _show_image(images[0], f"This image: {_in_words(probabilities[0])}")
         _show_image(images[share // step], f"{share}%: {_in_words(selected)}")
         _show_image(images[-1], f"Test image {number}: {_in_words(probabilities[-1])}")
-    positions = [n / (STEPS - 1) for n in range(STEPS)]
-    figure = path_figure(positions, probabilities, share / 100, "Share of the test image")
-    figure.update_xaxes(tickformat=".0%")
+    figure = path_figure(range(0, 101, step), probabilities, share, "Share of the test image")
+    figure.update_xaxes(ticksuffix="%")
     alt = f"Class probabilities by share of the test image. At {share}%: {_in_words(selected)}"
     live_plot(figure, alt, "morph probabilities", zoom=False)
     explain("Between two images")
@@ -154,6 +176,7 @@ def _morph(pixels: np.ndarray, classifier: Classifier) -> None:
 
 PROBES: dict[str, Callable[[np.ndarray, Classifier], None]] = {
     "Evidence": _evidence,
+    "Cover": _cover,
     "Small push": _push,
     "Morph": _morph,
 }

@@ -15,6 +15,8 @@ from alexnet_demo.data.bag_drawings import draw_bag
 from alexnet_demo.data.batch_random import Label, Range
 from alexnet_demo.data.garment_details import Cut, Point, between, sleeve_end
 from alexnet_demo.data.line_art import LineArt
+from alexnet_demo.data.quick_bags import quick_backpack
+from alexnet_demo.data.quick_clothes import hood_behind, quick_top, quick_trousers
 from alexnet_demo.data.trouser_drawings import draw_trousers
 from alexnet_demo.images.redraw import SKETCH_SIDE
 
@@ -112,6 +114,10 @@ DETAILS: dict[Label, tuple[Alternatives, ...]] = {
     ),
 }
 SHORT_SLEEVES = 0.4  # share of shirts that have them
+QUICK = {Label.BAG: 0.3, Label.TROUSER: 0.45}
+QUICK_TOPS = 0.3  # share of tops with sleeves
+"""The shares of drawings as people make them in a few seconds; none of the photos."""
+HOODED = 0.3  # share of quick drawings of pullovers and coats
 SLEEVELESS = {Label.COAT: 0.06, Label.DRESS: 0.65}
 
 
@@ -128,22 +134,28 @@ def garment_drawings(label: Label, count: int, rng: np.random.Generator) -> np.n
     """
     images = np.zeros((count, SKETCH_SIDE, SKETCH_SIDE), np.uint8)
     for image in images:
-        art = garment_art(label, rng)
+        art = garment_art(label, rng, quick=rng.random() < QUICK.get(label, QUICK_TOPS))
         distort(art)
         art.turn(rng.normal(0, 6), np.exp(rng.normal(0, 0.12)), rng.random() < 0.5)
         image[:] = art.render()
     return images
 
 
-def garment_art(label: Label, rng: np.random.Generator) -> LineArt:
-    """The strokes of one upright drawing; not of shoes."""
+def garment_art(label: Label, rng: np.random.Generator, quick: bool = False) -> LineArt:
+    """The strokes of one upright drawing; not of shoes.
+
+    Args:
+        label: what to draw.
+        rng: decides everything.
+        quick: with few strokes, which need not close. Otherwise an outline encloses the cloth.
+    """
     art = LineArt(rng)
     if label == Label.BAG:
-        draw_bag(art)
+        quick_backpack(art) if quick else draw_bag(art)
     elif label == Label.TROUSER:
-        draw_trousers(art)
+        quick_trousers(art) if quick else draw_trousers(art)
     else:
-        draw_top(art, label)
+        draw_top(art, label, quick)
     return art
 
 
@@ -158,7 +170,7 @@ def distort(art: LineArt) -> None:
     art.strokes = np.split(bent, np.cumsum([len(points) for points in art.strokes])[:-1])
 
 
-def draw_top(art: LineArt, label: Label) -> None:
+def draw_top(art: LineArt, label: Label, quick: bool = False) -> None:
     """A top or dress: outline, and details of its table; in some drawings few or none."""
     rng = art.rng
     measures = {name: rng.uniform(*limits) for name, limits in CUTS[label].items()}
@@ -169,7 +181,12 @@ def draw_top(art: LineArt, label: Label) -> None:
     cut = Cut(**measures)
     strapless = not cut.sleeve and label == Label.DRESS and rng.random() < 0.5
     neck, *others = DETAILS[label]
-    draw_outline(art, cut, strapless)
+    if quick and cut.sleeve and label != Label.DRESS:
+        quick_top(art, cut)
+        if label in (Label.PULLOVER, Label.COAT) and rng.random() < HOODED:
+            hood_behind(art, cut)
+    else:
+        draw_outline(art, cut, strapless)
     if strapless:
         details.straps(art, cut)
     else:

@@ -14,9 +14,14 @@ from alexnet_demo.images import redraw
 SHADED = 0.66  # share of the drawings that are shaded inside, as in `drawings.SHADING`
 STEP = 0.03  # between two points of a stroke, relative to the drawing's longest side
 SUBPIXEL = 4  # binary digits after the point in OpenCV's coordinates
-UNSTEADY = (0.0, 0.012)  # standard deviation of the hand's drift, relative to the longest side
+UNSTEADY = 0.006  # median standard deviation of the hand's drift, relative to the longest side
+UNSTEADIEST = 0.025  # its greatest
+DRIFT = (4, 12)  # points of a stroke, `STEP` apart, in which the drift changes
 SLIP = 1.0  # displacement of a stroke as a whole, in standard deviations of the drift
 GAP = 0.12  # greatest part of a stroke that is missing at its end
+CARELESS = 0.25  # share of drawings whose strokes overshoot, miss each other, or are doubled
+ANGULAR = 6  # most points of a stroke that a careless hand draws side by side, each by itself
+STRAY = 0.04  # share of drawings with a scribble that belongs to nothing
 
 
 class LineArt:
@@ -101,32 +106,69 @@ class LineArt:
         everything = np.concatenate(self.strokes)
         low, high = everything.min(0), everything.max(0)
         extent = max(float((high - low).max()), 1e-9)
-        unsteady = self.rng.uniform(*UNSTEADY)
-        lines = [self._by_hand((p - (low + high) / 2) / extent, unsteady) for p in self.strokes]
+        unsteady = min(UNSTEADY * np.exp(self.rng.normal(0, 0.8)), UNSTEADIEST)
+        scaled = [(p - (low + high) / 2) / extent for p in self.strokes]
+        careless = self.rng.random() < CARELESS
+        lines = [
+            (self._by_hand(part, unsteady), filled)
+            for points, filled in zip(scaled, self._filled, strict=True)
+            for part in (self._carelessly(points) if careless and not filled else [points])
+        ]
+        if self.rng.random() < STRAY:
+            lines.append((self._scribble(), False))
         # The hand's errors have moved the edges.
-        reach = max(2 * float(np.abs(np.concatenate(lines)).max()), 0.5)
+        everything = np.concatenate([points for points, _ in lines])
+        low, high = everything.min(0), everything.max(0)
+        reach, center = max(float((high - low).max()), 0.5), (low + high) / 2
         side = redraw.CANVAS - redraw.PEN
         strokes = np.zeros((redraw.CANVAS, redraw.CANVAS), np.uint8)
         skeleton = np.zeros_like(strokes)
         one = 1 << SUBPIXEL
-        for points, filled in zip(lines, self._filled, strict=True):
-            pixels = np.round((points / reach * side + redraw.CANVAS / 2) * one).astype(np.int32)
+        for points, filled in lines:
+            placed = (points - center) / reach * side + redraw.CANVAS / 2
+            pixels = np.round(placed * one).astype(np.int32)
             if filled:
                 cv2.fillPoly(strokes, [pixels], 1, shift=SUBPIXEL)
             cv2.polylines(strokes, [pixels], False, 1, redraw.PEN, shift=SUBPIXEL)
             cv2.polylines(skeleton, [pixels], False, 1, 1, shift=SUBPIXEL)
         return strokes, skeleton
 
+    def _carelessly(self, points: np.ndarray) -> list[np.ndarray]:
+        """A stroke (N, 2) in parts that overshoot or stop too early, and twice in some places."""
+        corners = len(points) - 2 if len(points) <= ANGULAR else 0
+        if corners and self.rng.random() < 0.5:
+            parts = [points[k : k + 2] for k in range(corners + 1)]
+        else:
+            parts = [points]
+        parts = [extend(part, *self.rng.normal(0.01, 0.04, 2)) for part in parts]
+        again = [part for part in parts if self.rng.random() < 0.15]
+        return parts + [part + self.rng.normal(0, 0.03, 2) for part in again]
+
+    def _scribble(self) -> np.ndarray:
+        """A short curve to and fro."""
+        walk = self.rng.normal(0, self.rng.uniform(0.02, 0.1), (self.rng.integers(3, 9), 2))
+        return smooth(self.rng.uniform(-0.5, 0.5, 2) + walk.cumsum(0))
+
     def _by_hand(self, points: np.ndarray, unsteady: float) -> np.ndarray:
         """A stroke (N, 2) with a person's errors: drift, a slip as a whole, a gap at the end."""
         points = resample(points, STEP)
         count = len(points)
-        drift = self.rng.normal(0, unsteady, (count // 4 + 2, 2))
+        drift = self.rng.normal(0, unsteady, (count // self.rng.integers(*DRIFT) + 2, 2))
         at = np.linspace(0, len(drift) - 1, count)
         wobble = [np.interp(at, np.arange(len(drift)), column) for column in drift.T]
         points = points + np.stack(wobble, 1) + self.rng.normal(0, SLIP * unsteady, 2)
         missing = int(count * self.rng.uniform(-2 * GAP, GAP))
         return points[: count - missing] if missing > 0 and count > 8 else points
+
+
+def extend(points: np.ndarray, before: float, after: float) -> np.ndarray:
+    """A stroke (N, 2) with its end points moved along it outward, or inward if negative."""
+    points = points.copy()
+    for end, beside, more in ((0, 1, before), (-1, -2, after)):
+        way = points[end] - points[beside]
+        length = np.hypot(*way)
+        points[end] += way / max(length, 1e-9) * max(more, -0.5 * length)
+    return points
 
 
 def resample(points: np.ndarray, step: float) -> np.ndarray:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from alexnet_demo.data.line_art import LineArt, resample, smooth
+from alexnet_demo.data import line_art
+from alexnet_demo.data.line_art import LineArt, extend, resample, smooth
 from alexnet_demo.images import redraw
 
 SQUARE = ((0, 0), (10, 0), (10, 10), (0, 10))
@@ -52,3 +53,21 @@ def test_a_single_dot_is_drawn():
     art = LineArt(np.random.default_rng(0))
     art.dot(3, 4)
     assert art.render().max() == 255
+
+
+def test_extending_moves_the_ends_along_the_stroke():
+    points = np.array([(0, 0), (3, 4), (3, 10)], float)
+    np.testing.assert_allclose(extend(points, 5, -2), [(-3, -4), (3, 4), (3, 8)])
+    np.testing.assert_allclose(extend(points, -100, 0)[0], (1.5, 2))
+    assert points[0].tolist() == [0, 0]
+
+
+def test_some_hands_are_careless(monkeypatch: pytest.MonkeyPatch):
+    """They draw a square in more or fewer pixels, and a steady hand hardly so."""
+
+    def spread(share: float) -> float:
+        monkeypatch.setattr(line_art, "CARELESS", share)
+        ink = [(square(seed).render(shaded=False) > 127).mean() for seed in range(40)]
+        return float(np.std(ink))
+
+    assert spread(1.0) > 1.5 * spread(0.0)

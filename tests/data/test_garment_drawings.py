@@ -20,8 +20,8 @@ def test_drawings_are_light_on_black_and_fill_the_frame(label: Label):
     assert drawn.shape == (40, SKETCH_SIDE, SKETCH_SIDE)
     assert drawn.dtype == np.uint8
     ink = drawn > 200
-    spans = np.maximum(ink.any(1).sum(1), ink.any(2).sum(1))
-    assert (spans >= 0.9 * SKETCH_SIDE).all()
+    spans = [max(np.ptp(np.flatnonzero(image.any(axis))) for axis in (0, 1)) for image in ink]
+    assert min(spans) >= 0.9 * SKETCH_SIDE  # from edge to edge, perhaps with gaps between
     assert (ink.mean((1, 2)) < 0.6).all()
     shaded = (drawn == SHADE).mean((1, 2)) > 0.02
     assert 10 < shaded.sum() < 38

@@ -37,7 +37,7 @@ def path_figure(
                 customdata=[text.probability(value) for value in values],
                 hovertemplate="%{fullData.name}: %{customdata}<extra></extra>",
             )
-    theme.style(figure, height=300)
+    theme.style(figure, height=300).update_layout(margin_r=24)  # or the last tick has no label
     figure.add_vline(x=selected, line=theme.REFERENCE_LINE)
     figure.update_layout(showlegend=True, xaxis_title=title, yaxis_title="Class probability")
     figure.update_xaxes(range=[positions[0], positions[-1]])

@@ -15,11 +15,12 @@ from PIL import Image
 from alexnet_demo.common.errors import BusyError, DataError
 from alexnet_demo.figures.path import path_figure
 from alexnet_demo.images import strokes
-from alexnet_demo.images.encode import data_url, enlarge, png
+from alexnet_demo.images.encode import data_url
 from alexnet_demo.images.prepared import PreparedImage
 from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.canvas import canvas
+from alexnet_demo.ui.components.gallery import Tile, gallery
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.models import evidence
 from alexnet_demo.ui.models.datasets import test_set
@@ -38,7 +39,7 @@ OFF = "Off"
 MAX_PUSH = 16  # gray levels
 GRADIENT, RANDOM = "Against the prediction", "Random"
 SHIRT, T_SHIRT = 4, 19  # test images, each the default to morph into
-_SIDE = 224  # of an image on the page, pixels
+_ROW = 440  # pixels: three tiles of a gallery
 
 
 @st.fragment
@@ -116,10 +117,12 @@ def _push(pixels: np.ndarray, classifier: Classifier) -> None:
     probabilities = _probabilities(classifier.digest, images, classifier)
     after = probabilities[size]
     change = (images[size].astype(float) - pixels) / max(1, size)
-    with st.container(horizontal=True):
-        _show_image(pixels, f"Before: {_in_words(before)}")
-        _show_image((127.5 + 127.5 * change).astype(np.uint8), "Change, magnified (gray: none)")
-        _show_image(images[size], f"After: {_in_words(after)}")
+    _show_images(
+        "push images",
+        ("Before", pixels, _in_words(before)),
+        ("Change", (127.5 + 127.5 * change).astype(np.uint8), "magnified; gray: none"),
+        ("After", images[size], _in_words(after)),
+    )
     figure = path_figure(sizes, probabilities, size, "ε (gray levels)")
     alt = f"Class probabilities by ε. At {size} gray levels: {_in_words(after)}"
     live_plot(figure, alt, "push probabilities", zoom=False)
@@ -136,9 +139,14 @@ def _gradient_sign(
     return BATCHER.submit(partial(gradient_sign, _classifier.model, pixels, label))
 
 
-def _show_image(pixels: np.ndarray, caption: str) -> None:
-    image = enlarge(Image.fromarray(pixels), _SIDE)
-    st.image(png(image), width=_SIDE, alt=caption, caption=caption)
+def _show_images(key: str, *images: tuple[str, np.ndarray, str]) -> None:
+    """Images in a row, also on a phone, each with a name and a second line below it."""
+    tiles = [
+        Tile(n, data_url(Image.fromarray(pixels), len(pixels)), f"{name}: {detail}", name, detail)
+        for n, (name, pixels, detail) in enumerate(images)
+    ]
+    with st.container(width=_ROW):
+        gallery(tiles, key, clickable=False)
 
 
 def _in_words(probabilities: np.ndarray) -> str:
@@ -163,10 +171,12 @@ def _morph(pixels: np.ndarray, classifier: Classifier) -> None:
         "Share of the test image", 0, 100, 50, step, format="%d%%", key="morph share", width=300
     )
     selected = probabilities[share // step]
-    with st.container(horizontal=True):
-        _show_image(images[0], f"This image: {_in_words(probabilities[0])}")
-        _show_image(images[share // step], f"{share}%: {_in_words(selected)}")
-        _show_image(images[-1], f"Test image {number}: {_in_words(probabilities[-1])}")
+    _show_images(
+        "morph images",
+        ("This image", images[0], _in_words(probabilities[0])),
+        (f"{share}%", images[share // step], _in_words(selected)),
+        (f"Test image {number}", images[-1], _in_words(probabilities[-1])),
+    )
     figure = path_figure(range(0, 101, step), probabilities, share, "Share of the test image")
     figure.update_xaxes(ticksuffix="%")
     alt = f"Class probabilities by share of the test image. At {share}%: {_in_words(selected)}"

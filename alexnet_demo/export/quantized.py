@@ -20,7 +20,7 @@ from alexnet_demo.data.splits import Split, derive_seed, load_split
 from alexnet_demo.data.synthetic import as_drawings, as_photos
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.inference.confidence import (
-    PASS_RATES,
+    PASS_RATE,
     ConfidenceModel,
     Outputs,
     fit,
@@ -119,7 +119,7 @@ def fit_confidence(
     notes = {
         "images": len(split),
         "held_back": unseen,
-        "kept": PASS_RATES,
+        "kept": PASS_RATE,
         "ece_before": ece(ConfidenceModel()),
         "ece_after": ece(confidence),
     }

@@ -272,6 +272,7 @@ def _settings(target: Target, precision: str = "auto") -> dict[str, Any]:
         "compile": "off",
         "width": target.width,
         "grow": "",
+        "train_samples": 1_000,  # for small banks of generated images, which are made sooner
     }
 
 

@@ -125,7 +125,11 @@ def test_on_a_gpu_no_step_and_no_test_makes_the_host_wait(recipe: str, precision
 
 def test_a_network_grows_on_a_gpu() -> None:
     config = TrainConfig.from_recipe(
-        "best", device="cuda", precision="bf16", memory_format="channels_last"
+        "best",
+        device="cuda",
+        precision="bf16",
+        memory_format="channels_last",
+        train_samples=1000,
     )
     with fake_cuda():
         engine, data = Engine(config), fake_split(8)

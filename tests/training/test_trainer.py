@@ -480,8 +480,9 @@ def test_a_run_begins_with_narrower_weights_widened(tmp_path: Path, trained_run:
     assert checkpoint.load_weights(run.best)[0].width == config.width
 
 
-def test_wider_weights_are_refused(tmp_path: Path, trained_run: Run):
-    config = tiny_config(width=trained_run.config.width / 2)
-    run = begun_with(tmp_path / "narrow", trained_run.best, config)
+def test_wider_weights_are_refused(tmp_path: Path):
+    wide, config = tmp_path / "wide.safetensors", tiny_config()
+    checkpoint.save_weights(wide, AlexNet(width=2 * config.width), {})
+    run = begun_with(tmp_path / "narrow", wide, config)
     with pytest.raises(CheckpointError, match="width"):
         run_training(config, run.directory)

@@ -19,6 +19,8 @@ SPREAD = 0.5
 
 Two copies then begin with a cosine of 0.6, which leaves room for what they learn in common.
 """
+CONV1_SPREAD = 0.45
+"""Likewise for conv1, whose noise is smooth: neighboring pixels add up instead of averaging out."""
 SMOOTH_KERNEL, SMOOTH_SIGMA = 7, 1.2  # pixels: what makes noise for conv1 smooth
 
 
@@ -63,9 +65,15 @@ def _widen(name: str, weight: Tensor, factor: int, generator: torch.Generator) -
         inputs = tuple(range(1, weight.ndim))
         noise = torch.randn(copies.shape, generator=generator).to(weight)
         if layer == "conv1":  # neighboring pixels are alike: fine noise would stay in its filters
-            noise = gaussian_blur(noise, [SMOOTH_KERNEL] * 2, [SMOOTH_SIGMA] * 2)
+            noise = smooth(noise)
         noise -= noise.mean([axis + 1 for axis in inputs], keepdim=True)
         noise -= noise.mean(0)
         noise /= noise.square().mean([0, *(axis + 1 for axis in inputs)], keepdim=True).sqrt()
-        copies = copies + SPREAD * weight.square().mean(inputs, keepdim=True).sqrt() * noise
+        spread = CONV1_SPREAD if layer == "conv1" else SPREAD
+        copies = copies + spread * weight.square().mean(inputs, keepdim=True).sqrt() * noise
     return copies.flatten(0, 1)
+
+
+def smooth(filters: Tensor) -> Tensor:
+    """Random filters (…, H, W) for conv1 without fine detail, which images hardly have."""
+    return gaussian_blur(filters, [SMOOTH_KERNEL] * 2, [SMOOTH_SIGMA] * 2)

@@ -30,7 +30,8 @@ def test_without_noise_the_wider_network_gives_the_same_logits(
     if norm:
         model.train()(x)  # moves the statistics
         model.eval()
-    monkeypatch.setattr(net2net, "SPREAD", 0.0)
+    for name in ("SPREAD", "CONV1_SPREAD"):
+        monkeypatch.setattr(net2net, name, 0.0)
     wide = widen(model, factor, torch.Generator().manual_seed(1))
     assert wide.width == 0.0625 * factor
     assert not wide.training
@@ -52,7 +53,8 @@ def test_copies_are_distinct_and_their_mean_is_the_original(factor: int):
         expected = old if name == "conv1" else torch.cat([old / factor] * factor, 1)
         torch.testing.assert_close(torch.stack(units).mean(0), expected)
         cosines = cosine_similarity(units[0].flatten(1), units[1].flatten(1))
-        cosine = (1 - net2net.SPREAD**2 / (factor - 1)) / (1 + net2net.SPREAD**2)
+        spread = net2net.CONV1_SPREAD if name == "conv1" else net2net.SPREAD
+        cosine = (1 - spread**2 / (factor - 1)) / (1 + spread**2)
         assert cosines.mean() == pytest.approx(cosine, abs=0.05)
 
 

@@ -43,7 +43,14 @@ def test_a_definition_includes_its_comment_decorators_and_docstring() -> None:
 
 def test_definitions_bring_what_they_use_and_nothing_else() -> None:
     definitions, imports = used_by("class AlexNet: ...\n\n\nwiden(AlexNet())\n")
-    assert names(definitions) == ["SPREAD", "widen", "_widen"]
+    assert names(definitions) == [
+        "SPREAD",
+        "CONV1_SPREAD",
+        "SMOOTH_SIGMA",
+        "widen",
+        "_widen",
+        "smooth",
+    ]
     assert ("torch", "Tensor") in imports and ("dataclasses", "dataclass") not in imports
     definitions, _ = used_by("def main():\n    return as_drawings(1)\n")
     assert {"SHADE", "BatchRandom"} < set(names(definitions)) and "as_photos" not in names(

@@ -34,6 +34,8 @@ PROCESS_LOST = (
 )
 COLLECTIVE_TIMEOUT = timedelta(minutes=10)
 """Long enough for rank 0 to write a checkpoint to a slow disk while the others wait."""
+EXIT_SECONDS = 0.2
+"""Gloo's threads may still release the last tensors, and abort if Python finalizes meanwhile."""
 AGREE_SECONDS = 0.1
 """About how often rank 0's decisions are broadcast: too short a delay to notice."""
 
@@ -181,6 +183,7 @@ def init_distributed() -> Iterator[ProcessGroup]:
         gpu = gpu_index(int(os.environ["LOCAL_RANK"]), torch.cuda.device_count())
         yield ProcessGroup(distributed.get_rank(), size, gpu)
         distributed.barrier()  # torchrun would end those that still write once one has left
+        time.sleep(EXIT_SECONDS)
     finally:
         distributed.destroy_process_group()
 

@@ -1,4 +1,4 @@
-"""Photos of sandals, sneakers, and ankle boots, which people take from above, mostly of pairs.
+"""Photos of sandals, sneakers, and ankle boots: pairs from above, and single shoes as in catalogs.
 
 Fashion-MNIST shows a single shoe from the left. Here shoes are solids (`shoe_models`), seen from
 any direction.
@@ -22,6 +22,7 @@ from alexnet_demo.images.raster import disk
 CANVAS = 4 * SIDE  # pixels, of the longest side before it is scaled down
 SUBPIXEL = 4  # binary digits after the point in OpenCV's coordinates
 STEEP = 55  # elevation above which only the top of each slice is drawn, degrees
+CATALOG = 0.35  # share of photos of a single shoe, oblique from the side, as in catalogs
 GAP = 25  # between the shoes of a pair that is filled with the floor, pixels of the canvas
 
 
@@ -67,6 +68,10 @@ def _rotation(axis: int, other: int, degrees: float) -> np.ndarray:
 
 def poses(label: Label, rng: np.random.Generator) -> list[Pose]:
     """Where the one or two shoes are, the farther one first."""
+    if rng.random() < CATALOG:
+        azimuth = rng.choice([-90, 90]) + rng.normal(0, 25)
+        angles = azimuth, rng.uniform(8, 45), rng.normal(0, 5)
+        return [pose(*angles, (0, 0), rng.choice([-1, 1]))]
     boot, sides = label == Label.ANKLE_BOOT, (-1, 1) if rng.random() < 0.8 else (1,)
     roll = rng.normal(0, 6) + 90 * rng.choice([-1, 0, 1], p=[0.05, 0.9, 0.05])
     if rng.random() < (0.15 if boot else 0.05):

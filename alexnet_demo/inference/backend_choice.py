@@ -45,11 +45,15 @@ log = logging.getLogger(__name__)
 
 
 def is_worthwhile(classifier: Classifier) -> bool:
-    """Whether another backend may be faster: on a CPU, for a network that is not narrow."""
+    """Whether another backend may be faster: on a CPU, for a network that is not narrow.
+
+    Only with ReLU, whose outputs of 0 and more the unsigned integers of `int8` suit.
+    """
     return bool(
         classifier.digest
         and classifier.device.type == "cpu"
         and classifier.model.width >= MIN_WIDTH
+        and classifier.model.activation == "relu"
         and _versions()
     )
 

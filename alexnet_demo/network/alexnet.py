@@ -12,6 +12,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from alexnet_demo.settings.article import IMAGE_SIZE, PIXEL_MEAN, PIXEL_STD
 from alexnet_demo.settings.schedule import channels
 
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+
 
 class AlexNet(nn.Module):
     """AlexNet for small grayscale images: 1×224×224 → 10 logits, 46,764,746 parameters.
@@ -26,9 +28,11 @@ class AlexNet(nn.Module):
         image_size: side of the square input in pixels; determines fc6's number of inputs.
         norm: batch normalization after every convolution, for training only: `fuse_batchnorm`
             turns it into the article's network with the same function.
+        activation: a name in `ACTIVATIONS`; the article's is ReLU. The layers are named after it.
 
     Raises:
-        ValueError: when a count is below 1 or the image is too small for the three pools.
+        ValueError: when a count is below 1, the image is too small for the three pools, or the
+            activation is unknown.
     """
 
     def __init__(
@@ -38,10 +42,13 @@ class AlexNet(nn.Module):
         width: float = 1.0,
         image_size: int = IMAGE_SIZE,
         norm: bool = False,
+        activation: str = "relu",
     ) -> None:
         super().__init__()
         if num_classes < 1 or in_channels < 1 or width <= 0:
             raise ValueError("Classes, input channels and width must be positive.")
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"Activation must be one of {', '.join(ACTIVATIONS)}.")
         c1, c2, c3, c5, units = channels(width)
         side = feature_side(image_size)
         # The shapes in the comments are those of the article: width 1, 224×224.
@@ -70,8 +77,11 @@ class AlexNet(nn.Module):
                 fc8=nn.Linear(units, num_classes),  # → 10
             )
         )
+        if activation != "relu":
+            self.net = nn.Sequential(_replace_relu(self.net, activation))
         if norm:
             self.net = nn.Sequential(_add_batchnorm(self.net))
+        self.activation = activation
         self.num_classes, self.in_channels = num_classes, in_channels
         self.width, self.image_size, self.norm = width, image_size, norm
 
@@ -83,13 +93,14 @@ class AlexNet(nn.Module):
     def initialize_he(self) -> None:
         """He initialization: keeps the signal's variance from layer to layer; biases are 0.
 
-        After He et al., "Delving Deep into Rectifiers" (2015). conv1 also standardizes its inputs
+        After He et al., "Delving Deep into Rectifiers" (2015), with PyTorch's gain for another
+        activation than ReLU. conv1 also standardizes its inputs
         from [0, 1] to mean 0 and variance 1; without padding its weights can do that. fc8 begins
         small, so that the first losses are.
         """
         layers = [m for m in self.net if isinstance(m, nn.Conv2d | nn.Linear)]
         for layer in layers:
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.kaiming_normal_(layer.weight, nonlinearity=self.activation)  # type: ignore[arg-type]
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
         first, last = layers[0], layers[-1]
@@ -99,9 +110,20 @@ class AlexNet(nn.Module):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The arguments that build this network again; ``norm`` only where it is set."""
-        names = ("num_classes", "in_channels", "width", "image_size", "norm")
-        return {name: getattr(self, name) for name in names if name != "norm" or self.norm}
+        """The arguments that build this network again; the last two only where they are set."""
+        names = ["num_classes", "in_channels", "width", "image_size"]
+        names += ["norm"] * self.norm + ["activation"] * (self.activation != "relu")
+        return {name: getattr(self, name) for name in names}
+
+
+def _replace_relu(net: nn.Sequential, activation: str) -> OrderedDict[str, nn.Module]:
+    """The layers, with another activation in place of each ReLU, such as ``tanh1`` of ``relu1``."""
+    return OrderedDict(
+        (name.replace("relu", activation), ACTIVATIONS[activation]())
+        if isinstance(layer, nn.ReLU)
+        else (name, layer)
+        for name, layer in net.named_children()
+    )
 
 
 def _add_batchnorm(net: nn.Sequential) -> OrderedDict[str, nn.Module]:

@@ -220,8 +220,11 @@ def _build_for(tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> AlexNe
             f"this app needs 1 input channel, {len(CLASSES)} classes and at most {MAX_WIDTH:g} "
             "times the article's width"
         )
+    activation = info["model"].get("activation") if isinstance(info.get("model"), dict) else None
+    if not isinstance(activation, str | None):
+        raise ValueError("its activation is not a name")
     with torch.device("meta"):
-        model = AlexNet(width=float(width), norm=NORM in tensors)
+        model = AlexNet(width=float(width), norm=NORM in tensors, activation=activation or "relu")
     expected = model.state_dict()
     for key, target in expected.items():
         tensor = tensors.get(key)

@@ -28,7 +28,7 @@ def to_onnx(model: AlexNet, features: bool = False) -> ModelProto:
     evaluation, is left out.
 
     Args:
-        features: also output ``features``, those of fc7 after its ReLU, float32 (batch, units).
+        features: also output ``features``, float32 (batch, units), fc7's after its activation.
 
     Raises:
         ValueError: for a layer of another kind.
@@ -95,6 +95,10 @@ def _operator(layer: nn.Module) -> tuple[str, Mapping[str, Any]]:
             }
         case nn.ReLU():
             return "Relu", {}
+        case nn.Tanh():
+            return "Tanh", {}
+        case nn.Sigmoid():
+            return "Sigmoid", {}
         case nn.Flatten():
             return "Flatten", {}
     raise ValueError(f"There is no ONNX operator for {type(layer).__name__}.")

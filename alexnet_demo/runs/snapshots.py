@@ -53,10 +53,10 @@ class LayerState:
 
     Attributes:
         name: such as ``conv1``.
-        mean: mean of its outputs, after the ReLU if it has one.
+        mean: mean of its outputs, after the activation if it has one.
         std: standard deviation of these outputs.
         zeros: share of them that is 0.
-        dead: share of channels or units that is 0 for all images; None for fc8, without ReLU.
+        dead: share of channels or units that is 0 for all images; None for fc8, without one.
         weight_norm: L2 norm of the weights.
         gradient_norm: L2 norm of the last gradient; None before the first step.
         update_ratio: L2 norm of the last update over that of the weights; None likewise.

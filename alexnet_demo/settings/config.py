@@ -77,6 +77,12 @@ class TrainConfig:
         (0.0, 0.5),
         step=0.05,
     )
+    activation: str = setting(
+        "relu",
+        "Activation",
+        "The function after each layer but the last. The article's is ReLU, max(0, x).",
+        choices=("relu", "tanh", "sigmoid"),
+    )
     init: str = setting(
         "default",
         "Initial weights",
@@ -222,6 +228,8 @@ class TrainConfig:
             raise ConfigError("Nesterov momentum needs a momentum above 0.")
         if self.sync_batchnorm and not self.norm:
             raise ConfigError("Synchronized batch normalization needs batch normalization.")
+        if self.grow and self.activation != "relu":
+            raise ConfigError("Growth needs the activation relu: the copies of units rely on it.")
         if self.devices > 1 and (":" in self.device or self.device == "mps"):
             raise ConfigError("Several processes need the device auto, cuda, or cpu: one GPU each.")
         if self.drawings + self.photos > 1:

@@ -47,7 +47,7 @@ def measured_settings(settings: TrainConfig) -> tuple[object, ...]:
     images = (s.flip, s.shift > 0, s.erase > 0, *shares)
     optimizer = (s.momentum > 0, s.nesterov, s.weight_decay > 0)
     execution = (s.device, s.precision, s.memory_format, min(s.batch_size, 1024))
-    return (widths, s.norm, s.dropout > 0, *images, *optimizer, *execution)
+    return (widths, s.norm, s.activation, s.dropout > 0, *images, *optimizer, *execution)
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class Engine:
         *execution, self.compilation = self.group.broadcast_object(choice)
         self.set_execution(*execution)
         torch.manual_seed(derive_seed("start", config.seed))
-        model = AlexNet(width=width_at(config, 0), norm=config.norm)
+        model = AlexNet(width=width_at(config, 0), norm=config.norm, activation=config.activation)
         if config.init == "kaiming":
             model.initialize_he()
         self.set_model(model)
@@ -148,9 +148,16 @@ class Engine:
             data: images to train on; some of them show how to add batch normalization.
 
         Raises:
-            CheckpointError: when it is wider, or narrower by no whole factor.
+            CheckpointError: when it is wider, or narrower by no whole factor, or has another
+                activation, or is to be widened without ReLU, which `net2net.widen` relies on.
         """
-        width = self.model.width
+        width, activation = self.model.width, self.model.activation
+        if model.activation != activation or (width > model.width and activation != "relu"):
+            raise CheckpointError(
+                f"The weights to start from have the activation {model.activation} and width "
+                f"{model.width:g}. Start a run with the same activation, and, unless it is relu, "
+                "at the same width."
+            )
         if width % model.width:
             raise CheckpointError(
                 f"The weights to start from have width {model.width:g}. Start a run at this width "

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_demo.data.splits import Split
+from alexnet_demo.network.alexnet import ACTIVATIONS
 from alexnet_demo.network.device import autocast
 from alexnet_demo.network.grad_cam import heatmaps
 from alexnet_demo.network.input import to_input
@@ -148,7 +149,7 @@ class Recorder:
                     predictions = _predict(model.net[index:], x[count:], pinned)
                     x = x[:count]
                 x = layer(x)
-                if name.startswith("relu") or name == "fc8":
+                if name == "fc8" or isinstance(layer, tuple(ACTIVATIONS.values())):
                     outputs.append(_output_statistics(x[:count].float()))
         return self._layer_states(torch.stack(outputs).tolist()), predictions
 
@@ -176,8 +177,8 @@ def _predict(head: nn.Module, maps: Tensor, pinned: Sequence[pins.Pin]) -> dict[
 
 def _output_statistics(output: Tensor) -> Tensor:
     """Mean, standard deviation, share of zeros, and share of channels that are always 0, (4,)."""
-    strongest = output.amax((0, 2, 3)) if output.ndim == 4 else output.amax(0)
-    zeros, dead = (output == 0).float().mean(), (strongest <= 0).float().mean()
+    strongest = output.abs().amax((0, 2, 3) if output.ndim == 4 else 0)
+    zeros, dead = (output == 0).float().mean(), (strongest == 0).float().mean()
     return torch.stack([output.mean(), output.std(correction=0), zeros, dead])
 
 

@@ -43,6 +43,15 @@ def test_it_gives_the_same_logits(exported: tuple[Path, dict], trained_run: Run)
         assert exported == pytest.approx(logits[first:last], abs=1e-4)
 
 
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_another_activation_is_exported(activation: str, tmp_path: Path) -> None:
+    for name in onnx.PACKAGES:
+        pytest.importorskip(name)
+    model = AlexNet(width=0.0625, activation=activation).eval()
+    report = onnx.write_checked(model, tmp_path / "net.onnx", {})
+    assert report["greatest_difference"] < 1e-5
+
+
 def test_its_metadata_describe_input_and_output(exported: tuple[Path, dict]) -> None:
     session = onnx.open_session(exported[0])
     (image,), (logits,) = session.get_inputs(), session.get_outputs()

@@ -49,6 +49,7 @@ VARIED: dict[str, dict[str, Any]] = {
     "width not determined by shapes": {"width": 0.0995, "epochs": 1},
     "batch normalization": {"norm": True, "dropout": 0.2, "init": "kaiming", "momentum": 0.9},
     "growing with batch normalization": {**GROWN, "norm": True},
+    "another activation": {"activation": "tanh", "init": "kaiming", "norm": True},
     "shift and erase": {"shift": 2, "erase": 0.5},
     "drawings only": {"drawings": 1.0, "epochs": 1},
     "some photos": {"photos": 0.3, "flip": True, "epochs": 1},

@@ -120,6 +120,32 @@ def test_settings_build_the_same_network_again() -> None:
     AlexNet(**model.settings).load_state_dict(model.state_dict())
 
 
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+@torch.no_grad()
+def test_another_activation_replaces_every_relu_and_nothing_else(name: str) -> None:
+    model, article = AlexNet(width=0.0625, activation=name).eval(), AlexNet(width=0.0625).eval()
+    changed = [
+        (theirs, ours)
+        for (theirs, a), (ours, b) in zip(
+            article.net.named_children(), model.net.named_children(), strict=True
+        )
+        if str(a) != str(b)
+    ]
+    assert changed == [(f"relu{i}", f"{name}{i}") for i in (1, 2, 3, 4, 5, 6, 7)]
+    again = AlexNet(**model.settings).eval()
+    again.load_state_dict(model.state_dict())
+    x = torch.rand(2, 1, 224, 224)
+    assert torch.equal(again(x), model(x)) and "activation" not in article.settings
+    article.load_state_dict(model.state_dict())
+    assert not torch.allclose(article(x), model(x))
+    assert fuse_batchnorm(AlexNet(width=0.0625, norm=True, activation=name)).activation == name
+
+
+def test_an_unknown_activation_is_refused() -> None:
+    with pytest.raises(ValueError, match="relu, tanh, sigmoid"):
+        AlexNet(width=0.0625, activation="gelu")
+
+
 @torch.no_grad()
 def test_he_initialization_keeps_the_scale_of_the_signal() -> None:
     images = load_split(train=True).head(64).images

@@ -48,6 +48,23 @@ def test_any_width_comes_back(path: Path, width: float):
     assert checkpoint.load_weights(path)[0].width == width
 
 
+def test_the_activation_comes_back(path: Path):
+    trained, x = AlexNet(width=0.0625, activation="tanh").eval(), torch.rand(2, 1, 224, 224)
+    for save in (checkpoint.save_weights, checkpoint.save_quantized):
+        save(path, trained, {})
+        model, _ = checkpoint.load_weights(path)
+        assert model.activation == "tanh"
+        torch.testing.assert_close(model(x), trained(x), atol=0.01, rtol=0.01)
+
+
+@pytest.mark.parametrize("activation", ["gelu", 3, ["tanh"]])
+def test_an_unknown_activation_is_refused(path: Path, tiny_model: AlexNet, activation: object):
+    settings = {**tiny_model.settings, "activation": activation}
+    checkpoint.save(path, tiny_model.state_dict(), {"model": settings})
+    with pytest.raises(CheckpointError, match="ctivation"):
+        checkpoint.load_weights(path)
+
+
 def test_a_checkpoint_is_plain_safetensors(tiny_weights: Path):
     header_size = int.from_bytes(tiny_weights.read_bytes()[:8], "little")
     header = json.loads(tiny_weights.read_bytes()[8 : 8 + header_size])

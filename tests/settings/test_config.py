@@ -120,6 +120,11 @@ def test_invalid_growth_is_an_error(grow: str, words: str):
         TrainConfig(grow=grow)
 
 
+def test_growth_without_relu_is_an_error():
+    with pytest.raises(ConfigError, match="relu"):
+        TrainConfig(grow="0.25:0.5", activation="tanh")
+
+
 def test_growth_starts_no_narrower_than_the_minimum_width():
     with pytest.raises(ConfigError, match=r"0\.025, .* 0\.0625"):
         TrainConfig.from_recipe("fast", width=0.2)

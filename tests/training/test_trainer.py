@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -478,6 +479,18 @@ def test_a_run_begins_with_narrower_weights_widened(tmp_path: Path, trained_run:
     run = begun_with(tmp_path / "wide", trained_run.best, config)
     assert run_training(config, run.directory) == "finished"
     assert checkpoint.load_weights(run.best)[0].width == config.width
+
+
+@pytest.mark.parametrize(("ours", "theirs", "factor"), [("relu", "tanh", 1), ("tanh", "tanh", 2)])
+def test_weights_of_another_activation_and_to_widen_without_relu_are_refused(
+    ours: str, theirs: str, factor: int, tmp_path: Path
+):
+    weights, config = tmp_path / "weights.safetensors", tiny_config(activation=ours)
+    checkpoint.save_weights(weights, AlexNet(width=config.width, activation=theirs), {})
+    config = replace(config, width=factor * config.width)
+    run = begun_with(tmp_path / "run", weights, config)
+    with pytest.raises(CheckpointError, match="activation tanh"):
+        run_training(config, run.directory)
 
 
 def test_wider_weights_are_refused(tmp_path: Path):

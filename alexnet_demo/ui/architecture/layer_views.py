@@ -100,9 +100,9 @@ def show_output(layer: Layer, model: ViewedModel, image: np.ndarray, key: str) -
     from alexnet_demo.network.activations import strongest
 
     outputs = activations_of(model, image)
-    # The next layer's input: after the ReLU, if there is one.
-    relu = f"relu{layer.name[-1]}"
-    values = outputs[relu if layer.params and relu in outputs else layer.name]
+    # The next layer's input: after the activation, if there is one.
+    activation = f"{model.model.activation}{layer.name[-1]}"
+    values = outputs[activation if layer.params and activation in outputs else layer.name]
     order = [int(n) for n in strongest(values)]
     if values.ndim == 1:
         _units(values, order, layer.name)

@@ -66,7 +66,11 @@ def show_unit(layer: Layer, model: ViewedModel, image: np.ndarray, key: str) -> 
     if layer.kind == "pool":
         _show_window(module, inputs, (channel, row, column))
     else:
-        _show_products(conv_unit(module, inputs, channel, row, column), key)
+        after = names[names.index(layer.name) + 1]
+        name = type(model.model.net.get_submodule(after)).__name__
+        value = float(outputs[after][channel, row, column])
+        unit = conv_unit(module, inputs, channel, row, column)
+        _show_products(unit, f"after the {name} **{value:.3f}**", key)
 
 
 def _select_first(output: Tensor, source: tuple[str, bytes], key: str) -> None:
@@ -126,8 +130,8 @@ def _show_window(module: Any, inputs: Tensor, position: Position) -> None:
     )
 
 
-def _show_products(unit: ConvUnit, key: str) -> None:
-    """The input channels that contribute most, and the sum over all of them."""
+def _show_products(unit: ConvUnit, after: str, key: str) -> None:
+    """The input channels that contribute most, the sum over all of them, and what comes after."""
     sums = unit.channel_sums
     order = sums.abs().argsort(descending=True)[:MAX_CHANNELS].tolist()
     terms: list[str] = []
@@ -146,8 +150,7 @@ def _show_products(unit: ConvUnit, key: str) -> None:
         rest = float(sums.sum() - sums[order].sum())
         terms.append(f"{rest:.3f} (the other {len(sums) - len(order)} channels)")
     equation = " + ".join([*terms, f"{unit.bias:.3f} (bias)"]).replace("+ -", "− ")
-    relu = max(0, unit.total)
-    st.markdown(f"{equation} = **{unit.total:.3f}**; after the ReLU **{relu:.3f}**.")
+    st.markdown(f"{equation} = **{unit.total:.3f}**; {after}.")
 
 
 # ------------------------------------------------------------------ the component

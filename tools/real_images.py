@@ -20,8 +20,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import numpy as np
+
 from alexnet_demo.cli.options import add_device_option, add_weights_option, weights_of
 from alexnet_demo.inference.image_files import classify_paths
+from alexnet_demo.inference.predictions import Results
 from alexnet_demo.settings.article import CLASSES
 
 Record = dict[str, Any]
@@ -39,6 +42,8 @@ class Tally:
     sure_lenient: int = 0
     unreadable: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
+    probabilities: list[list[float]] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
 
     def add(self, row: Mapping[str, str], prediction: Record) -> None:
         """Count a line of the manifest and its prediction, see `classify_paths`."""
@@ -53,9 +58,16 @@ class Tally:
         self.sure_lenient += sure and lenient
         self.unreadable += label is None
         self.kinds[prediction.get("kind", "unreadable")] += 1
+        if label is not None:
+            self.probabilities.append([prediction["probabilities"][name] for name in CLASSES])
+            self.labels.append(CLASSES.index(row["label"]))
 
     def to_json(self) -> Record:
-        """Shares of the images, 0 to 1; ``sure_lenient`` is a share of those with a sure label."""
+        """Shares of the images, 0 to 1; ``sure_lenient`` is a share of those with a sure label.
+
+        ``ece`` is the expected calibration error with respect to the strict label.
+        """
+        results = Results(np.array(self.probabilities), np.array(self.labels))
         return {
             "pictures": self.pictures,
             **{
@@ -63,6 +75,7 @@ class Tally:
                 for name in ("strict", "lenient", "clothing", "sure")
             },
             "sure_lenient": round(self.sure_lenient / self.sure, 4) if self.sure else None,
+            "ece": round(results.calibration_error(), 4) if self.labels else None,
             "unreadable": self.unreadable,
             "kinds": dict(self.kinds),
         }
@@ -92,20 +105,24 @@ def score(rows: Iterable[Mapping[str, str]], predictions: Mapping[str, Record]) 
     """Lines of the manifest and predictions by path → tallies, JSON-able.
 
     Returns:
-        ``kinds``, ``sources`` and ``classes`` (``{kind: {class: …}}``), see `Tally.to_json`.
+        ``all``, ``kinds``, ``sources`` and ``classes`` (``{kind: {class: …}}``), see
+        `Tally.to_json`.
     """
+    total = Tally()
     kinds: defaultdict[str, Tally] = defaultdict(Tally)
     sources: defaultdict[str, Tally] = defaultdict(Tally)
     classes: defaultdict[str, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
     for row in rows:
         kind = row["path"].partition("/")[0]
         for tally in (
+            total,
             kinds[kind],
             sources[f"{kind}: {row['source']}"],
             classes[kind][row["label"]],
         ):
             tally.add(row, predictions.get(row["path"], {}))
     return {
+        "all": total.to_json(),
         "kinds": _to_json(kinds),
         "sources": _to_json(sources),
         "classes": {kind: _to_json(tallies) for kind, tallies in sorted(classes.items())},

@@ -65,11 +65,17 @@ def test_strict_and_lenient_scores_counted_by_hand() -> None:
         {"path": "a/3", "source": "y", "label": "Bag", "alternates": ""},
         {"path": "b/4", "source": "y", "label": "Bag"},
     ]
-    photo = {"kind": "photo", "clothing": True}
+
+    def photo(label: str, confidence: float, sure: bool, clothing: bool = True) -> dict[str, Any]:
+        rest = dict.fromkeys(article.CLASSES, (1 - confidence) / 9)
+        probabilities = {**rest, label: confidence}
+        flags = {"sure": sure, "clothing": clothing, "kind": "photo"}
+        return {"label": label, "probabilities": probabilities, **flags}
+
     predictions: dict[str, dict[str, Any]] = {
-        "a/1": {"label": "Shirt", "sure": True, **photo},
-        "a/2": {"label": "Coat", "sure": False, **photo},
-        "a/3": {"label": "Coat", "sure": True, **photo, "clothing": False},
+        "a/1": photo("Shirt", 0.82, sure=True),
+        "a/2": photo("Coat", 0.58, sure=False),
+        "a/3": photo("Coat", 0.82, sure=True, clothing=False),
         "b/4": {"error": "broken"},
     }
     scores = real_images.score(rows, predictions)
@@ -80,10 +86,13 @@ def test_strict_and_lenient_scores_counted_by_hand() -> None:
         "clothing": 0.6667,
         "sure": 0.6667,
         "sure_lenient": 0.5,
+        "ece": round((0.82 + 0.42 + 0.82) / 3, 4),
         "unreadable": 0,
         "kinds": {"photo": 3},
     }
+    assert scores["all"]["pictures"] == 4
     assert scores["kinds"]["b"]["unreadable"] == 1
+    assert scores["kinds"]["b"]["ece"] is None
     assert scores["kinds"]["b"]["sure_lenient"] is None
     assert scores["sources"]["a: x"]["strict"] == 0.5
     assert scores["classes"]["a"]["Bag"]["lenient"] == 0

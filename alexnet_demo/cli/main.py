@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from alexnet_demo import __version__
-from alexnet_demo.cli import doctor, export, inspect, measure, predict, train
+from alexnet_demo.cli import doctor, experiment, export, inspect, measure, predict, train
 from alexnet_demo.cli.options import DONE, FAILED, INTERRUPTED, LOG_FORMAT, UNUSABLE, add_command
 from alexnet_demo.cli.output import discard_output, printable_output
 from alexnet_demo.common.errors import OUT_OF_MEMORY, explain_import, is_out_of_memory
@@ -95,6 +95,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m alexnet_demo", description=about)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (train, predict, export, inspect, measure, doctor):
+    for module in (train, experiment, predict, export, inspect, measure, doctor):
         module.add_commands(partial(add_command, commands))
     return parser

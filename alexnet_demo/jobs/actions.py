@@ -50,16 +50,23 @@ EXIT_SECONDS = 3.0
 
 @action("The run could not be started")
 def start(
-    settings: TrainConfig, seconds: float | None = None, *, role: Role = READ_ONLY
+    settings: TrainConfig,
+    seconds: float | None = None,
+    *,
+    name: str = "",
+    role: Role = READ_ONLY,
 ) -> Outcome:
     """Start a new run, or queue it.
 
     Args:
         seconds: its expected duration, for the estimates of runs queued behind it.
+        name: of the run; empty for the default.
     """
     directory = new_run_directory(settings.recipe)
     try:
         prepare(directory, settings)
+        if name:
+            write_json(Run(directory).label_path, {"name": name})
         return _launch_or_queue(Run(directory), seconds, "Starting the run.")
     except (OSError, ConfigError):
         shutil.rmtree(directory, ignore_errors=True)

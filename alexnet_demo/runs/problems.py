@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FAILURE = "alexnet_demo train: "
 """Prefix of the line in which the command reports why it failed."""
+NOT_FINITE = "NaN or infinite"
+"""Part of the error of a run that diverged: what its loss became."""
 DISK_FULL = 2**20
 """Free bytes below which a disk counts as full."""
 

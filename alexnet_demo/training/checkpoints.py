@@ -19,6 +19,7 @@ from alexnet_demo.common.errors import TrainError
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet, fuse_batchnorm
 from alexnet_demo.runs.events import EventWriter
+from alexnet_demo.runs.problems import NOT_FINITE
 from alexnet_demo.runs.run import Run
 from alexnet_demo.training.engine import Engine
 from alexnet_demo.training.state import TrainingState
@@ -114,7 +115,7 @@ class CheckpointWriter:
         if not all(map(math.isfinite, losses)):
             kept = "The last good checkpoint is kept." if self._run.checkpoints else ""
             raise TrainError(
-                f"The loss became NaN or infinite at step {step}: the learning rate is too high "
+                f"The loss became {NOT_FINITE} at step {step}: the learning rate is too high "
                 f"for these settings. Start a new run with a lower one. {kept}".strip()
             )
 

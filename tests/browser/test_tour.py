@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from alexnet_demo.settings import paths
 from alexnet_demo.ui.frame.stops import STOPS
+from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, STORY
 from tests.support.server import Server, settle
 from tests.ui.test_page_results import cache_results, random_results
 
@@ -47,7 +50,7 @@ def test_the_tour_leads_from_its_first_stop_to_its_end(page: Page, answered: str
         defaults = {("source", "Draw"), ("beside", "Nothing"), ("recipe", "quick")}
         assert address.items() >= stop.state.items() - defaults
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        if number < len(STOPS) and "picture" in stop.state and "show" in stop.state:
+        if "picture" in stop.state and "show" in stop.state:
             close_image(page)
         if number < len(STOPS):
             follow(page)
@@ -68,8 +71,9 @@ def test_on_a_phone_the_bar_stays_compact_and_the_page_scrolls_to_the_panel(
     page: Page, app_url: str
 ):
     page.set_viewport_size({"width": 390, "height": 664})
-    for number in (3, 4, 5):
-        stop = STOPS[number - 1]
+    for number, stop in enumerate(STOPS, 1):
+        if stop.script != ARCHITECTURE:
+            continue
         page.goto(f"{app_url}/Architecture?{urlencode({**stop.state, 'tour': number})}")
         at_stop(page, number)
         page.wait_for_function(
@@ -85,14 +89,66 @@ def test_on_a_phone_the_bar_stays_compact_and_the_page_scrolls_to_the_panel(
         expect(page.locator(".st-key-tour-bar").get_by_role("link", name="Next")).to_be_visible()
 
 
-def test_an_answer_is_hidden_until_it_is_opened(page: Page, app_url: str):
-    page.goto(f"{app_url}/Train?tour=6")
-    at_stop(page, 6)
+def test_a_question_is_answered_by_keyboard_on_a_phone(page: Page, app_url: str):
+    number, stop = next((n, s) for n, s in enumerate(STOPS, 1) if s.script == STORY)
+    wrong, right = (
+        next(option for option in stop.options if option.right == it) for it in (False, True)
+    )
+    page.set_viewport_size({"width": 390, "height": 664})
+    page.goto(f"{app_url}/Story?tour={number}")
+    at_stop(page, number)
+    page.get_by_role("button", name="Question").press("Enter")
+    expect(page.get_by_text(stop.question)).to_be_visible()
+    expect(page.get_by_text(stop.answer[:40])).not_to_be_visible()
+    page.get_by_role("button", name=wrong.text, exact=False).press("Enter")
+    expect(page.get_by_role("alert").get_by_text(wrong.feedback)).to_be_visible()
+    page.get_by_role("button", name=right.text, exact=False).press("Enter")
+    expect(page.get_by_role("alert").get_by_text(right.feedback)).to_be_visible()
+    expect(page.get_by_text(stop.answer[:40])).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.keyboard.press("Escape")
+    follow(page)
+    at_stop(page, number + 1)
+    follow(page, "Back")
+    at_stop(page, number)
     page.get_by_role("button", name="Question").click()
-    expect(page.get_by_text(STOPS[5].question)).to_be_visible()
-    expect(page.get_by_text("With random weights, the network")).not_to_be_visible()
-    page.get_by_text("Answer", exact=True).click()
-    expect(page.get_by_text("With random weights, the network")).to_be_visible()
+    expect(page.get_by_text(right.feedback)).to_be_visible()  # what was chosen is kept
+
+
+@pytest.fixture
+def counting(tmp_path: Path) -> Iterator[str]:
+    """The address of a server that counts a class."""
+    server = Server(tmp_path, environment={"ALEXNET_DEMO_CLASS": "1"})
+    server.start()
+    yield server.url
+    server.kill()
+
+
+def test_the_class_view_counts_what_another_browser_does(
+    page: Page, browser: Browser, counting: str
+):
+    page.goto(f"{counting}/Tour")
+    page.get_by_text("With a class").click()
+    page.get_by_role("link", name="Class view").click()
+    expect(page.get_by_text("0 at a stop now")).to_be_visible()
+    number, stop = next((n, s) for n, s in enumerate(STOPS, 1) if s.script == STORY)
+    student = browser.new_page()
+    student.goto(f"{counting}/Story?tour={number}")
+    at_stop(student, number)
+    expect(page.get_by_text("1 at a stop now")).to_be_visible()
+    student.get_by_role("button", name="Question").click()
+    student.get_by_role("button", name=stop.options[-1].text).click()
+    expect(page.get_by_text("1 questions answered")).to_be_visible()
+    follow_from = student.locator(".st-key-tour-bar").get_by_role("link", name="Next")
+    student.keyboard.press("Escape")
+    follow_from.click()
+    at_stop(student, number + 1)
+    expect(page.get_by_role("listitem").filter(has_text=STOPS[number].title)).to_contain_text(
+        "1 here now"
+    )
+    page.get_by_role("button", name="Reset").click()
+    expect(page.get_by_text("0 at a stop now")).to_be_visible()
+    student.close()
 
 
 def test_a_link_opens_its_sample_and_the_address_follows(page: Page, app_url: str):

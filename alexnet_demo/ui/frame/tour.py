@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from alexnet_demo.ui.components.component import register
+from alexnet_demo.ui.frame import class_counts, class_view, quiz
 from alexnet_demo.ui.frame.stops import STOPS, Stop
 from alexnet_demo.ui.widgets import access, query_params
 from alexnet_demo.ui.widgets.navigation import PREDICT, RESULTS, TOUR, TRAIN, link
@@ -40,10 +41,12 @@ def _task(stop: Stop) -> str:
 def show_bar() -> None:
     """On a page that is visited for the tour: the task, the question, and links to other stops."""
     number = _current()
+    quiz.count_visit(number)
     if number is None:
         return
     stop = STOPS[number - 1]
     with st.container(border=True, key="tour-bar", gap="xsmall"):
+        st.progress(number / len(STOPS))
         with st.container(
             horizontal=True, vertical_alignment="center", gap="small", key="tour-bar-head"
         ):
@@ -57,27 +60,30 @@ def show_bar() -> None:
                 vertical_alignment="center",
                 gap="xsmall",
             ):
-                with st.popover("Question", icon=":material/school:", type="tertiary"):
-                    st.markdown(stop.question)
-                    with st.expander("Answer"):
-                        st.markdown(stop.answer)
-                if number > 1:
-                    with st.container(key="tour-back", width="content"):
-                        _link(number - 1, "Back", ":material/arrow_back:", page=stop.script)
-                if number < len(STOPS):
-                    _link(number + 1, "Next", page=stop.script)
-                else:
-                    end = {_END: "1"}
-                    link(TOUR, "The end", ":material/flag:", icon_position="right", state=end)
+                with st.container(width="content"):
+                    quiz.question(number, "bar")
+                _neighbors(number, stop.script)
         st.markdown(_task(stop))
         if stop.target:
             _scroll_to_target(data={"stop": number, "target": stop.target}, key="tour-guide")
 
 
+def _neighbors(number: int, page: str) -> None:
+    """Links to the stops before and after one."""
+    if number > 1:
+        with st.container(key="tour-back", width="content"):
+            _link(number - 1, "Back", ":material/arrow_back:", page=page)
+    if number < len(STOPS):
+        _link(number + 1, "Next", page=page)
+    else:
+        link(TOUR, "The end", ":material/flag:", icon_position="right", state={_END: "1"})
+
+
 def show_task() -> None:
-    """The task again, for a dialog that covers the bar."""
+    """The task and the question again, for a dialog that covers the bar."""
     if number := _current():
         st.caption(f":material/tour: {_task(STOPS[number - 1])}")
+        quiz.question(number, "dialog")
 
 
 def _link(number: int, label: str, icon: str = "", *, page: str = "") -> None:
@@ -105,19 +111,22 @@ def redirect() -> None:
 
 
 def show() -> None:
-    """The tour's page: how the tour works, and all its stops."""
+    """The tour's page: how the tour works, and all its stops; or the class view."""
     with st.container(key="tour"):
+        if st.query_params.get(class_view.PARAMETER):
+            class_view.show()
+            return
         if st.query_params.get(_END):
             _show_end()
         _show_start()
         for number, stop in enumerate(STOPS, 1):
             with st.container(border=True, gap="xsmall", key=f"tour-{number}"):
-                with st.container(horizontal=True, vertical_alignment="center"):
-                    st.subheader(f"{number}. {stop.title}", anchor=False, width="stretch")
-                    _link(number, "Go there")
+                st.subheader(f"{number}. {stop.title}", anchor=False)
                 st.markdown(_task(stop))
-                with st.expander(stop.question, icon=":material/school:"):
-                    st.markdown(stop.answer)
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    with st.container(width="content"):
+                        quiz.question(number, "page")
+                    _link(number, "Go there")
 
 
 def _show_end() -> None:
@@ -137,9 +146,16 @@ def _show_start() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Start the tour", icon=":material/tour:", type="primary"):
             st.switch_page(STOPS[0].script, query_params=_query(1))
+        if solved := quiz.solved_count():
+            st.markdown(f"**{solved} of {len(STOPS)}** questions answered", width="content")
         st.caption(
-            "A bar at the top of each page tells you what to do and leads to the next stop.",
+            "A bar at the top of each page tells you what to do, asks a question, and leads to the "
+            "next stop.",
             width="content",
         )
+    if class_counts.is_on():
+        st.caption(f":material/groups: {class_view.NOTICE}")
     with st.expander("With a class", icon=":material/groups:"):
         st.markdown(Path(__file__).with_name("with_a_class.md").read_text(encoding="utf-8"))
+        if class_counts.is_on() and access.can_control():
+            link(TOUR, "Class view", ":material/bar_chart:", state={class_view.PARAMETER: "1"})

@@ -10,6 +10,7 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import best_run, current_run
 from alexnet_demo.settings import paths
 from alexnet_demo.ui.frame import page as frame
+from alexnet_demo.ui.frame.stops import MINUTES
 from alexnet_demo.ui.models.model_picker import quick_run_button
 from alexnet_demo.ui.widgets import access, sample_images
 from alexnet_demo.ui.widgets.markdown import plain
@@ -109,8 +110,8 @@ def guide() -> None:
     """A pointer to the tour for first-time readers."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="home-tour"):
         st.markdown(
-            "**New here?** Take a ten-minute tour of drawing, training, and mistakes, alone or "
-            "with a class:",
+            f"**New here?** Take a tour of drawing, training, and mistakes, in about {MINUTES} "
+            "minutes, alone or with a class:",
             width="content",
         )
         link(TOUR, "Take the tour", ":material/tour:")

@@ -20,6 +20,7 @@ from alexnet_demo.settings import recipes
 from alexnet_demo.settings.config import SETTINGS, TrainConfig
 from alexnet_demo.ui.train import cost, details, form_state, measurement
 from alexnet_demo.ui.train.data_preview import augmentation
+from alexnet_demo.ui.widgets import run_link
 from alexnet_demo.ui.widgets.markdown import plain
 from tests.support.pages import open_page, page_text
 from tests.support.runs import canned_run
@@ -212,7 +213,7 @@ def test_settings_survive_the_round_trip_through_a_link(recipe):
         assert bool(link) == (recipe != form_state.default_recipe() or bool(changes))
         read = form_state.from_link(link or {"recipe": recipe})
         assert read == {name: values[name] for name in read}
-        assert set(values) - set(read) == set(form_state.MACHINE)
+        assert set(values) - set(read) == set(run_link.MACHINE)
     initial = TrainConfig.from_recipe(form_state.default_recipe())
     assert form_state.to_link(initial.to_json()) == {}
 

@@ -24,6 +24,7 @@ PAGES = (
     (navigation.TOUR, "Tour", ":material/tour:"),
     (navigation.STORY, "Story", ":material/auto_stories:"),
     (navigation.TRAIN, "Train", ":material/model_training:"),
+    (navigation.EXPERIMENTS, "Experiments", ":material/science:"),
     (navigation.ARCHITECTURE, "Architecture", ":material/layers:"),
     (navigation.PREDICT, "Predict", ":material/draw:"),
     (navigation.RESULTS, "Results", ":material/fact_check:"),

@@ -11,6 +11,7 @@ from alexnet_demo.settings.cost import BUSY, Estimate, estimate, fit
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.ui.train import form_state, measurement
 from alexnet_demo.ui.train.measurement import Measurement
+from alexnet_demo.ui.widgets import run_link
 
 QUICK_SECONDS = 60  # duration that fewer images are fitted to
 LONG_SECONDS = 600  # duration from which shorter runs are suggested on a CPU
@@ -150,7 +151,7 @@ def _long_on_cpu(settings: TrainConfig) -> bool:
 
 def _alternatives(settings: TrainConfig) -> list[tuple[str, TrainConfig]]:
     """What else to train on the same device, each with what a button calls it."""
-    same = {name: getattr(settings, name) for name in (*form_state.MACHINE, "seed")}
+    same = {name: getattr(settings, name) for name in (*run_link.MACHINE, "seed")}
     recipes = [
         (f"Use {RECIPES[name].title}", TrainConfig.from_recipe(name, **same))
         for name in ("quick", "fast")

@@ -18,7 +18,7 @@ from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.train import cost, fields, form_state
 from alexnet_demo.ui.train.details import details
 from alexnet_demo.ui.train.replay import result
-from alexnet_demo.ui.widgets import access
+from alexnet_demo.ui.widgets import access, run_link
 from alexnet_demo.ui.widgets.markdown import plain
 
 CONFIRM_SECONDS = 3600  # duration above which a run needs a confirmation
@@ -120,7 +120,7 @@ def _expectation(recipe: str) -> str:
 def _apply_recipe() -> None:
     """Fill the form with the selected recipe, except for machine settings and seed."""
     recipe = st.session_state[form_state.key("recipe")]
-    form_state.fill(TrainConfig.from_recipe(recipe), keep=(*form_state.MACHINE, "seed"))
+    form_state.fill(TrainConfig.from_recipe(recipe), keep=(*run_link.MACHINE, "seed"))
 
 
 def _start_button(settings: TrainConfig | None) -> None:

@@ -17,12 +17,9 @@ from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.runs import ray_client
 from alexnet_demo.settings.config import SETTINGS, TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
+from alexnet_demo.ui.widgets.run_link import LINKED, MACHINE, to_query
 
 DRAFT = "training draft"  # session state: Streamlit drops widgets' own keys on a page switch
-MACHINE = ("device", "devices", "sync_batchnorm", "checkpoint_minutes")
-"""Settings of the machine: neither a recipe nor a link changes them."""
-LINKED = tuple(name for name in SETTINGS if name not in ("recipe", "lr_scale", *MACHINE))
-"""Settings that the address can hold beside the recipe; the form does not show lr_scale."""
 _MAX_NUMBER = 2**53 - 1  # largest integer that JavaScript represents exactly
 _MAX_TEXT = 200
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -114,10 +111,8 @@ def from_link(link: Mapping[str, str]) -> dict[str, Any]:
 
 def to_link(values: Mapping[str, Any]) -> dict[str, str]:
     """The recipe and what differs from it; empty for the form's initial state."""
-    recipe = TrainConfig.from_recipe(values["recipe"]).to_json()
-    link = {name: _text(values[name]) for name in LINKED if values[name] != recipe[name]}
-    initial = not link and values["recipe"] == default_recipe()
-    return {} if initial else {"recipe": values["recipe"], **link}
+    link = to_query(values)
+    return {} if link == {"recipe": default_recipe()} else link
 
 
 def _parse(name: str, text: str) -> Any:
@@ -130,12 +125,6 @@ def _parse(name: str, text: str) -> Any:
     except (KeyError, ValueError):
         return None
     return value if abs(value) <= _MAX_NUMBER else None  # NaN fails, too
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def address() -> dict[str, str]:

@@ -16,6 +16,7 @@ from alexnet_demo.runs.store import recorded_runs
 HOME, TOUR, TRAIN = "app.py", "pages/5_Tour.py", "pages/1_Train.py"
 ARCHITECTURE, PREDICT = "pages/2_Architecture.py", "pages/3_Predict.py"
 RESULTS, STORY = "pages/4_Results.py", "pages/6_Story.py"
+EXPERIMENTS = "pages/7_Experiments.py"
 WATCH = "watch"  # query parameter of Train: the recorded run to replay
 REPLAY_ICON = ":material/slow_motion_video:"
 

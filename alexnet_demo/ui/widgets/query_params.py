@@ -6,7 +6,7 @@ validate what they get.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import streamlit as st
 
@@ -44,7 +44,11 @@ def parse_index(text: str, count: int) -> int | None:
 
 
 def choice(
-    label: str, options: Iterable[str], name: str, former: Mapping[str, str] | None = None
+    label: str,
+    options: Iterable[str],
+    name: str,
+    former: Mapping[str, str] | None = None,
+    format_func: Callable[[str], str] = str,
 ) -> str:
     """Let the reader choose an option, and keep it in the address; the first one leaves no trace.
 
@@ -54,6 +58,7 @@ def choice(
     Args:
         label: for screen readers.
         former: former names of options, which old links hold → their present ones.
+        format_func: how an option is called on the page.
     """
     names = list(options)
     if name not in st.session_state:  # the page has just opened
@@ -61,7 +66,14 @@ def choice(
         value = (former or {}).get(get(name), get(name))
         st.session_state[name] = value if value in names else names[0]
     selected = (
-        st.segmented_control(label, names, key=name, label_visibility="collapsed", required=True)
+        st.segmented_control(
+            label,
+            names,
+            key=name,
+            label_visibility="collapsed",
+            required=True,
+            format_func=format_func,
+        )
         or names[0]
     )
     put(name, "" if selected == names[0] else selected)

@@ -1,0 +1,4 @@
+"""The Experiments page: one module per lesson, each with a function ``show``.
+
+`lessons` names them; the page imports only the chosen one.
+"""

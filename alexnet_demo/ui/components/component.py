@@ -37,19 +37,23 @@ if _unpack:
     session_state.unpack_widget_state_value = _unpack_or_none
 
 
-def register(name: str, module: str, *, isolate_styles: bool = True) -> ComponentRenderer:
+def register(
+    name: str, module: str, *, parts: Sequence[str] = (), isolate_styles: bool = True
+) -> ComponentRenderer:
     """Register the component whose NAME.js, NAME.css, and NAME.html are beside a module.
 
     The code and styles that components share come before its own. HTML and CSS are optional.
 
     Args:
         module: the module's ``__file__``.
+        parts: further files beside the module, by name, whose code goes before the component's.
         isolate_styles: put the component into a shadow root, so that only its own styles apply.
 
     Returns:
         The function that puts the component on the page.
     """
-    stems = Path(__file__).with_name("shared"), Path(module).with_name(name)
+    own = (Path(module).with_name(part) for part in (*parts, name))
+    stems = Path(__file__).with_name("shared"), *own
 
     def text(suffix: str) -> str:
         files = [stem.with_suffix(suffix) for stem in stems]

@@ -22,9 +22,8 @@ from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.canvas import canvas
 from alexnet_demo.ui.components.gallery import Tile, gallery
 from alexnet_demo.ui.components.plot import live_plot
-from alexnet_demo.ui.models import evidence
+from alexnet_demo.ui.models import evidence, test_image
 from alexnet_demo.ui.models.datasets import test_set
-from alexnet_demo.ui.predict import test_image
 from alexnet_demo.ui.widgets import query_params
 from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.markdown import sections

@@ -17,8 +17,9 @@ from alexnet_demo.images import strokes
 from alexnet_demo.images.encode import enlarge, png
 from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.ui.components.canvas import canvas
+from alexnet_demo.ui.models import test_image
 from alexnet_demo.ui.models.datasets import test_set
-from alexnet_demo.ui.predict import classify, preparation, probes, test_image
+from alexnet_demo.ui.predict import classify, preparation, probes
 from alexnet_demo.ui.predict.classify import show_placeholder
 from alexnet_demo.ui.widgets import query_params
 from alexnet_demo.ui.widgets.image_upload import FORMATS_NOTE, MAX_FILE_MB, is_too_large

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from alexnet_demo.settings.article import CLASSES, TEST_SAMPLES
-from alexnet_demo.ui.models.datasets import test_set
+from alexnet_demo.ui.models.datasets import test_arrays
 from alexnet_demo.ui.widgets import query_params
 
 _ANY = "Any class"
@@ -26,7 +26,7 @@ def choose(name: str, default: int = 0, on_change: Callable[[], None] = lambda: 
     def pick_another() -> None:
         """Pick a random image of the chosen class."""
         on_change()
-        class_name, labels = st.session_state[f"{name} class"], test_set().labels.tolist()
+        class_name, labels = st.session_state[f"{name} class"], test_arrays()[1].tolist()
         numbers = [n for n, label in enumerate(labels) if class_name in (_ANY, CLASSES[label])]
         st.session_state[name] = random.choice(numbers)
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from alexnet_demo.cli import options
 from alexnet_demo.cli.follow import follow
-from alexnet_demo.cli.options import DONE, INTERRUPTED, Options, number
+from alexnet_demo.cli.options import DONE, INTERRUPTED, Options, file_path, number
 from alexnet_demo.common.access import ADMIN
 from alexnet_demo.common.errors import ConfigError
+from alexnet_demo.common.files import prepare_output, write_text
 from alexnet_demo.common.text import duration
 from alexnet_demo.jobs import experiments
 from alexnet_demo.runs.state import State
@@ -22,6 +23,7 @@ def add_commands(add_command: Any) -> None:
     parser = add_command("experiment", run_experiment, "compare runs that differ in one thing")
     parser.add_argument("name", nargs="?", metavar="NAME", help="one of those that --list prints")
     parser.add_argument("--list", action="store_true", help="list the experiments")
+    parser.add_argument("--html", type=file_path, help="also write a report as one HTML file")
     seed = number(int, *SETTINGS["seed"].bounds)
     parser.add_argument("--seed", type=seed, default=0, help=SETTINGS["seed"].help)
 
@@ -39,8 +41,14 @@ def run_experiment(args: Options) -> int:
         if not _run(experiment, label, args.seed):
             return INTERRUPTED
     runs = runs_here(experiment)[args.seed]
-    verdict = result(experiment, [twin_run(label, run) for label, run in runs.items()])
+    curves = [twin_run(label, run) for label, run in runs.items()]
+    verdict = result(experiment, curves)
     assert verdict is not None  # all of them have ended
+    if args.html:
+        from alexnet_demo.export import experiment_report  # slow to import, because of Plotly
+
+        prepare_output(args.html)
+        write_text(args.html, experiment_report.render(experiment, curves))
     text = "\n".join(
         [
             *(f"{label}: {figures}" for label, figures in verdict.figures.items()),

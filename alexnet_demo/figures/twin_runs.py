@@ -86,6 +86,7 @@ def _add_band(
     figure.add_scatter(
         x=images + images[::-1],
         y=high + low[::-1],
+        mode="lines",
         fill="toself",
         fillcolor=f"rgba({rgb},{BAND_OPACITY})",
         line={"width": 0},

@@ -128,8 +128,8 @@ class Recorded:
     """The recorded runs of an experiment, of several seeds.
 
     Attributes:
-        about: how they were made: ``device``, ``date``, ``command``, ``versions``, ``settings``
-            (by variant), and ``seconds`` of all runs of one seed.
+        about: how they were made: ``device``, ``date``, ``command``, ``versions``, and
+            ``settings``, by variant.
     """
 
     runs: tuple[TwinRun, ...]

@@ -43,6 +43,8 @@ def test_it_trains_the_runs_once_and_prints_the_verdict(
     assert set(record["runs"].values()) == set(runs) and len(runs) == 2
     assert all(run.state == "finished" and run.config.seed == 3 for run in runs.values())
     assert all(TINY_EXPERIMENT.title in run.name for run in runs.values())
-    assert main(["experiment", "tiny", "--seed", "3", "--json"]) == 0
+    report = runs_dir.parent / "report.html"
+    assert main(["experiment", "tiny", "--seed", "3", "--json", "--html", str(report)]) == 0
     assert json.loads(capsys.readouterr().out) == record
     assert len(list_runs()) == 2
+    assert TINY_EXPERIMENT.question in report.read_text(encoding="utf-8")

@@ -38,12 +38,11 @@ def test_a_seed_that_stopped_early_leaves_the_others() -> None:
 
 def test_each_variant_has_a_test_and_a_training_curve_in_one_color() -> None:
     figure = twin_curves(DATA, RUNS, "accuracy")
-    lines = [trace for trace in figure.data if trace.mode]
+    lines = [trace for trace in figure.data if trace.name]
     assert len(lines) == 2 * len(DATA.variants)
     colors = {trace.name.rpartition(",")[0]: trace.line.color for trace in lines}
     assert len(set(colors.values())) == len(DATA.variants)
-    assert [trace.fill for trace in figure.data if not trace.mode] == ["toself"]  # of several seeds
-    assert all(trace.name is None for trace in figure.data if not trace.mode)
+    assert [trace.fill for trace in figure.data if not trace.name] == ["toself"]  # of several seeds
 
 
 def test_without_runs_the_figure_is_empty_but_has_its_axes() -> None:

@@ -107,4 +107,3 @@ def test_recorded_results_are_of_three_seeds(name: str) -> None:
     assert runs == {(label, seed) for label in EXPERIMENTS[name].variants for seed in seeds}
     assert len(seeds) == 3 and len(record.runs) == len(runs)
     assert result(EXPERIMENTS[name], record.runs)
-    assert record.about["seconds"] < 120

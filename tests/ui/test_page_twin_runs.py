@@ -36,7 +36,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
         for label, value in (("Default", 0.1), ("He", 0.8))
         for seed in (0, 1, 2)
     )
-    record = Recorded(runs, {"date": "27 November 2026", "device": "Some CPU", "seconds": 50})
+    record = Recorded(runs, {"date": "27 November 2026", "device": "Some CPU"})
     monkeypatch.setattr(view, "recorded", lambda each: record if each is INIT else None)
     return record
 
@@ -116,7 +116,7 @@ def test_run_it_here_starts_what_is_missing(runs_dir: Path, monkeypatch) -> None
 
     monkeypatch.setattr(jobs.actions, "start", start)
     at = predict(open_page(PAGE, experiment="initialization"), "He")
-    assert at.number_input(key="twin seed").value == 1
+    assert at.number_input[0].value == 1
     at.button(key="run experiment").click().run()
     assert not at.exception
     assert [settings for settings, _ in started] == list(INIT.configs(1).values())

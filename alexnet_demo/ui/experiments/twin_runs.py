@@ -11,6 +11,7 @@ import streamlit as st
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.common.text import duration
 from alexnet_demo.export import experiment_report
+from alexnet_demo.figures.theme import width_name
 from alexnet_demo.figures.twin_runs import twin_curves
 from alexnet_demo.jobs import experiments
 from alexnet_demo.runs.run import Run
@@ -37,6 +38,15 @@ from alexnet_demo.ui.widgets.navigation import TRAIN, link
 
 POLL_SECONDS = 1.0
 RECORDED = "recorded"
+_COMMON = {
+    "train_samples": "{:,} training images",
+    "epochs": "{} epochs",
+    "batch_size": "batch size {}",
+    "lr": "learning rate {:g}",
+    "momentum": "momentum {:g}",
+    "dropout": "dropout {:g}",
+}
+"""Settings worth naming, with their wording."""
 _SHOWN = "experiment shown"  # session state: name of the experiment that the page last showed
 _PREDICTIONS = "predictions"  # session state: outcome by experiment, which outlives its widget
 
@@ -100,15 +110,16 @@ def _choose() -> Experiment:
 def _settings(experiment: Experiment) -> None:
     """What differs, and what all runs have in common."""
     variants = ", ".join(f"**{plain(label)}**" for label in experiment.variants)
-    same = (
-        f"{SETTINGS[name].label.lower()} {SETTINGS[name].text(value)}"
-        for name, value in experiment.settings.items()
-        if name in ("width", "batch_size", "lr", "momentum", "init", "epochs", "train_samples")
-        and name not in experiment.differing
-    )
+    settings = vars(next(iter(experiment.configs().values())))
+    same = [
+        text.format(settings[name])
+        for name, text in _COMMON.items()
+        if name not in experiment.differing
+    ]
+    width = [] if "width" in experiment.differing else [width_name(settings["width"])]
     st.caption(
-        f"{differences(experiment)} differ: {variants}. All else is the same: "
-        f"{', '.join(same)}, and the seed."
+        f"Only this differs: {differences(experiment).lower()} ({variants}). The same in all runs: "
+        f"{', '.join([*width, *same])}, and the seed."
     )
 
 
@@ -156,11 +167,7 @@ def _choose_result(results: _Results) -> str:
 
 
 def _show_recorded(experiment: Experiment, record: Recorded, prediction: str) -> None:
-    about = record.about
-    sentence = (
-        f"Recorded on {about['date']} on {about['device']}; one seed takes "
-        f"{duration(about['seconds'])}."
-    )
+    sentence = f"Recorded on {record.about['date']} on {record.about['device']}."
     _curves(experiment, record.runs)
     st.caption(f"{experiment.look} Bands: the range over the seeds on test images. {sentence}")
     _verdict(experiment, record.runs, prediction)
@@ -242,8 +249,8 @@ def _verdict(experiment: Experiment, runs: Sequence[TwinRun], prediction: str) -
             st.markdown(f":material/close: You predicted: {experiment.options[prediction]}.")
         if not verdict.as_expected:
             st.markdown(f"Most people expect: {experiment.options[experiment.expected]}.")
-        for label, figures in verdict.figures.items():
-            st.markdown(f"- **{plain(label)}**: {figures}")
+        lines = (f"- **{plain(label)}**: {text}" for label, text in verdict.figures.items())
+        st.markdown("\n".join(lines))
         for sentence in verdict.sentences:
             st.markdown(sentence)
         if len({run.seed for run in runs}) == 1:
@@ -280,7 +287,12 @@ def _start(experiment: Experiment, results: _Results) -> None:
     following = next(seed for seed in range(len(complete) + 1) if seed not in complete)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         seed = st.number_input(
-            "Seed", 0, int(SETTINGS["seed"].bounds[1]), following, width=120, key="twin seed"
+            "Seed",
+            0,
+            int(SETTINGS["seed"].bounds[1]),
+            following,
+            width=120,
+            key=f"twin seed {experiment.name} {following}",
         )
         clicked = st.button(
             "Run it here",
@@ -289,11 +301,12 @@ def _start(experiment: Experiment, results: _Results) -> None:
             key="run experiment",
             disabled=seed in complete,
         )
-        st.caption(
+        about = (
             f"{len(experiment.variants)} runs, about {duration(experiment.seconds)} on two idle "
-            "cores. They queue behind other runs.",
-            width="stretch",
+            "cores. They queue behind other runs."
         )
+        done = "The runs of this seed are done or under way: choose another one."
+        st.caption(done if seed in complete else about, width="stretch")
     with st.popover("Command", icon=":material/terminal:"):
         st.code(f"python -m alexnet_demo experiment {experiment.name} --seed {seed}")
     if clicked:

@@ -130,15 +130,15 @@ def test_the_class_view_counts_what_another_browser_does(
     page.goto(f"{counting}/Tour")
     page.get_by_text("With a class").click()
     page.get_by_role("link", name="Class view").click()
-    expect(page.get_by_text("0 at a stop now")).to_be_visible()
+    expect(page.get_by_text("Tabs at a stop now: 0")).to_be_visible()
     number, stop = next((n, s) for n, s in enumerate(STOPS, 1) if s.script == STORY)
     student = browser.new_page()
     student.goto(f"{counting}/Story?tour={number}")
     at_stop(student, number)
-    expect(page.get_by_text("1 at a stop now")).to_be_visible()
+    expect(page.get_by_text("Tabs at a stop now: 1")).to_be_visible()
     student.get_by_role("button", name="Question").click()
     student.get_by_role("button", name=stop.options[-1].text).click()
-    expect(page.get_by_text("1 questions answered")).to_be_visible()
+    expect(page.get_by_text("Questions answered: 1")).to_be_visible()
     follow_from = student.locator(".st-key-tour-bar").get_by_role("link", name="Next")
     student.keyboard.press("Escape")
     follow_from.click()
@@ -147,7 +147,7 @@ def test_the_class_view_counts_what_another_browser_does(
         "1 here now"
     )
     page.get_by_role("button", name="Reset").click()
-    expect(page.get_by_text("0 at a stop now")).to_be_visible()
+    expect(page.get_by_text("Tabs at a stop now: 0")).to_be_visible()
     student.close()
 
 

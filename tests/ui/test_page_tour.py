@@ -25,7 +25,7 @@ from alexnet_demo.settings.article import CLASSES
 from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.ui.architecture.network_config import DEMO, measure
-from alexnet_demo.ui.frame import class_view, tour
+from alexnet_demo.ui.frame import class_view, handout, tour
 from alexnet_demo.ui.frame.class_counts import COUNTS, ClassCounts
 from alexnet_demo.ui.frame.stops import FILE, STOPS
 from alexnet_demo.ui.models import model_loading
@@ -110,6 +110,21 @@ def test_choices_are_kept_in_the_session(runs_dir):
     assert [message.value for message in at.error] == [
         f"**Not that one.** {next(o.feedback for o in STOPS[1].options if not o.right)}"
     ]
+
+
+def test_the_handout_has_every_question_and_its_answer():
+    page = html.unescape(handout.html())
+    questions, answers = page.split("<h1>Answers</h1>")
+    for stop in STOPS:
+        assert stop.question in questions and stop.title in answers
+        assert all(option.text in questions for option in stop.options)
+        (letter, right) = next(
+            (letter, option)
+            for letter, option in zip("ABCD", stop.options, strict=False)
+            if option.right
+        )
+        assert f"<b>{letter}. {right.text}.</b> {right.feedback}" in answers
+    assert "*" not in page.partition("</style>")[2]
 
 
 def test_visitors_get_a_task_that_they_can_do(runs_dir, monkeypatch):

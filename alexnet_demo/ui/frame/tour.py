@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from alexnet_demo.ui.components.component import register
-from alexnet_demo.ui.frame import class_counts, class_view, quiz
+from alexnet_demo.ui.frame import class_counts, class_view, handout, quiz
 from alexnet_demo.ui.frame.stops import STOPS, Stop
 from alexnet_demo.ui.widgets import access, query_params
 from alexnet_demo.ui.widgets.navigation import PREDICT, RESULTS, TOUR, TRAIN, link
@@ -157,5 +157,14 @@ def _show_start() -> None:
         st.caption(f":material/groups: {class_view.NOTICE}")
     with st.expander("With a class", icon=":material/groups:"):
         st.markdown(Path(__file__).with_name("with_a_class.md").read_text(encoding="utf-8"))
-        if class_counts.is_on() and access.can_control():
-            link(TOUR, "Class view", ":material/bar_chart:", state={class_view.PARAMETER: "1"})
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.download_button(
+                "Questions to print",
+                handout.html,
+                file_name="alexnet-tour.html",
+                mime="text/html",
+                icon=":material/print:",
+                on_click="ignore",
+            )
+            if class_counts.is_on() and access.can_control():
+                link(TOUR, "Class view", ":material/bar_chart:", state={class_view.PARAMETER: "1"})

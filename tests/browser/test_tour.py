@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from alexnet_demo.settings import paths
+from alexnet_demo.settings.experiments import EXPERIMENTS
+from alexnet_demo.ui.experiments.lessons import LESSONS
 from alexnet_demo.ui.frame.stops import STOPS
 from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, STORY
 from tests.support.server import Server, settle
@@ -48,6 +50,7 @@ def test_the_tour_leads_from_its_first_stop_to_its_end(page: Page, answered: str
         assert stop.script.split("_")[-1].removesuffix(".py") == urlsplit(page.url).path[1:]
         # Pages leave defaults out of their addresses; the recipe's is for machines without a GPU.
         defaults = {("source", "Draw"), ("beside", "Nothing"), ("recipe", "quick")}
+        defaults |= {("lesson", next(iter(LESSONS))), ("experiment", next(iter(EXPERIMENTS)))}
         assert address.items() >= stop.state.items() - defaults
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         if "picture" in stop.state and "show" in stop.state:

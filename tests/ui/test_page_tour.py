@@ -22,9 +22,11 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.snapshots import Snapshot
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES
+from alexnet_demo.settings.experiments import EXPERIMENTS as EXPERIMENTS_BY_NAME
 from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.ui.architecture.network_config import DEMO, measure
+from alexnet_demo.ui.experiments import lessons
 from alexnet_demo.ui.frame import class_view, handout, tour
 from alexnet_demo.ui.frame.class_counts import COUNTS, ClassCounts
 from alexnet_demo.ui.frame.stops import FILE, STOPS
@@ -33,7 +35,15 @@ from alexnet_demo.ui.predict import sources
 from alexnet_demo.ui.results import views
 from alexnet_demo.ui.train import details
 from alexnet_demo.ui.widgets import glossary
-from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, PREDICT, RESULTS, STORY, TOUR, TRAIN
+from alexnet_demo.ui.widgets.navigation import (
+    ARCHITECTURE,
+    EXPERIMENTS,
+    PREDICT,
+    RESULTS,
+    STORY,
+    TOUR,
+    TRAIN,
+)
 from tests.support.pages import open_page, page_text
 
 QUERY_VALUES: dict[str, dict[str, Collection[str]]] = {
@@ -45,6 +55,7 @@ QUERY_VALUES: dict[str, dict[str, Collection[str]]] = {
     PREDICT: {"source": sources.SOURCES},
     RESULTS: {"show": views.VIEWS},
     STORY: {},
+    EXPERIMENTS: {"lesson": lessons.LESSONS, "experiment": EXPERIMENTS_BY_NAME},
 }
 """Query parameters of pages, with the values that they accept."""
 
@@ -237,7 +248,7 @@ def test_predictions_of_the_recorded_run():
     pinned = {pin.name: pin for pin in pins.read(run.pins)}
     lines = run.snapshots.read_text(encoding="utf-8").splitlines()
     snapshots = [Snapshot.from_json(json.loads(line)) for line in lines]
-    assert len(pinned) == 10
+    assert len(pinned) == 10 and len({pin.label for pin in pinned.values()}) > 1
     first = [snapshots[0].pins[pin.id] for pin in pinned.values()]
     assert len({prediction.top_class for prediction in first}) == 1
     assert max(max(prediction.probabilities) for prediction in first) < 0.25
@@ -272,6 +283,8 @@ def test_numbers_of_layers_are_the_measured_ones():
     text = FILE.read_text(encoding="utf-8")
     for number in (math.prod(conv1.output_shape), math.prod(conv5.output_shape)):
         assert f"{number:,}" in text
+    activations = [layer for layer in layers.layers if layer.name.startswith("relu")]
+    assert len(activations) == 7 and 4**7 == 16_384
 
 
 # ------------------------------------------------------------------ explanations

@@ -9,11 +9,19 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from alexnet_demo.ui.widgets.markdown import sections
-from alexnet_demo.ui.widgets.navigation import ARCHITECTURE, PREDICT, RESULTS, STORY, TRAIN
+from alexnet_demo.ui.widgets.navigation import (
+    ARCHITECTURE,
+    EXPERIMENTS,
+    PREDICT,
+    RESULTS,
+    STORY,
+    TRAIN,
+)
 
 FILE = Path(__file__).with_name("tour.md")
 _SCRIPTS = {
     "Architecture": ARCHITECTURE,
+    "Experiments": EXPERIMENTS,
     "Predict": PREDICT,
     "Results": RESULTS,
     "Story": STORY,

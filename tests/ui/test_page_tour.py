@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from alexnet_demo.settings.experiments import EXPERIMENTS as EXPERIMENTS_BY_NAME
 from alexnet_demo.settings.paths import ROOT
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.ui.architecture.network_config import DEMO, measure
-from alexnet_demo.ui.experiments import lessons
+from alexnet_demo.ui.experiments import convolution, lessons
 from alexnet_demo.ui.frame import class_view, handout, tour
 from alexnet_demo.ui.frame.class_counts import COUNTS, ClassCounts
 from alexnet_demo.ui.frame.stops import FILE, STOPS
@@ -79,6 +80,12 @@ def test_every_stop_links_to_a_state_that_its_page_has():
         accepted = QUERY_VALUES[stop.script]
         for name, value in stop.state.items():
             assert name not in accepted or value in accepted[name]
+
+
+def test_the_kernel_that_a_stop_names_exists():
+    script = Path(convolution.__file__).with_name("convolution_math.js").read_text("utf-8")
+    kernels = [stop.state["kernel"] for stop in STOPS if "kernel" in stop.state]
+    assert kernels and all(f'"{kernel}":' in script for kernel in kernels)
 
 
 def test_the_page_lists_every_stop_with_its_question(runs_dir):

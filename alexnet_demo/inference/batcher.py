@@ -32,6 +32,7 @@ MAX_QUEUED = 64  # requests
 TIMEOUT = 10.0  # seconds from request to result
 MAX_BATCH = 32  # images
 MAX_REQUEST = 8  # images; larger requests are split, so that others get a turn in between
+LOW_PRIORITY_BATCH = 16  # images of a pass at a time: the longest that a request waits for one
 IDLE_SECONDS = 5.0  # after which the thread ends; the next request starts another
 BUSY = "The server is busy. Try again in a few seconds."
 

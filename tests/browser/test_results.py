@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import pytest
+import torch
 from playwright.sync_api import Page, expect
 
-from tests.support.server import settle
+from alexnet_demo.network import checkpoint
+from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.runs.run import Run
+from tests.support.server import Server, settle
 
 pytestmark = pytest.mark.browser
 
@@ -92,3 +97,25 @@ def test_a_link_of_version_0_5_opens_its_view_and_image(
     panel.get_by_role("button", name="Close").click()
     expect(panel).to_have_count(0)
     expect(page).not_to_have_url(re.compile("picture="))
+
+
+def test_copies_are_merged_at_a_threshold(
+    page: Page, app_url: str, server: Server, tiny_model: AlexNet
+):
+    run = Run(server.runs / "20260101-000000-quick-aa")
+    run.best.parent.mkdir(parents=True)
+    (run.directory / "config.json").write_text('{"recipe": "quick"}')
+    model = copy.deepcopy(tiny_model)
+    with torch.no_grad():
+        filters = model.get_parameter("net.conv2.weight")
+        filters[1] = 0.8 * filters[0] + 0.2 * filters[1]  # a cosine of about 0.97
+    checkpoint.save_weights(run.best, model, {"epoch": 2, "test_accuracy": 0.5})
+    page.goto(f"{app_url}/Results?model={run.id}&show=Distinct+units")
+    button = page.get_by_role("button", name="Merge copies and evaluate")
+    expect(button).to_be_visible(timeout=120_000)
+    button.click()
+    expect(page.get_by_text(re.compile("Merging removes 1 of"))).to_be_visible(timeout=120_000)
+    page.get_by_role("slider").press("End")
+    expect(page.get_by_text("At a cosine of 0.99")).to_be_visible()
+    expect(page.get_by_text("There are no copies to merge")).to_be_visible()
+    page.wait_for_url("**cosine=99*")

@@ -6,11 +6,15 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
 
 from alexnet_demo.network import distinct_units as module
 from alexnet_demo.network.alexnet import AlexNet
-from alexnet_demo.network.distinct_units import COPY_COSINE, distinct_units
+from alexnet_demo.network.distinct_units import (
+    COPY_COSINE,
+    Closest,
+    closest_earlier,
+    distinct_units,
+)
 
 LAYERS = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"]
 
@@ -45,18 +49,22 @@ def test_steps_run_elsewhere_and_find_copies_in_other_blocks(
     with torch.no_grad():
         fc7 = model.get_parameter("net.fc7.weight")
         fc7[300] = fc7[10]
-    expected = distinct_units(model)
-    assert expected["fc7"] == 511 / 512
+    weight = model.get_parameter("net.fc7.weight")
+    expected = closest_earlier(weight)
+    assert expected[0][300] == pytest.approx(1) and expected[1][300] == 10
+    assert distinct_units(model)["fc7"] == 511 / 512
     monkeypatch.setattr(module, "BLOCK", 200)
-    steps: list[Tensor] = []
+    steps: list[Closest] = []
 
-    def run(step: Callable[[], Tensor]) -> Tensor:
+    def run(step: Callable[[], Closest]) -> Closest:
         steps.append(step())
         return steps[-1]
 
-    assert distinct_units(model, run) == expected
-    assert [len(step) for step in steps[-3:]] == [200, 200, 112]
-    assert not any(step.requires_grad for step in steps)  # a thread has gradients on by default
+    for own, whole in zip(closest_earlier(weight, run), expected, strict=True):
+        torch.testing.assert_close(own, whole)
+    assert [len(cosines) for cosines, _ in steps] == [200, 200, 112]
+    # A thread has gradients on by default.
+    assert not any(cosines.requires_grad for cosines, _ in steps)
 
 
 @torch.no_grad()

@@ -30,7 +30,7 @@ from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.article import CLASSES
-from alexnet_demo.ui.models import evidence
+from alexnet_demo.ui.models import evidence, passes
 from alexnet_demo.ui.results import test_images, views
 from alexnet_demo.ui.widgets.glossary import TOPICS
 from tests.support.pages import load_page, open_page, page_text
@@ -438,3 +438,53 @@ def test_distinct_units_are_counted_per_layer(app: AppTest, shipped: Path):
     ]
     assert table["Distinct"]["conv2"] == table["Units"]["conv2"] - 1
     assert table["Share"]["conv2"] == pytest.approx(100 - 100 / table["Units"]["conv2"])
+
+
+@pytest.fixture
+def copies(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> AlexNet:
+    """The included model, of which a filter of conv2 is a copy of another."""
+    monkeypatch.setattr(passes, "FIRST_IMAGES", 48)
+    model, info = checkpoint.load_weights(shipped)
+    with torch.no_grad():
+        for name in ("weight", "bias"):
+            parameter = model.get_parameter(f"net.conv2.{name}")
+            parameter[1] = parameter[0]
+    checkpoint.save_weights(shipped, model, info)
+    cache_results(shipped, random_results(1))
+    return model
+
+
+def test_the_threshold_decides_what_counts_as_a_copy(app: AppTest, copies: AlexNet):
+    app.query_params["cosine"] = "99"
+    select_view(app, "Distinct units")
+    assert app.slider[0].value == 99
+    total = sum(len(copies.get_parameter(f"net.{n}.bias")) for n in app.dataframe[0].value["Layer"])
+    assert f"**{total - 1:,} of {total:,} units** are distinct" in page_text(app)
+    app.slider[0].set_value(90).run()
+    assert "cosine" not in app.query_params
+    app.slider[0].set_value(50).run()
+    assert not app.exception and app.query_params["cosine"] == "50"
+
+
+@pytest.mark.parametrize("cosine", ["", "7", "100", "-1", "x"])
+def test_a_link_with_another_threshold_opens_the_view(app: AppTest, cosine: str):
+    app.query_params["cosine"] = cosine
+    select_view(app, "Distinct units")
+    assert app.slider[0].value in (50, 90)
+    assert "no copies to merge" in page_text(app)
+
+
+def test_copies_are_merged_and_the_accuracy_holds(app: AppTest, copies: AlexNet):
+    select_view(app, "Distinct units")
+    click(app, "Merge copies and evaluate")
+    wait_for(lambda: "Merging removes 1 of" in page_text(app.run()), 60, "not evaluated")
+    whole, merged = app.dataframe[1].value.to_dict("records")
+    assert (whole["Threshold"], merged["Threshold"]) == ("not merged", "0.90")
+    assert whole["Units"] - merged["Units"] == 1
+    inputs = copies.get_parameter("net.conv2.weight").shape[1]
+    gone = 25 * inputs + 1 + 9 * len(copies.get_parameter("net.conv3.bias"))
+    assert whole["Parameters"] - merged["Parameters"] == gone
+    assert merged["Accuracy"] == whole["Accuracy"] and merged["Same prediction"] == 100
+    app.slider[0].set_value(95).run()
+    assert "Merging removes" not in page_text(app)
+    assert len(app.dataframe[1].value) == 2

@@ -48,6 +48,10 @@ class Job(Generic[T]):
     result: T | None = None
     error: str = ""
 
+    def count(self, done: int) -> None:
+        """Tell how many images are processed."""
+        self.done = done
+
     def report(self, done: int, partial: T) -> None:
         """Tell how many images are processed, and the result for these."""
         self.done, self.partial = done, partial

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -14,21 +14,18 @@ from plotly.graph_objects import Figure
 
 from alexnet_demo.common.text import percent
 from alexnet_demo.figures.results import calibration_figure, coverage_figure
-from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.inference.predictions import Results, class_scores
 from alexnet_demo.settings.article import ARTICLE_TEST_ACCURACY, CLASSES, TEST_SAMPLES
 from alexnet_demo.ui.components.component import component_state, parse_cell, register
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.models import model_loading
+from alexnet_demo.ui.results.distinct_units import show_distinct_units
 from alexnet_demo.ui.results.embedding_map import embedding_map
 from alexnet_demo.ui.results.evaluation import Evaluation, evaluate
 from alexnet_demo.ui.results.test_images import show_gallery
 from alexnet_demo.ui.widgets import access, query_params
 from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.markdown import sections
-
-if TYPE_CHECKING:  # imports torch
-    from alexnet_demo.network.alexnet import AlexNet
 
 View = Callable[[Evaluation], None]
 CAPTIONS = sections(Path(__file__).with_suffix(".md"))
@@ -148,37 +145,6 @@ def _confidence(evaluation: Evaluation) -> None:
         )
 
 
-def _distinct_units(evaluation: Evaluation) -> None:
-    classifier = evaluation.classifier
-    st.dataframe(
-        [
-            {"Layer": name, "Units": count, "Distinct": round(share * count), "Share": 100 * share}
-            for name, count, share in _count_distinct_units(classifier.digest, classifier.model)
-        ],
-        column_config={
-            "Layer": st.column_config.TextColumn(width=64),  # pixels: fit on a phone
-            "Units": st.column_config.NumberColumn(width=62),
-            "Distinct": st.column_config.NumberColumn(width=76),
-            "Share": st.column_config.ProgressColumn(
-                format="%.1f%%", min_value=0, max_value=100, width=130
-            ),
-        },
-        hide_index=True,
-        width="content",
-    )
-
-
-@st.cache_data(max_entries=64, show_spinner="Comparing all pairs of units…")
-def _count_distinct_units(digest: str, _model: AlexNet) -> list[tuple[str, int, float]]:
-    """Name, units, and share of distinct units of each layer of the model with this digest."""
-    from alexnet_demo.network.distinct_units import distinct_units
-
-    return [
-        (name, len(_model.get_parameter(f"net.{name}.bias")), share)
-        for name, share in distinct_units(_model, BATCHER.submit_low_priority).items()
-    ]
-
-
 def _figure(title: str, figure: Figure, alt: str, key: str) -> None:
     st.subheader(title, anchor=False)
     live_plot(figure, alt, key)
@@ -224,7 +190,7 @@ VIEWS: dict[str, View] = {
     "Map": embedding_map,
     "Classes": _classes,
     "Confidence": _confidence,
-    "Distinct units": _distinct_units,
+    "Distinct units": show_distinct_units,
     "Compare": _compare,
 }
 # In links of version 0.5:

@@ -1,0 +1,146 @@
+"""How many units of each layer are distinct at a threshold, and the network without the copies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from alexnet_demo.common.text import percent
+from alexnet_demo.inference.batcher import BATCHER
+from alexnet_demo.ui.models import background, datasets, passes
+from alexnet_demo.ui.results.evaluation import Evaluation, reopen_panel
+from alexnet_demo.ui.widgets import query_params
+from alexnet_demo.ui.widgets.glossary import explain
+
+if TYPE_CHECKING:  # all import torch
+    from alexnet_demo.inference.merged import Merged
+    from alexnet_demo.network.alexnet import AlexNet
+    from alexnet_demo.network.distinct_units import Closest
+
+LOWEST, DEFAULT, HIGHEST = 50, 90, 99  # cosines, in hundredths
+NO_MERGING = 2.0  # a cosine that no two units reach
+_SLIDER, _PARAM = "distinct cosine", "cosine"
+_MERGED = "distinct merged"  # session state: which merging to evaluate, digest and threshold
+_ROWS = "distinct rows"  # session state, with a digest: rows of the table, by threshold
+
+
+@st.fragment
+def show_distinct_units(evaluation: Evaluation) -> None:
+    """A table of the layers, a slider for the threshold, and the merged network's accuracy."""
+    classifier = evaluation.classifier
+    closest = _closest_earlier(classifier.digest, classifier.model)
+    threshold = _choose_threshold() / 100
+    counts = {name: (len(c), int((c < threshold).sum())) for name, (c, _) in closest.items()}
+    st.dataframe(
+        [
+            {"Layer": name, "Units": units, "Distinct": own, "Share": 100 * own / units}
+            for name, (units, own) in counts.items()
+        ],
+        column_config={
+            "Layer": st.column_config.TextColumn(width=64),  # pixels: fit on a phone
+            "Units": st.column_config.NumberColumn(width=62),
+            "Distinct": st.column_config.NumberColumn(width=76),
+            "Share": st.column_config.ProgressColumn(
+                format="%.1f%%", min_value=0, max_value=100, width=130
+            ),
+        },
+        hide_index=True,
+        width="content",
+    )
+    units, distinct = (sum(column) for column in zip(*counts.values(), strict=True))
+    st.markdown(
+        f"At a cosine of {threshold:.2f}, **{distinct:,} of {units:,} units** are distinct."
+    )
+    if units == distinct:
+        st.caption("There are no copies to merge. A lower threshold counts more units as copies.")
+    elif st.button("Merge copies and evaluate", icon=":material/merge:"):
+        st.session_state[_MERGED] = classifier.digest, threshold
+    if st.session_state.get(_MERGED) == (classifier.digest, threshold):
+        _evaluate(evaluation, closest, threshold)
+    _show_rows(classifier.digest)
+    explain("What merging units does", "Distinct units", "Merging units")
+
+
+def _choose_threshold() -> int:
+    """Let the reader choose the cosine, in hundredths, and keep it in the address."""
+    if _SLIDER not in st.session_state:  # the view has just opened
+        query_params.load(_PARAM)
+        linked = query_params.parse_index(query_params.get(_PARAM), HIGHEST + 1) or DEFAULT
+        st.session_state[_SLIDER] = max(LOWEST, linked)
+    percentage = int(
+        st.slider(
+            "Cosine from which on two units count as copies",
+            LOWEST,
+            HIGHEST,
+            key=_SLIDER,
+            format="0.%d",
+            width=330,
+        )
+    )
+    query_params.put(_PARAM, "" if percentage == DEFAULT else str(percentage))
+    return percentage
+
+
+@st.cache_data(max_entries=64, show_spinner="Comparing all pairs of units…")
+def _closest_earlier(digest: str, _model: AlexNet) -> dict[str, Closest]:
+    """`Closest` of each layer from conv1 to fc7 of the model with this digest, on the CPU."""
+    from alexnet_demo.network.distinct_units import closest_earlier, hidden_layers
+
+    run = BATCHER.submit_low_priority
+    layers = {n: closest_earlier(m.weight, run) for n, m in hidden_layers(_model).items()}
+    return {name: (cosines.cpu(), units.cpu()) for name, (cosines, units) in layers.items()}
+
+
+def _evaluate(evaluation: Evaluation, closest: dict[str, Closest], threshold: float) -> None:
+    """Run the network and the merged one on the first test images, and keep the numbers."""
+    classifier = evaluation.classifier
+    results = []
+    for at, label in (NO_MERGING, "the network as it is"), (threshold, "the merged network"):
+        job = passes.predict_merged(classifier, closest, at)
+        if job.result is None:
+            background.show_progress(job, f"Running {label} on the first test images", reopen_panel)
+            return
+        results.append(job.result)
+    before, after = results
+    truth = datasets.test_set().labels[: len(after.labels)].numpy()
+    units = sum(len(cosines) for cosines, _ in closest.values())
+    copies = sum(int((cosines >= threshold).sum()) for cosines, _ in closest.values())
+
+    def row(name: str, units: int, merged: Merged) -> dict[str, object]:
+        return {
+            "Threshold": name,
+            "Units": units,
+            "Parameters": merged.parameters,
+            "Accuracy": 100 * float((merged.labels == truth).mean()),
+            "Same prediction": 100 * float((merged.labels == before.labels).mean()),
+        }
+
+    rows = st.session_state.setdefault(f"{_ROWS} {classifier.digest}", {})
+    rows[NO_MERGING] = row("not merged", units, before)
+    rows[threshold] = row(f"{threshold:.2f}", units - copies, after)
+    saved = 1 - after.parameters / before.parameters
+    st.markdown(
+        f"Merging removes {copies:,} of {units:,} units and **{percent(saved)} of the "
+        f"parameters**. Accuracy on the first {len(truth):,} test images: "
+        f"{percent(float((before.labels == truth).mean()))} before, "
+        f"**{percent(float((after.labels == truth).mean()))} after**."
+    )
+
+
+def _show_rows(digest: str) -> None:
+    """A table of all that was evaluated of a model in this session."""
+    rows = st.session_state.get(f"{_ROWS} {digest}")
+    if rows:
+        share = st.column_config.NumberColumn(format="%.1f%%")
+        st.dataframe(
+            [rows[threshold] for threshold in sorted(rows, reverse=True)],
+            column_config={
+                "Units": st.column_config.NumberColumn(format="localized"),
+                "Parameters": st.column_config.NumberColumn(format="localized"),
+                "Accuracy": share,
+                "Same prediction": share,
+            },
+            hide_index=True,
+            width="content",
+        )

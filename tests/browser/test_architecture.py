@@ -83,6 +83,25 @@ def test_a_unit_is_selected_by_click_and_by_arrow_key(page: Page, app_url: str):
     expect(page.locator(".readout")).to_contain_text("Row 25, column 6: ")
 
 
+def test_what_excites_a_channel_leads_to_the_image_in_predict(page: Page, app_url: str):
+    page.goto(f"{app_url}/Architecture?layer=conv2&view=What+excites+it")
+    tiles = page.locator(".st-key-grid-What-excites-it-conv2-0 .gallery button")
+    expect(tiles.first).to_be_visible(timeout=120_000)
+    settle(page)
+    channel = tiles.nth(1).locator(".caption").inner_text()
+    tiles.nth(1).click()
+    expect(tiles.nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text(f"{channel} of conv2")).to_be_visible()
+    page.wait_for_url(f"**channel={channel.split()[1]}*")
+    images = page.locator(".st-key-tops-What-excites-it-conv2-0 .gallery button")
+    expect(images).to_have_count(9)
+    assert len({images.nth(n).get_attribute("data-number") for n in range(9)}) == 9
+    number = images.nth(3).get_attribute("data-number")
+    images.nth(3).click()
+    expect(page.get_by_role("heading", name="Predict", level=1)).to_be_visible()
+    expect(page.get_by_text(f"Test image {number}:").first).to_be_visible()
+
+
 def saved(page: Page, button: Locator) -> bytes:
     with page.expect_download() as download:
         button.click()

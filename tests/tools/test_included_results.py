@@ -10,7 +10,7 @@ import torch
 
 from alexnet_demo.common.files import sha256
 from alexnet_demo.data.splits import load_split
-from alexnet_demo.inference import cache, embedding, full_pass, predictions
+from alexnet_demo.inference import cache, channel_tops, embedding, full_pass, predictions
 from alexnet_demo.inference import classifier as classifiers
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.inference.embedding import NEIGHBORS, Embedding
@@ -21,6 +21,7 @@ from tools import included_results
 
 WEIGHTS = paths.ROOT / "weights" / paths.SHIPPED_WEIGHTS
 TOLERANCE = 0.002  # of a probability, for other processors
+CHANNELS = {"conv1": 96, "conv2": 256, "conv3": 384, "conv4": 384, "conv5": 256}
 CLOSE = 0.01  # between two probabilities whose order may change then
 
 
@@ -64,6 +65,10 @@ def test_every_view_opens_at_once_in_a_fresh_clone(
     assert tsne is not None and neighbors is not None
     assert places.points.shape == tsne.shape == (TEST_SAMPLES, 2)
     assert neighbors.shape == (TEST_SAMPLES, NEIGHBORS) and neighbors.max() < TRAIN_SAMPLES
+    tops = channel_tops.load(digest)
+    assert tops is not None
+    assert {n: len(record.images) for n, record in tops.items()} == CHANNELS
+    assert all(record.images.max() < record.searched <= TEST_SAMPLES for record in tops.values())
     # Images that the model takes for the same class lie together, and so do their neighbors.
     predicted, labels = results.predicted, load_split(train=True).labels.numpy()
     nearest = embedding.NearestNeighbors(tsne, 2)
@@ -100,7 +105,8 @@ def test_the_nearest_training_images_are_nearer_than_others(
 def test_the_file_holds_what_the_passes_computed(
     tiny_weights: Path, runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(full_pass, "load_split", lambda train: load_split(train=train).head(300))
+    for module in full_pass, included_results:
+        monkeypatch.setattr(module, "load_split", lambda train: load_split(train=train).head(300))
     monkeypatch.setattr(embedding, "tsne", lambda points: points[:, 1::-1])
     monkeypatch.setattr(paths, "WEIGHTS_DIR", tmp_path)
     classifier = Classifier.load_with_digest(tiny_weights)
@@ -116,6 +122,9 @@ def test_the_file_holds_what_the_passes_computed(
     )
     assert tsne is not None and neighbors is not None and neighbors.shape == (300, NEIGHBORS)
     np.testing.assert_array_equal(tsne, loaded[1].points[:, ::-1])
+    tops = channel_tops.load(classifier.digest)
+    assert tops is not None and tops["conv5"].searched == 300
+    assert channel_tops.load("0" * 64) is None  # for other weights
 
 
 @pytest.mark.slow

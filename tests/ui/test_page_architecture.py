@@ -12,27 +12,33 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
 from alexnet_demo.data.splits import load_split
 from alexnet_demo.export import onnx
+from alexnet_demo.inference.channel_tops import NONE, TOP, ChannelTops, search
 from alexnet_demo.inference.classifier import Classifier
 from alexnet_demo.inference.confidence import ConfidenceModel
 from alexnet_demo.network import checkpoint
 from alexnet_demo.network.activations import activations
 from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.input import to_input
 from alexnet_demo.settings import article, paths
 from alexnet_demo.ui.architecture import (
     alexnet_variants,
     article_code,
+    channel_tops,
     layer_table,
     layer_views,
     onnx_button,
 )
 from alexnet_demo.ui.architecture.network_config import DEMO, NetworkConfig, measure
 from alexnet_demo.ui.components.component import parse_cell
+from alexnet_demo.ui.models import background, passes
 from tests.support.pages import load_page, open_page, page_text
+from tests.support.waiting import wait_for
 
 PAGE = "pages/2_Architecture.py"
 IMAGENET = "ImageNet, 3×224×224, 1000 classes"
@@ -304,6 +310,114 @@ def test_other_networks_show_numbers_only(trained: AppTest):
     select(trained, "conv1", "Output")
     rerun(trained.button_group(key="arch_preset").set_value(IMAGENET))
     assert "of 6 channels" not in page_text(trained)
+
+
+# ------------------------------------------------------------------ what excites a channel
+
+
+@pytest.fixture
+def exciting(trained: AppTest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The page with few images to search, and no earlier search in memory."""
+    monkeypatch.setattr(passes, "FIRST_IMAGES", 48)
+    background.start.clear()
+    return trained
+
+
+def show_tops(at: AppTest, layer: str) -> str:
+    """Select the view of a layer; returns the page's text once the images have been searched."""
+    select(at, layer, "What excites it")
+    wait_for(lambda: galleries(at), 60, "nothing found")
+    return page_text(at)
+
+
+def galleries(at: AppTest) -> dict[str, Any]:
+    """What the galleries of the view show, by the beginning of their keys, after a rerun."""
+    rerun(at)
+    found = [c.proto for c in at.get("bidi_component") if "What excites it" in c.proto.id]
+    kinds = "tops", "grid"
+    return {k: json.loads(p.json) for p in found for k in kinds if f"{k} What" in p.id}
+
+
+def test_the_images_that_excite_a_channel_are_found_and_linked(
+    exciting: AppTest, tiny_model: AlexNet
+):
+    text = show_tops(exciting, "conv2")
+    assert "these 48 test images" in text and "51×51 pixels" in text
+    found = search(tiny_model, load_split(train=False).images[:48])["conv2"]
+    shown = galleries(exciting)
+    order = found.by_strength().tolist()
+    assert [tile["number"] for tile in shown["grid"]["tiles"]] == order
+    assert [tile["number"] for tile in shown["tops"]["tiles"]] == found.images[order[0]].tolist()
+    assert exciting.query_params["channel"] == str(order[0])
+    exciting.session_state["exciting What excites it conv2 0"] = order[2]
+    shown = galleries(exciting)
+    assert [tile["number"] for tile in shown["tops"]["tiles"]] == found.images[order[2]].tolist()
+    assert exciting.query_params["channel"] == str(order[2])
+    exciting.segmented_control(key="order What excites it conv2 0").set_value("By number")
+    assert [t["number"] for t in galleries(exciting)["grid"]["tiles"]] == sorted(order)
+
+
+def test_a_link_opens_a_channel(exciting: AppTest):
+    link = {"layer": "conv1", "view": "What excites it", "channel": "4"}
+    for name, value in link.items():
+        exciting.query_params[name] = value
+    wait_for(lambda: galleries(exciting), 60, "nothing found")
+    assert galleries(exciting)["grid"]["selected"] == 4
+    assert {name: exciting.query_params[name] for name in link} == link
+
+
+def test_dead_channels_and_copies_are_named(exciting: AppTest, tiny_model: AlexNet, tmp_path: Path):
+    model = AlexNet(width=0.0625).eval()
+    model.load_state_dict(tiny_model.state_dict())
+    with torch.no_grad():
+        model.get_parameter("net.conv2.bias")[3] = -100
+        model.get_parameter("net.conv2.weight")[5] = 2 * model.get_parameter("net.conv2.weight")[1]
+    checkpoint.save_weights(tmp_path / paths.SHIPPED_WEIGHTS, model, {"epoch": 1})
+    text = show_tops(exciting, "conv2")
+    assert re.search(
+        r"\d+ of 16 channels\*\* never respond to these 48 test images: [\d, ]*\b3\b", text
+    )
+    assert "**1** are copies of an earlier one: 5 of 1." in text
+    details = {t["number"]: t["detail"] for t in galleries(exciting)["grid"]["tiles"]}
+    assert 3 not in details and details.get(5, "copy of 1") == "copy of 1"
+
+
+def test_two_models_are_compared_by_what_excites_them(exciting: AppTest):
+    show_tops(exciting, "conv1")
+    rerun(exciting.selectbox(key="inside beside").set_value("untrained"))
+
+    def compared() -> bool:
+        ids = " ".join(c.proto.id for c in rerun(exciting).get("bidi_component"))
+        return all(f"grid What excites it conv1 {number}" in ids for number in (0, 1))
+
+    wait_for(compared, 60, "nothing found for the second model")
+    assert "**Untrained network**" in page_text(exciting)
+
+
+@pytest.mark.parametrize("name", ["conv1", "conv2", "conv5"])
+def test_a_patch_is_the_part_of_the_input_in_the_receptive_field(name: str):
+    layer = measure(DEMO)[name]
+    pixels = load_split(train=False).images[:1].numpy()
+    whole = to_input(torch.from_numpy(pixels))[0, 0].numpy() * 255
+    side, middle = len(layer.spans), len(layer.spans) // 2
+    places = [(middle, middle), (0, middle), (middle, side - 1)]
+    images = np.array([[0] * len(places) + [NONE] * (TOP - len(places))], np.int16)
+    positions = np.zeros((1, TOP, 2), np.uint8)
+    positions[0, : len(places)] = places
+    tops = ChannelTops(images, positions, np.ones((1, TOP), np.float16), 1)
+    square = np.asarray(channel_tops.patches(layer, tops, 0, pixels)).astype(float)
+    cell, field = channel_tops.PATCH + channel_tops.GAP, layer.receptive_field
+    for place, (row, column) in enumerate(places):
+        (top, bottom), (left, right) = layer.spans[row], layer.spans[column]
+        expected = np.full((field, field), float(channel_tops.OUTSIDE))
+        part = whole[top : bottom + 1, left : right + 1]
+        y = field - part.shape[0] if top == 0 else 0
+        x = field - part.shape[1] if left == 0 else 0
+        expected[y : y + part.shape[0], x : x + part.shape[1]] = part
+        size = channel_tops.PATCH, channel_tops.PATCH
+        resized = Image.fromarray(expected.astype(np.float32)).resize(size, Image.Resampling.BOX)
+        shown = square[: channel_tops.PATCH, place * cell : place * cell + channel_tops.PATCH]
+        assert np.abs(shown - np.asarray(resized)).mean() < 6, (name, row, column)
 
 
 # ------------------------------------------------------------------ links

@@ -51,7 +51,8 @@ def show(summary: Summary, *, trained: bool) -> None:
     )
     layer = _valid(result.layer, summary)
     if layer != query_params.get("layer"):
-        query_params.put("unit", "")  # a unit of the previous layer
+        for name in ("unit", "channel"):  # of the previous layer
+            query_params.put(name, "")
     query_params.put("layer", layer)
     _layer(summary, layer, trained)
 

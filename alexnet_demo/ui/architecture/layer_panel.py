@@ -12,6 +12,7 @@ from PIL import Image
 from alexnet_demo.common.errors import BusyError, DataError, ImageError
 from alexnet_demo.images import strokes
 from alexnet_demo.settings.article import TEST_SAMPLES
+from alexnet_demo.ui.architecture.channel_tops import show_tops
 from alexnet_demo.ui.architecture.layer_views import ViewedModel, show_output, show_weights
 from alexnet_demo.ui.architecture.one_unit import show_unit
 from alexnet_demo.ui.architecture.softmax import show_softmax
@@ -26,8 +27,9 @@ if TYPE_CHECKING:  # both import torch
     from alexnet_demo.network.alexnet import AlexNet
     from alexnet_demo.network.summary import Layer
 
-QUERY_PARAMS = ("view", "picture", "beside", "unit")
+QUERY_PARAMS = ("view", "picture", "beside", "unit", "channel")
 NUMBERS = "In numbers"
+WEIGHTS, TOPS = "Weights", "What excites it"
 # Values in the address, and the labels that stand for them.
 NONE, UNTRAINED = "Nothing", "untrained"
 TEST, DRAWN, UPLOAD = "Test picture", "My drawing", "A file"
@@ -38,7 +40,8 @@ _VIEW, _OTHER, _IMAGE, _NUMBER = "inside view", "inside beside", "inside picture
 View = Callable[["Layer", ViewedModel, Any, str], None]
 """Shows a layer of a model for an image, under a key that is unique on the page."""
 _VIEWS: dict[str, View] = {
-    "Weights": show_weights,
+    WEIGHTS: show_weights,
+    TOPS: show_tops,
     "Output": show_output,
     "One unit": show_unit,
     "Decision": show_softmax,
@@ -49,7 +52,8 @@ def choose_view(layer: Layer) -> str:
     """Let the reader choose a view of a layer; returns `NUMBERS` or a key of `_VIEWS`."""
     views = [
         NUMBERS,
-        *(["Weights"] if layer.params else []),
+        *([WEIGHTS] if layer.params else []),
+        *([TOPS] if layer.kind == "conv" else []),
         "Output",
         *(["One unit"] if len(layer.output_shape) == 3 else []),
         *(["Decision"] if layer.name == "fc8" else []),
@@ -76,14 +80,16 @@ def _from_address(key: str, name: str, options: list[str]) -> list[str]:
 def show(view: str, layer: Layer) -> None:
     """Show a view of a layer in the selected model, and next to it in a second one."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        classifier = model_picker.show(live=True)
+        # The weights of a run in progress change too often for a pass over the test images.
+        classifier = model_picker.show(live=view != TOPS)
         if classifier is None:
             return
         selected = model_loading.selected().id
         others = {o.id: o for o in model_loading.options() if o.id != selected}
         other = _choose_other({id_: option.label for id_, option in others.items()})
-        image = None if view == "Weights" else _choose_image()
-    if view != "Weights" and image is None:
+        needs_image = view not in (WEIGHTS, TOPS)
+        image = _choose_image() if needs_image else None
+    if needs_image and image is None:
         return
     models = [_viewed(classifier)]
     if other == UNTRAINED:

@@ -171,3 +171,31 @@ def test_a_phone_shows_conv1_of_the_model(browser: Any, app_url: str) -> None:
     expect(lesson.locator(".filters button").nth(1)).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
+
+
+# ------------------------------------------------------------------ one step
+
+
+def test_a_step_is_taken_phase_by_phase(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/Experiments?lesson=One+step&lr=0.01")
+    taken = page.get_by_text(re.compile(r"^\d+ steps? taken"))
+    expect(taken).to_contain_text("0 steps taken")
+    following = page.get_by_role("button", name="Next phase")
+    for phase in ("Forward", "Loss", "Backward", "Update", "Loss after"):
+        expect(page.get_by_role("radio", name=phase, exact=True)).to_be_checked()
+        settle(page)
+        following.click()
+    expect(taken).to_contain_text("1 step taken")
+    expect(page.locator(".step-layers tbody tr")).to_have_count(8)
+    expect(page).to_have_url(re.compile("lr=0.01"))
+
+
+def test_play_goes_through_the_phases_by_itself(page: Page, app_url: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{app_url}/Experiments?lesson=One+step&phase=Update")
+    expect(page.locator(".step-equation")).to_be_visible()
+    page.get_by_role("button", name="Play").click()
+    expect(page.get_by_text("1 step taken")).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,9 @@ from alexnet_demo.data.fashion_mnist import read_split
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.settings import paths
 from alexnet_demo.ui.components.canvas import DRAWING
-from alexnet_demo.ui.experiments import convolution
+from alexnet_demo.ui.experiments import convolution, step_phases, step_session
 from alexnet_demo.ui.widgets.navigation import EXPERIMENTS
-from tests.support.pages import open_page
+from tests.support.pages import open_page, page_text
 
 pytestmark = pytest.mark.usefixtures("runs_dir")
 
@@ -97,3 +98,72 @@ def test_filters_are_those_of_the_included_model(
         expected = conv1.weight[each["number"]].detach().flatten().numpy()
         assert each["weights"] == pytest.approx(expected)
         assert each["bias"] == pytest.approx(float(conv1.bias[each["number"]]))
+
+
+# ------------------------------------------------------------------ one step
+
+
+def open_step(**query: str) -> AppTest:
+    return open_page(EXPERIMENTS, lesson="One step", **query)
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    at = next(button for button in at.button if button.label == label).click().run()
+    assert not at.exception
+    return at
+
+
+def session(at: AppTest) -> Any:
+    return at.session_state["one step"]
+
+
+def test_phases_follow_one_another_and_the_last_one_takes_the_step() -> None:
+    at = open_step()
+    for phase in step_phases.PHASES:
+        assert at.session_state["phase"] == phase
+        assert len(session(at).losses) == 1
+        at = press(at, "Next phase")
+    assert at.session_state["phase"] == "Forward"
+    assert len(session(at).losses) == 2
+
+
+def test_the_update_on_the_page_is_the_step_that_is_taken() -> None:
+    at = open_step(phase="Update", weight="fc7", lr="0.1")
+    text = page_text(at)
+    (shown,) = re.findall(r"weight of fc7 at unit (\d+), input (\d+):", text)
+    before, rate, gradient, after = re.findall(r"<b>\(?(-?[\d.]+)\)?</b>", text)
+    assert float(after) == pytest.approx(float(before) - float(rate) * float(gradient), abs=2e-6)
+    slope, exact = re.findall(r"is \*\*(-?[\d.]+)\*\*; the gradient is (-?[\d.]+)", text)[0]
+    assert float(slope) == pytest.approx(float(exact), rel=0.05)
+    at = press(at, "Whole step")
+    weight = session(at).model.net.fc7.weight[tuple(map(int, shown))]
+    assert float(weight) == pytest.approx(float(after), abs=1e-6)
+
+
+def test_another_initialization_begins_again() -> None:
+    at = press(open_step(), "Whole step")
+    he = session(at).losses
+    at = open_step(start=step_session.DEFAULT)
+    assert len(he) == 2 and len(session(at).losses) == 1
+    assert session(at).losses[0] != he[0]
+    assert len(session(press(at, "Reset")).losses) == 1
+
+
+def test_a_loss_that_is_no_number_stops_the_lesson_until_it_is_reset() -> None:
+    at = open_step(lr="0.001")
+    state = session(at)
+    state.losses.append(float("nan"))
+    at = at.run()
+    disabled = {button.label: button.disabled for button in at.button}
+    assert disabled["Next phase"] and disabled["Whole step"] and not disabled["Reset"]
+    assert session(press(at, "Reset")).losses == [pytest.approx(2.3, abs=0.5)]
+
+
+@pytest.mark.parametrize(
+    ("after", "word"),
+    [(2.2, "falls"), (1.0, "falls"), (2.4, "rises"), (2.3, "stays"), (float("inf"), "no longer")],
+)
+def test_the_verdict_follows_from_the_numbers(after: float, word: str) -> None:
+    text = step_phases.verdict(2.3, after, -0.1, 0.3)
+    assert word in text
+    assert ("nearly right" in text) == (after == 2.2)

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from alexnet_demo.ui.widgets import query_params
 
-LESSONS = {"Twin runs": "twin_runs", "Convolution": "convolution"}
+LESSONS = {"Twin runs": "twin_runs", "One step": "one_step", "Convolution": "convolution"}
 """Module in this package by name; the first one opens if the address names none."""
 
 

@@ -171,18 +171,10 @@ class Convolution {
   }
 
   explain() {
-    const { size, stride, padding } = this.layer;
-    const side = this.input.side;
-    const steps = `⌊(${side} + 2·${padding} − ${size})/${stride}⌋`;
-    const count = this.conv.side;
-    const parts = [`⌊(n + 2p − k)/s⌋ + 1 = ${steps} + 1 = ${count}`];
-    if (!count) parts[0] = `n + 2p − k = ${side} + 2·${padding} − ${size} = ${side + 2 * padding - size} < 0`;
-    if (count && this.find(".with-pool").checked) {
-      parts.push(`after pooling ⌊(${count} − 2)/2⌋ + 1 = ${this.pooled.side}`);
-    }
-    this.find(".formula").textContent = parts.join("; ");
+    const pooled = this.find(".with-pool").checked && this.pooled;
+    this.find(".formula").textContent = sizeFormula(this.input.side, this.layer, pooled);
     const loading = this.name === CONV1 && !this.filters.length;
-    const texts = loading ? ["Loading the filters of the included model…"] : notices(side, this.layer);
+    const texts = loading ? ["Loading the filters of the included model…"] : notices(this.input.side, this.layer);
     this.find(".notice").textContent = texts.join(" ");
   }
 
@@ -280,37 +272,7 @@ class Convolution {
     fill("patch", patch, 1);
     fill("products", products, limit);
     this.find(".equation").replaceChildren(
-      ...this.equations(row, column, patch, products).map((text) => createElement("p", text)),
+      ...equations(this, row, column, patch, products).map((text) => createElement("p", text)),
     );
-  }
-
-  equations(row, column, patch, products) {
-    const { size } = this.layer;
-    const { side } = this.conv;
-    const total = this.conv.values[row * side + column];
-    const add = (numbers) => numbers.reduce((a, b) => a + b, 0);
-    const terms =
-      size > 3
-        ? Array.from({ length: size }, (_, n) => add(products.slice(n * size, (n + 1) * size)))
-        : products;
-    const written = size > 3 ? terms.map(short) : patch.map((p, n) => `${short(p)}·${factor(this.kernel[n])}`);
-    if (this.bias) written.push(`${short(this.bias)} (bias)`);
-    const sum = written.join(" + ").replaceAll("+ −", "− ");
-    const lines = [`${size > 3 ? "Sum of each row: " : ""}${sum} = ${short(total)}`];
-    if (this.find(".with-relu").checked) {
-      lines.push(`ReLU: max(0, ${short(total)}) = ${short(Math.max(0, total))}`);
-    }
-    const [y, x] = [row >> 1, column >> 1];
-    if (this.find(".with-pool").checked) {
-      const inside = y < this.pooled.side && x < this.pooled.side;
-      const window = patchAt(this.activated, 2, 2 * y, 2 * x).map(short).join(", ");
-      const value = this.pooled.values[y * this.pooled.side + x];
-      lines.push(
-        inside
-          ? `Max pooling: max(${window}) = ${short(value)}`
-          : "Max pooling: this value is in no 2×2 window, since the side is odd.",
-      );
-    }
-    return lines;
   }
 }

@@ -30,7 +30,9 @@ MAX_FILTERS = 24
 DRAWING = "Your drawing"
 _KEY = "convolution"
 _MAX_LENGTH = 2_000  # of a setting: 121 weights of a kernel
-_mount = register("convolution", __file__, parts=("convolution_math", "convolution_map"))
+_mount = register(
+    "convolution", __file__, parts=("convolution_math", "convolution_text", "convolution_map")
+)
 
 
 @st.fragment

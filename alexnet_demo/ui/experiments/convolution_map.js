@@ -77,6 +77,7 @@ class MapView {
     this.side = side;
     this.caption.textContent = `${name}, ${side}×${side}`;
     this.frame.setAttribute("aria-label", `${this.caption.textContent}. Arrow keys move the window.`);
+    this.canvas.hidden = !side;
     if (!side) return;
     this.canvas.width = this.canvas.height = side;
     const image = new ImageData(side, side);
@@ -130,47 +131,6 @@ function resized(kernel, size) {
     const [y, x] = [row - shift, column - shift];
     return y >= 0 && y < before && x >= 0 && x < before ? kernel[y * before + x] : 0;
   });
-}
-
-// What to know about sizes that do not fit.
-function notices(side, layer) {
-  const { size, stride, padding } = layer;
-  if (!outputSide(side, size, stride, padding)) {
-    return [
-      `The kernel is larger than the ${padding ? "padded " : ""}image: ${size} > ${side + 2 * padding}. ` +
-        "There is no position for it, and no output.",
-    ];
-  }
-  const texts = [];
-  const rest = (side + 2 * padding - size) % stride;
-  if (rest) texts.push(`The window doesn't fit evenly: ${counted(rest, "row")} and ${counted(rest, "column")} are left over.`);
-  if (stride > size) texts.push("The stride is larger than the kernel, so there are gaps between windows.");
-  const unseen = side ** 2 - reached(side, layer).filter(Boolean).length ** 2;
-  if (unseen) {
-    const pixels = `${unseen.toLocaleString("en")} of ${(side ** 2).toLocaleString("en")} pixels`;
-    texts.push(`${pixels} are in no window (orange).`);
-  } else if (rest) texts.push("They are padding only: every pixel is in a window.");
-  return texts;
-}
-
-function counted(count, noun) {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-function short(value) {
-  const digits = Math.abs(value) >= 99.95 ? 0 : Math.abs(value) >= 9.995 ? 1 : 2;
-  const text = value.toFixed(digits);
-  return Number(text) ? text.replace("-", "−") : "0";
-}
-
-// A weight as it is shown, with fewer decimals where the kernel is large.
-function rounded(weight, size) {
-  return Number(weight.toFixed(size > 5 ? 2 : 3));
-}
-
-function factor(weight) {
-  const text = String(Number(weight.toFixed(2))).replace("-", "−");
-  return weight < 0 ? `(${text})` : text;
 }
 
 // Blue for positive, orange for negative, by strength from −1 to 1.

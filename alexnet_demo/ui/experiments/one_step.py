@@ -100,7 +100,9 @@ def _show_buttons(session: Session) -> None:
             query_params.load("lr")
             linked = [each for each in RATES if f"{each:g}" == query_params.get("lr")]
             st.session_state[RATE] = linked[0] if linked else rate()
-        chosen = st.select_slider("Learning rate", RATES, key=RATE, width=260)
+        chosen = st.select_slider(
+            "Learning rate", RATES, key=RATE, format_func="{:g}".format, width=260
+        )
         query_params.put("lr", f"{chosen:g}")
     taken = len(session.losses) - 1
     text = f"{taken} step{'' if taken == 1 else 's'} taken. Loss: {session.losses[-1]:.4f}."

@@ -133,7 +133,7 @@ def test_the_update_on_the_page_is_the_step_that_is_taken() -> None:
     (shown,) = re.findall(r"weight of fc7 at unit (\d+), input (\d+):", text)
     before, rate, gradient, after = re.findall(r"<b>\(?(-?[\d.]+)\)?</b>", text)
     assert float(after) == pytest.approx(float(before) - float(rate) * float(gradient), abs=2e-6)
-    slope, exact = re.findall(r"is \*\*(-?[\d.]+)\*\*; the gradient is (-?[\d.]+)", text)[0]
+    slope, exact = re.findall(r"is \*\*(-?\d+\.\d+)\*\*; the gradient is (-?\d+\.\d+)", text)[0]
     assert float(slope) == pytest.approx(float(exact), rel=0.05)
     at = press(at, "Whole step")
     weight = session(at).model.net.fc7.weight[tuple(map(int, shown))]

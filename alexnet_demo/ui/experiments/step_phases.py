@@ -27,12 +27,15 @@ if TYPE_CHECKING:  # both import torch
 
 MAPS = 4  # of each convolution
 NUDGE = 1e-3
+_ROW = 480  # pixels: four tiles of a gallery
 _IMAGE = "step image"  # session state: number of the selected image
 
 
 def show_batch(record: Pass, phase: str) -> None:
-    """The batch's images; one is selected, whose maps *Forward* shows."""
+    """The batch's images, where they matter; *Forward* shows maps of the selected one."""
     style(__file__)
+    if phase not in ("Forward", "Loss"):
+        return
     images, _, labels = batch()
     details = [""] * IMAGES
     if phase == "Loss":
@@ -50,8 +53,9 @@ def show_batch(record: Pass, phase: str) -> None:
 
     clickable = phase == "Forward"
     selected = st.session_state.get(_IMAGE, 0) if clickable else None
-    key = f"batch {phase}"
-    gallery(tiles, key, clickable=clickable, selected=selected, on_click=select)
+    with st.container(width=_ROW):
+        key = f"batch {phase}"
+        gallery(tiles, key, clickable=clickable, selected=selected, on_click=select)
 
 
 def _forward(session: Session) -> None:
@@ -164,7 +168,7 @@ def verdict(before: float, after: float, predicted: float, lr: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}"
+    return f"{value:.3g}".replace("-", "−")
 
 
 PHASES: dict[str, Callable[[Session], float | None]] = {

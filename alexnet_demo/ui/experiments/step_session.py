@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # all import torch
 IMAGES = 8
 MAX_STEPS = 50
 RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-HE, DEFAULT = "He", "PyTorch's default"
+HE, DEFAULT = "He initialization", "PyTorch's default"
 RATE = "step rate"  # session state: one of `RATES`
 _SESSION = "one step"  # session state: a `Session`
 

@@ -69,7 +69,7 @@ class MapView {
       const [row, column] = [Math.floor(n / padded) - padding, (n % padded) - padding];
       if (row < 0 || row >= side || column < 0 || column >= side) return [38, 84, 110, 255];
       const level = 255 * values[row * side + column];
-      return seen[row] && seen[column] ? [level, level, level, 255] : [130 + level / 2, level / 2, 0, 255];
+      return seen[row] && seen[column] ? [level, level, level, 255] : [180 + 0.3 * level, 90 + 0.4 * level, 0, 255];
     });
   }
 

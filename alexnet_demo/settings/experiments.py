@@ -7,7 +7,7 @@ function turns the runs' final numbers into a verdict, also where these contradi
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -197,22 +197,22 @@ def _figures(experiment: Experiment, group: Sequence[Final]) -> str:
     """Such as ``78.3% (77.0% to 79.1%)`` of several seeds, with the gap where that decides."""
     if all(final.diverged for final in group):
         return "diverged"
-    text = _range([_accuracy(final) for final in group])
+    text = _range([_accuracy(final) for final in group], percent)
     if experiment.score == "gap":
         training = percent(mean(final.train_accuracy for final in group))
-        text = f"gap {_range([_gap(f) for f in group])}: {training} training, {text} test"
+        gap = _range([_gap(final) for final in group], _points)
+        text = f"gap {gap} points; {training} training, {text} test accuracy"
     diverged = sum(final.diverged for final in group)
     return f"{text}; {diverged} of {len(group)} diverged" if diverged else text
 
 
-def _range(values: Sequence[float]) -> str:
-    text = _signed(mean(values))
-    low, high = _signed(min(values)), _signed(max(values))
-    return text if low == high else f"{text} ({low} to {high})"
+def _range(values: Sequence[float], write: Callable[[float], str]) -> str:
+    middle, low, high = write(mean(values)), write(min(values)), write(max(values))
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
-def _signed(share: float) -> str:
-    return f"−{percent(-share)}" if share < 0 else percent(share)
+def _points(share: float) -> str:
+    return f"{100 * share:.1f}".replace("-", "−")
 
 
 def _list(labels: Sequence[str]) -> str:

@@ -94,15 +94,16 @@ def show() -> None:
 
 
 def _choose() -> Experiment:
-    """The experiment that the reader selects; its result is another one's no more."""
+    """The experiment that the reader selects, which forgets the result shown of another one."""
+    opened = "experiment" not in st.session_state
     name = query_params.choice(
         "Experiment", EXPERIMENTS, "experiment", format_func=lambda name: EXPERIMENTS[name].title
     )
-    if st.session_state.setdefault(_SHOWN, name) != name:
+    if st.session_state.get(_SHOWN) != name:
         st.session_state[_SHOWN] = name
         st.session_state.pop("result", None)
-        query_params.put("result", "")
-    else:
+        query_params.put("result", st.query_params.get("result", "") if opened else "")
+    elif opened:
         query_params.load("result")
     return EXPERIMENTS[name]
 

@@ -149,9 +149,11 @@ def test_the_class_view_counts_what_another_browser_does(
     expect(page.get_by_role("listitem").filter(has_text=STOPS[number].title)).to_contain_text(
         "1 here now"
     )
-    page.get_by_role("button", name="Reset").click()
-    expect(page.get_by_text("Tabs at a stop now: 0")).to_be_visible()
     student.close()
+    expect(page.get_by_text("Tabs at a stop now: 0")).to_be_visible()
+    expect(page.get_by_text("Questions answered: 1")).to_be_visible()
+    page.get_by_role("button", name="Reset").click()
+    expect(page.get_by_text("Questions answered: 0")).to_be_visible()
 
 
 def test_a_link_opens_its_sample_and_the_address_follows(page: Page, app_url: str):

@@ -9,12 +9,7 @@ import pytest
 from alexnet_demo.common.access import ADMIN, READ_ONLY
 from alexnet_demo.common.errors import AccessError
 from alexnet_demo.ui.frame import class_counts
-from alexnet_demo.ui.frame.class_counts import (
-    FORGET_SECONDS,
-    HERE_SECONDS,
-    MAX_SESSIONS,
-    ClassCounts,
-)
+from alexnet_demo.ui.frame.class_counts import FORGET_SECONDS, MAX_SESSIONS, ClassCounts
 from alexnet_demo.ui.frame.stops import STOPS
 
 RIGHT = [[option.right for option in stop.options].index(True) for stop in STOPS]
@@ -39,8 +34,8 @@ def at(*stops: int) -> list[int]:
 
 def test_a_session_is_at_one_stop_and_counts_once():
     counts = ClassCounts()
-    for token, stop in [("a", 1), ("a", 2), ("b", 2), ("a", 2), ("c", 1)]:
-        counts.visit(token, stop)
+    for session, stop in [("a", 1), ("a", 2), ("b", 2), ("a", 2), ("c", 1)]:
+        counts.visit(session, stop)
     assert here(counts) == at(1, 2, 2)
     counts.visit("a", None)  # a page outside the tour
     assert here(counts) == at(1, 2)
@@ -65,19 +60,22 @@ def test_first_choices_are_counted_and_the_right_option_found_later():
     assert sum(other.answered for other in counts.snapshot()) == 3
 
 
-def test_an_idle_session_leaves_its_stop_and_later_takes_its_choices_along():
-    clock = Clock()
-    counts = ClassCounts(clock)
-    counts.visit("a", 1)
-    counts.choose("a", 1, RIGHT[0])
-    clock.now = HERE_SECONDS - 1
-    counts.visit("b", 1)
-    assert here(counts) == at(1, 1)
-    clock.now = HERE_SECONDS
+def test_a_closed_session_leaves_its_stop_but_its_choices_stay_for_a_while():
+    clock, closed = Clock(), set[str]()
+    counts = ClassCounts(clock, lambda session: session not in closed)
+    for session in ("a", "b"):
+        counts.visit(session, 1)
+        counts.choose(session, 1, RIGHT[0])
+    closed.add("a")
     assert here(counts) == at(1)
-    assert counts.snapshot()[0].answered == 1
+    assert counts.snapshot()[0].answered == 2
+    closed.clear()  # the browser connects again
+    assert here(counts) == at(1, 1)
+    clock.now = FORGET_SECONDS - 1
+    counts.visit("b", 2)
+    assert counts.snapshot()[0].answered == 2
     clock.now = FORGET_SECONDS
-    assert counts.snapshot()[0].answered == 0
+    assert counts.snapshot()[0].answered == 1
     assert list(counts._sessions) == ["b"]
 
 

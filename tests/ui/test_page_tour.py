@@ -178,8 +178,9 @@ def test_the_class_view_shows_what_other_sessions_choose(counts):
     option_button(student, TRAIN_STOP, right=True).click().run()
     stop = counts.snapshot()[TRAIN_STOP - 1]
     assert (stop.here, stop.answered, stop.solved) == (1, 1, 1)
+    # AppTest gives all sessions one id, so that opening the view leaves the stop.
     text = html.unescape(page_text(open_page(TOUR, **{"class": "1"})))
-    assert "<b>1</b> here now" in text and "<b>1</b> answered" in text
+    assert "<b>1</b> answered · " in " ".join(text.split())
     assert "✓" not in text
     for stop in STOPS:
         assert stop.title in text and all(option.text in text for option in stop.options)

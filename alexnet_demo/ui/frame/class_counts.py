@@ -1,7 +1,7 @@
 """How many sessions are at which stop of the tour, and what they choose: counts, no names.
 
-Off unless ``ALEXNET_DEMO_CLASS=1``. The counts are in this process's memory only. A session is a
-random token that no page shows; nothing else about it or its reader is kept.
+Off unless ``ALEXNET_DEMO_CLASS=1``. The counts are in this process's memory only. A session is
+Streamlit's random id of it, which no page shows; nothing else about it or its reader is kept.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 
+from streamlit import runtime
+
 from alexnet_demo.common.access import Role, require_admin
 from alexnet_demo.ui.frame.stops import STOPS
 
-HERE_SECONDS, FORGET_SECONDS = 15 * 60, 12 * 3600
-"""How long an idle session counts as at its stop, and how long its choices count."""
+FORGET_SECONDS = 12 * 3600
+"""A session that is idle for so long is forgotten."""
 MAX_SESSIONS = 2_000
 """Beyond them, the one that was idle longest is forgotten."""
 
@@ -28,12 +30,17 @@ def is_on() -> bool:
     return setting not in ("", "0", "false", "no", "off")
 
 
+def _is_open(session: str) -> bool:
+    # Without a server, as in tests of a page, there are no connections.
+    return not runtime.exists() or runtime.get_instance().is_active_session(session)
+
+
 @dataclass(frozen=True)
 class StopCounts:
     """Counts of one stop.
 
     Attributes:
-        here: sessions that are at the stop now.
+        here: open sessions that are at the stop now.
         first: sessions whose first choice was this option, by option.
         solved: sessions that have found the right option, at first or later.
     """
@@ -63,22 +70,27 @@ class ClassCounts:
 
     Args:
         clock: returns the time in seconds.
+        is_open: whether a browser still shows the session.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._lock = clock, Lock()
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        is_open: Callable[[str], bool] = _is_open,
+    ) -> None:
+        self._clock, self._is_open, self._lock = clock, is_open, Lock()
         self._sessions: dict[str, _Session] = {}  # the one that was idle longest comes first
 
-    def visit(self, token: str, stop: int | None) -> None:
+    def visit(self, session_id: str, stop: int | None) -> None:
         """A session shows a stop, or a page without one, which starts no record."""
         with self._lock:
-            if stop is not None or token in self._sessions:
-                self._touch(token).stop = stop
+            if stop is not None or session_id in self._sessions:
+                self._touch(session_id).stop = stop
 
-    def choose(self, token: str, stop: int, option: int) -> None:
+    def choose(self, session_id: str, stop: int, option: int) -> None:
         """A session chooses an option."""
         with self._lock:
-            session = self._touch(token)
+            session = self._touch(session_id)
             session.first.setdefault(stop, option)
             if STOPS[stop - 1].options[option].right:
                 session.solved.add(stop)
@@ -87,8 +99,8 @@ class ClassCounts:
         """The counts of each stop."""
         with self._lock:
             self._forget()
-            sessions, since = self._sessions.values(), self._clock() - HERE_SECONDS
-            here = Counter(session.stop for session in sessions if session.seen > since)
+            sessions = self._sessions.values()
+            here = Counter(s.stop for id_, s in self._sessions.items() if self._is_open(id_))
             first = Counter(choice for session in sessions for choice in session.first.items())
             solved = Counter(stop for session in sessions for stop in session.solved)
         return tuple(
@@ -110,10 +122,10 @@ class ClassCounts:
         with self._lock:
             self._sessions.clear()
 
-    def _touch(self, token: str) -> _Session:
-        session = self._sessions.pop(token, None) or _Session(0)
+    def _touch(self, session_id: str) -> _Session:
+        session = self._sessions.pop(session_id, None) or _Session(0)
         session.seen = self._clock()
-        self._sessions[token] = session
+        self._sessions[session_id] = session
         self._forget()
         return session
 

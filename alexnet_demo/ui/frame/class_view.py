@@ -35,9 +35,8 @@ def show() -> None:
     style(__file__)
     st.subheader("Class view", anchor=False)
     st.markdown(
-        f"{NOTICE} Bars show first choices, before any feedback. A tab without activity for "
-        f"{class_counts.HERE_SECONDS // 60} minutes is no longer counted at its stop; a page that "
-        "is loaded again counts as a new tab."
+        f"{NOTICE} Bars show first choices, before any feedback. A tab that is closed no longer "
+        "counts at its stop, but its choices do; a page that is loaded again is a new tab."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.toggle("Mark the right options", key="class right")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from alexnet_demo.ui.frame import class_counts
 from alexnet_demo.ui.frame.class_counts import COUNTS
@@ -21,14 +21,8 @@ _ICONS = {
 
 @dataclass
 class _Visit:
-    """A session's way through the tour.
+    """A session's way through the tour: the options chosen at each stop, the last one last."""
 
-    Attributes:
-        token: stands for the session in the counts of a class; shown nowhere.
-        choices: the options chosen at each stop, the last one last.
-    """
-
-    token: str = field(default_factory=secrets.token_hex)
     choices: dict[int, list[int]] = field(default_factory=dict)
 
 
@@ -41,8 +35,8 @@ def _visit() -> _Visit:
 
 def count_visit(number: int | None) -> None:
     """If this server counts: the session shows this stop, or a page outside the tour."""
-    if class_counts.is_on():
-        COUNTS.visit(_visit().token, number)
+    if class_counts.is_on() and (context := get_script_run_ctx()):
+        COUNTS.visit(context.session_id, number)
 
 
 def is_solved(number: int) -> bool | None:
@@ -89,8 +83,8 @@ def _choose(number: int, index: int) -> None:
     visit = _visit()
     others = [other for other in visit.choices.get(number, []) if other != index]
     visit.choices[number] = [*others, index]
-    if class_counts.is_on():
-        COUNTS.choose(visit.token, number, index)
+    if class_counts.is_on() and (context := get_script_run_ctx()):
+        COUNTS.choose(context.session_id, number, index)
 
 
 def _feedback(number: int) -> None:

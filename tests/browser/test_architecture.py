@@ -86,7 +86,7 @@ def test_a_unit_is_selected_by_click_and_by_arrow_key(page: Page, app_url: str):
 def test_what_excites_a_channel_leads_to_the_image_in_predict(page: Page, app_url: str):
     page.goto(f"{app_url}/Architecture?layer=conv2&view=What+excites+it")
     tiles = page.locator(".st-key-grid-What-excites-it-conv2-0 .gallery button")
-    expect(tiles.first).to_be_visible(timeout=120_000)
+    expect(tiles.first).to_be_visible(timeout=300_000)
     settle(page)
     channel = tiles.nth(1).locator(".caption").inner_text()
     tiles.nth(1).click()

@@ -38,8 +38,8 @@ def show_tops(layer: Layer, model: ViewedModel, image: None, key: str) -> None:
     """The channels of a convolution with what activates them most, and one of them enlarged."""
     job = passes.channel_tops(model.model, model.id)
     if job.result is None:
-        name = model.title or "the model"
-        background.show_progress(job, f"{plain(name)} on the first test images")
+        name = f"“{plain(model.title)}”" if model.title else "the model"
+        background.show_progress(job, f"Running {name} on the first test images")
         return
     tops = job.result[layer.name]
     if _is_first(key):

@@ -377,7 +377,7 @@ def test_dead_channels_and_copies_are_named(exciting: AppTest, tiny_model: AlexN
     assert re.search(
         r"\d+ of 16 channels\*\* never respond to these 48 test images: [\d, ]*\b3\b", text
     )
-    assert "**1** are copies of an earlier one: 5 of 1." in text
+    assert "**1** is a copy of an earlier one: 5 of 1." in text
     details = {t["number"]: t["detail"] for t in galleries(exciting)["grid"]["tiles"]}
     assert 3 not in details and details.get(5, "copy of 1") == "copy of 1"
 

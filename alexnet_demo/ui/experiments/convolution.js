@@ -178,14 +178,16 @@ class Convolution {
     this.find(".notice").textContent = texts.join(" ");
   }
 
+  // Send the settings for the address, unless they are those that it has.
   save() {
+    const settings = { side: this.number("side") };
+    for (const name of SLIDERS) settings[name] = this.number(name);
+    settings.kernel = this.name === CONV1 ? `${CONV1}.${this.filter}` : this.name;
+    if (this.name === CUSTOM) settings.kernel = this.kernel.map((w) => Number(w.toPrecision(3))).join();
+    const text = JSON.stringify(settings);
+    this.sent ??= text;
     clearTimeout(this.saving);
     this.saving = setTimeout(() => {
-      const settings = { side: this.number("side") };
-      for (const name of SLIDERS) settings[name] = this.number(name);
-      settings.kernel = this.name === CONV1 ? `${CONV1}.${this.filter}` : this.name;
-      if (this.name === CUSTOM) settings.kernel = this.kernel.map((w) => Number(w.toPrecision(3))).join();
-      const text = JSON.stringify(settings);
       if (text !== this.sent && this.root.isConnected) this.send(settings);
       this.sent = text;
     }, SEND_MS);

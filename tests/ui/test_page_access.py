@@ -70,6 +70,16 @@ def test_visitors_see_no_controls(script: str) -> None:
         assert access.RESTRICTED in page_text(at)
 
 
+def test_visitors_take_a_step_and_convolve_with_the_models_filters() -> None:
+    at = open_page("pages/7_Experiments.py", lesson="One step")
+    click(at, "Whole step")
+    assert len(at.session_state["one step"].losses) == 2
+    query = {"lesson": "Convolution", "kernel": "AlexNet's conv1.0"}
+    at = open_page("pages/7_Experiments.py", **query)
+    (data,) = (c.proto.json for c in at.get("bidi_component") if '"filters"' in c.proto.json)
+    assert '"number"' in data
+
+
 @pytest.mark.parametrize("probe", probes.PROBES)
 def test_visitors_can_probe_the_network(probe: str) -> None:
     at = open_page("pages/3_Predict.py", source="Samples", probe=probe)

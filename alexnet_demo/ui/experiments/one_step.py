@@ -105,5 +105,5 @@ def _show_buttons(session: Session) -> None:
         )
         query_params.put("lr", f"{chosen:g}")
     taken = len(session.losses) - 1
-    text = f"{taken} step{'' if taken == 1 else 's'} taken. Loss: {session.losses[-1]:.4f}."
+    text = f"{taken} step{'' if taken == 1 else 's'} taken. Loss: {session.losses[-1]:.5g}."
     st.caption(text + (" Reset to go on." if end else ""))

@@ -150,18 +150,18 @@ def verdict(before: float, after: float, predicted: float, lr: float) -> str:
             f"The loss is **no longer a number**: at a learning rate of {lr:g}, the step is so "
             "long that values overflow. Choose a smaller one."
         )
-    change = f"{before:.4f} → {after:.4f}"
+    change = f"{before:.5g} → {after:.5g}"
     if after > before:
         return (
-            f"{change}: the loss **rises** by {after - before:.4f}, although the gradient predicts "
-            f"a fall of {-predicted:.4f}. At a learning rate of {lr:g}, the step overshoots: it "
+            f"{change}: the loss **rises** by {after - before:.4g}, although the gradient predicts "
+            f"a fall of {-predicted:.4g}. At a learning rate of {lr:g}, the step overshoots: it "
             "is too long."
         )
     if after == before:
         return f"{change}: the loss **stays the same**. The step is too short to change it."
     share = (before - after) / -predicted
-    text = f"{change}: the loss **falls** by {before - after:.4f}. The gradient predicts a fall of "
-    text += f"{-predicted:.4f}"
+    text = f"{change}: the loss **falls** by {before - after:.4g}. The gradient predicts a fall of "
+    text += f"{-predicted:.4g}"
     if abs(share - 1) < 0.1:
         return f"{text}, and it is nearly right, since the step is short."
     return f"{text}; along so long a step, the gradient itself changes."

@@ -96,6 +96,7 @@ def describe_weights(weights: Path) -> Record:
         "parameters": count_parameters(model),
         "width": model.width,
         "epoch": info.get("epoch"),
+        "step": info.get("step"),
         "quantized": info.get("quantized"),
         "certainty": info.get("certainty") or ConfidenceModel().to_json(),
     }
@@ -151,6 +152,10 @@ def card(record: Record) -> str:
     )
     environment.filters |= {"percent": percent, "count": "{:,}".format, "clock": clock}
     run, weights = record["run"], record["weights"]
+    # The weights of a run that was stopped may be newer than its last finished epoch.
+    stopped = weights.get("step") or 0
+    if stopped <= run["epochs"][-1]["step"]:
+        stopped = 0
     runs = [
         {
             **one,
@@ -167,7 +172,8 @@ def card(record: Record) -> str:
         classes=article.CLASSES,
         bins=article.CALIBRATION_BINS,
         copy_cosine=COPY_COSINE,
-        epoch=weights["epoch"] or run["best_epoch"],
+        epoch=0 if stopped else weights["epoch"] or run["best_epoch"],
+        stopped=stopped,
         confusions=confusions(record["test"]["confusion"]),
         confidence=weights["certainty"],
     )

@@ -35,7 +35,7 @@ from alexnet_demo.settings.config import TrainConfig
 SAMPLES = 5_000  # images of each kind, as many as a usual validation set
 MIN_SAMPLES = 1_000  # unused training images that suffice
 KEPT_INFO = (
-    *("run", "epoch", "config"),
+    *("run", "epoch", "step", "config"),
     *(f"{split}_{metric}" for split in ("validation", "test") for metric in ("accuracy", "loss")),
 )
 BATCH = 500

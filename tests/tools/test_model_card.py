@@ -247,3 +247,13 @@ def test_the_most_frequent_confusions_come_first() -> None:
         "Shirt as T-shirt/top (30)",
     ]
     assert model_card.confusions([[5]]) == ["none"]
+
+
+def test_weights_of_a_stopped_run_are_newer_than_its_last_epoch(records: Path) -> None:
+    record = json.loads(records.read_text())
+    epochs = record["run"]["epochs"]
+    last = {"weights": {**record["weights"], "step": epochs[-1]["step"] + 1234}}
+    stopped, finished = model_card.card({**record, **last}), model_card.card(record)
+    assert f"step {epochs[-1]['step'] + 1234:,}" in stopped
+    bold = [f"| **{epoch['epoch']}** |" for epoch in epochs]
+    assert any(row in finished for row in bold) and not any(row in stopped for row in bold)

@@ -193,13 +193,20 @@ def test_the_class_view_marks_the_right_options_on_request_and_resets(counts):
     assert page_text(at).count("✓") == len(STOPS)
     next(button for button in at.button if button.label == "Reset").click().run()
     assert sum(stop.here for stop in counts.snapshot()) == 0
+    assert "class" in at.query_params
+    next(button for button in at.button if button.label == "The tour").click().run()
+    assert "class" not in at.query_params and "Class view" in [b.label for b in at.button]
+    next(button for button in at.button if button.label == "Class view").click().run()
+    assert "class" in at.query_params and "here now" in page_text(at)
     assert not at.exception
 
 
 def test_visitors_have_no_class_view_but_read_that_they_are_counted(counts, monkeypatch):
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     at = open_page(TOUR, **{"class": "1"})
-    assert "here now" not in page_text(at) and not at.button
+    assert "here now" not in page_text(at)
+    assert [button.label for button in at.button] == ["The tour"]
+    assert "Class view" not in [button.label for button in open_page(TOUR).button]
     assert class_view.NOTICE in page_text(open_page(TOUR))
 
 

@@ -10,7 +10,6 @@ from alexnet_demo.ui.frame import class_counts
 from alexnet_demo.ui.frame.class_counts import COUNTS
 from alexnet_demo.ui.frame.stops import STOPS
 from alexnet_demo.ui.widgets import access
-from alexnet_demo.ui.widgets.navigation import TOUR, link
 
 PARAMETER = "class"  # query parameter of the tour's page
 NOTICE = (
@@ -20,9 +19,20 @@ NOTICE = (
 REFRESH_SECONDS = 2.0
 
 
+def show_button() -> None:
+    """On the tour's page, for whoever may see the counts: a button that opens the view.
+
+    After a link from a page to itself, the browser's address lacks the parameter.
+    """
+    if class_counts.is_on() and access.can_control():
+        opened, view = st.query_params.update, {PARAMETER: "1"}
+        st.button("Class view", icon=":material/bar_chart:", on_click=opened, args=(view,))
+
+
 def show() -> None:
     """The counts, for whoever controls a server that counts; else why there are none."""
-    link(TOUR, "The tour", ":material/arrow_back:")
+    back = st.query_params.clear
+    st.button("The tour", icon=":material/arrow_back:", type="tertiary", on_click=back)
     if not access.can_control():
         st.caption(":material/lock: The class view is for whoever controls this server.")
         return

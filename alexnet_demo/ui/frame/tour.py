@@ -166,5 +166,4 @@ def _show_start() -> None:
                 icon=":material/print:",
                 on_click="ignore",
             )
-            if class_counts.is_on() and access.can_control():
-                link(TOUR, "Class view", ":material/bar_chart:", state={class_view.PARAMETER: "1"})
+            class_view.show_button()

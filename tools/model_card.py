@@ -174,6 +174,7 @@ def card(record: Record) -> str:
         copy_cosine=COPY_COSINE,
         epoch=0 if stopped else weights["epoch"] or run["best_epoch"],
         stopped=stopped,
+        source="last.safetensors" if stopped else record["source"],
         confusions=confusions(record["test"]["confusion"]),
         confidence=weights["certainty"],
     )

@@ -255,5 +255,6 @@ def test_weights_of_a_stopped_run_are_newer_than_its_last_epoch(records: Path) -
     last = {"weights": {**record["weights"], "step": epochs[-1]["step"] + 1234}}
     stopped, finished = model_card.card({**record, **last}), model_card.card(record)
     assert f"step {epochs[-1]['step'] + 1234:,}" in stopped
+    assert "checkpoints/last.safetensors" in stopped and "last.safetensors" not in finished
     bold = [f"| **{epoch['epoch']}** |" for epoch in epochs]
     assert any(row in finished for row in bold) and not any(row in stopped for row in bold)

@@ -249,7 +249,7 @@ def _verdict(experiment: Experiment, runs: Sequence[TwinRun], prediction: str) -
         elif prediction:
             st.markdown(f":material/close: You predicted: {experiment.options[prediction]}.")
         if not verdict.as_expected:
-            st.markdown(f"Most people expect: {experiment.options[experiment.expected]}.")
+            st.markdown(f"The usual expectation: {experiment.options[experiment.expected]}.")
         lines = (f"- **{plain(label)}**: {text}" for label, text in verdict.figures.items())
         st.markdown("\n".join(lines))
         for sentence in verdict.sentences:

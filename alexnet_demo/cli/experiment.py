@@ -37,6 +37,8 @@ def run_experiment(args: Options) -> int:
     experiment = EXPERIMENTS.get(args.name)
     if experiment is None:
         raise ConfigError(f"No experiment {args.name!r}: choose {', '.join(EXPERIMENTS)}.")
+    if args.html:
+        prepare_output(args.html)
     for label in experiment.variants:
         if not _run(experiment, label, args.seed):
             return INTERRUPTED
@@ -47,13 +49,12 @@ def run_experiment(args: Options) -> int:
     if args.html:
         from alexnet_demo.export import experiment_report  # slow to import, because of Plotly
 
-        prepare_output(args.html)
         write_text(args.html, experiment_report.render(experiment, curves))
     text = "\n".join(
         [
             *(f"{label}: {figures}" for label, figures in verdict.figures.items()),
             f"Outcome: {experiment.options[verdict.outcome]} "
-            f"({'' if verdict.as_expected else 'not '}as most people expect).",
+            f"({'' if verdict.as_expected else 'not '}as one would expect).",
             *verdict.sentences,
         ]
     )

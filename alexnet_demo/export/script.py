@@ -80,10 +80,10 @@ def _context(config: TrainConfig) -> dict[str, Any]:
         "all_train_images": config.train_images == TRAIN_SAMPLES - config.validation,
         "all_test_images": config.test_samples == TEST_SAMPLES,
         "eval_split": config.eval_split,
-        # Whether the shapes of the stored weights determine the width.
         "activation_layer": {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid"}[
             config.activation
         ],
+        # Whether the shapes of the stored weights determine the width.
         "width_in_shapes": channels(counts[-1] / 4096) == counts,
     }
 

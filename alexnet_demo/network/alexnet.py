@@ -110,7 +110,7 @@ class AlexNet(nn.Module):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The arguments that build this network again; the last two only where they are set."""
+        """The arguments that build this network again; ``norm`` and ``activation`` if set."""
         names = ["num_classes", "in_channels", "width", "image_size"]
         names += ["norm"] * self.norm + ["activation"] * (self.activation != "relu")
         return {name: getattr(self, name) for name in names}

@@ -13,7 +13,7 @@ from typing import Any
 from alexnet_demo.common.files import read_json
 from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.problems import NOT_FINITE
-from alexnet_demo.runs.run import Run
+from alexnet_demo.runs.run import Run, has_weights
 from alexnet_demo.runs.state import LIVE, State
 from alexnet_demo.runs.store import list_runs
 from alexnet_demo.settings import paths
@@ -62,7 +62,7 @@ def matching_runs(experiment: Experiment, runs: Iterable[Run]) -> dict[int, dict
     matches: dict[int, dict[str, Run]] = {}
     for run in runs:
         label = labels.get(_key(run.config))
-        if label is None:
+        if label is None or has_weights(run.start):  # begun with trained weights, not random ones
             continue
         found = matches.setdefault(run.config.seed, {})
         if label not in found or _rank(run) > _rank(found[label]):

@@ -86,7 +86,7 @@ class TrainConfig:
     init: str = setting(
         "default",
         "Initial weights",
-        "PyTorch's default as in the article, or He initialization, made for deep ReLU networks.",
+        "PyTorch's default as in the article, or He initialization, made for deep networks.",
         choices=("default", "kaiming"),
     )
     flip: bool = setting(False, "Random mirroring", "Mirror each image with probability ½.")

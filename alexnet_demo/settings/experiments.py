@@ -178,14 +178,18 @@ def _score(experiment: Experiment, final: Final) -> float:
 
 
 def _at_chance(group: Sequence[Final]) -> bool:
-    return mean(map(_accuracy, group)) <= CHANCE + 2 * _standard_error(group, CHANCE)
+    """Whether the mean accuracy is within two standard errors of guessing."""
+    if not group:
+        return False
+    images = min(final.test_images for final in group)
+    return mean(map(_accuracy, group)) <= CHANCE + 2 * sqrt(CHANCE * (1 - CHANCE) / images)
 
 
-def _standard_error(group: Sequence[Final], share: float | None = None) -> float:
-    """Of the difference between two accuracies of this size; 0 without runs."""
+def _standard_error(group: Sequence[Final]) -> float:
+    """Of the difference between two test accuracies of this size; 0 without runs."""
     if not group:
         return 0.0
-    p = mean(map(_accuracy, group)) if share is None else share
+    p = mean(map(_accuracy, group))
     return sqrt(2 * p * (1 - p) / min(final.test_images for final in group))
 
 

@@ -99,11 +99,11 @@ def _describe(tops: ChannelTops, copies: dict[int, int]) -> str:
     texts = [f"{channel} of {original}" for channel, original in copies.items()]
     images = f"these {tops.searched:,} test images"
     if not dead and not texts:
-        return f"All {channels} channels respond to some of {images}, and none copies another."
+        return f"All {channels} channels exceed 0 for some of {images}, and none copies another."
     verb = "is a copy" if len(texts) == 1 else "are copies"
     copied = f"**{len(texts)}** {verb} of an earlier one{_listed(texts)}"
     return (
-        f"**{len(dead)} of {channels} channels** never respond to {images}{_listed(dead)} "
+        f"**{len(dead)} of {channels} channels** never exceed 0 for {images}{_listed(dead)} "
         f"{copied if texts else 'None is a copy of another.'}"
     )
 

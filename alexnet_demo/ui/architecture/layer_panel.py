@@ -93,8 +93,9 @@ def show(view: str, layer: Layer) -> None:
         return
     models = [_viewed(classifier)]
     if other == UNTRAINED:
-        width = classifier.model.width
-        untrained = ViewedModel(_untrained(width), f"untrained {width}", "Untrained network")
+        width, activation = classifier.model.width, classifier.model.activation
+        id_ = f"untrained {width} {activation}"
+        untrained = ViewedModel(_untrained(width, activation), id_, "Untrained network")
         models = [_viewed(classifier, "Trained"), untrained]
     elif other != NONE and (second := model_loading.load_or_show_error(others[other])):
         models = [_viewed(classifier, "Selected"), _viewed(second, others[other].label)]
@@ -133,7 +134,7 @@ def _choose_other(models: dict[str, str]) -> str:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _untrained(width: float) -> AlexNet:
+def _untrained(width: float, activation: str) -> AlexNet:
     """A network with PyTorch's default initialization, always with the same seed."""
     import torch
 
@@ -141,7 +142,7 @@ def _untrained(width: float) -> AlexNet:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return AlexNet(width=width).eval()
+        return AlexNet(width=width, activation=activation).eval()
 
 
 def _choose_image() -> np.ndarray | None:

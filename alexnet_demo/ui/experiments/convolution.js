@@ -37,7 +37,7 @@ class Convolution {
     const [name, filter] = settings.kernel.split(".");
     const weights = settings.kernel.split(",").map(Number);
     this.filter = Number(filter) || 0;
-    if (weights.length === this.number("size") ** 2 && weights.every(Number.isFinite)) {
+    if (settings.kernel && weights.length === this.number("size") ** 2 && weights.every(Number.isFinite)) {
       this.choose(CUSTOM, weights);
     } else {
       const known = [...this.find(".kernel-name").options].some((option) => option.value === name);

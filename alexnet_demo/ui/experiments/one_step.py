@@ -70,9 +70,13 @@ def _lesson() -> None:
 def _next_phase() -> None:
     names = list(PHASES)
     following = names.index(st.session_state.get(_PHASE, names[0])) + 1
-    if following == len(names):
-        take_step()
+    if following == len(names) and not take_step():
+        return
     st.session_state[_PHASE] = names[following % len(names)]
+
+
+def _whole_step() -> None:
+    take_step()
 
 
 def _reset() -> None:
@@ -93,7 +97,7 @@ def _show_buttons(session: Session) -> None:
             else:
                 st.session_state[_DUE] = time.monotonic() + PLAY_SECONDS / 2
             st.rerun()  # the whole page, which decides whether this fragment runs by itself
-        st.button("Whole step", icon=":material/fast_forward:", on_click=take_step, disabled=end)
+        st.button("Whole step", icon=":material/fast_forward:", on_click=_whole_step, disabled=end)
         if st.button("Reset", icon=":material/replay:", on_click=_reset):
             st.rerun()
         if RATE not in st.session_state:

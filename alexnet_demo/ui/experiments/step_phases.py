@@ -121,8 +121,8 @@ def _update(session: Session) -> float:
     st.html(render(__file__, update=update, lr=lr))
     st.markdown(
         f"Check without backpropagation: with this weight {NUDGE:g} smaller, the loss is "
-        f"{smaller:.6f}; {NUDGE:g} larger, {larger:.6f}. The difference divided by {2 * NUDGE:g} "
-        f"is **{(larger - smaller) / (2 * NUDGE):.4f}**; the gradient is {update.gradient:.4f}."
+        f"{smaller:.8f}; {NUDGE:g} larger, {larger:.8f}. The difference divided by {2 * NUDGE:g} "
+        f"is **{(larger - smaller) / (2 * NUDGE):.3g}**; the gradient is {update.gradient:.3g}."
     )
     return after
 

@@ -73,13 +73,13 @@ def get_session(init: str) -> Session:
     return session
 
 
-def take_step() -> None:
-    """Go on to the network after the step that is shown."""
+def take_step() -> bool:
+    """Go on to the network after the step that is shown; False where that is not possible now."""
     from alexnet_demo.network import one_step
 
-    session: Session = st.session_state[_SESSION]
-    if not session.can_go_on:
-        return
+    session: Session | None = st.session_state.get(_SESSION)  # None right after a reset
+    if session is None or not session.can_go_on:
+        return False
     _, x, y = batch()
     lr = rate()  # here, since the batcher's thread knows no session
 
@@ -90,6 +90,8 @@ def take_step() -> None:
     with suppress(BusyError):  # nothing has changed: the button can be pressed again
         session.model, session.record = BATCHER.submit(compute)
         session.losses.append(session.record.loss)
+        return True
+    return False
 
 
 def rate() -> float:

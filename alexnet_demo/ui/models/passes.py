@@ -82,7 +82,7 @@ def tsne_map(classifier: Classifier, pca: Embedding) -> Job[np.ndarray]:
 def channel_tops(model: AlexNet, digest: str) -> Job[dict[str, ChannelTops]]:
     """The test images that activate each channel most, by convolution.
 
-    Of the first `FIRST_IMAGES`; for the included model, of all.
+    Of the first `FIRST_IMAGES`; for the included model, those stored beside it.
 
     Args:
         digest: identifies the weights.

@@ -54,6 +54,8 @@ def show_distinct_units(evaluation: Evaluation) -> None:
     )
     if units == distinct:
         st.caption("There are no copies to merge. A lower threshold counts more units as copies.")
+    elif classifier.model.activation != "relu":
+        st.caption("Copies of different length can be merged only where the activation is ReLU.")
     elif st.button("Merge copies and evaluate", icon=":material/merge:"):
         st.session_state[_MERGED] = classifier.digest, threshold
     if st.session_state.get(_MERGED) == (classifier.digest, threshold):

@@ -13,7 +13,7 @@ PAGES = {
     "Train": ("Train", "Start training"),
     "Predict": ("Predict", "Start a quick run"),
     "Results": ("Results", "Start a quick run"),
-    "Tour": ("Tour", "Draw a shirt"),
+    "Tour": ("Tour", "1. Draw a shirt"),
     "Story": ("Why AlexNet mattered", "60,965,224"),
     "Experiments": ("Experiments", "Twin runs"),
     "": ("Teach a network to recognize clothing", "No trained model yet"),

@@ -116,6 +116,21 @@ class AlexNet(nn.Module):
         return {name: getattr(self, name) for name in names}
 
 
+def seeded(seed: int, he: bool = False, **arguments: Any) -> AlexNet:
+    """A network with the same random weights for the same arguments, in evaluation mode.
+
+    Args:
+        he: He initialization instead of PyTorch's default.
+        arguments: of `AlexNet`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AlexNet(**arguments)
+        if he:
+            model.initialize_he()
+    return model.eval()
+
+
 def _replace_relu(net: nn.Sequential, activation: str) -> OrderedDict[str, nn.Module]:
     """The layers, with another activation in place of each ReLU, such as ``tanh1`` of ``relu1``."""
     return OrderedDict(

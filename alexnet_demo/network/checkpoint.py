@@ -212,7 +212,8 @@ def _build_for(tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> AlexNe
     if first is None or last is None or first.ndim != 4 or last.ndim != 2:
         raise ValueError("it does not hold this AlexNet: layers are missing")
     # The recorded width comes first: rounding makes several widths alike in one layer only.
-    width = info["model"].get("width") if isinstance(info.get("model"), dict) else None
+    settings = info["model"] if isinstance(info.get("model"), dict) else {}
+    width = settings.get("width")
     if not (isinstance(width, int | float) and 0 < width <= MAX_WIDTH):
         width = last.shape[1] / 4096
     if not 0 < width <= MAX_WIDTH or last.shape[0] != len(CLASSES) or first.shape[1] != 1:
@@ -220,7 +221,7 @@ def _build_for(tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> AlexNe
             f"this app needs 1 input channel, {len(CLASSES)} classes and at most {MAX_WIDTH:g} "
             "times the article's width"
         )
-    activation = info["model"].get("activation") if isinstance(info.get("model"), dict) else None
+    activation = settings.get("activation")
     if not isinstance(activation, str | None):
         raise ValueError("its activation is not a name")
     with torch.device("meta"):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from alexnet_demo.network.alexnet import AlexNet
+from alexnet_demo.network.alexnet import AlexNet, seeded
 
 WIDTH = 1 / 16
 """At which a step on 8 images takes a fraction of a second on one core: 186,326 parameters."""
@@ -25,12 +25,7 @@ def initial_network(he: bool, seed: int = 0) -> AlexNet:
     Args:
         he: He initialization instead of PyTorch's default.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = AlexNet(width=WIDTH)
-        if he:
-            model.initialize_he()
-    return model.eval()
+    return seeded(seed, he=he, width=WIDTH)
 
 
 @dataclass(frozen=True)

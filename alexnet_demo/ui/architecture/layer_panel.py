@@ -136,13 +136,9 @@ def _choose_other(models: dict[str, str]) -> str:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _untrained(width: float, activation: str) -> AlexNet:
     """A network with PyTorch's default initialization, always with the same seed."""
-    import torch
+    from alexnet_demo.network.alexnet import seeded
 
-    from alexnet_demo.network.alexnet import AlexNet
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return AlexNet(width=width, activation=activation).eval()
+    return seeded(0, width=width, activation=activation)
 
 
 def _choose_image() -> np.ndarray | None:

@@ -138,3 +138,13 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+const PLAY_ICON = "M8 5v14l11-7z";
+const PAUSE_ICON = "M6 5h4v14H6zM14 5h4v14h-4z";
+
+// What a button that plays and pauses shows and is called.
+function showPlaying(button, playing) {
+  button.title = playing ? "Pause" : "Play";
+  button.setAttribute("aria-label", button.title);
+  button.querySelector("path").setAttribute("d", playing ? PAUSE_ICON : PLAY_ICON);
+}
+

@@ -11,8 +11,6 @@ export default function ({ parentElement, data, setStateValue }) {
 const CONV1 = "AlexNet's conv1";
 const CUSTOM = "Your own";
 const SLIDERS = ["size", "stride", "padding"];
-const PLAY_ICON = "M8 5v14l11-7z";
-const PAUSE_ICON = "M6 5h4v14H6zM14 5h4v14h-4z";
 const SEND_MS = 400; // after the last change
 
 class Convolution {
@@ -233,7 +231,7 @@ class Convolution {
     }
     if (this.filled > last) this.go(0, 1);
     this.playing = true;
-    this.setButton("Pause", PAUSE_ICON);
+    showPlaying(this.find(".play"), true);
     let [before, due] = [performance.now(), 0];
     const frame = (now) => {
       if (!this.playing || !this.root.isConnected) return;
@@ -249,14 +247,7 @@ class Convolution {
 
   stop() {
     this.playing = false;
-    this.setButton("Play", PLAY_ICON);
-  }
-
-  setButton(label, path) {
-    const button = this.find(".play");
-    button.setAttribute("aria-label", label);
-    button.title = label;
-    button.querySelector("path").setAttribute("d", path);
+    showPlaying(this.find(".play"), false);
   }
 
   // ---------------------------------------------------------------- the sum

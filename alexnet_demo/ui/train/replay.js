@@ -13,8 +13,6 @@ const PLAY_MS = 700; // time per snapshot during playback
 const TOP = 3; // classes listed per pin
 const FILTERS_PER_ROW = 12;
 const CURVE = { left: 44, right: 12, top: 8, bottom: 24, width: 340, height: 190 };
-const PLAY_ICON = "M8 5v14l11-7z";
-const PAUSE_ICON = "M6 5h4v14H6zM14 5h4v14h-4z";
 
 class Replay {
   constructor(root) {
@@ -79,20 +77,13 @@ class Replay {
       if (!this.root.isConnected || this.index >= last()) this.stop();
       else this.go(this.index + 1);
     }, PLAY_MS);
-    this.setButton("Pause", PAUSE_ICON);
+    showPlaying(this.find(".play"), true);
   }
 
   stop() {
     clearInterval(this.timer);
     this.timer = null;
-    this.setButton("Play", PLAY_ICON);
-  }
-
-  setButton(label, path) {
-    const button = this.find(".play");
-    button.setAttribute("aria-label", label);
-    button.title = label;
-    button.querySelector("path").setAttribute("d", path);
+    showPlaying(this.find(".play"), false);
   }
 
   // -------------------------------------------------------------- drawing

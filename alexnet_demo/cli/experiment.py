@@ -70,7 +70,7 @@ def _run(experiment: Experiment, label: str, seed: int) -> bool:
     Raises:
         RuntimeError: when it failed, but did not diverge.
     """
-    run = experiments.start(experiment, label, seed, role=ADMIN)
+    (run,) = experiments.start(experiment, [label], seed, role=ADMIN)
     print(f"{run.name} ({run.id})", file=sys.stderr, flush=True)
     state = run.state if is_done(run) else follow(run)
     if state in (State.STOPPED, State.PAUSED):

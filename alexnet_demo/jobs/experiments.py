@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from alexnet_demo.common.access import READ_ONLY, Role
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.jobs import actions
@@ -17,15 +19,22 @@ def run_name(experiment: Experiment, label: str, seed: int) -> str:
     return f"{experiment.title}: {label}, seed {seed}"
 
 
-def start(experiment: Experiment, label: str, seed: int, *, role: Role = READ_ONLY) -> Run:
-    """The run of a variant with this seed: the one that there is, else a new or a resumed one.
+def start(
+    experiment: Experiment, labels: Iterable[str], seed: int, *, role: Role = READ_ONLY
+) -> list[Run]:
+    """The runs of variants with this seed: those that there are, else new or resumed ones.
 
     The same seed gives the same result, so nothing is trained twice.
 
     Raises:
-        ConfigError: when it could not be started.
+        ConfigError: when one could not be started; those before it were.
     """
-    run = runs_here(experiment).get(seed, {}).get(label)
+    found = runs_here(experiment).get(seed, {})
+    return [_start(experiment, label, seed, found.get(label), role) for label in labels]
+
+
+def _start(experiment: Experiment, label: str, seed: int, run: Run | None, role: Role) -> Run:
+    """The run that there is of a variant, resumed if need be, or a new one."""
     if run and (is_done(run) or run.state in LIVE):
         return run
     if run and run.resumable:

@@ -17,23 +17,25 @@ from tests.support.waiting import wait_for
 
 
 def test_a_run_is_started_once_and_named(runs_dir: Path, fake_trainers: None) -> None:
-    run = experiments.start(TINY_EXPERIMENT, "fast", 3, role=ADMIN)
+    (run,) = experiments.start(TINY_EXPERIMENT, ["fast"], 3, role=ADMIN)
     wait_for(lambda: run.state == State.FINISHED, 60, "the run did not finish")
     assert run.config == TINY_EXPERIMENT.configs(3)["fast"]
     assert all(part in run.name for part in (TINY_EXPERIMENT.title, "fast", "3"))
-    assert experiments.start(TINY_EXPERIMENT, "fast", 3, role=ADMIN).id == run.id
+    (again,) = experiments.start(TINY_EXPERIMENT, ["fast"], 3, role=ADMIN)
+    assert again.id == run.id
     assert len(list_runs()) == 1
 
 
 def test_a_stopped_run_is_resumed(runs_dir: Path, fake_trainers: None, tiny_weights: Path) -> None:
     config = TINY_EXPERIMENT.configs()["slow"]
     run = canned_run(runs_dir, "half", (), "stopped", settings=config, weights=tiny_weights)
-    assert experiments.start(TINY_EXPERIMENT, "slow", 0, role=ADMIN).id == run.id
+    (resumed,) = experiments.start(TINY_EXPERIMENT, ["slow"], 0, role=ADMIN)
+    assert resumed.id == run.id
     wait_for(lambda: run.state == State.FINISHED, 60, "the run did not finish")
 
 
 def test_visitors_start_nothing(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALEXNET_DEMO_PUBLIC", "1")
     with pytest.raises(ConfigError):
-        experiments.start(TINY_EXPERIMENT, "fast", 0, role=READ_ONLY)
+        experiments.start(TINY_EXPERIMENT, ["fast"], 0, role=READ_ONLY)
     assert not list_runs()

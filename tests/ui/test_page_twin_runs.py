@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from html import unescape
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.export import experiment_report
 from alexnet_demo.jobs import experiments as jobs
-from alexnet_demo.runs import twin_runs
+from alexnet_demo.runs import store, twin_runs
+from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.twin_runs import EPOCH, Recorded, TwinRun
 from alexnet_demo.settings.experiments import EXPERIMENTS, UNDECIDED, Experiment
+from alexnet_demo.ui.experiments import twin_results
 from alexnet_demo.ui.experiments import twin_runs as view
 from tests.support.pages import open_page, page_text
 from tests.support.runs import canned_run
@@ -25,7 +28,7 @@ INIT = EXPERIMENTS["initialization"]
 def _no_recorded_results(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs_dir.mkdir()
     monkeypatch.setattr(view, "recorded", lambda _: None)
-    view._state.clear()
+    twin_results.reload()
 
 
 @pytest.fixture
@@ -142,8 +145,29 @@ def test_visitors_see_results_and_start_nothing(runs_dir: Path, recorded, monkey
 def test_any_finished_run_can_be_the_first_of_ones_own_experiment(runs_dir: Path) -> None:
     finish(runs_dir, INIT, 0, {"He": 0.8})
     at = predict(open_page(PAGE, experiment="dropout"), UNDECIDED, EXPERIMENTS["dropout"])
-    options = at.selectbox(key="own experiment").options
+    assert not at.selectbox
+    at.session_state[view.OWN] = True
+    options = at.run().selectbox(key="own experiment").options
     assert len(options) == 1 + len(view.recorded_runs())
+
+
+def test_the_page_lists_the_runs_once(
+    runs_dir: Path, recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(runs_dir, INIT, 4, {"Default": 0.8, "He": 0.4})
+    at = open_page(PAGE, experiment="initialization", result="4")  # imports what takes time
+    listings: list[list[Run]] = []
+
+    def list_runs() -> list[Run]:
+        listings.append(store.list_runs())
+        return listings[-1]
+
+    monkeypatch.setattr(twin_results, "list_runs", list_runs)
+    twin_results.reload()
+    began = time.monotonic()
+    assert at.run().get("download_button")
+    expired = (time.monotonic() - began) / (twin_results.POLL_SECONDS / 2)
+    assert 1 <= len(listings) <= 1 + expired
 
 
 def test_the_report_holds_the_verdict_and_both_curves(recorded) -> None:

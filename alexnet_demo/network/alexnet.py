@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from threading import Lock
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from alexnet_demo.settings.article import IMAGE_SIZE, PIXEL_MEAN, PIXEL_STD
 from alexnet_demo.settings.schedule import channels
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+_seeding = Lock()  # PyTorch's initialization draws from one generator for all threads
 
 
 class AlexNet(nn.Module):
@@ -119,11 +121,13 @@ class AlexNet(nn.Module):
 def seeded(seed: int, he: bool = False, **arguments: Any) -> AlexNet:
     """A network with the same random weights for the same arguments, in evaluation mode.
 
+    Several threads may call it.
+
     Args:
         he: He initialization instead of PyTorch's default.
         arguments: of `AlexNet`.
     """
-    with torch.random.fork_rng(devices=[]):
+    with _seeding, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = AlexNet(**arguments)
         if he:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from typing import Any
 
@@ -15,6 +17,7 @@ from alexnet_demo.network.alexnet import (
     count_parameters,
     feature_side,
     fuse_batchnorm,
+    seeded,
     unfuse_batchnorm,
 )
 from alexnet_demo.network.input import to_input
@@ -144,6 +147,19 @@ def test_another_activation_replaces_every_relu_and_nothing_else(name: str) -> N
 def test_an_unknown_activation_is_refused() -> None:
     with pytest.raises(ValueError, match="relu, tanh, sigmoid"):
         AlexNet(width=0.0625, activation="gelu")
+
+
+def test_threads_that_seed_at_once_get_the_same_weights() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # seconds: interrupt threads wherever that is possible
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            models = list(pool.map(lambda _: seeded(0, he=True, width=0.0625), range(16)))
+    finally:
+        sys.setswitchinterval(interval)
+    expected = seeded(0, he=True, width=0.0625).state_dict()
+    for model in models:
+        torch.testing.assert_close(model.state_dict(), expected, rtol=0, atol=0)
 
 
 @torch.no_grad()

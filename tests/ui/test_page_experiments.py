@@ -54,6 +54,18 @@ def test_the_address_holds_image_kernel_and_sizes() -> None:
     assert not [error.value for error in at.error]
 
 
+def test_another_lesson_has_an_address_of_its_own() -> None:
+    query = {"kernel": "Blur", "size": "5", "sample": "7"}
+    at = open_page(EXPERIMENTS, lesson="Convolution", tour="3", **query)
+    assert at.query_params.get("sample") == "7"
+    at.segmented_control(key="lesson").set_value("One step").run()
+    assert set(at.query_params) == {"lesson", "tour", "lr"}
+    at.segmented_control(key="lesson").set_value("Convolution").run()
+    assert not at.exception
+    assert {name: at.query_params.get(name) for name in query} == query
+    assert set(at.query_params) == {"lesson", "tour", *query}
+
+
 def test_settings_of_the_browser_go_into_the_address() -> None:
     at = open_page(EXPERIMENTS, lesson="Convolution")
     settings = {"kernel": "Blur", "size": 5, "stride": 2, "padding": 0, "side": 28}

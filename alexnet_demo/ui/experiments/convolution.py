@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from PIL import Image, ImageOps
 
 from alexnet_demo.common.errors import CheckpointError, DataError
 from alexnet_demo.images import strokes
-from alexnet_demo.images.prepared import SIDE
+from alexnet_demo.images.prepare import prepare
+from alexnet_demo.images.prepared import Choices
 from alexnet_demo.settings import paths
 from alexnet_demo.ui.components.canvas import canvas
 from alexnet_demo.ui.components.component import component_state, register
@@ -75,8 +75,8 @@ def _choose_image() -> np.ndarray:
     """
     if query_params.choice("Image", ["Test image", DRAWING], "image") == DRAWING:
         with st.container(width=320):
-            drawing = ImageOps.invert(strokes.render(canvas()))
-        return np.asarray(drawing.resize((SIDE, SIDE), Image.Resampling.BOX))
+            drawing = strokes.render(canvas())
+        return prepare(drawing, Choices("dataset", "invert")).views[0]
     return test_arrays()[0][test_image.choose("sample")]
 
 

@@ -35,6 +35,13 @@ def put(name: str, value: str) -> None:
             del st.query_params[name]
 
 
+def hide_others(*names: str) -> None:
+    """Leave only these of the values in the address; `get` still returns the others."""
+    for name in st.query_params.to_dict().keys() - {*names}:
+        if _PREFIX + name in st.session_state:
+            del st.query_params[name]
+
+
 def parse_index(text: str, count: int) -> int | None:
     """The whole number in [0, count) that a text denotes; None for any other text."""
     # Digits of other alphabets pass isdigit, and int refuses very long numbers.

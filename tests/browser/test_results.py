@@ -13,6 +13,7 @@ from alexnet_demo.network import checkpoint
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.runs.run import Run
 from tests.support.server import Server, settle
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -115,6 +116,11 @@ def test_copies_are_merged_at_a_threshold(
     expect(button).to_be_visible(timeout=300_000)
     button.click()
     expect(page.get_by_text(re.compile("Merging removes 1 of"))).to_be_visible(timeout=300_000)
+    page.set_viewport_size({"width": 390, "height": 800})
+    table = page.get_by_test_id("stDataFrame").last.locator(".dvn-scroller")
+    expect(table).to_be_visible()
+    fits = "table => table.scrollWidth <= table.clientWidth"
+    wait_for(lambda: table.evaluate(fits), 10, "columns are off-screen")
     page.get_by_role("slider").press("End")
     expect(page.get_by_text("At a cosine of 0.99")).to_be_visible()
     expect(page.get_by_text("There are no copies to merge")).to_be_visible()

@@ -25,7 +25,7 @@ from alexnet_demo.inference import backend, cache, embedding, full_pass, predict
 from alexnet_demo.inference.batcher import BUSY, MAX_REQUEST, MicroBatcher
 from alexnet_demo.inference.classifier import Classifier, feature_count
 from alexnet_demo.inference.predictions import Results
-from alexnet_demo.network import checkpoint
+from alexnet_demo.network import checkpoint, distinct_units
 from alexnet_demo.network.alexnet import AlexNet
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings import paths
@@ -466,6 +466,14 @@ def test_the_threshold_decides_what_counts_as_a_copy(app: AppTest, copies: AlexN
     assert not app.exception and app.query_params["cosine"] == "50"
 
 
+def test_the_threshold_is_at_first_that_of_distinct_units(
+    app: AppTest, copies: AlexNet, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(distinct_units, "COPY_COSINE", 0.8)
+    select_view(app, "Distinct units")
+    assert app.slider[0].value == 80 and "cosine" not in app.query_params
+
+
 @pytest.mark.parametrize("cosine", ["", "7", "100", "-1", "x"])
 def test_a_link_with_another_threshold_opens_the_view(app: AppTest, cosine: str):
     app.query_params["cosine"] = cosine
@@ -479,7 +487,7 @@ def test_copies_are_merged_and_the_accuracy_holds(app: AppTest, copies: AlexNet)
     click(app, "Merge copies and evaluate")
     wait_for(lambda: "Merging removes 1 of" in page_text(app.run()), 60, "not evaluated")
     whole, merged = app.dataframe[1].value.to_dict("records")
-    assert (whole["Threshold"], merged["Threshold"]) == ("not merged", "0.90")
+    assert (whole["Cosine"], merged["Cosine"]) == ("none", "0.90")
     assert whole["Units"] - merged["Units"] == 1
     inputs = copies.get_parameter("net.conv2.weight").shape[1]
     gone = 25 * inputs + 1 + 9 * len(copies.get_parameter("net.conv3.bias"))

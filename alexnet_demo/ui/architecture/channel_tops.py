@@ -11,11 +11,11 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from alexnet_demo.images.encode import data_url, enlarge
-from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.settings.article import CLASSES, IMAGE_SIZE
 from alexnet_demo.ui.architecture.layer_views import ViewedModel
 from alexnet_demo.ui.components.gallery import Tile, gallery
 from alexnet_demo.ui.models import background, datasets, passes
+from alexnet_demo.ui.models.closest_units import closest_earlier
 from alexnet_demo.ui.widgets import query_params
 from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.markdown import plain, sections
@@ -82,13 +82,11 @@ def _is_first(key: str) -> bool:
 # ------------------------------------------------------------------ in words
 
 
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={ViewedModel: lambda model: model.id})
 def _copies(model: ViewedModel, layer: str) -> dict[int, int]:
     """The channels that are copies of earlier ones, each with that one."""
-    from alexnet_demo.network.distinct_units import COPY_COSINE, closest_earlier
+    from alexnet_demo.network.distinct_units import COPY_COSINE
 
-    weight = model.model.net.get_submodule(layer).get_parameter("weight")
-    cosines, earlier = closest_earlier(weight, BATCHER.submit_low_priority)
+    cosines, earlier = closest_earlier(model.id, layer, model.model)
     copies = (cosines >= COPY_COSINE).nonzero().flatten().tolist()
     return {channel: int(earlier[channel]) for channel in copies}
 

@@ -17,6 +17,7 @@ from alexnet_demo.ui.widgets.markdown import plain
 T = TypeVar("T")
 MAX_PENDING = 4  # unfinished jobs of a kind; each holds a network in memory
 MAX_IN_MEMORY = 16  # jobs whose results stay in memory; the disk has the others
+MAX_TRIALS = 64  # jobs with small results that are nowhere else
 PARTIAL_SECONDS = 2.0  # between two looks at a partial result, which redraw the view of it
 _pending = defaultdict[str, BoundedSemaphore](lambda: BoundedSemaphore(MAX_PENDING))
 _running = defaultdict[str, Lock](Lock)
@@ -91,22 +92,36 @@ def start(
         _read_cache: returns the result from disk, or None.
         _compute: returns the result; called in a thread, with the job to report progress to.
     """
-    job = Job[T](digest, kind, total, result=_read_cache())
+    return _start(Job[T](digest, kind, total, result=_read_cache()), _compute)
+
+
+@st.cache_resource(max_entries=MAX_TRIALS, show_spinner=False)
+def start_trial(digest: str, kind: str, total: int, _compute: Callable[[Job[T]], T]) -> Job[T]:
+    """As `start`, for small results that no disk has; many of them displace no other job's.
+
+    Args:
+        digest: of the weights, followed by what is tried with them.
+    """
+    return _start(Job[T](digest, kind, total), _compute)
+
+
+def _start(job: Job[T], compute: Callable[[Job[T]], T]) -> Job[T]:
+    """Compute the result of a job in a thread, unless it has one."""
 
     def run() -> None:
-        with _running[kind]:
+        with _running[job.kind]:
             job.running, job.began = True, time.monotonic()
             try:
-                job.result = _compute(job)
+                job.result = compute(job)
             except Exception as error:
                 job.error = str(error) or type(error).__name__
             finally:
                 job.running = False
-                _pending[kind].release()
+                _pending[job.kind].release()
 
-    if job.result is None and _pending[kind].acquire(blocking=False):
+    if job.result is None and _pending[job.kind].acquire(blocking=False):
         # A daemon thread, unlike those of a pool, does not delay the server's exit.
-        Thread(target=run, name=kind, daemon=True).start()
+        Thread(target=run, name=job.kind, daemon=True).start()
     elif job.result is None:
         job.error = "The server is evaluating other models. Try again in a few minutes."
     return job
@@ -131,7 +146,8 @@ def show_progress(
         return
     st.error(plain(job.error), icon=":material/error:")
     if st.button("Try again", key=f"again {label}", icon=":material/refresh:"):
-        start.clear(job.digest, job.kind, job.total)
+        for cached in (start, start_trial):
+            cached.clear(job.digest, job.kind, job.total)
         before_rerun()
         st.rerun()
 

@@ -13,7 +13,7 @@ from alexnet_demo.inference.batcher import BATCHER, LOW_PRIORITY_BATCH
 from alexnet_demo.inference.embedding import Embedding
 from alexnet_demo.settings.article import TEST_SAMPLES, TRAIN_SAMPLES
 from alexnet_demo.ui.models import backends, datasets
-from alexnet_demo.ui.models.background import Job, start
+from alexnet_demo.ui.models.background import Job, start, start_trial
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from torch import Tensor
@@ -117,4 +117,4 @@ def predict_merged(
         return merged.predict(net, images, job.count, BATCHER.submit_low_priority)
 
     key = f"{classifier.digest} {threshold:.2f}"
-    return start(key, "merged", FIRST_IMAGES, lambda: None, compute)
+    return start_trial(key, "merged", FIRST_IMAGES, compute)

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from alexnet_demo.common.text import percent
-from alexnet_demo.inference.batcher import BATCHER
 from alexnet_demo.ui.models import background, datasets, passes
+from alexnet_demo.ui.models.closest_units import closest_earlier
 from alexnet_demo.ui.results.evaluation import Evaluation, reopen_panel
 from alexnet_demo.ui.widgets import query_params
 from alexnet_demo.ui.widgets.glossary import explain
 
 if TYPE_CHECKING:  # all import torch
     from alexnet_demo.inference.merged import Merged
-    from alexnet_demo.network.alexnet import AlexNet
     from alexnet_demo.network.distinct_units import Closest
 
-LOWEST, DEFAULT, HIGHEST = 50, 90, 99  # cosines, in hundredths
+LOWEST, HIGHEST = 50, 99  # cosines, in hundredths
 NO_MERGING = 2.0  # a cosine that no two units reach
 _SLIDER, _PARAM = "distinct cosine", "cosine"
 _MERGED = "distinct merged"  # session state: which merging to evaluate, digest and threshold
@@ -28,8 +27,13 @@ _ROWS = "distinct rows"  # session state, with a digest: rows of the table, by t
 @st.fragment
 def show_distinct_units(evaluation: Evaluation) -> None:
     """A table of the layers, a slider for the threshold, and the merged network's accuracy."""
+    from alexnet_demo.network.distinct_units import hidden_layers
+
     classifier = evaluation.classifier
-    closest = _closest_earlier(classifier.digest, classifier.model)
+    closest = {
+        name: closest_earlier(classifier.digest, name, classifier.model)
+        for name in hidden_layers(classifier.model)
+    }
     threshold = _choose_threshold() / 100
     counts = {name: (len(c), int((c < threshold).sum())) for name, (c, _) in closest.items()}
     st.dataframe(
@@ -66,9 +70,12 @@ def show_distinct_units(evaluation: Evaluation) -> None:
 
 def _choose_threshold() -> int:
     """Let the reader choose the cosine, in hundredths, and keep it in the address."""
+    from alexnet_demo.network.distinct_units import COPY_COSINE
+
+    default = round(100 * COPY_COSINE)
     if _SLIDER not in st.session_state:  # the view has just opened
         query_params.load(_PARAM)
-        linked = query_params.parse_index(query_params.get(_PARAM), HIGHEST + 1) or DEFAULT
+        linked = query_params.parse_index(query_params.get(_PARAM), HIGHEST + 1) or default
         st.session_state[_SLIDER] = max(LOWEST, linked)
     percentage = int(
         st.slider(
@@ -80,18 +87,8 @@ def _choose_threshold() -> int:
             width=330,
         )
     )
-    query_params.put(_PARAM, "" if percentage == DEFAULT else str(percentage))
+    query_params.put(_PARAM, "" if percentage == default else str(percentage))
     return percentage
-
-
-@st.cache_data(max_entries=64, show_spinner="Comparing all pairs of units…")
-def _closest_earlier(digest: str, _model: AlexNet) -> dict[str, Closest]:
-    """`Closest` of each layer from conv1 to fc7 of the model with this digest, on the CPU."""
-    from alexnet_demo.network.distinct_units import closest_earlier, hidden_layers
-
-    run = BATCHER.submit_low_priority
-    layers = {n: closest_earlier(m.weight, run) for n, m in hidden_layers(_model).items()}
-    return {name: (cosines.cpu(), units.cpu()) for name, (cosines, units) in layers.items()}
 
 
 def _evaluate(evaluation: Evaluation, closest: dict[str, Closest], threshold: float) -> None:
@@ -111,7 +108,7 @@ def _evaluate(evaluation: Evaluation, closest: dict[str, Closest], threshold: fl
 
     def row(name: str, units: int, merged: Merged) -> dict[str, object]:
         return {
-            "Threshold": name,
+            "Cosine": name,
             "Units": units,
             "Parameters": merged.parameters,
             "Accuracy": 100 * float((merged.labels == truth).mean()),
@@ -119,7 +116,7 @@ def _evaluate(evaluation: Evaluation, closest: dict[str, Closest], threshold: fl
         }
 
     rows = st.session_state.setdefault(f"{_ROWS} {classifier.digest}", {})
-    rows[NO_MERGING] = row("not merged", units, before)
+    rows[NO_MERGING] = row("none", units, before)
     rows[threshold] = row(f"{threshold:.2f}", units - copies, after)
     saved = 1 - after.parameters / before.parameters
     st.markdown(
@@ -134,15 +131,17 @@ def _show_rows(digest: str) -> None:
     """A table of all that was evaluated of a model in this session."""
     rows = st.session_state.get(f"{_ROWS} {digest}")
     if rows:
-        share = st.column_config.NumberColumn(format="%.1f%%")
+        number = st.column_config.NumberColumn
         st.dataframe(
             [rows[threshold] for threshold in sorted(rows, reverse=True)],
-            column_config={
-                "Units": st.column_config.NumberColumn(format="localized"),
-                "Parameters": st.column_config.NumberColumn(format="localized"),
-                "Accuracy": share,
-                "Same prediction": share,
+            column_config={  # widths in pixels: fit on a phone
+                "Cosine": st.column_config.TextColumn(width=62),
+                "Units": number(format="localized", width=58),
+                "Parameters": number(format="localized", width=98),
+                "Accuracy": number(format="%.1f%%", width=72),
+                "Same prediction": number("Same", format="%.1f%%", width=60),
             },
             hide_index=True,
             width="content",
         )
+        st.caption("Same: images with the same prediction as without merging.")

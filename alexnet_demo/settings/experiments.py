@@ -23,7 +23,7 @@ UNDECIDED = "none"
 """The outcome where no variant is clearly ahead."""
 STANDARD_ERRORS = 2.0
 """Lead from which a difference between two accuracies is not chance, in standard errors."""
-_SECONDS_PER_IMAGE = {0.0625: 0.0016, 0.125: 0.0029, 0.25: 0.0075}
+_SECONDS_PER_IMAGE = {0.0625: 0.0009, 0.125: 0.002, 0.25: 0.0042}
 """A training step's time by width, per image, on two cores of an AMD EPYC in float32."""
 _TEST_SHARE = 0.3  # of that: a forward pass
 _START_SECONDS = 6.0  # to load PyTorch and the data

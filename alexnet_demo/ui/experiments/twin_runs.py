@@ -35,6 +35,7 @@ _COMMON = {
     "epochs": "{} epochs",
     "batch_size": "batch size {}",
     "lr": "learning rate {:g}",
+    "schedule": "{} schedule",
     "momentum": "momentum {:g}",
     "dropout": "dropout {:g}",
 }

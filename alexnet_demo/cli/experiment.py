@@ -42,10 +42,11 @@ def run_experiment(args: Options) -> int:
     for label in experiment.variants:
         if not _run(experiment, label, args.seed):
             return INTERRUPTED
-    runs = runs_here(experiment)[args.seed]
+    runs = runs_here(experiment).get(args.seed, {})
     curves = [twin_run(label, run) for label, run in runs.items()]
     verdict = result(experiment, curves)
-    assert verdict is not None  # all of them have ended
+    if verdict is None:
+        raise ConfigError("A run was deleted meanwhile. Give the command again to train it anew.")
     if args.html:
         from alexnet_demo.export import experiment_report  # slow to import, because of Plotly
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import pandas  # noqa: F401 - Plotly takes it half loaded while another thread imports it
 import plotly.graph_objects as go
 
 from alexnet_demo.settings.article import CLASSES

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from alexnet_demo.common.access import READ_ONLY, Role
 from alexnet_demo.common.errors import ConfigError
 from alexnet_demo.jobs import actions
+from alexnet_demo.runs.locks import launch_lock
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.state import LIVE
 from alexnet_demo.runs.store import get_run
@@ -24,13 +25,18 @@ def start(
 ) -> list[Run]:
     """The runs of variants with this seed: those that there are, else new or resumed ones.
 
-    The same seed gives the same result, so nothing is trained twice.
+    The same seed gives the same result, so nothing is trained twice, also when two people start
+    the same experiment at once.
 
     Raises:
         ConfigError: when one could not be started; those before it were.
     """
-    found = runs_here(experiment).get(seed, {})
-    return [_start(experiment, label, seed, found.get(label), role) for label in labels]
+    try:
+        with launch_lock():
+            found = runs_here(experiment).get(seed, {})
+            return [_start(experiment, label, seed, found.get(label), role) for label in labels]
+    except TimeoutError:
+        raise ConfigError("Another run is being started. Try again in a few seconds.") from None
 
 
 def _start(experiment: Experiment, label: str, seed: int, run: Run | None, role: Role) -> Run:

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from alexnet_demo.common.files import read_json
-from alexnet_demo.runs.events import Event
 from alexnet_demo.runs.problems import NOT_FINITE
 from alexnet_demo.runs.run import Run, has_weights
 from alexnet_demo.runs.state import LIVE, State
@@ -83,8 +82,11 @@ def _rank(run: Run) -> int:
 
 
 def is_done(run: Run) -> bool:
-    """Whether the run has a result: it finished, or its loss became NaN or infinite."""
-    return run.state == State.FINISHED or diverged(run)
+    """Whether the run has a result: it finished, or its loss became NaN or infinite.
+
+    One that finished, but whose numbers were lost, has none and can be trained again.
+    """
+    return diverged(run) or (run.state == State.FINISHED and bool(_epochs(run)))
 
 
 def diverged(run: Run) -> bool:
@@ -99,12 +101,13 @@ def runs_here(experiment: Experiment) -> dict[int, dict[str, Run]]:
 
 def twin_run(label: str, run: Run) -> TwinRun:
     """What a run has reached by now."""
-    epochs = [_epoch(event) for event in run.history.epochs]
-    return TwinRun(label, run.config.seed, epochs, run.config.train_images, diverged(run))
+    return TwinRun(label, run.config.seed, _epochs(run), run.config.train_images, diverged(run))
 
 
-def _epoch(event: Event) -> dict[str, float]:
-    return {name: round(event[name], 5) for name in EPOCH}
+def _epochs(run: Run) -> list[dict[str, float]]:
+    """The numbers of the epochs, without damaged ones."""
+    epochs = ({name: round(event[name], 5) for name in EPOCH} for event in run.history.epochs)
+    return [e for e in epochs if max(e["train_accuracy"], e["test_accuracy"]) <= 1]
 
 
 def result(experiment: Experiment, runs: Sequence[TwinRun]) -> Verdict | None:

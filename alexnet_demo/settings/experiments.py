@@ -173,8 +173,10 @@ def _gap(final: Final) -> float:
 
 
 def _score(experiment: Experiment, final: Final) -> float:
-    """Higher is better."""
-    return _accuracy(final) if experiment.score == "accuracy" else -_gap(final)
+    """Higher is better; a run that diverged has no gap, but not because it generalizes."""
+    if experiment.score == "accuracy":
+        return _accuracy(final)
+    return -1.0 if final.diverged else -_gap(final)
 
 
 def _at_chance(group: Sequence[Final]) -> bool:

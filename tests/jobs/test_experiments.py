@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,17 @@ def test_a_run_is_started_once_and_named(runs_dir: Path, fake_trainers: None) ->
     (again,) = experiments.start(TINY_EXPERIMENT, ["fast"], 3, role=ADMIN)
     assert again.id == run.id
     assert len(list_runs()) == 1
+
+
+def test_two_people_at_once_start_each_run_once(runs_dir: Path, fake_trainers: None) -> None:
+    labels = [*TINY_EXPERIMENT.variants]
+    with ThreadPoolExecutor() as pool:
+        starts = [
+            pool.submit(experiments.start, TINY_EXPERIMENT, labels, 3, role=ADMIN) for _ in range(2)
+        ]
+    first, second = ({run.id for run in started.result()} for started in starts)
+    assert first == second == {run.id for run in list_runs()}
+    assert len(first) == len(labels)
 
 
 def test_a_stopped_run_is_resumed(runs_dir: Path, fake_trainers: None, tiny_weights: Path) -> None:

@@ -87,6 +87,15 @@ def test_a_run_that_diverged_is_a_result(runs_dir: Path) -> None:
     assert verdict is not None and verdict.outcome == "He"
 
 
+@pytest.mark.parametrize("accuracies", [(), (1e15,)])
+def test_a_finished_run_without_usable_numbers_is_not_done(
+    runs_dir: Path, accuracies: tuple[float, ...]
+) -> None:
+    run = canned_run(runs_dir, "damaged", accuracies, settings=INIT.configs()["He"])
+    assert run.state == "finished" and not is_done(run)
+    assert not twin_run("He", run).epochs
+
+
 def test_a_record_comes_back_unless_the_settings_have_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

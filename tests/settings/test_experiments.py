@@ -123,6 +123,17 @@ def test_a_smaller_gap_wins_with_a_lower_accuracy() -> None:
     assert verdict(experiment, numbers).outcome == "Dropout 0.5"
 
 
+def test_a_seed_that_diverged_does_not_count_as_a_small_gap() -> None:
+    experiment = EXPERIMENTS["dropout"]
+    gaps = {"No dropout": (0.19, 0.19, 0.19), "Dropout 0.5": (None, 0.175, 0.175)}
+    numbers = [
+        Final(label, 0.9, 0.9 - (gap or 0), gap is None, 1000)
+        for label, values in gaps.items()
+        for gap in values
+    ]
+    assert verdict(experiment, numbers).outcome != "Dropout 0.5"
+
+
 @pytest.mark.parametrize(("images", "clear"), [(200, False), (10_000, True)])
 def test_a_clear_lead_depends_on_the_number_of_test_images(images: int, clear: bool) -> None:
     experiment = EXPERIMENTS["initialization"]

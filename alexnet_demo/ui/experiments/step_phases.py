@@ -40,7 +40,7 @@ def show_batch(record: Pass, phase: str) -> None:
     details = [""] * IMAGES
     if phase == "Loss":
         values = zip(record.probabilities.tolist(), record.losses.tolist(), strict=True)
-        details = [f"−ln {p:.3g} = {loss:.3f}" for p, loss in values]
+        details = [f"−ln {p:.4g} = {loss:.4g}" for p, loss in values]
     tiles = [
         Tile(n, data_url(Image.fromarray(image), 28), f"Image {n}: {name}", name, details[n])
         for n, (image, name) in enumerate(
@@ -85,7 +85,7 @@ def _map_urls(output: Tensor | None) -> list[str]:
 def _loss(session: Session) -> None:
     mean, n = session.record.loss, IMAGES
     total = float(session.record.losses.sum())
-    st.markdown(f"Mean: {total:.3f} / {n} = **{mean:.4f}**. A guess would have ln 10 = 2.3026.")
+    st.markdown(f"Mean: {total:.5g} / {n} = **{mean:.5g}**. A guess would have ln 10 = 2.3026.")
 
 
 def _backward(session: Session) -> None:
@@ -97,8 +97,8 @@ def _backward(session: Session) -> None:
         for (name, norm), log in zip(norms.items(), logs, strict=True)
     ]
     st.html(render(__file__, bars=bars, number=_number))
-    ratio = norms["conv1"] / norms["fc8"] if norms["fc8"] else math.nan
-    st.markdown(f"The gradient of conv1 is {ratio:.3g} times as large as that of fc8.")
+    if norms["fc8"] and math.isfinite(ratio := norms["conv1"] / norms["fc8"]):
+        st.markdown(f"The gradient of conv1 is {ratio:.3g} times as large as that of fc8.")
 
 
 def _update(session: Session) -> float:
@@ -121,7 +121,7 @@ def _update(session: Session) -> float:
     st.html(render(__file__, update=update, lr=lr))
     st.markdown(
         f"Check without backpropagation: with this weight {NUDGE:g} smaller, the loss is "
-        f"{smaller:.8f}; {NUDGE:g} larger, {larger:.8f}. The difference divided by {2 * NUDGE:g} "
+        f"{smaller:.9g}; {NUDGE:g} larger, {larger:.9g}. The difference divided by {2 * NUDGE:g} "
         f"is **{(larger - smaller) / (2 * NUDGE):.3g}**; the gradient is {update.gradient:.3g}."
     )
     return after
@@ -163,7 +163,7 @@ def verdict(before: float, after: float, predicted: float, lr: float) -> str:
     text = f"{change}: the loss **falls** by {before - after:.4g}. The gradient predicts a fall of "
     text += f"{-predicted:.4g}"
     if abs(share - 1) < 0.1:
-        return f"{text}, and it is nearly right, since the step is short."
+        return f"{text}, which is nearly right: along so short a step, the gradient hardly changes."
     return f"{text}; along so long a step, the gradient itself changes."
 
 

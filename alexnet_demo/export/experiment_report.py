@@ -16,7 +16,10 @@ from alexnet_demo.figures.theme import REFERENCE_COLOR
 from alexnet_demo.figures.twin_runs import COLORS, bands
 from alexnet_demo.runs.twin_runs import TwinRun, result
 from alexnet_demo.settings.config import EXECUTION, SETTINGS, TrainConfig
-from alexnet_demo.settings.experiments import Experiment
+from alexnet_demo.settings.experiments import CRITERION, Experiment
+
+ALWAYS = ("epochs", "batch_size", "lr", "schedule", "momentum", "init", "train_samples")
+"""Settings that a reader looks for, also where they are the usual ones."""
 
 
 def render(
@@ -34,7 +37,8 @@ def render(
     rows = []
     for name, setting in SETTINGS.items():
         values = [getattr(config, name) for config in configs]
-        if name not in (*EXECUTION, "seed") and set(values) != {getattr(usual, name)}:
+        differs = set(values) != {getattr(usual, name)}
+        if name in ALWAYS or (differs and name not in (*EXECUTION, "seed")):
             rows.append((setting.label, [setting.text(value) for value in values]))
     colors = {"train": COLORS[0], "test": COLORS[1], "article": REFERENCE_COLOR}
     return (
@@ -43,6 +47,7 @@ def render(
             experiment=experiment,
             verdict=result(experiment, runs),
             prediction=prediction,
+            criterion=CRITERION,
             curves=[_curve(experiment, runs, metric) for metric in ("loss", "accuracy")],
             rows=rows,
             seeds=sorted({run.seed for run in runs}),

@@ -23,6 +23,11 @@ UNDECIDED = "none"
 """The outcome where no variant is clearly ahead."""
 STANDARD_ERRORS = 2.0
 """Lead from which a difference between two accuracies is not chance, in standard errors."""
+CRITERION = (
+    "Accuracy on test images; of several seeds the mean, and in parentheses the range. One is "
+    "clearly ahead if its worst seed beats the others' best, and the means differ by at least two "
+    "standard errors."
+)
 _SECONDS_PER_IMAGE = {0.0625: 0.0009, 0.125: 0.002, 0.25: 0.0042}
 """A training step's time by width, per image, on two cores of an AMD EPYC in float32."""
 _TEST_SHARE = 0.3  # of that: a forward pass

@@ -128,7 +128,8 @@ def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | N
     Raises:
         OSError: from ``write`` or the system, such as for a full disk.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    # Shortened, because a name may have 255 bytes.
+    temporary = path.with_name(f".{path.name[:50]}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         write(temporary)
         with open_file(temporary, "rb+") as file:

@@ -122,7 +122,8 @@ def _update(session: Session) -> float:
     st.markdown(
         f"Check without backpropagation: with this weight {NUDGE:g} smaller, the loss is "
         f"{smaller:.9g}; {NUDGE:g} larger, {larger:.9g}. The difference divided by {2 * NUDGE:g} "
-        f"is **{(larger - smaller) / (2 * NUDGE):.3g}**; the gradient is {update.gradient:.3g}."
+        f"is **{(larger - smaller) / (2 * NUDGE):.3g}**; the gradient is {update.gradient:.3g}. "
+        "Computed in float32, which has about seven digits."
     )
     return after
 

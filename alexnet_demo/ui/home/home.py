@@ -14,7 +14,15 @@ from alexnet_demo.ui.frame.stops import MINUTES
 from alexnet_demo.ui.models.model_picker import quick_run_button
 from alexnet_demo.ui.widgets import access, sample_images
 from alexnet_demo.ui.widgets.markdown import plain
-from alexnet_demo.ui.widgets.navigation import PREDICT, STORY, TOUR, TRAIN, link, replay_link
+from alexnet_demo.ui.widgets.navigation import (
+    EXPERIMENTS,
+    PREDICT,
+    STORY,
+    TOUR,
+    TRAIN,
+    link,
+    replay_link,
+)
 
 CARDS = {
     "Train": "Choose a recipe, check the estimated time, and watch the curves.",
@@ -116,6 +124,7 @@ def guide() -> None:
         )
         link(TOUR, "Take the tour", ":material/tour:")
         link(STORY, "Why AlexNet mattered", ":material/auto_stories:")
+        link(EXPERIMENTS, "Test its claims", ":material/science:")
 
 
 def cards() -> None:

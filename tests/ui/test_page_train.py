@@ -163,6 +163,13 @@ def test_a_run_of_hours_needs_a_confirmation(runs_dir, measured):
     assert at.button(key="start").label == "Start training"
 
 
+def test_no_selection_leaves_the_recipe_and_the_settings_as_they_were(runs_dir, measured):
+    at = page(recipe="fast", epochs="7")
+    at.button_group(key=form_state.key("recipe")).set_value(None).run()
+    assert not at.exception
+    assert form_values(at) == TrainConfig.from_recipe("fast", epochs=7).to_json()
+
+
 def test_start_passes_the_forms_settings_and_shows_a_refusal(runs_dir, measured, monkeypatch):
     started: list[TrainConfig] = []
 

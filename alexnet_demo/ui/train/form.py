@@ -120,6 +120,10 @@ def _expectation(recipe: str) -> str:
 def _apply_recipe() -> None:
     """Fill the form with the selected recipe, except for machine settings and seed."""
     recipe = st.session_state[form_state.key("recipe")]
+    if recipe is None:  # a control that is drawn anew can report no selection, though required
+        before = st.session_state.get(form_state.DRAFT, {})
+        form_state.set_value("recipe", before.get("recipe", form_state.default_recipe()))
+        return
     form_state.fill(TrainConfig.from_recipe(recipe), keep=(*run_link.MACHINE, "seed"))
 
 

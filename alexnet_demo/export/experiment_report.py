@@ -16,7 +16,7 @@ from alexnet_demo.figures.theme import REFERENCE_COLOR
 from alexnet_demo.figures.twin_runs import COLORS, bands
 from alexnet_demo.runs.twin_runs import TwinRun, result
 from alexnet_demo.settings.config import EXECUTION, SETTINGS, TrainConfig
-from alexnet_demo.settings.experiments import CRITERION, Experiment
+from alexnet_demo.settings.experiments import CRITERION, ONE_SEED, Experiment
 
 ALWAYS = ("epochs", "batch_size", "lr", "schedule", "momentum", "init", "train_samples")
 """Settings that a reader looks for, also where they are the usual ones."""
@@ -40,6 +40,7 @@ def render(
         differs = set(values) != {getattr(usual, name)}
         if name in ALWAYS or (differs and name not in (*EXECUTION, "seed")):
             rows.append((setting.label, [setting.text(value) for value in values]))
+    seeds = sorted({run.seed for run in runs})
     colors = {"train": COLORS[0], "test": COLORS[1], "article": REFERENCE_COLOR}
     return (
         templates.get_template("experiment.html")
@@ -47,10 +48,10 @@ def render(
             experiment=experiment,
             verdict=result(experiment, runs),
             prediction=prediction,
-            criterion=CRITERION,
+            criterion=CRITERION if len(seeds) > 1 else f"{CRITERION} {ONE_SEED}",
             curves=[_curve(experiment, runs, metric) for metric in ("loss", "accuracy")],
             rows=rows,
-            seeds=sorted({run.seed for run in runs}),
+            seeds=seeds,
             about=about,
             colors=COLORS[: len(configs)],
             style=Markup(templates.get_template("report.css").render(colors)),

@@ -35,8 +35,8 @@ def start(
         with launch_lock():
             found = runs_here(experiment).get(seed, {})
             return [_start(experiment, label, seed, found.get(label), role) for label in labels]
-    except TimeoutError:
-        raise ConfigError("Another run is being started. Try again in a few seconds.") from None
+    except OSError as error:  # of the lock; an action reports its own
+        raise ConfigError(f"The runs could not be started: {error}.") from error
 
 
 def _start(experiment: Experiment, label: str, seed: int, run: Run | None, role: Role) -> Run:

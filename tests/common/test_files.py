@@ -23,6 +23,12 @@ def test_a_failed_write_keeps_the_previous_file(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_name_of_the_longest_length_is_written(tmp_path: Path):
+    path = tmp_path / f"{250 * 'a'}.json"
+    write_json(path, {"a": 1})
+    assert read_json(path) == {"a": 1} and list(tmp_path.iterdir()) == [path]
+
+
 def test_damaged_json_is_empty(tmp_path: Path):
     deep, lone_surrogate = b'{"a":' * 100_000, b'{"a": "\\ud800"}'
     for content in (b"", b"[1]", b"{half", b"\xff", deep, lone_surrogate):

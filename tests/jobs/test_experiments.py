@@ -38,6 +38,12 @@ def test_two_people_at_once_start_each_run_once(runs_dir: Path, fake_trainers: N
     assert len(first) == len(labels)
 
 
+def test_a_folder_that_cannot_be_locked_is_an_error_in_words(runs_dir: Path) -> None:
+    (runs_dir / ".launch.lock").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="could not be started"):
+        experiments.start(TINY_EXPERIMENT, ["fast"], 0, role=ADMIN)
+
+
 def test_a_stopped_run_is_resumed(runs_dir: Path, fake_trainers: None, tiny_weights: Path) -> None:
     config = TINY_EXPERIMENT.configs()["slow"]
     run = canned_run(runs_dir, "half", (), "stopped", settings=config, weights=tiny_weights)

@@ -21,7 +21,7 @@ from alexnet_demo.runs.twin_runs import (
     result,
     twin_run,
 )
-from alexnet_demo.settings.experiments import CRITERION, EXPERIMENTS, Experiment
+from alexnet_demo.settings.experiments import CRITERION, EXPERIMENTS, ONE_SEED, Experiment
 from alexnet_demo.ui.components.auto_refresh import auto_refresh, rerun_page
 from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.frame import page
@@ -138,9 +138,7 @@ def _verdict(experiment: Experiment, runs: Sequence[TwinRun], prediction: str) -
             st.markdown(sentence)
         st.caption(CRITERION)
         if len({run.seed for run in runs}) == 1:
-            st.caption(
-                "One seed, one draw of weights and order: try another before you rely on it."
-            )
+            st.caption(ONE_SEED)
 
 
 def _report_button(

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from alexnet_demo.export import onnx
-from tests.support.server import settle
+from tests.support.server import settle, steady_box
 
 pytestmark = pytest.mark.browser
 
@@ -61,9 +61,7 @@ def test_a_unit_is_selected_by_click_and_by_arrow_key(page: Page, app_url: str):
     cells = page.locator(".cells")
     cells.wait_for(timeout=60_000)
     settle(page)
-    box = cells.bounding_box()
-    assert box
-    side = box["width"] / 26  # pool1's maps are 26×26
+    side = steady_box(cells)["width"] / 26  # pool1's maps are 26×26
     cells.click(position={"x": 7.5 * side, "y": 3.5 * side})
     row, column = (page.get_by_label(name, exact=True) for name in ("Row", "Column"))
     expect(row).to_have_value("3")

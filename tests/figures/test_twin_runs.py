@@ -17,8 +17,8 @@ def run(variant: str, seed: int, accuracies: list[float], images: int) -> TwinRu
 RUNS = [
     run("500", 0, [0.2, 0.4], 500),
     run("500", 1, [0.4, 0.8], 500),
-    run("2,500", 0, [0.5], 2500),
-    run("10,000", 0, [], 10_000),
+    run("5,000", 0, [0.5], 5000),
+    run("20,000", 0, [], 20_000),
 ]
 
 
@@ -28,7 +28,7 @@ def test_bands_hold_the_range_and_the_mean_over_the_seeds() -> None:
     (first, second) = curves["500"]
     assert first[:2] == (500, 0.2) and second[0] == 1000
     assert abs(second[2] - 0.6) < 1e-9 and second[3] == 0.8
-    assert curves["2,500"] == [(2500, 0.5, 0.5, 0.5)] and curves["10,000"] == []
+    assert curves["5,000"] == [(5000, 0.5, 0.5, 0.5)] and curves["20,000"] == []
 
 
 def test_a_seed_that_stopped_early_leaves_the_others() -> None:

@@ -75,3 +75,16 @@ class Server:
 def settle(page: Any) -> None:
     """Wait until the page's script has run."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=30_000)
+
+
+def steady_box(target: Any) -> dict[str, float]:
+    """The bounding box of a locator, once it has stayed the same for half a second.
+
+    What is above it may still load after the script has run, and would move it under a click.
+    """
+    boxes: list[dict[str, float]] = []
+    while len(boxes) < 6 or any(box != boxes[-1] for box in boxes[-6:]):
+        assert len(boxes) < 600, "the page does not come to rest"
+        boxes.append(target.bounding_box())
+        target.page.wait_for_timeout(100)
+    return boxes[-1]

@@ -20,6 +20,7 @@ from alexnet_demo.ui.widgets import query_params
 from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.markdown import plain, sections
 from alexnet_demo.ui.widgets.navigation import PREDICT
+from alexnet_demo.ui.widgets.one_of import one_of
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.inference.channel_tops import ChannelTops
@@ -151,14 +152,7 @@ def _show_grid(
     layer: Layer, tops: ChannelTops, copies: dict[int, int], channel: int, key: str
 ) -> None:
     """The channels as tiles of nine patches; a click selects one."""
-    sort = st.segmented_control(
-        "Order",
-        [_STRENGTH, _NUMBER],
-        default=_STRENGTH,
-        required=True,
-        key=f"order {key}",
-        label_visibility="collapsed",
-    )
+    sort = one_of("Order", [_STRENGTH, _NUMBER], f"order {key}", label_hidden=True)
     order = tops.by_strength().tolist()
     order = order if sort == _STRENGTH else sorted(order)
     shown = f"shown {key}"  # session state

@@ -21,6 +21,7 @@ from alexnet_demo.ui.models import datasets, model_loading, model_picker
 from alexnet_demo.ui.widgets import query_params
 from alexnet_demo.ui.widgets.image_upload import FORMATS_NOTE, MAX_FILE_MB, is_too_large
 from alexnet_demo.ui.widgets.markdown import plain
+from alexnet_demo.ui.widgets.one_of import one_of
 
 if TYPE_CHECKING:  # both import torch
     from alexnet_demo.inference.classifier import Classifier
@@ -58,15 +59,10 @@ def choose_view(layer: Layer) -> str:
         *(["One unit"] if len(layer.output_shape) == 3 else []),
         *(["Decision"] if layer.name == "fc8" else []),
     ]
-    view: str | None = st.segmented_control(
-        "View",
-        _from_address(_VIEW, "view", views),
-        key=_VIEW,
-        label_visibility="collapsed",
-        required=True,
-    )
-    query_params.put("view", view or NUMBERS)
-    return view or NUMBERS
+    st.session_state.setdefault(_VIEW, query_params.get("view"))
+    view = one_of("View", views, _VIEW, label_hidden=True)
+    query_params.put("view", view)
+    return view
 
 
 def _from_address(key: str, name: str, options: list[str]) -> list[str]:

@@ -27,6 +27,7 @@ from alexnet_demo.ui.experiments.twin_results import (
 from alexnet_demo.ui.widgets import access, query_params, run_link
 from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.navigation import TRAIN, link
+from alexnet_demo.ui.widgets.one_of import one_of
 
 RECORDED = "recorded"
 OWN = "own experiment open"  # session state: whether that section is open
@@ -140,19 +141,8 @@ def _choose_result(results: _Results) -> str:
     if not names:
         return ""
     if st.session_state.get("result") not in names:
-        linked = query_params.get("result")
-        st.session_state["result"] = linked if linked in names else names[0]
-    selected = (
-        st.segmented_control(
-            "Result",
-            names,
-            key="result",
-            format_func=results.title,
-            label_visibility="collapsed",
-            required=True,
-        )
-        or names[0]
-    )
+        st.session_state["result"] = query_params.get("result")
+    selected = one_of("Result", names, "result", format_func=results.title, label_hidden=True)
     query_params.put("result", selected)
     return selected
 

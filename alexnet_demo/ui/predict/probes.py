@@ -27,6 +27,7 @@ from alexnet_demo.ui.models.datasets import test_set
 from alexnet_demo.ui.widgets import query_params
 from alexnet_demo.ui.widgets.glossary import explain
 from alexnet_demo.ui.widgets.markdown import sections
+from alexnet_demo.ui.widgets.one_of import one_of
 from alexnet_demo.ui.widgets.prediction_view import TOP, phrase, show_prediction
 
 if TYPE_CHECKING:  # imports torch
@@ -103,9 +104,7 @@ def _push(pixels: np.ndarray, classifier: Classifier) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.session_state.setdefault("push size", 4)
         size = st.slider("ε, in gray levels of 255", 0, MAX_PUSH, key="push size", width=300)
-        kind = st.segmented_control(
-            "Direction", [GRADIENT, RANDOM], default=GRADIENT, required=True, key="push direction"
-        )
+        kind = one_of("Direction", [GRADIENT, RANDOM], "push direction")
     (before,) = _probabilities(classifier.digest, pixels[None], classifier)
     label, sizes = int(before.argmax()), range(MAX_PUSH + 1)
     if kind == RANDOM:

@@ -15,6 +15,7 @@ from alexnet_demo.ui.components.plot import live_plot
 from alexnet_demo.ui.frame import page
 from alexnet_demo.ui.train.live import axis_choice, compare_with
 from alexnet_demo.ui.widgets.markdown import plain
+from alexnet_demo.ui.widgets.one_of import one_of
 
 _RESULTS: dict[str, Callable[[Run], str]] = {
     "State": lambda run: run.state.value,
@@ -31,9 +32,7 @@ _RESULTS: dict[str, Callable[[Run], str]] = {
 def compare(selected: Sequence[Run]) -> None:
     """Curves of several runs in one figure, why some have none, and what differs."""
     names, title = ("accuracy", "loss"), str.capitalize
-    metric = st.segmented_control(
-        "Metric", names, default="accuracy", key="compare", required=True, format_func=title
-    )
+    metric = one_of("Metric", names, "compare", format_func=title)
     axis = axis_choice("overlay axis")
     runs = [(run.name, run.history) for run in selected if run.history.epochs]
     curves = runs + compare_with("overlay compare")

@@ -31,6 +31,7 @@ from alexnet_demo.ui.train.fields import number_field
 from alexnet_demo.ui.widgets import access
 from alexnet_demo.ui.widgets.markdown import plain
 from alexnet_demo.ui.widgets.navigation import PREDICT
+from alexnet_demo.ui.widgets.one_of import one_of
 
 POLL_SECONDS = 1.0
 RECENT = 10  # batch records to average over; a single batch is noisy
@@ -327,7 +328,7 @@ def compare_with(key: str) -> Curves:
 def axis_choice(key: str) -> Axis:
     """A control for the x axis of curves."""
     axes: tuple[Axis, Axis] = ("epochs", "minutes")
-    return st.segmented_control("x axis", axes, default="epochs", key=key, required=True)
+    return one_of("x axis", axes, key)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

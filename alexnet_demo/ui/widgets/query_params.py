@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import streamlit as st
 
+from alexnet_demo.ui.widgets.one_of import one_of
+
 _PREFIX = "address "  # session state: each value, by its name in the address
 
 
@@ -70,18 +72,7 @@ def choice(
     names = list(options)
     if name not in st.session_state:  # the page has just opened
         load(name)
-        value = (former or {}).get(get(name), get(name))
-        st.session_state[name] = value if value in names else names[0]
-    selected = (
-        st.segmented_control(
-            label,
-            names,
-            key=name,
-            label_visibility="collapsed",
-            required=True,
-            format_func=format_func,
-        )
-        or names[0]
-    )
+        st.session_state[name] = (former or {}).get(get(name), get(name))
+    selected = one_of(label, names, name, format_func=format_func, label_hidden=True)
     put(name, "" if selected == names[0] else selected)
     return selected

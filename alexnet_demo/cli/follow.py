@@ -42,9 +42,9 @@ def follow(
             text.seek(0)
         while True:
             try:
-                if interrupted:
+                # Neither succeeds while the run is being started, or the runs are locked for long.
+                if interrupted and _end(run):
                     interrupted = False
-                    raise KeyboardInterrupt
                 state = run.state  # before the files, so that all before the end is read below
                 if not run.directory.exists():
                     log.info("Removed from the queue.")
@@ -58,5 +58,9 @@ def follow(
                     log.info("Queued, place %d", place)
                 time.sleep(POLL_SECONDS)
             except KeyboardInterrupt:
-                if not actions.cancel(run, role=ADMIN).done:
-                    actions.request(run, "stop", role=ADMIN)
+                interrupted = True
+
+
+def _end(run: Run) -> bool:
+    """Remove a run from the queue, or request that it stop; whether either succeeded."""
+    return actions.cancel(run, role=ADMIN).done or actions.request(run, "stop", role=ADMIN).done

@@ -53,7 +53,7 @@ def start(page: Page, server: Server) -> Run:
     for label, value in SETTINGS.items():
         fill(page, label, value)
     page.get_by_role("button", name="Start training").click()
-    expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
     (run,) = [run for run in runs_of(server) if run.id not in known]
     return run
 
@@ -65,7 +65,7 @@ def test_a_new_user_sees_start_without_scrolling(page: Page, server: Server, siz
     open_train(page, server)
     button = page.get_by_role("button", name="Start training")
     for text in (button, page.get_by_text("in total")):
-        expect(text).to_be_visible(timeout=180_000)
+        expect(text).to_be_visible()
         box = button.bounding_box()
         assert box and box["y"] + box["height"] < size[1]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -73,7 +73,7 @@ def test_a_new_user_sees_start_without_scrolling(page: Page, server: Server, siz
 
 def test_start_pause_resume_and_stop(page: Page, server: Server):
     run = start(page, server)
-    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    expect(badge(page, "Running")).to_be_visible()
     # Real points on the plot, and more of them over time.
     points = (
         "() => document.querySelector('.live-plot')?.data?.find(t => t.name === 'train, per epoch')"
@@ -84,21 +84,21 @@ def test_start_pause_resume_and_stop(page: Page, server: Server):
     wait_for(lambda: page.evaluate(points) > before, 30, "the curve does not grow")
 
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
     assert run.state == "paused"
     done = len(run.history.epochs)
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=5_000)
-    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    expect(badge(page, "Running")).to_be_visible()
     wait_for(lambda: len(run.history.epochs) > done, 60, "training did not resume")
     page.get_by_role("button", name="Stop").click()
-    expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
+    expect(badge(page, "Stopped")).to_be_visible()
     assert run.state == "stopped"
 
 
 def test_zoom_survives_new_data(page: Page, server: Server):
     run = start(page, server)
-    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    expect(badge(page, "Running")).to_be_visible()
     plot = page.locator(".live-plot").first
     wait_for(lambda: len(run.history.epochs) > 1, 60, "no epochs")
     plot.scroll_into_view_if_needed()
@@ -115,33 +115,33 @@ def test_zoom_survives_new_data(page: Page, server: Server):
     wait_for(lambda: page.evaluate(count) > points, 30, "no new data")
     assert page.evaluate(bounds) == zoomed
     page.get_by_role("button", name="Stop").click()
-    expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
+    expect(badge(page, "Stopped")).to_be_visible()
 
 
 def test_replay_and_predict_follow_the_active_run(page: Page, server: Server):
     run = start(page, server)
-    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    expect(badge(page, "Running")).to_be_visible()
     when = page.locator(".replay .when")
-    expect(when).to_contain_text("Epoch", timeout=60_000)
+    expect(when).to_contain_text("Epoch")
     before = when.text_content()
     wait_for(lambda: when.text_content() != before, 60, "the newest snapshot is not shown")
     expect(page.locator(".replay .row .share").first).to_be_visible()
 
     page.goto(f"{server.url}/Predict?model={run.id}/now&source=Samples")
     settle(page)
-    expect(page.locator(".bars .percent").first).to_be_visible(timeout=60_000)
+    expect(page.locator(".bars .percent").first).to_be_visible()
     wait_for(run.now.exists, 10, "no weights were written")
     written = run.now.stat().st_mtime_ns
     wait_for(lambda: run.now.stat().st_mtime_ns > written, 60, "the weights are not updated")
 
     open_train(page, server)
     page.get_by_role("button", name="Stop").click()
-    expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
+    expect(badge(page, "Stopped")).to_be_visible()
 
 
 def test_reload_second_tab_and_server_restart_show_the_same_run(page: Page, server: Server):
     run = start(page, server)
-    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    expect(badge(page, "Running")).to_be_visible()
     page.reload()
     settle(page)
     expect(page.get_by_role("heading", name=run.name)).to_be_visible()
@@ -160,18 +160,18 @@ def test_reload_second_tab_and_server_restart_show_the_same_run(page: Page, serv
     expect(page.get_by_role("heading", name=run.name)).to_be_visible()
     expect(badge(page, "Running")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
-    expect(badge(page, "Stopped")).to_be_visible(timeout=15_000)
+    expect(badge(page, "Stopped")).to_be_visible()
 
 
 def test_a_click_on_pause_shows_within_a_second(page: Page, server: Server):
     start(page, server)
-    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    expect(badge(page, "Running")).to_be_visible()
     begin = time.monotonic()
     page.get_by_role("button", name="Pause").click()
     pausing = page.get_by_test_id("stMain").get_by_text("Pausing", exact=True)
     expect(pausing.or_(badge(page, "Paused")).first).to_be_visible(timeout=1_000)
     assert time.monotonic() - begin < 1.5  # the click itself included
-    expect(badge(page, "Paused")).to_be_visible(timeout=15_000)
+    expect(badge(page, "Paused")).to_be_visible()
 
 
 def test_name_note_compare_and_delete(page: Page, server: Server):
@@ -182,7 +182,7 @@ def test_name_note_compare_and_delete(page: Page, server: Server):
     settle(page)
     page.get_by_label("Name", exact=True).fill("My best run")
     page.get_by_role("button", name="Save name and note").click()
-    expect(page.get_by_role("heading", name="My best run")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("heading", name="My best run")).to_be_visible()
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Delete run").click()
     wait_for(lambda: len(runs_of(server)) == len(runs) - 1, 10, "not deleted")
@@ -204,7 +204,7 @@ def test_a_hidden_tab_asks_rarely_and_a_shown_one_at_once(page: Page, server: Se
         )
 
     start(page, server)
-    expect(badge(page, "Running")).to_be_visible(timeout=60_000)
+    expect(badge(page, "Running")).to_be_visible()
     settle(page)
     before = len(sent)
     wait_for(lambda: requests() > before + 1, 30, "no requests")

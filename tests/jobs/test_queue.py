@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from alexnet_demo.cli.follow import follow
 from alexnet_demo.common.files import read_json, write_json
 from alexnet_demo.jobs import actions, queue
 from alexnet_demo.runs import devices
@@ -201,6 +202,19 @@ def test_ctrl_c_removes_a_waiting_terminal_from_the_queue():
         process.communicate(timeout=120)
     assert process.returncode == 130
     assert list_runs() == []
+
+
+def test_ctrl_c_is_tried_again_while_neither_cancel_nor_stop_succeeds(monkeypatch):
+    busy = [actions.Outcome(False, "busy")] * 2
+    run = begun(ENDLESS)
+    reach(run, "running")
+    request = actions.request
+    monkeypatch.setattr(
+        actions, "request", lambda *args, **role: busy.pop() if busy else request(*args, **role)
+    )
+    state = ThreadPoolExecutor(1).submit(follow, run, interrupted=True)
+    wait_for(state.done, 180, "it trains on")
+    assert state.result() == "stopped" and not busy
 
 
 def test_only_a_ticket_of_this_server_starts_a_run(runs_dir: Path):

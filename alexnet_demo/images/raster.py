@@ -82,7 +82,7 @@ def smooth_surface(image: np.ndarray, where: np.ndarray | None = None) -> np.nda
     surface = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1)
     terms, pixels = surface.reshape(-1, 6), image.reshape(-1, 3)
     inside = np.ones(len(pixels), bool) if where is None else where.ravel()
-    step = max(1, int(inside.sum()) // 1500)  # so many pixels determine six numbers well
+    step = max(1, int(inside.sum()) // 1500)  # 1,500 pixels determine six numbers well
     rows = np.flatnonzero(inside)[::step]
     sample, values = terms[rows], pixels[rows]
     inliers = channel_max(np.abs(values - np.median(values, 0))) <= 64

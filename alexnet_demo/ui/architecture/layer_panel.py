@@ -59,8 +59,7 @@ def choose_view(layer: Layer) -> str:
         *(["One unit"] if len(layer.output_shape) == 3 else []),
         *(["Decision"] if layer.name == "fc8" else []),
     ]
-    st.session_state.setdefault(_VIEW, query_params.get("view"))
-    view = one_of("View", views, _VIEW, label_hidden=True)
+    view = one_of("View", _from_address(_VIEW, "view", views), _VIEW, label_hidden=True)
     query_params.put("view", view)
     return view
 

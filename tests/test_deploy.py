@@ -18,7 +18,7 @@ from alexnet_demo.settings import paths
 from alexnet_demo.settings.paths import ROOT
 from tests.support.runs import canned_run
 from tests.support.server import Server
-from tests.support.waiting import run_async, wait_for
+from tests.support.waiting import PATIENCE, run_async, wait_for
 from tests.ui.test_page_predict import image_file
 
 NGINX = shutil.which("nginx") or next(iter(map(str, Path("/usr/sbin").glob("nginx"))), None)
@@ -57,10 +57,10 @@ def proxy(servers: list[Server], tmp_path_factory: pytest.TempPathFactory) -> It
     subprocess.run([*command, "-t"], check=True, capture_output=True)
     process = subprocess.Popen([*command, "-g", "daemon off;"])
     url = f"http://127.0.0.1:{port}"
-    wait_for(lambda: _answers(url), 20, "nginx does not answer")
+    wait_for(lambda: _answers(url), "nginx does not answer")
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait(PATIENCE)
 
 
 def _answers(url: str) -> bool:
@@ -71,7 +71,7 @@ def _answers(url: str) -> bool:
 
 
 def served_by(visitor: requests.Session, url: str) -> str:
-    answer = visitor.get(f"{url}/_stcore/health", timeout=10)
+    answer = visitor.get(f"{url}/_stcore/health", timeout=PATIENCE)
     assert answer.ok
     return answer.headers[UPSTREAM]
 
@@ -89,17 +89,17 @@ def test_visitors_stay_where_they_are_and_are_spread(proxy: str) -> None:
 @pytest.mark.slow
 def test_a_forged_cookie_is_replaced(proxy: str) -> None:
     forged = {"alexnet_visitor": "x" * 32}
-    answer = requests.get(f"{proxy}/_stcore/health", cookies=forged, timeout=10)
+    answer = requests.get(f"{proxy}/_stcore/health", cookies=forged, timeout=PATIENCE)
     assert re.fullmatch(r"[0-9a-f]{32}", str(answer.cookies.get("alexnet_visitor")))
 
 
 @pytest.mark.slow
 def test_names_and_frames_are_checked_through_the_proxy(proxy: str) -> None:
     """And nginx's own answers, such as to an upload that is too large, say who may frame them."""
-    page = requests.get(proxy, timeout=10)
+    page = requests.get(proxy, timeout=PATIENCE)
     assert page.ok and page.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
-    assert requests.get(proxy, headers={"Host": "evil.test"}, timeout=10).status_code == 403
-    refused = requests.post(proxy, headers={"Content-Length": str(2**30)}, timeout=10)
+    assert requests.get(proxy, headers={"Host": "evil.test"}, timeout=PATIENCE).status_code == 403
+    refused = requests.post(proxy, headers={"Content-Length": str(2**30)}, timeout=PATIENCE)
     assert refused.status_code == 413
     assert refused.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
 

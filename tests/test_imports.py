@@ -9,6 +9,7 @@ import sys
 import alexnet_demo
 import alexnet_demo.ui
 from alexnet_demo.settings.paths import ROOT
+from tests.support.waiting import PATIENCE
 
 HEAVY = ("torch", "torchvision", "onnxruntime", "sklearn", "scipy")
 
@@ -17,7 +18,7 @@ def loaded_by(code: str) -> set[str]:
     """The heavy libraries that a fresh interpreter has loaded after running some code."""
     code += f"\nimport sys; print(*[name for name in {HEAVY} if name in sys.modules])"
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE
     )
     assert result.returncode == 0, result.stderr
     return set(result.stdout.split())

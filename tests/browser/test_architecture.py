@@ -21,13 +21,13 @@ pytestmark = pytest.mark.browser
 def test_a_block_and_one_of_its_channels_are_selected(page: Page, app_url: str):
     page.goto(f"{app_url}/Architecture")
     block = page.locator(".block[data-layer=conv2]")
-    block.wait_for(timeout=60_000)
+    block.wait_for()
     settle(page)
     block.click()
     expect(page.get_by_text("filters of 5×5, stride 1")).to_be_visible()
     page.get_by_test_id("stButtonGroup").get_by_text("Output", exact=True).click()
     tiles = page.locator(".gallery button")
-    expect(tiles.first).to_be_visible(timeout=30_000)
+    expect(tiles.first).to_be_visible()
     expect(page.locator('.gallery button[aria-pressed="true"]')).to_have_count(1)
     name = tiles.nth(2).inner_text()
     tiles.nth(2).click()
@@ -40,7 +40,7 @@ def test_a_block_and_one_of_its_channels_are_selected(page: Page, app_url: str):
 
 def test_the_code_and_the_diagram_select_each_other(page: Page, app_url: str):
     page.goto(f"{app_url}/Architecture?layer=pool2")
-    page.locator(".block").first.wait_for(timeout=60_000)
+    page.locator(".block").first.wait_for()
     settle(page)
     page.get_by_text("The article’s code").click()
     selected = page.locator('.code [aria-pressed="true"]')
@@ -59,7 +59,7 @@ def test_the_code_and_the_diagram_select_each_other(page: Page, app_url: str):
 def test_a_unit_is_selected_by_click_and_by_arrow_key(page: Page, app_url: str):
     page.goto(f"{app_url}/Architecture?layer=pool1&view=One+unit")
     cells = page.locator(".cells")
-    cells.wait_for(timeout=60_000)
+    cells.wait_for()
     settle(page)
     side = steady_box(cells)["width"] / 26  # pool1's maps are 26×26
     cells.click(position={"x": 7.5 * side, "y": 3.5 * side})
@@ -84,7 +84,7 @@ def test_a_unit_is_selected_by_click_and_by_arrow_key(page: Page, app_url: str):
 def test_what_excites_a_channel_leads_to_the_image_in_predict(page: Page, app_url: str):
     page.goto(f"{app_url}/Architecture?layer=conv2&view=What+excites+it")
     tiles = page.locator(".st-key-grid-What-excites-it-conv2-0 .gallery button")
-    expect(tiles.first).to_be_visible(timeout=300_000)
+    expect(tiles.first).to_be_visible()
     settle(page)
     channel = tiles.nth(1).locator(".caption").inner_text()
     tiles.nth(1).click()
@@ -109,7 +109,7 @@ def saved(page: Page, button: Locator) -> bytes:
 def test_saved_figures_are_self_contained(page: Page, app_url: str):
     page.emulate_media(color_scheme="dark")
     page.goto(f"{app_url}/Architecture")
-    page.locator(".block").first.wait_for(timeout=60_000)
+    page.locator(".block").first.wait_for()
     settle(page)
     diagram = page.locator(".st-key-arch_diagram")
     root = ET.fromstring(saved(page, diagram.get_by_role("button", name="Save as SVG")))
@@ -137,9 +137,9 @@ def test_the_model_is_downloaded_as_an_onnx_file(page: Page, app_url: str, tmp_p
     for name in onnx.PACKAGES:
         pytest.importorskip(name)
     page.goto(f"{app_url}/Architecture")
-    page.get_by_role("button", name="Model as ONNX").click(timeout=60_000)
+    page.get_by_role("button", name="Model as ONNX").click()
     save = page.get_by_role("button", name=re.compile(r"^Save [\d.]+ [kM]B"))
-    save.wait_for(timeout=60_000)
+    save.wait_for()
     with page.expect_download() as download:
         save.click()
     assert download.value.suggested_filename == "alexnet-fashion-mnist.onnx"

@@ -158,9 +158,8 @@ def test_a_weight_is_edited_and_the_sum_follows(page: Page, app_url: str) -> Non
     expect(page).to_have_url(re.compile("kernel=0%2C0"))
 
 
-def test_a_phone_shows_conv1_of_the_model(browser: Any, app_url: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
-    page = context.new_page()
+def test_a_phone_shows_conv1_of_the_model(new_context: Any, app_url: str) -> None:
+    page = new_context(viewport={"width": 390, "height": 844}, has_touch=True).new_page()
     lesson = open_convolution(page, app_url, stride=4, side=224)
     lesson.locator(".kernel-name").select_option(convolution.CONV1)
     expect(lesson.locator(".filters button")).to_have_count(6)
@@ -170,7 +169,6 @@ def test_a_phone_shows_conv1_of_the_model(browser: Any, app_url: str) -> None:
     lesson.locator(".filters button").nth(1).tap()
     expect(lesson.locator(".filters button").nth(1)).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
 
 
 # ------------------------------------------------------------------ one step

@@ -29,8 +29,8 @@ def test_a_deep_link_shows_the_page_whole(page: Page, server: Server, path: str,
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{server.url}/{path}")
     heading, content = PAGES[path]
-    expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible(timeout=30_000)
-    expect(page.get_by_text(content).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+    expect(page.get_by_text(content).first).to_be_visible()
     settle(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390  # no sideways scrolling
@@ -42,4 +42,4 @@ def test_the_menu_leads_to_every_page(page: Page, server: Server):
     for name in (*filter(None, PAGES), "Home"):
         page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
         heading = PAGES["" if name == "Home" else name][0]
-        expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()

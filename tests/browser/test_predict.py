@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ SHIRT = [(70, 60), (128, 70), (186, 60), (230, 110), (180, 105), (180, 215), (76
 def open_page(page: Page, url: str) -> Any:
     page.goto(f"{url}/Predict")
     canvas = page.locator("canvas[tabindex]")
-    canvas.wait_for(timeout=120_000)
+    canvas.wait_for()
     settle(page)
     return canvas
 
@@ -64,7 +63,7 @@ def test_strokes_update_the_bars_and_can_be_undone(page: Page, app_url: str) -> 
     open_page(page, app_url)
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
     draw(page, SHIRT)
-    expect(prediction(page)).to_be_visible(timeout=10_000)
+    expect(prediction(page)).to_be_visible()
     expect(page.locator(".bars .bar")).to_have_count(5)
     one = ink(page)
     draw(page, [(20, 20), (240, 20)])
@@ -79,48 +78,50 @@ def test_strokes_update_the_bars_and_can_be_undone(page: Page, app_url: str) -> 
     assert one <= ink(page) < two
     page.get_by_role("button", name="Clear").click()
     assert ink(page) == 0
-    expect(page.get_by_text("after your first stroke")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("after your first stroke")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
-    expect(prediction(page)).to_be_visible(timeout=10_000)
+    expect(prediction(page)).to_be_visible()
 
 
-def test_the_prediction_follows_a_stroke_quickly(page: Page, app_url: str) -> None:
+def test_one_message_to_the_server_brings_the_prediction(page: Page, app_url: str) -> None:
+    sent: list[Any] = []
+    page.on("websocket", lambda ws: ws.on("framesent", lambda data: sent.append(data)))
     open_page(page, app_url)
     draw(page, SHIRT)
-    expect(prediction(page)).to_be_visible(timeout=20_000)
+    expect(prediction(page)).to_be_visible()
     page.get_by_role("button", name="Clear").click()
-    expect(prediction(page)).to_be_hidden(timeout=10_000)
+    expect(prediction(page)).to_be_hidden()
+    settle(page)
+    before = len(sent)
     draw(page, SHIRT)
-    begin = time.perf_counter()
-    prediction(page).wait_for(timeout=10_000)
-    assert time.perf_counter() - begin < 2.0  # a second, and as much again for a busy machine
+    expect(prediction(page)).to_be_visible()
+    assert len(sent) == before + 1
 
 
 def test_the_drawing_survives_other_sources_and_pages(page: Page, app_url: str) -> None:
     open_page(page, app_url)
     draw(page, SHIRT)
-    expect(prediction(page)).to_be_visible(timeout=10_000)
+    expect(prediction(page)).to_be_visible()
     drawn = ink(page)
     source(page, "Upload")
     expect(page.locator("canvas[tabindex]")).to_be_hidden()
     source(page, "Draw")
-    expect(prediction(page)).to_be_visible(timeout=10_000)
+    expect(prediction(page)).to_be_visible()
     assert ink(page) == drawn
     page.get_by_role("link", name="Home").click()
     expect(page.locator("canvas[tabindex]")).to_be_hidden()
     settle(page)
     page.get_by_test_id("stSidebar").get_by_role("link", name="Predict").click()
-    expect(prediction(page)).to_be_visible(timeout=20_000)
+    expect(prediction(page)).to_be_visible()
     assert ink(page) == drawn
 
 
-def test_a_finger_draws_and_does_not_scroll(browser: Any, app_url: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
-    page = context.new_page()
+def test_a_finger_draws_and_does_not_scroll(new_context: Any, app_url: str) -> None:
+    page = new_context(viewport={"width": 390, "height": 844}, has_touch=True).new_page()
     canvas = open_page(page, app_url)
     box = canvas.bounding_box()
     assert box and box["x"] >= 0 and box["x"] + box["width"] <= 390
-    touch = context.new_cdp_session(page)
+    touch = page.context.new_cdp_session(page)
 
     def send(kind: str, *points: tuple[float, float]) -> None:
         places = [{"x": box["x"] + x, "y": box["y"] + y} for x, y in points]
@@ -130,22 +131,21 @@ def test_a_finger_draws_and_does_not_scroll(browser: Any, app_url: str) -> None:
     for step in range(1, 9):
         send("touchMove", (60 + 20 * step, 60 + 20 * step))
     send("touchEnd")
-    expect(prediction(page)).to_be_visible(timeout=10_000)
+    expect(prediction(page)).to_be_visible()
     assert ink(page) > 500
     after = canvas.bounding_box()
     assert after and after["y"] == box["y"], "the page stayed where it was"
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390, "nothing sticks out sideways"
-    context.close()
 
 
 def test_a_test_image_is_covered_with_the_pen(page: Page, app_url: str) -> None:
     page.goto(f"{app_url}/Predict?source=Samples&probe=Cover")
     canvas, undo = page.locator("canvas[tabindex]"), page.get_by_role("button", name="Undo")
-    canvas.wait_for(timeout=120_000)
+    canvas.wait_for()
     settle(page)
     expect(canvas).to_have_css("background-image", re.compile("data:image/png"))
-    expect(page.get_by_text("Without covering:")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Without covering:")).to_be_visible()
     draw(page, [(60, 128), (200, 128)])
     expect(undo).to_be_enabled()
     settle(page)
@@ -154,12 +154,12 @@ def test_a_test_image_is_covered_with_the_pen(page: Page, app_url: str) -> None:
     expect(canvas).to_be_hidden()
     settle(page)
     page.get_by_test_id("stSidebar").get_by_role("link", name="Predict").click()
-    expect(page.get_by_text("Without covering:")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Without covering:")).to_be_visible()
     assert ink(page) == covered > 0
     draw(page, [(60, 60), (200, 60)])
     expect(undo).to_be_enabled()
     page.get_by_role("button", name="Another").click()
-    expect(undo).to_be_disabled(timeout=20_000)  # another image, and nothing of it is covered
+    expect(undo).to_be_disabled()  # another image, and nothing of it is covered
     assert ink(page) == 0
 
 
@@ -176,12 +176,12 @@ def test_good_and_broken_files(page: Page, app_url: str) -> None:
     source(page, "Upload")
     field = page.get_by_test_id("stMain").locator("input[type=file]").first
     field.set_input_files([png("bag.png", "navy")])
-    expect(prediction(page)).to_be_visible(timeout=10_000)
+    expect(prediction(page)).to_be_visible()
     expect(page.get_by_alt_text("28 × 28: ", exact=False)).to_be_visible()
     broken = png("broken.png", "red")
     broken["buffer"] = broken["buffer"][:90]
     field.set_input_files([png("red.png", "red"), broken])
-    expect(page.get_by_test_id("stDataFrame")).to_be_visible(timeout=10_000)
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
     alert = page.get_by_test_id("stAlert")
     expect(alert).to_contain_text("broken.png: ")
     with page.expect_download() as download:
@@ -218,7 +218,7 @@ def test_drawings_of_real_people_are_classified(page: Page, shipped_url: str) ->
             draw(page, stroke, steps=1)
         results.append(([drawing["label"], *drawing["alternates"]], settled_label(page)))
         page.get_by_role("button", name="Clear").click()
-        expect(prediction(page)).to_be_hidden(timeout=20_000)
+        expect(prediction(page)).to_be_hidden()
     assert len(results) == 12
     right = [got in fair for fair, got in results]
     assert sum(right) >= 9, results
@@ -227,7 +227,7 @@ def test_drawings_of_real_people_are_classified(page: Page, shipped_url: str) ->
 def settled_label(page: Page) -> str:
     """The most likely class, once the prediction for the last stroke has arrived."""
     top = page.locator(".bars .name").first
-    top.wait_for(timeout=20_000)
+    top.wait_for()
     before, now = None, page.locator(".bars").inner_text()
     while now != before:
         page.wait_for_timeout(500)

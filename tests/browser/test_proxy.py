@@ -83,7 +83,7 @@ def test_the_map_finds_its_images(page: Page, tmp_path: Path):
     try:
         with proxied(server) as home:
             image = re.compile(f"{PREFIX}/app/static/test-pictures")
-            with page.expect_response(image, timeout=120_000) as answer:
+            with page.expect_response(image) as answer:
                 page.goto(home)
             assert answer.value.ok
             settle(page)

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.browser
 def results_page(page: Page, app_url: str) -> Page:
     """The page once the test set has been evaluated."""
     page.goto(f"{app_url}/Results")
-    expect(page.get_by_text("Calibration error").first).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("Calibration error").first).to_be_visible()
     # Views are shown before, too, and change while it goes on.
-    expect(page.get_by_text("on the test images:")).to_have_count(0, timeout=300_000)
+    expect(page.get_by_text("on the test images:")).to_have_count(0)
     settle(page)
     return page
 
@@ -47,7 +47,7 @@ def test_an_image_opens_and_leads_to_the_next_and_to_predict(results_page: Page)
     settle(results_page)
     results_page.locator(".gallery button").first.click()
     panel = results_page.get_by_role("dialog")
-    expect(panel.get_by_text("Evidence for each class")).to_be_visible(timeout=20_000)
+    expect(panel.get_by_text("Evidence for each class")).to_be_visible()
     expect(panel.locator("img")).to_have_count(3)
     panel.get_by_role("button", name="Next image").click()
     expect(panel.get_by_text("2 of")).to_be_visible()
@@ -56,7 +56,7 @@ def test_an_image_opens_and_leads_to_the_next_and_to_predict(results_page: Page)
     expect(results_page).to_have_url(re.compile(rf"picture={number}\b"))
     panel.get_by_role("button", name="Open in Predict").click()
     heading = results_page.get_by_role("heading", name="Predict", level=1)
-    expect(heading).to_be_visible(timeout=20_000)
+    expect(heading).to_be_visible()
     expect(results_page.get_by_text(f"Test image {number}:").first).to_be_visible()
 
 
@@ -94,7 +94,7 @@ def test_a_link_of_version_0_5_opens_its_view_and_image(
 ):
     page.goto(f"{app_url}/Results?show=Narrow+hits&picture=12")
     panel = page.get_by_role("dialog")
-    expect(panel.get_by_text("Test image 12, labeled Sneaker")).to_be_visible(timeout=30_000)
+    expect(panel.get_by_text("Test image 12, labeled Sneaker")).to_be_visible()
     panel.get_by_role("button", name="Close").click()
     expect(panel).to_have_count(0)
     expect(page).not_to_have_url(re.compile("picture="))
@@ -113,14 +113,14 @@ def test_copies_are_merged_at_a_threshold(
     checkpoint.save_weights(run.best, model, {"epoch": 2, "test_accuracy": 0.5})
     page.goto(f"{app_url}/Results?model={run.id}&show=Distinct+units")
     button = page.get_by_role("button", name="Merge copies and evaluate")
-    expect(button).to_be_visible(timeout=300_000)
+    expect(button).to_be_visible()
     button.click()
-    expect(page.get_by_text(re.compile("Merging removes 1 of"))).to_be_visible(timeout=300_000)
+    expect(page.get_by_text(re.compile("Merging removes 1 of"))).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 800})
     table = page.get_by_test_id("stDataFrame").last.locator(".dvn-scroller")
     expect(table).to_be_visible()
     fits = "table => table.scrollWidth <= table.clientWidth"
-    wait_for(lambda: table.evaluate(fits), 10, "columns are off-screen")
+    wait_for(lambda: table.evaluate(fits), "columns are off-screen")
     page.get_by_role("slider").press("End")
     expect(page.get_by_text("At a cosine of 0.99")).to_be_visible()
     expect(page.get_by_text("There are no copies to merge")).to_be_visible()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.experiments import EXPERIMENTS
@@ -32,7 +32,7 @@ def answered(server: Server, app_url: str, monkeypatch: pytest.MonkeyPatch) -> s
 def at_stop(page: Page, number: int) -> dict[str, str]:
     """Wait for a stop's bar, and return the query parameters of the address."""
     title = f"Stop {number} of {len(STOPS)}: {STOPS[number - 1].title}"
-    expect(page.locator(".st-key-tour-bar").get_by_text(title)).to_be_visible(timeout=60_000)
+    expect(page.locator(".st-key-tour-bar").get_by_text(title)).to_be_visible()
     settle(page)
     return {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
@@ -59,12 +59,12 @@ def test_the_tour_leads_from_its_first_stop_to_its_end(page: Page, answered: str
             follow(page)
     expect(page.get_by_role("radio", name="Confidence")).to_be_checked()
     follow(page, "The end")
-    expect(page.get_by_role("heading", name="Tour", level=1)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Tour", level=1)).to_be_visible()
 
 
 def close_image(page: Page) -> None:
     """Close the test image that a stop's link opens."""
-    expect(page.get_by_role("dialog")).to_contain_text("Test image 5806", timeout=60_000)
+    expect(page.get_by_role("dialog")).to_contain_text("Test image 5806")
     settle(page)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -87,7 +87,6 @@ def test_on_a_phone_the_bar_stays_compact_and_the_page_scrolls_to_the_panel(
                 && panel.top >= bar.bottom && panel.top < bar.bottom + innerHeight / 3;
             }""",
             arg=stop.target,
-            timeout=90_000,
         )
         expect(page.locator(".st-key-tour-bar").get_by_role("link", name="Next")).to_be_visible()
 
@@ -128,7 +127,7 @@ def counting(tmp_path: Path) -> Iterator[str]:
 
 
 def test_the_class_view_counts_what_another_browser_does(
-    page: Page, browser: Browser, counting: str
+    page: Page, new_context: Callable[..., BrowserContext], counting: str
 ):
     page.goto(f"{counting}/Tour")
     expect(page.get_by_text("With a class")).to_be_visible()
@@ -136,7 +135,7 @@ def test_the_class_view_counts_what_another_browser_does(
     page.get_by_role("button", name="Class view").click()
     expect(page.get_by_text("Tabs at a stop now: 0")).to_be_visible()
     number, stop = next((n, s) for n, s in enumerate(STOPS, 1) if s.script == STORY)
-    student = browser.new_page()
+    student = new_context().new_page()
     student.goto(f"{counting}/Story?tour={number}")
     at_stop(student, number)
     expect(page.get_by_text("Tabs at a stop now: 1")).to_be_visible()
@@ -159,22 +158,22 @@ def test_the_class_view_counts_what_another_browser_does(
 
 def test_a_link_opens_its_sample_and_the_address_follows(page: Page, app_url: str):
     page.goto(f"{app_url}/Predict?source=Samples&sample=17")
-    expect(page.get_by_alt_text("Test image 17: Coat")).to_be_visible(timeout=60_000)
+    expect(page.get_by_alt_text("Test image 17: Coat")).to_be_visible()
     settle(page)
     page.get_by_test_id("stMain").get_by_role("radio", name="Draw").click()
-    expect(page.locator("canvas[tabindex]")).to_be_visible(timeout=30_000)
+    expect(page.locator("canvas[tabindex]")).to_be_visible()
     expect(page).not_to_have_url(re.compile("source="))
     page.goto(f"{app_url}/Predict?source=Samples&sample=0")
-    expect(page.get_by_alt_text("Test image 0: Ankle boot")).to_be_visible(timeout=60_000)
+    expect(page.get_by_alt_text("Test image 0: Ankle boot")).to_be_visible()
     page.get_by_role("spinbutton", name="Number").fill("3")
     page.keyboard.press("Enter")
-    expect(page.get_by_alt_text("Test image 3: Trouser")).to_be_visible(timeout=30_000)
+    expect(page.get_by_alt_text("Test image 3: Trouser")).to_be_visible()
     expect(page).to_have_url(re.compile(r"/Predict\?(?=.*source=Samples)(?=.*sample=3)"))
 
 
 def test_a_link_to_a_recipe_fills_the_form(page: Page, app_url: str):
     page.goto(f"{app_url}/Train?recipe=fast&epochs=3&train_samples=6400")
-    expect(page.get_by_role("spinbutton", name="Epochs").first).to_have_value("3", timeout=60_000)
+    expect(page.get_by_role("spinbutton", name="Epochs").first).to_have_value("3")
     expect(page.get_by_role("spinbutton", name="Training images")).to_have_value("6400")
     expect(page.get_by_role("radio", name="Fast")).to_be_checked()
     settle(page)
@@ -185,8 +184,8 @@ def test_a_link_to_a_recipe_fills_the_form(page: Page, app_url: str):
 
 def test_the_address_of_results_names_the_view(page: Page, app_url: str):
     page.goto(f"{app_url}/Results?show=Classes")
-    expect(page.get_by_role("radio", name="Classes")).to_be_checked(timeout=60_000)
+    expect(page.get_by_role("radio", name="Classes")).to_be_checked()
     page.get_by_role("radio", name="Barely correct").click()
     expect(page).to_have_url(re.compile(r"show=Barely(\+|%20)correct"))
     page.goto(f"{app_url}/Results?show=Narrow+hits")  # its name in old links
-    expect(page.get_by_role("radio", name="Barely correct")).to_be_checked(timeout=60_000)
+    expect(page.get_by_role("radio", name="Barely correct")).to_be_checked()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
+import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
+from alexnet_demo.common.files import read_json
 from alexnet_demo.runs.run import Run
 from tests.support.server import Server, settle
 from tests.support.waiting import wait_for
@@ -79,18 +81,18 @@ def test_start_pause_resume_and_stop(page: Page, server: Server):
         "() => document.querySelector('.live-plot')?.data?.find(t => t.name === 'train, per epoch')"
         "?.x?.length ?? 0"
     )
-    wait_for(lambda: page.evaluate(points) >= 2, 60, "no curve")
+    wait_for(lambda: page.evaluate(points) >= 2, "no curve")
     before = page.evaluate(points)
-    wait_for(lambda: page.evaluate(points) > before, 30, "the curve does not grow")
+    wait_for(lambda: page.evaluate(points) > before, "the curve does not grow")
 
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     assert run.state == "paused"
     done = len(run.history.epochs)
     page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=5_000)
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
     expect(badge(page, "Running")).to_be_visible()
-    wait_for(lambda: len(run.history.epochs) > done, 60, "training did not resume")
+    wait_for(lambda: len(run.history.epochs) > done, "training did not resume")
     page.get_by_role("button", name="Stop").click()
     expect(badge(page, "Stopped")).to_be_visible()
     assert run.state == "stopped"
@@ -100,7 +102,7 @@ def test_zoom_survives_new_data(page: Page, server: Server):
     run = start(page, server)
     expect(badge(page, "Running")).to_be_visible()
     plot = page.locator(".live-plot").first
-    wait_for(lambda: len(run.history.epochs) > 1, 60, "no epochs")
+    wait_for(lambda: len(run.history.epochs) > 1, "no epochs")
     plot.scroll_into_view_if_needed()
     box = plot.locator(".nsewdrag").first.bounding_box()
     assert box
@@ -112,7 +114,7 @@ def test_zoom_survives_new_data(page: Page, server: Server):
     count = "() => document.querySelector('.live-plot').data[0].x.length"
     zoomed, points = page.evaluate(bounds), page.evaluate(count)
     assert float(zoomed[0]) > 0
-    wait_for(lambda: page.evaluate(count) > points, 30, "no new data")
+    wait_for(lambda: page.evaluate(count) > points, "no new data")
     assert page.evaluate(bounds) == zoomed
     page.get_by_role("button", name="Stop").click()
     expect(badge(page, "Stopped")).to_be_visible()
@@ -124,15 +126,15 @@ def test_replay_and_predict_follow_the_active_run(page: Page, server: Server):
     when = page.locator(".replay .when")
     expect(when).to_contain_text("Epoch")
     before = when.text_content()
-    wait_for(lambda: when.text_content() != before, 60, "the newest snapshot is not shown")
+    wait_for(lambda: when.text_content() != before, "the newest snapshot is not shown")
     expect(page.locator(".replay .row .share").first).to_be_visible()
 
     page.goto(f"{server.url}/Predict?model={run.id}/now&source=Samples")
     settle(page)
     expect(page.locator(".bars .percent").first).to_be_visible()
-    wait_for(run.now.exists, 10, "no weights were written")
+    wait_for(run.now.exists, "no weights were written")
     written = run.now.stat().st_mtime_ns
-    wait_for(lambda: run.now.stat().st_mtime_ns > written, 60, "the weights are not updated")
+    wait_for(lambda: run.now.stat().st_mtime_ns > written, "the weights are not updated")
 
     open_train(page, server)
     page.get_by_role("button", name="Stop").click()
@@ -154,7 +156,7 @@ def test_reload_second_tab_and_server_restart_show_the_same_run(page: Page, serv
     page.goto("about:blank")
     server.kill()
     step = run.history.batches[-1]["step"]
-    wait_for(lambda: run.history.batches[-1]["step"] > step, 30, "training died with the server")
+    wait_for(lambda: run.history.batches[-1]["step"] > step, "training died with the server")
     server.start()
     open_train(page, server)
     expect(page.get_by_role("heading", name=run.name)).to_be_visible()
@@ -163,14 +165,17 @@ def test_reload_second_tab_and_server_restart_show_the_same_run(page: Page, serv
     expect(badge(page, "Stopped")).to_be_visible()
 
 
-def test_a_click_on_pause_shows_within_a_second(page: Page, server: Server):
-    start(page, server)
+def test_a_click_on_pause_shows_before_the_trainer_knows_of_it(page: Page, server: Server):
+    run = start(page, server)
     expect(badge(page, "Running")).to_be_visible()
-    begin = time.monotonic()
-    page.get_by_role("button", name="Pause").click()
-    pausing = page.get_by_test_id("stMain").get_by_text("Pausing", exact=True)
-    expect(pausing.or_(badge(page, "Paused")).first).to_be_visible(timeout=1_000)
-    assert time.monotonic() - begin < 1.5  # the click itself included
+    trainer = psutil.Process(read_json(run.job_path)["pid"])
+    trainer.suspend()
+    try:
+        page.get_by_role("button", name="Pause").click()
+        expect(badge(page, "Pausing")).to_be_visible()
+        assert run.active
+    finally:
+        trainer.resume()
     expect(badge(page, "Paused")).to_be_visible()
 
 
@@ -185,7 +190,7 @@ def test_name_note_compare_and_delete(page: Page, server: Server):
     expect(page.get_by_role("heading", name="My best run")).to_be_visible()
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Delete run").click()
-    wait_for(lambda: len(runs_of(server)) == len(runs) - 1, 10, "not deleted")
+    wait_for(lambda: len(runs_of(server)) == len(runs) - 1, "not deleted")
 
 
 def test_a_hidden_tab_asks_rarely_and_a_shown_one_at_once(page: Page, server: Server):
@@ -207,12 +212,13 @@ def test_a_hidden_tab_asks_rarely_and_a_shown_one_at_once(page: Page, server: Se
     expect(badge(page, "Running")).to_be_visible()
     settle(page)
     before = len(sent)
-    wait_for(lambda: requests() > before + 1, 30, "no requests")
+    wait_for(lambda: requests() > before + 1, "no requests")
     hide(True)
-    before = requests()
+    page.wait_for_timeout(2_000)  # what was on its way
+    before = len(sent)
     page.wait_for_timeout(5_000)
     assert len(sent) == before
     hide(False)
-    wait_for(lambda: requests() > before, 30, "not refreshed")
+    wait_for(lambda: requests() > before, "not refreshed")
     page.get_by_role("button", name="Stop").click()
-    expect(badge(page, "Stopped")).to_be_visible(timeout=30_000)
+    expect(badge(page, "Stopped")).to_be_visible()

@@ -43,7 +43,7 @@ def test_from_a_prediction_to_the_verdict_which_survives_a_reload(
     expect(run).to_be_hidden()  # predict first
     page.get_by_role("radiogroup").get_by_text("The slow one", exact=True).click()
     run.click()
-    expect(verdict).to_be_visible(timeout=180_000)
+    expect(verdict).to_be_visible()
     expect(page.locator(".st-key-verdict li")).to_have_count(len(TINY_EXPERIMENT.variants))
     runs = [Run(path.parent) for path in tiny_server.runs.glob("*/config.json")]
     assert sorted(run.state for run in runs) == ["finished"] * len(TINY_EXPERIMENT.variants)

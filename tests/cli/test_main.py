@@ -21,7 +21,7 @@ from alexnet_demo.runs.devices import device_lock
 from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import list_runs, prepare
 from alexnet_demo.settings import article, config, paths
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 TRAIN = (
     *("train", "--width", "0.0625", "--batch-size", "16", "--device", "cpu"),
@@ -122,7 +122,7 @@ def test_of_two_runs_started_at_once_one_trains_and_the_other_leaves_no_trace(ru
     command = [sys.executable, "-m", "alexnet_demo", *TRAIN, "--epochs", "1"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     both = [subprocess.Popen(command, cwd=paths.ROOT, **pipes) for _ in range(2)]  # type: ignore[call-overload]
-    errors = [process.communicate(timeout=120)[1] for process in both]
+    errors = [process.communicate(timeout=PATIENCE)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2], errors
     assert [run.state for run in list_runs()] == ["finished"]
 
@@ -132,8 +132,8 @@ def test_a_queued_run_starts_when_the_device_is_free(runs_dir: Path, capsys):
         options = ["--epochs", "1", "--wait", "--json"]
         command = [sys.executable, "-m", "alexnet_demo", *TRAIN, *options]
         terminal = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
-        wait_for(lambda: [run.state for run in list_runs()] == ["queued"], 60, "not queued")
-    out, _ = terminal.communicate(timeout=120)
+        wait_for(lambda: [run.state for run in list_runs()] == ["queued"], "not queued")
+    out, _ = terminal.communicate(timeout=PATIENCE)
     assert terminal.returncode == 0
     assert [e["epoch"] for e in lines(out) if e["event"] == "epoch"] == [1]
     assert lines(out)[-1]["reason"] == "finished"
@@ -144,10 +144,10 @@ def test_ctrl_c_stops_with_a_checkpoint_and_resume_finishes(runs_dir: Path, caps
     process = subprocess.Popen(
         command, cwd=paths.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
-    (run,) = wait_for(list_runs, 30, "no run")
-    wait_for(lambda: run.history.batches, 60, "no batch")
+    (run,) = wait_for(list_runs, "no run")
+    wait_for(lambda: run.history.batches, "no batch")
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert lines(out)[-1]["reason"] == "stopped"
     assert main(["train", "--resume", run.id, "--json"]) == 0

@@ -19,6 +19,7 @@ from alexnet_demo.runs.store import prepare
 from alexnet_demo.settings import paths
 from alexnet_demo.settings.config import TrainConfig
 from tests.support.terminal import CONTROL, run
+from tests.support.waiting import PATIENCE
 
 NAME = "a\x1b[31m\x9b1m\n\u202egnp"
 COMMAND = (sys.executable, "-m", "alexnet_demo")
@@ -139,6 +140,6 @@ def test_ctrl_c_ends_every_command_without_a_traceback(arguments, runs_dir, tmp_
         time.sleep(seconds)
         if process.poll() is None:
             os.killpg(process.pid, 2)
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode in (0, 130, -2), err
         assert "Traceback" not in err

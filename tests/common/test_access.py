@@ -229,7 +229,7 @@ def flood(limiter: PasswordLimiter, count: int, address: str) -> Iterator[None]:
         guessers = [pool.submit(keep_guessing) for _ in range(count)]
         try:
             full = min(count - 1, access.MAX_WAITING)
-            wait_for(lambda: len(limiter._waiting) >= full, 60, "the guessers do not wait")
+            wait_for(lambda: len(limiter._waiting) >= full, "the guessers do not wait")
             yield
         finally:
             done.set()

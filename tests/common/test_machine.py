@@ -14,6 +14,7 @@ import torch
 from alexnet_demo.common import machine
 from alexnet_demo.common.machine import CpuMeter
 from alexnet_demo.settings.paths import ROOT
+from tests.support.waiting import PATIENCE
 
 
 def test_a_gpu_is_found_where_pytorch_finds_one():
@@ -26,7 +27,7 @@ def test_finding_a_gpu_imports_no_torch():
         "import sys; from alexnet_demo.common.machine import has_gpu; has_gpu();"
         "sys.exit('torch' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=PATIENCE).returncode == 0
 
 
 @pytest.mark.parametrize(

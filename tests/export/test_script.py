@@ -26,6 +26,7 @@ from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.settings.recipes import RECIPES
 from alexnet_demo.training import engine
 from alexnet_demo.training.trainer import Trainer
+from tests.support.waiting import PATIENCE
 
 SMALL: dict[str, Any] = {
     "width": 0.0625,
@@ -153,7 +154,7 @@ def test_it_runs_in_isolation(tmp_path: Path) -> None:
     settings = TrainConfig.from_recipe("article", **{**SMALL, "validation": 0, "epochs": 1})
     path.write_text(training_script(settings), encoding="utf-8")
     command = [sys.executable, "-I", str(path), "--data", str(paths.DATA_DIR)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(
         r"Epoch 1/1: Train => Loss: \d\.\d{4}, Acc: \d\.\d{4} \| "

@@ -23,6 +23,7 @@ from alexnet_demo.images.prepare import prepare
 from alexnet_demo.settings.paths import ROOT
 from tests.support import hostile
 from tests.support.hostile import BOMBS, chunk, encode, garment, png
+from tests.support.waiting import PATIENCE
 
 REFUSED = {
     "PNG of 30,000 × 30,000": (ImageError, "50 million"),
@@ -198,7 +199,7 @@ def test_memory_and_time_are_bounded(name: str, folder: Path) -> None:
     file = folder / "case"
     file.write_bytes(BOMBS[name]())
     command = [sys.executable, "-c", MEASURE, str(folder), str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     seconds, megabytes, result = done.stdout.strip().split("|")
     size = file.stat().st_size / 1e6

@@ -18,7 +18,7 @@ from alexnet_demo.images.prepared import Choices, PreparedImage
 from alexnet_demo.inference import batcher
 from alexnet_demo.inference.batcher import MAX_BATCH, MAX_REQUEST, MicroBatcher
 from alexnet_demo.inference.classifier import Classifier, Prediction
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 
 def image(seed: int) -> PreparedImage:
@@ -35,7 +35,7 @@ class Blocking:
 
     def predict(self, images: Sequence[Any]) -> list[Any]:
         self.began.set()
-        assert self.free.wait(10)
+        assert self.free.wait(PATIENCE)
         self.batches.append(len(images))
         return list(images)
 
@@ -53,7 +53,7 @@ def blocking() -> Blocking:
 
 
 def wait_until_queued(desk: MicroBatcher, count: int) -> None:
-    wait_for(lambda: len(desk._queue) == count, 5, f"{len(desk._queue)} queued, not {count}")
+    wait_for(lambda: len(desk._queue) == count, f"{len(desk._queue)} queued, not {count}")
 
 
 def test_predictions_equal_those_of_the_model_alone(tiny_weights: Path) -> None:
@@ -92,7 +92,7 @@ def test_queued_requests_share_a_batch(blocking: Blocking) -> None:
     desk = MicroBatcher()
     with ThreadPoolExecutor(60) as pool:
         first = pool.submit(predict, desk, blocking, ["first"])
-        assert blocking.began.wait(5)
+        assert blocking.began.wait(PATIENCE)
         others = [pool.submit(predict, desk, blocking, [n]) for n in range(50)]
         wait_until_queued(desk, 50)
         blocking.free.set()
@@ -106,7 +106,7 @@ def test_a_batch_holds_requests_for_one_model(blocking: Blocking) -> None:
     other.free.set()
     with ThreadPoolExecutor(9) as pool:
         futures = [pool.submit(predict, desk, blocking, ["first"])]
-        assert blocking.began.wait(5)
+        assert blocking.began.wait(PATIENCE)
         futures += [pool.submit(predict, desk, (blocking, other)[n % 2], [n]) for n in range(8)]
         wait_until_queued(desk, 8)
         blocking.free.set()
@@ -118,7 +118,7 @@ def test_a_full_queue_rejects_requests_while_it_is_full(blocking: Blocking) -> N
     desk = MicroBatcher(max_queued=2)
     with ThreadPoolExecutor(3) as pool:
         futures = [pool.submit(predict, desk, blocking, ["first"])]
-        assert blocking.began.wait(5)
+        assert blocking.began.wait(PATIENCE)
         futures += [pool.submit(predict, desk, blocking, [n]) for n in range(2)]
         wait_until_queued(desk, 2)
         with pytest.raises(BusyError):  # at once: the model is still blocked
@@ -132,13 +132,14 @@ def test_requests_time_out_and_leave_the_queue(blocking: Blocking) -> None:
     desk = MicroBatcher(timeout=0.2)
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(predict, desk, blocking, ["late"])
-        assert blocking.began.wait(5)
+        assert blocking.began.wait(PATIENCE)
         with pytest.raises(BusyError):
             predict(desk, blocking, ["never run"])
         assert not desk._queue
         with pytest.raises(BusyError):
             late.result()
         blocking.free.set()
+    desk._timeout = PATIENCE
     assert predict(desk, blocking, ["again"]) == ["again"]
     assert blocking.batches == [1, 1]
 
@@ -147,7 +148,7 @@ def test_a_large_request_lets_others_in_between(blocking: Blocking) -> None:
     desk = MicroBatcher()
     with ThreadPoolExecutor(2) as pool:
         bulk = pool.submit(predict, desk, blocking, range(5 * MAX_REQUEST))
-        assert blocking.began.wait(5)
+        assert blocking.began.wait(PATIENCE)
         single = pool.submit(predict, desk, blocking, ["one"])
         wait_until_queued(desk, 1)
         blocking.free.set()
@@ -160,9 +161,9 @@ def test_low_priority_work_runs_last(blocking: Blocking) -> None:
     desk = MicroBatcher()
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(predict, desk, blocking, ["first"])
-        assert blocking.began.wait(5)
+        assert blocking.began.wait(PATIENCE)
         full_pass = pool.submit(desk.submit_low_priority, lambda: [len(blocking.batches)])
-        wait_for(lambda: desk._low_priority, 5, "not queued")
+        wait_for(lambda: desk._low_priority, "not queued")
         others = [pool.submit(predict, desk, blocking, [n]) for n in range(2)]
         wait_until_queued(desk, 2)
         blocking.free.set()
@@ -191,7 +192,7 @@ def test_an_idle_batcher_keeps_no_thread_and_no_model(monkeypatch: pytest.Monkey
     desk, model = MicroBatcher(), Blocking()
     model.free.set()
     assert predict(desk, model, ["x"]) == ["x"]
-    wait_for(lambda: desk._thread is None, 5, "the thread stays")
+    wait_for(lambda: desk._thread is None, "the thread stays")
     reference = weakref.ref(model)
     del model
     gc.collect()

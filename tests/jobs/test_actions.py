@@ -45,7 +45,7 @@ def test_start_pause_resume_kill_resume_stop(monkeypatch: pytest.MonkeyPatch):
     run = begun(LONG)
     assert run.state in ("starting", "running")
     reach(run, "running")
-    wait_for(lambda: len(run.history.batches) > 1, 120, "no batches")
+    wait_for(lambda: len(run.history.batches) > 1, "no batches")
     assert psutil.Process(pid_of(run)).nice() > 0  # pages come first
     assert actions.request(run, "pause").done
     reach(run, "paused")
@@ -57,7 +57,7 @@ def test_start_pause_resume_kill_resume_stop(monkeypatch: pytest.MonkeyPatch):
     paused_at = run.history.step
 
     assert actions.resume(run).done
-    wait_for(lambda: run.history.step > paused_at, 120, "it does not continue")
+    wait_for(lambda: run.history.step > paused_at, "it does not continue")
     steps = [b["step"] for b in run.history.batches]
     assert steps == sorted(set(steps))
     os.kill(pid_of(run), signal.SIGKILL)
@@ -79,7 +79,7 @@ def test_a_finished_run_resumes_for_more_epochs():
     assert not run.resumable and not actions.resume(run).done
     assert actions.change_settings(run, epochs=2).done
     assert actions.resume(run).done
-    wait_for(lambda: len(run.history.epochs) == 2, 120, f"it does not continue: {run.log_tail()}")
+    wait_for(lambda: len(run.history.epochs) == 2, f"it does not continue: {run.log_tail()}")
     reach(run, "finished")
     assert not run.resumable
 
@@ -104,7 +104,7 @@ def test_probe_returns_speeds_or_an_error():
 def test_the_trainer_outlives_a_killed_server_and_killed_too_can_resume():
     (run_id,) = start_and_kill_server(ENDLESS)
     run = Run(paths.RUNS_DIR / run_id)
-    wait_for(lambda: len(run.history.batches) > 1, 120, "no batches")
+    wait_for(lambda: len(run.history.batches) > 1, "no batches")
     os.kill(pid_of(run), signal.SIGKILL)
     reach(run, "interrupted")
     assert run.resumable
@@ -143,7 +143,7 @@ def test_delete_pause_stop_and_resume_at_once():
 
     requests: list[Literal["pause", "stop"]] = ["pause", "stop"] * 3
     assert any(outcome.done for outcome in at_once(lambda: actions.request(run, requests.pop())))
-    wait_for(lambda: run.state in ("paused", "stopped"), 120, run.state)
+    wait_for(lambda: run.state in ("paused", "stopped"), run.state)
     assert sum(b'"end"' in line for line in run.events.read_bytes().splitlines()) == 1
 
     assert sum(outcome.done for outcome in at_once(lambda: actions.resume(run))) == 1

@@ -19,7 +19,7 @@ from tests.support.waiting import wait_for
 
 def test_a_run_is_started_once_and_named(runs_dir: Path, fake_trainers: None) -> None:
     (run,) = experiments.start(TINY_EXPERIMENT, ["fast"], 3, role=ADMIN)
-    wait_for(lambda: run.state == State.FINISHED, 60, "the run did not finish")
+    wait_for(lambda: run.state == State.FINISHED, "the run did not finish")
     assert run.config == TINY_EXPERIMENT.configs(3)["fast"]
     assert all(part in run.name for part in (TINY_EXPERIMENT.title, "fast", "3"))
     (again,) = experiments.start(TINY_EXPERIMENT, ["fast"], 3, role=ADMIN)
@@ -49,7 +49,7 @@ def test_a_stopped_run_is_resumed(runs_dir: Path, fake_trainers: None, tiny_weig
     run = canned_run(runs_dir, "half", (), "stopped", settings=config, weights=tiny_weights)
     (resumed,) = experiments.start(TINY_EXPERIMENT, ["slow"], 0, role=ADMIN)
     assert resumed.id == run.id
-    wait_for(lambda: run.state == State.FINISHED, 60, "the run did not finish")
+    wait_for(lambda: run.state == State.FINISHED, "the run did not finish")
 
 
 def test_visitors_start_nothing(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

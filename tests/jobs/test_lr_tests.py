@@ -31,7 +31,7 @@ def read(test_id: str) -> lr_tests.LrTest:
 
 
 def finished(test_id: str) -> lr_tests.LrTest:
-    wait_for(lambda: not read(test_id).running, 120, "the test does not end")
+    wait_for(lambda: not read(test_id).running, "the test does not end")
     return read(test_id)
 
 
@@ -62,7 +62,7 @@ def two_rates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_trials_are_read_while_the_test_runs(two_rates: Path):
     test_id = start()
-    wait_for(lambda: read(test_id).trials, 120, "no trial")
+    wait_for(lambda: read(test_id).trials, "no trial")
     assert len(read(test_id).trials) == 1  # without the incomplete line
     assert read(test_id).suggestion is None
     assert lr_tests.running_lr_test() == test_id

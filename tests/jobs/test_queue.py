@@ -24,7 +24,7 @@ from alexnet_demo.runs.store import active_runs, list_runs, prepare, queued_runs
 from alexnet_demo.settings import paths
 from tests.jobs.conftest import kill
 from tests.support.fake_trainer import ENDLESS, SHORT, start_and_kill_server
-from tests.support.waiting import begun, reach, wait_for
+from tests.support.waiting import PATIENCE, begun, reach, wait_for
 
 pytestmark = pytest.mark.usefixtures("fake_trainers")
 
@@ -50,7 +50,7 @@ def test_queued_runs_are_trained_in_turn(runs_dir: Path):
     assert second.history.end and third.history.start
     assert second.history.end["time"] <= third.history.start["time"]  # never two at once
     job = runs_dir / queue.SCHEDULER / "job.json"
-    wait_for(lambda: not job.exists(), 120, "the scheduler does not end with the queue")
+    wait_for(lambda: not job.exists(), "the scheduler does not end with the queue")
 
 
 def test_a_resumed_run_is_queued_too_and_returns_to_paused_when_cancelled():
@@ -84,7 +84,7 @@ def test_the_queue_survives_the_kill_of_all_processes(runs_dir: Path):
     kill(runs_dir / queue.SCHEDULER)
     kill(first.directory)
     reach(first, "interrupted")
-    wait_for(lambda: not is_alive(runs_dir / queue.SCHEDULER), 180, "the scheduler is not dead yet")
+    wait_for(lambda: not is_alive(runs_dir / queue.SCHEDULER), "the scheduler is not dead yet")
     assert second.state == "queued"
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: queue.ensure_scheduler(), range(4)))
@@ -178,7 +178,7 @@ def terminal(*options: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "alexnet_demo", *SHORT.command(), "--wait", *options]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, cwd=paths.ROOT, text=True, stdout=pipe, stderr=pipe)
-    wait_for(queued_runs, 120, "it does not queue")
+    wait_for(queued_runs, "it does not queue")
     return process
 
 
@@ -188,7 +188,7 @@ def test_a_terminal_waits_for_its_turn_and_follows_the_run():
     process = terminal("--json")
     assert len(active_runs()) == 1
     actions.request(first, "stop")
-    out, log = process.communicate(timeout=120)
+    out, log = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, log
     events = [json.loads(line) for line in out.splitlines()]
     assert (events[-1]["event"], events[-1]["reason"]) == ("end", "finished")
@@ -199,7 +199,7 @@ def test_ctrl_c_removes_a_waiting_terminal_from_the_queue():
     with devices.device_lock("cpu"):
         process = terminal()
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=120)
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert list_runs() == []
 
@@ -213,7 +213,7 @@ def test_ctrl_c_is_tried_again_while_neither_cancel_nor_stop_succeeds(monkeypatc
         actions, "request", lambda *args, **role: busy.pop() if busy else request(*args, **role)
     )
     state = ThreadPoolExecutor(1).submit(follow, run, interrupted=True)
-    wait_for(state.done, 180, "it trains on")
+    wait_for(state.done, "it trains on")
     assert state.result() == "stopped" and not busy
 
 

@@ -29,7 +29,7 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.runs.store import current_run, get_run, list_runs, queued_runs
 from alexnet_demo.settings.config import TrainConfig
 from tests.support.runs import tiny_config
-from tests.support.waiting import begun, wait_for
+from tests.support.waiting import begun, reach, wait_for
 
 LONG = tiny_config(
     epochs=500, batch_size=8, train_samples=160, test_samples=16, checkpoint_minutes=0.01
@@ -276,10 +276,6 @@ def ancestors_of(pid: int) -> set[int]:
     return {process.pid for process in psutil.Process(pid).parents()}
 
 
-def reach(run: Run, state: str, seconds: float = 300) -> None:
-    wait_for(lambda: run.state == state, seconds, f"not {state}: {run.log_tail()}")
-
-
 @pytest.mark.slow
 def test_ray_queues_trains_pauses_resumes_and_stops(ray_address: str):
     first = begun(LONG)
@@ -289,7 +285,7 @@ def test_ray_queues_trains_pauses_resumes_and_stops(ray_address: str):
     third = begun(LONG)
     assert third.state == "queued"
     assert actions.cancel(third).done and get_run(third.id) is None
-    wait_for(lambda: first.history.epochs, 120, "no epoch")
+    wait_for(lambda: first.history.epochs, "no epoch")
     assert actions.request(first, "pause").done
     reach(first, "paused")
     reach(second, "running")
@@ -298,7 +294,7 @@ def test_ray_queues_trains_pauses_resumes_and_stops(ray_address: str):
     step = first.history.last["step"] if first.history.last else 0
     assert actions.resume(first).done
     reach(first, "running")
-    wait_for(lambda: first.history.batches[-1]["step"] > step, 120, "it does not continue")
+    wait_for(lambda: first.history.batches[-1]["step"] > step, "it does not continue")
     steps = [batch["step"] for batch in first.history.batches]
     assert steps == sorted(set(steps))
     assert actions.request(first, "stop").done
@@ -309,7 +305,7 @@ def test_ray_queues_trains_pauses_resumes_and_stops(ray_address: str):
 def test_a_run_whose_trainer_is_killed_on_ray_can_resume(ray_address: str):
     run = begun(LONG)
     reach(run, "running")
-    wait_for(run.last.is_file, 120, "no checkpoint")
+    wait_for(run.last.is_file, "no checkpoint")
     os.kill(read_json(run.job_path)["pid"], signal.SIGKILL)
     reach(run, "interrupted")
     assert actions.resume(run).done
@@ -324,14 +320,14 @@ def test_when_a_node_dies_the_run_continues_from_its_checkpoint_on_another(
 ):
     run = begun(LONG)
     reach(run, "running")
-    wait_for(lambda: run.history.epochs and run.last.is_file(), 120, "no checkpoint")
+    wait_for(lambda: run.history.epochs and run.last.is_file(), "no checkpoint")
     pid = read_json(run.job_path)["pid"]
     ancestors = ancestors_of(pid)
     raylets = {node: node.all_processes["raylet"][0].process.pid for node in cluster.worker_nodes}
     (place,) = [node for node, raylet in raylets.items() if raylet in ancestors]
     cluster.remove_node(place, allow_graceful=False)
     wait_for(
-        lambda: read_json(run.job_path).get("pid") not in (None, pid), 300, "it is not placed again"
+        lambda: read_json(run.job_path).get("pid") not in (None, pid), "it is not placed again"
     )
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     reach(run, "running")

@@ -29,11 +29,9 @@ from alexnet_demo.training.worker import run_training
 from alexnet_demo.ui.train import downloads
 from tests.support.pages import open_page, page_text
 from tests.support.runs import canned_run, tiny_config
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="makes FIFOs")
-
-SECONDS = 120
-"""Timeout of a command; a busy machine may take long to start Python."""
 
 
 def bind_socket(path: Path) -> None:
@@ -140,7 +138,7 @@ def test_the_command_and_the_page_show_the_runs(runs_dir: Path, kind: str):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=PATIENCE,
         )
         assert (result.returncode, result.stderr) == (0, "")
     records = [json.loads(line) for line in result.stdout.splitlines()]

@@ -39,7 +39,7 @@ def trainer(runs_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "tests.support.fake_trainer", "--run-dir", str(run.directory)]
     process = subprocess.Popen(command, cwd=paths.ROOT)
     try:
-        wait_for(lambda: len(run.history.batches) > 5, 120, "it does not train")
+        wait_for(lambda: len(run.history.batches) > 5, "it does not train")
         yield process
     finally:
         process.kill()
@@ -52,7 +52,7 @@ def test_a_stopped_trainer_is_noticed_on_the_page_and_in_the_list(
 ):
     run = Run(runs_dir / NAME)
     trainer.send_signal(signal.SIGSTOP)
-    found = wait_for(lambda: run.silence, 120, "not noticed")
+    found = wait_for(lambda: run.silence, "not noticed")
     assert run.state == "running" and found.seconds >= 5
     assert str(found).startswith("No sign of life for") and f"-CONT {trainer.pid}" in found.advice
     command = [sys.executable, "-m", "alexnet_demo", "runs"]
@@ -65,7 +65,7 @@ def test_a_stopped_trainer_is_noticed_on_the_page_and_in_the_list(
     assert "No sign of life for" in page_text(at)
     assert any("No sign of life for" in caption.value for caption in at.sidebar.caption)
     trainer.send_signal(signal.SIGCONT)
-    wait_for(lambda: run.silence is None, 120, "it counts as silent for ever")
+    wait_for(lambda: run.silence is None, "it counts as silent for ever")
 
 
 def running(runs_dir: Path, *events: tuple[str, float, dict[str, Any]]) -> Run:

@@ -19,6 +19,7 @@ from alexnet_demo.runs.process_info import register
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.config import TrainConfig
 from tests.support.runs import tiny_config
+from tests.support.waiting import PATIENCE
 
 PYTHON = sys.executable
 ENDLESS, SHORT = tiny_config(epochs=200), tiny_config(epochs=1)
@@ -59,7 +60,7 @@ def start_and_kill_server(settings: TrainConfig, count: int = 1) -> list[str]:
 def train(run: Run) -> None:
     """Train the run, as far as anybody outside can see."""
     events = EventWriter(run.events)
-    with device_lock(run.config.device).acquire(timeout=120):
+    with device_lock(run.config.device).acquire(timeout=PATIENCE):
         step = run.history.step
         events.write("start", step=step, device=run.config.device, epochs_done=0)
         run.last.write_text("state")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.settings.paths import ROOT
-
-TIMEOUT = 120
-"""Seconds: a busy machine may take long to import torch, and slow is not wrong."""
+from tests.support.waiting import PATIENCE
 
 
 def load_page(script: str, **query: str) -> AppTest:
@@ -17,7 +15,7 @@ def load_page(script: str, **query: str) -> AppTest:
         script: relative to the project, such as ``pages/1_Train.py``.
         query: parameters of the page's address.
     """
-    at = AppTest.from_file(str(ROOT / script), default_timeout=TIMEOUT)
+    at = AppTest.from_file(str(ROOT / script), default_timeout=PATIENCE)
     for name, value in query.items():
         at.query_params[name] = value
     return at

@@ -57,7 +57,7 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=paths.ROOT, env=os.environ | environment, stdout=log, stderr=log
             )
-        wait_for(self._healthy, 60, f"the server did not start: see {self.log}")
+        wait_for(self._healthy, f"the server did not start: see {self.log}")
 
     def _healthy(self) -> bool:
         try:
@@ -74,7 +74,7 @@ class Server:
 
 def settle(page: Any) -> None:
     """Wait until the page's script has run."""
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=30_000)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
 
 
 def steady_box(target: Any) -> dict[str, float]:

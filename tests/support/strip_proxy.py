@@ -7,6 +7,8 @@ import re
 from contextlib import suppress
 from threading import Event, Thread
 
+from tests.support.waiting import PATIENCE
+
 PREFIX = "/user/ada/proxy/8501"
 
 
@@ -25,7 +27,7 @@ class StripProxy:
         self._loop, self._ready = asyncio.new_event_loop(), Event()
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
-        assert self._ready.wait(30)
+        assert self._ready.wait(PATIENCE)
 
     @property
     def url(self) -> str:
@@ -34,7 +36,7 @@ class StripProxy:
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(30)
+        self._thread.join(PATIENCE)
 
     def _run(self) -> None:
         start = asyncio.start_server(self._serve, "127.0.0.1", 0)

@@ -14,6 +14,8 @@ from alexnet_demo.runs.store import get_run
 from alexnet_demo.settings import config
 
 T = TypeVar("T")
+PATIENCE = 300
+"""Seconds to wait before a test fails: slow is not wrong, and a busy machine may be very slow."""
 
 
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -22,9 +24,9 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, coroutine).result()
 
 
-def wait_for(condition: Callable[[], Any], seconds: float, otherwise: str) -> Any:
-    """Poll until the condition holds and return its value; fail after ``seconds``."""
-    end = time.monotonic() + seconds
+def wait_for(condition: Callable[[], Any], otherwise: str) -> Any:
+    """Poll until the condition holds and return its value; fail once patience ends."""
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if value := condition():
             return value
@@ -43,4 +45,4 @@ def begun(settings: config.TrainConfig) -> Run:
 
 def reach(run: Run, state: str) -> None:
     """Wait until a run is in that state."""
-    wait_for(lambda: run.state == state, 180, f"not {state} but {run.state}: {run.log_tail()}")
+    wait_for(lambda: run.state == state, f"not {state} but {run.state}: {run.log_tail()}")

@@ -22,6 +22,7 @@ from alexnet_demo.training.state import TrainingState
 from alexnet_demo.training.worker import run_training
 from tests.support.fake_cuda import CUDA, fake_cuda
 from tests.support.runs import tiny_config
+from tests.support.waiting import PATIENCE
 
 # Three steps in each of two epochs
 SETTINGS = tiny_config(train_samples=48, test_samples=16, checkpoint_minutes=0.0, norm=True)
@@ -52,7 +53,7 @@ def test_training_goes_on_while_a_disk_is_slow(run: Run, monkeypatch: pytest.Mon
     save_file, train_step = checkpoint.save_file, engine_module.train_step
 
     def slow(*arguments):
-        assert fifth_step.wait(timeout=60)
+        assert fifth_step.wait(timeout=PATIENCE)
         save_file(*arguments)
 
     def step(model, *arguments, **named):

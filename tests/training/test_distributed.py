@@ -21,7 +21,7 @@ from alexnet_demo.network.input import to_input
 from alexnet_demo.runs.run import Run
 from alexnet_demo.settings.paths import ROOT
 from tests.support.runs import TINY
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 # 75 images in batches of 15: shards of 7 and 8, and every process in every step. Only dropout
 # differs from process to process.
@@ -39,7 +39,7 @@ def command(directory: Path, **settings: object) -> list[str]:
 
 def train(arguments: list[str]) -> list[dict]:
     """The events that a finished run printed."""
-    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -55,7 +55,7 @@ def launched(run: Run) -> Iterator[subprocess.Popen[bytes]]:
     arguments = command(run.directory, devices=2, epochs=500)
     launcher = subprocess.Popen(arguments, cwd=ROOT, stdout=devnull, stderr=devnull)
     try:
-        wait_for(lambda: len(run.history.epochs) > 1, 90, "no epochs")
+        wait_for(lambda: len(run.history.epochs) > 1, "no epochs")
         yield launcher
     finally:
         launcher.kill()
@@ -121,7 +121,7 @@ def test_a_killed_process_fails_the_run_which_can_be_resumed(runs_dir: Path):
             and child.environ().get("RANK") == "1"
         )
         os.kill(worker.pid, signal.SIGKILL)
-        assert launcher.wait(timeout=90) == 1
+        assert launcher.wait(timeout=PATIENCE) == 1
     assert run.state == "failed"
     assert "2 processes" in run.error
     assert run.resumable
@@ -131,6 +131,6 @@ def test_sigterm_stops_all_processes_with_a_checkpoint(runs_dir: Path):
     run = Run(runs_dir / "stopped")
     with launched(run) as launcher:
         launcher.terminate()
-        assert launcher.wait(timeout=90) == 130
+        assert launcher.wait(timeout=PATIENCE) == 130
     assert run.state == "stopped"
     assert run.resumable

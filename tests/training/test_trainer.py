@@ -38,6 +38,7 @@ from alexnet_demo.training.engine import BatchResult, Engine, train_step
 from alexnet_demo.training.metrics import MetricAccumulator, Metrics
 from alexnet_demo.training.worker import run_training
 from tests.support.runs import TINY, tiny_config
+from tests.support.waiting import PATIENCE
 
 
 def new_run(directory: Path, config: TrainConfig) -> Run:
@@ -328,7 +329,7 @@ def test_killed_at_any_moment_and_resumed_equals_uninterrupted(
     """The same weights bit for bit on a CPU, and the same curve without gaps or doubled points."""
     run = new_run(runs_dir / "killed", TrainConfig(**EXACT))
     command = [sys.executable, "-c", KILLED_TRAINER, moment, str(run.directory), json.dumps(EXACT)]
-    killed = subprocess.run(command, cwd=paths.ROOT, check=False, timeout=600)
+    killed = subprocess.run(command, cwd=paths.ROOT, check=False, timeout=PATIENCE)
     assert killed.returncode == -signal.SIGKILL
     assert run.state == "interrupted"
 

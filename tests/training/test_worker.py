@@ -20,6 +20,7 @@ from alexnet_demo.settings.config import TrainConfig
 from alexnet_demo.training import worker
 from alexnet_demo.training.distributed import ProcessGroup
 from alexnet_demo.training.worker import hold_device, run_training
+from tests.support.waiting import PATIENCE
 
 GPU = torch.device("cuda:1")
 UUIDS = {"cuda:0": "GPU-a", "cuda:1": "GPU-b", "cpu": "cpu"}
@@ -62,7 +63,7 @@ def test_a_gpu_whose_lock_is_held_for_a_moment_is_not_passed_over(monkeypatch: p
     monkeypatch.setattr(worker, "LOCK_TURN_SECONDS", 30.0)  # however busy this machine is
     thread = Thread(target=look)
     thread.start()
-    assert held.wait(30)
+    assert held.wait(PATIENCE)
     with hold_device(TrainConfig(device="auto")) as device:
         assert str(device) == "cuda:0"
     thread.join()

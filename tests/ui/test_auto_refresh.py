@@ -14,7 +14,7 @@ from alexnet_demo.runs.events import EventWriter
 from alexnet_demo.runs.process_info import register
 from tests.support.runs import canned_run
 from tests.support.server import Server
-from tests.support.waiting import run_async
+from tests.support.waiting import PATIENCE, run_async
 
 REQUESTS = 4
 
@@ -33,7 +33,7 @@ def test_a_request_brings_only_what_has_changed(server: Server):
     write_json(run.directory / "job.json", {**read_json(run.directory / "job.json"), "marks": 0})
 
     async def watch() -> None:
-        session = Session(server.url, timeout=120)
+        session = Session(server.url, timeout=PATIENCE)
         await session.open("Train")
         assert drawn(session) >= {"dataframe", "plot", "metric", "code"}
         await session.watch(1.5)  # the page's own first requests

@@ -18,6 +18,7 @@ from alexnet_demo.runs.run import Run
 from alexnet_demo.ui.models import backends, model_loading
 from alexnet_demo.ui.models.model_loading import SHIPPED, Option
 from alexnet_demo.ui.widgets import access
+from tests.support.waiting import PATIENCE
 
 
 class Fast:
@@ -49,7 +50,7 @@ def delay_choice(monkeypatch: pytest.MonkeyPatch) -> Event:
     go, choose = Event(), processes.choose_backend
 
     def wait_and_choose(weights: Path) -> Any:
-        assert go.wait(20)
+        assert go.wait(PATIENCE)
         return choose(weights)
 
     monkeypatch.setattr(processes, "choose_backend", wait_and_choose)
@@ -121,7 +122,7 @@ def test_a_choice_that_takes_too_long_is_given_up(
     monkeypatch.setattr(processes, "choose_backend", lambda _: process)
     classifier = load(tiny_weights)
     backends.use_fastest(classifier, tiny_weights, measure=True)
-    backends._threads[classifier].join(20)
+    backends._threads[classifier].join(PATIENCE)
     assert ended == ["terminate", "kill"] and not backends._one_at_a_time.locked()
     assert classifier.backend.name.startswith("PyTorch")
 
@@ -131,7 +132,7 @@ def test_waiting_for_a_backend_ends(
 ) -> None:
     go = Event()
     monkeypatch.setattr(backends, "CHOICE_SECONDS", 0.05)
-    monkeypatch.setattr(backend_choice, "use_chosen", lambda _: go.wait(20))
+    monkeypatch.setattr(backend_choice, "use_chosen", lambda _: go.wait(PATIENCE))
     classifier = load(tiny_weights)
     backends.use_fastest(classifier, tiny_weights, measure=False)
     backends.wait(classifier)

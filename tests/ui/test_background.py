@@ -26,7 +26,7 @@ def test_trials_displace_neither_other_jobs_nor_all_memory() -> None:
     trials: list[Job[int]] = []
     for n in range(background.MAX_TRIALS + 1):
         trials.append(background.start_trial(f"digest {n}", "trial", 1, partial(_give, n)))
-        wait_for(lambda: trials[-1].result is not None, 10, "not computed")
+        wait_for(lambda: trials[-1].result is not None, "not computed")
     assert [job.result for job in trials] == [*range(len(trials))]
     assert background.start("digest", "kind", 1, lambda: 0, lambda _: 1) is started
     last, first = (

@@ -52,7 +52,7 @@ def settled(settings: TrainConfig = SETTINGS) -> Measurement:
         latest, pending = measurement.measure(settings)
         return None if pending else latest
 
-    return wait_for(done, 30, "no measurement")
+    return wait_for(done, "no measurement")
 
 
 def test_each_set_of_widths_is_measured_once(machine):
@@ -115,7 +115,7 @@ def test_a_failed_measurement_is_cached_then_retried(machine, monkeypatch):
     assert len(machine.probed) == 1
     monkeypatch.setattr(measurement, "RETRY_SECONDS", 0.0)
     measurement.measure(SETTINGS)
-    wait_for(lambda: len(machine.probed) > 1, 30, "no second measurement")
+    wait_for(lambda: len(machine.probed) > 1, "no second measurement")
 
 
 @pytest.mark.parametrize(

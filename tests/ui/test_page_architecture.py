@@ -326,7 +326,7 @@ def exciting(trained: AppTest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 def show_tops(at: AppTest, layer: str) -> str:
     """Select the view of a layer; returns the page's text once the images have been searched."""
     select(at, layer, "What excites it")
-    wait_for(lambda: galleries(at), 60, "nothing found")
+    wait_for(lambda: galleries(at), "nothing found")
     return page_text(at)
 
 
@@ -361,7 +361,7 @@ def test_a_link_opens_a_channel(exciting: AppTest):
     link = {"layer": "conv1", "view": "What excites it", "channel": "4"}
     for name, value in link.items():
         exciting.query_params[name] = value
-    wait_for(lambda: galleries(exciting), 60, "nothing found")
+    wait_for(lambda: galleries(exciting), "nothing found")
     assert galleries(exciting)["grid"]["selected"] == 4
     assert {name: exciting.query_params[name] for name in link} == link
 
@@ -390,7 +390,7 @@ def test_two_models_are_compared_by_what_excites_them(exciting: AppTest):
         ids = " ".join(c.proto.id for c in rerun(exciting).get("bidi_component"))
         return all(f"grid What excites it conv1 {number}" in ids for number in (0, 1))
 
-    wait_for(compared, 60, "nothing found for the second model")
+    wait_for(compared, "nothing found for the second model")
     assert "**Untrained network**" in page_text(exciting)
 
 

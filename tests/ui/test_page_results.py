@@ -34,7 +34,7 @@ from alexnet_demo.ui.models import evidence, passes
 from alexnet_demo.ui.results import test_images, views
 from alexnet_demo.ui.widgets.glossary import TOPICS
 from tests.support.pages import load_page, open_page, page_text
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 PAGE = "pages/4_Results.py"
 
@@ -90,7 +90,7 @@ def click(app: AppTest, label: str) -> None:
 
 def test_the_test_set_is_evaluated_once_and_cached(shipped: Path):
     app = open_page(PAGE)
-    wait_for(lambda: not progress(app.run()), 300, "the test set was not evaluated")
+    wait_for(lambda: not progress(app.run()), "the test set was not evaluated")
     cached = predictions.load(sha256(shipped))
     assert cached is not None
     assert app.metric[0].value == percent(cached.accuracy, 2)
@@ -233,7 +233,7 @@ def paused(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     def gated(run: Any, pixels: np.ndarray, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
         def run_gated(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             if next(calls) * batch > 600:
-                proceed.wait(120)
+                proceed.wait(PATIENCE)
             result: tuple[torch.Tensor, torch.Tensor] = run(images)
             return result
 
@@ -247,7 +247,7 @@ def paused(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 def test_views_fill_while_the_test_set_is_evaluated(shipped: Path, paused: threading.Event):
     app = open_page(PAGE)
-    wait_for(lambda: "first 500" in page_text(app.run()), 180, "no partial results")
+    wait_for(lambda: "first 500" in page_text(app.run()), "no partial results")
     assert re.search(r"500 of 10,000, about .* left\.", progress(app))
     for name in views.VIEWS:
         select_view(app, name)
@@ -258,7 +258,7 @@ def test_views_fill_while_the_test_set_is_evaluated(shipped: Path, paused: threa
     app.query_params["picture"] = "600"
     assert "Test image 600" not in page_text(app.run())
     paused.set()
-    wait_for(lambda: not progress(app.run()), 180, "not complete")
+    wait_for(lambda: not progress(app.run()), "not complete")
     text = page_text(reopen_image(app, 600))
     assert "Test image 600, labeled" in text and "of 10,000 test images" not in text
     results = predictions.load(sha256(shipped))
@@ -274,10 +274,10 @@ def test_similar_training_images_are_found_on_demand_and_shown_meanwhile(
     app.run()
     assert not neighbor_gallery(app)
     click(app, "Show most similar training images")
-    wait_for(lambda: neighbor_gallery(reopen_image(app, 12)), 180, "no partial results")
+    wait_for(lambda: neighbor_gallery(reopen_image(app, 12)), "no partial results")
     assert re.search(r"(250|500) of 60,000, about .* left\.", progress(app))
     paused.set()
-    wait_for(lambda: not progress(reopen_image(app, 12)), 180, "not complete")
+    wait_for(lambda: not progress(reopen_image(app, 12)), "not complete")
     neighbors = embedding.load_neighbors(sha256(shipped))
     assert neighbors is not None and neighbors.shape == (10_000, 8)
     assert all(f"Training image {n}" in neighbor_gallery(app)[0] for n in neighbors[12])
@@ -333,7 +333,7 @@ def test_the_tsne_map_is_computed_in_the_background_and_cached(
     proceed = threading.Event()
 
     def tsne(points: np.ndarray) -> np.ndarray:
-        proceed.wait(30)
+        proceed.wait(PATIENCE)
         return points[:, ::-1][:, :2]
 
     monkeypatch.setattr(embedding, "tsne_seconds", lambda points: 77.0)
@@ -341,11 +341,11 @@ def test_the_tsne_map_is_computed_in_the_background_and_cached(
     select_view(app, "Map")
     app.segmented_control(key="map").set_value("t-SNE").run()
     try:
-        wait_for(lambda: "1 min 17 s" in progress(app.run()), 10, "no estimate of the time")
+        wait_for(lambda: "1 min 17 s" in progress(app.run()), "no estimate of the time")
         assert map_data(app) is None
     finally:
         proceed.set()
-    wait_for(lambda: map_data(app.run()), 10, "no map")
+    wait_for(lambda: map_data(app.run()), "no map")
     cached = embedding.load_tsne(sha256(shipped))
     assert cached is not None and cached.shape == (10_000, 2)
 
@@ -357,7 +357,7 @@ def test_a_failed_map_shows_the_error(app: AppTest, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(embedding, "tsne_seconds", broken)
     select_view(app, "Map")
     app.segmented_control(key="map").set_value("t-SNE").run()
-    wait_for(lambda: app.run().error, 10, "no error")
+    wait_for(lambda: app.run().error, "no error")
     assert app.error[0].value == "MemoryError"
     assert any(button.label == "Try again" for button in app.button)
 
@@ -406,7 +406,7 @@ def test_a_failed_evaluation_shows_the_error_and_can_be_retried(
     with monkeypatch.context() as patched:
         patched.setattr(full_pass, "load_split", broken)
         app = open_page(PAGE)
-        wait_for(lambda: app.run().error, 10, "no error")
+        wait_for(lambda: app.run().error, "no error")
         assert app.error[0].value == "damaged"
     cache_results(shipped, random_results(1))
     click(app, "Try again")
@@ -485,7 +485,7 @@ def test_a_link_with_another_threshold_opens_the_view(app: AppTest, cosine: str)
 def test_copies_are_merged_and_the_accuracy_holds(app: AppTest, copies: AlexNet):
     select_view(app, "Distinct units")
     click(app, "Merge copies and evaluate")
-    wait_for(lambda: "Merging removes 1 of" in page_text(app.run()), 60, "not evaluated")
+    wait_for(lambda: "Merging removes 1 of" in page_text(app.run()), "not evaluated")
     whole, merged = app.dataframe[1].value.to_dict("records")
     assert (whole["Cosine"], merged["Cosine"]) == ("none", "0.90")
     assert whole["Units"] - merged["Units"] == 1

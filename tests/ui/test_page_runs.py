@@ -357,7 +357,7 @@ def test_the_report_is_ready_once_the_test_set_is_evaluated(runs_dir, measured, 
     select(at, run)
     assert "download report" not in download_keys(at)
     at.button(key="make report").click()
-    wait_for(lambda: "download report" in download_keys(select(at, run)), 120, "no report")
+    wait_for(lambda: "download report" in download_keys(select(at, run)), "no report")
     assert not at.exception
     assert predictions.load(sha256(run.best)) is not None
 

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from alexnet_demo.ui.widgets import query_params
+from tests.support.waiting import PATIENCE
 
 
 def page() -> None:
@@ -21,7 +22,7 @@ def page() -> None:
 
 
 def test_the_values_of_a_link_are_kept_and_updated() -> None:
-    at = AppTest.from_function(page, default_timeout=30)
+    at = AppTest.from_function(page, default_timeout=PATIENCE)
     at.query_params["layer"] = "conv3"
     at.query_params["picture"] = "17"
     at.query_params["other"] = "stays"

@@ -21,7 +21,7 @@ from websockets.typing import Origin, Subprotocol
 from alexnet_demo.ui.frame import server as server_module
 from alexnet_demo.ui.frame.server import FramePolicy, HostCheck
 from tests.support.server import Server
-from tests.support.waiting import run_async, wait_for
+from tests.support.waiting import PATIENCE, run_async, wait_for
 
 MACHINE = socket.gethostname()
 OWN = ["localhost", "127.0.0.1", "[::1]", "192.0.2.7", "LOCALHOST.", MACHINE]
@@ -38,7 +38,7 @@ def _streamlit_config() -> Iterator[None]:
 
 def page_status(server: Server, host: str) -> int:
     headers = {"Host": f"{host}:{server.port}"}
-    return requests.get(f"{server.url}/Train", headers=headers, timeout=30).status_code
+    return requests.get(f"{server.url}/Train", headers=headers, timeout=PATIENCE).status_code
 
 
 def socket_status(server: Server, host: str) -> int:
@@ -94,7 +94,7 @@ def test_only_a_named_proxy_says_who_the_visitor_is(
         with connect(url, subprotocols=[streamlit], additional_headers=headers) as session:
             session.send(rerun)
             file = tmp_path / "address"
-            wait_for(lambda: file.is_file() and file.read_text(), 60, "the page did not run")
+            wait_for(lambda: file.is_file() and file.read_text(), "the page did not run")
         assert file.read_text().splitlines()[0] == address
     finally:
         server.kill()
@@ -102,7 +102,7 @@ def test_only_a_named_proxy_says_who_the_visitor_is(
 
 def test_a_refusal_says_how_to_allow_the_name(server: Server) -> None:
     headers = {"Host": "demo.school.example"}
-    text = requests.get(server.url, headers=headers, timeout=30).text
+    text = requests.get(server.url, headers=headers, timeout=PATIENCE).text
     assert "--server.allowedHosts demo.school.example" in text
 
 
@@ -187,7 +187,7 @@ def test_every_instance_of_the_check_refuses_other_names(
 
 def test_no_other_site_may_frame_the_app(server: Server) -> None:
     for path in ("", "Train", "_stcore/health"):
-        response = requests.get(f"{server.url}/{path}", timeout=30)
+        response = requests.get(f"{server.url}/{path}", timeout=PATIENCE)
         assert response.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
 
 

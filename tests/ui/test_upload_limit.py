@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from tests.support.server import Server
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 TOTAL = 4_000_000
 HALF = TOTAL // 2
@@ -37,7 +37,7 @@ class Visitor:
 
     def __init__(self, server: Server) -> None:
         self.url, self.http = server.url, requests.Session()
-        self.http.get(f"{server.url}/_stcore/health", timeout=30)
+        self.http.get(f"{server.url}/_stcore/health", timeout=PATIENCE)
         self.http.headers["X-Xsrftoken"] = str(self.http.cookies["_streamlit_xsrf"])
         stream = f"ws://127.0.0.1:{server.port}/_stcore/stream"
         connection = connect(stream, subprotocols=[Subprotocol("streamlit")], max_size=None)
@@ -58,12 +58,12 @@ class Visitor:
             prepared.body = iter([body[n : n + 65_536] for n in range(0, len(body), 65_536)])
             del prepared.headers["Content-Length"]
             prepared.headers["Transfer-Encoding"] = "chunked"
-        answer = self.http.send(prepared, timeout=60)
+        answer = self.http.send(prepared, timeout=PATIENCE)
         assert (answer.status_code == 413) == ("uploads" in answer.text)
         return answer.status_code
 
     def remove(self, name: str) -> None:
-        self.http.delete(self.address(name), timeout=30).raise_for_status()
+        self.http.delete(self.address(name), timeout=PATIENCE).raise_for_status()
 
     def address(self, name: str, session: str = "") -> str:
         return f"{self.url}/_stcore/upload_file/{session or self.id}/{name}"
@@ -105,7 +105,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(limited: Server, visitors: lis
         with socket.create_connection(("127.0.0.1", limited.port)) as connection:
             connection.sendall(head.encode() + bytes(HALF // 2))
             time.sleep(0.2)  # usually some of it has been received, but nothing depends on that
-    wait_for(lambda: visitor.send("b", HALF - 300_000) == 204, 60, "the room was not given back")
+    wait_for(lambda: visitor.send("b", HALF - 300_000) == 204, "the room was not given back")
 
 
 def test_a_tiny_file_counts_more_than_its_bytes(visitors: list[Visitor]) -> None:

@@ -20,6 +20,7 @@ from alexnet_demo.ui.train.details import details
 from alexnet_demo.ui.train.replay import result
 from alexnet_demo.ui.widgets import access, run_link
 from alexnet_demo.ui.widgets.markdown import plain
+from alexnet_demo.ui.widgets.one_of import one_of
 
 CONFIRM_SECONDS = 3600  # duration above which a run needs a confirmation
 START = "start"  # session state: whether Start was clicked
@@ -81,15 +82,13 @@ def training_form() -> None:
 
 
 def _recipe() -> None:
-    st.segmented_control(
+    recipe = one_of(
         "Recipe",
         list(RECIPES),
+        form_state.key("recipe"),
         format_func=lambda name: RECIPES[name].title,
-        key=form_state.key("recipe"),
-        required=True,
         on_change=_apply_recipe,
     )
-    recipe = st.session_state[form_state.key("recipe")]
     sentences = [RECIPES[recipe].summary, plain(_expectation(recipe))]
     if recipe == form_state.default_recipe() != TrainConfig().recipe:
         sentences.append("The default here, as there is no GPU; *Article* is the original.")
@@ -120,10 +119,6 @@ def _expectation(recipe: str) -> str:
 def _apply_recipe() -> None:
     """Fill the form with the selected recipe, except for machine settings and seed."""
     recipe = st.session_state[form_state.key("recipe")]
-    if recipe is None:  # a control that is drawn anew can report no selection, though required
-        before = st.session_state.get(form_state.DRAFT, {})
-        form_state.set_value("recipe", before.get("recipe", form_state.default_recipe()))
-        return
     form_state.fill(TrainConfig.from_recipe(recipe), keep=(*run_link.MACHINE, "seed"))
 
 

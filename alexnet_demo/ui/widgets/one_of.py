@@ -17,25 +17,41 @@ def one_of(
     *,
     format_func: Callable[[T], str] = str,
     label_hidden: bool = False,
+    on_change: Callable[[], None] = lambda: None,
 ) -> T:
     """Let the reader choose one of the options; the first one unless the session has another.
 
     While a page is drawn anew, the browser can report that nothing is selected, even if the control
-    requires a selection. The first option is selected then, too.
+    requires a selection. The option that was selected before stays so then.
 
     Args:
         label: for screen readers only, if hidden.
         key: of the selected option in the session state.
         format_func: how an option is called on the page.
+        on_change: called once the reader has selected another option.
     """
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = options[0]
-    selected = st.segmented_control(
+    last = f"{key} selected last"
+
+    def selected() -> T:
+        option = st.session_state.get(key, options[0])
+        if option is None:
+            option = st.session_state.get(last)
+        return option if option in options else options[0]
+
+    def changed() -> None:
+        if st.session_state[key] is not None:
+            on_change()
+
+    now = st.session_state[last] = selected()
+    if st.session_state.get(key) != now:  # a value set here would override a click meanwhile
+        st.session_state[key] = now
+    st.segmented_control(
         label,
         options,
         key=key,
         format_func=format_func,
         label_visibility="collapsed" if label_hidden else "visible",
+        on_change=changed,
         required=True,
     )
-    return options[0] if selected is None else selected
+    return selected()

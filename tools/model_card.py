@@ -1,8 +1,9 @@
-"""Write the model card: ``python tools/model_card.py RUN [--weights FILE] [--real DIR]``.
+"""Write the model card: ``python tools/model_card.py [RUN] [--weights FILE] [--real DIR]``.
 
-Measures the included weights, then renders ``weights/README.md`` from these records, those of the
-run, and the template ``model_card.md.jinja``. ``--records FILE`` saves the records, and ``--again``
-renders saved records without measuring.
+Measures the included weights and saves the records in ``weights/card.json``, then renders them as
+``weights/README.md`` with the template ``model_card.md.jinja``. RUN is the run that trained the
+weights; without it, what is recorded of the training stays. ``--again`` renders the saved records
+without measuring.
 """
 
 from __future__ import annotations
@@ -36,10 +37,26 @@ from tools import not_clothing, real_images
 
 Record = dict[str, Any]
 INCLUDED = paths.WEIGHTS_DIR / paths.SHIPPED_WEIGHTS
-CARD = paths.WEIGHTS_DIR / "README.md"
+CARD, RECORDS = paths.WEIGHTS_DIR / "README.md", paths.WEIGHTS_DIR / "card.json"
 
 
-# ------------------------------------------------------------------ measuring
+# ------------------------------------------------------------------ the training
+
+
+def describe_training(run: Run, earlier: Sequence[Run], weights: Path) -> Record:
+    """What the card says of how weights were trained.
+
+    Args:
+        run: the source of the weights.
+        earlier: the runs whose weights it was begun with, the first one first.
+        weights: the included file.
+    """
+    whole = source_of(run, checkpoint.load_weights(weights)[1].get("epoch"))
+    return {
+        "run": describe_run(run),
+        "earlier": [describe_run(one) for one in earlier],
+        "source": (whole or run.best).name,
+    }
 
 
 def describe_run(run: Run) -> Record:
@@ -48,6 +65,7 @@ def describe_run(run: Run) -> Record:
     if history.start is None or history.best is None:
         raise ValueError(f"{run.directory} is not a run with a finished epoch.")
     start = history.start
+    starts = [e for e in EventReader(run.events).read() if e["event"] == "start"]
     return {
         "id": run.id,
         "recipe": run.config.recipe,
@@ -59,11 +77,8 @@ def describe_run(run: Run) -> Record:
         "seconds": history.seconds,
         "best_epoch": history.best["epoch"],
         "epochs": history.epochs,
-        "starts": [
-            {"step": e["step"], "commit": e.get("commit"), "config": e["config"]}
-            for e in EventReader(run.events).read()
-            if e["event"] == "start"
-        ],
+        "commands": commands([e["config"] for e in starts], bool(start.get("began_with"))),
+        "starts": [{"step": e["step"], "commit": e.get("commit")} for e in starts],
         **{
             name: start.get(name)
             for name in (
@@ -78,12 +93,36 @@ def describe_run(run: Run) -> Record:
     }
 
 
+def commands(records: Sequence[Record], further: bool = False) -> list[str]:
+    """The commands of a run: the first one, then one each time it was resumed with other settings.
+
+    Args:
+        records: its settings at each start.
+        further: whether the run began with trained weights.
+    """
+    program = ["python", "-m", "alexnet_demo"]
+    configs = [config.TrainConfig.from_json(record) for record in records]
+    lines = [shlex.join([*program, *configs[0].command()]) + " --start WEIGHTS" * further]
+    for before, after in pairwise(configs):
+        options = [
+            f"{config.option(name)} {getattr(after, name)}"
+            for name in config.CHANGEABLE
+            if getattr(after, name) != getattr(before, name)
+        ]
+        if options:
+            lines.append(" ".join([*program, "train --resume RUN", *options]))
+    return lines
+
+
 def source_of(run: Run, epoch: int | None) -> Path | None:
     """The run's best or last weights in float32, whichever are of that epoch; else None."""
     for path in (run.best, run.last):
         if path.is_file() and checkpoint.load_weights(path)[1].get("epoch") == epoch:
             return path
     return None
+
+
+# ------------------------------------------------------------------ measuring
 
 
 def describe_weights(weights: Path) -> Record:
@@ -103,33 +142,26 @@ def describe_weights(weights: Path) -> Record:
 
 
 def measure(
-    run: Run,
     weights: Path,
     real: Path | None = None,
     device: str = "auto",
     samples: int = article.TEST_SAMPLES,
     count: int = 300,
-    earlier: Sequence[Run] = (),
+    whole: Path | None = None,
 ) -> Record:
-    """Measure everything on the card, JSON-able.
+    """Measure everything on the card but the training, JSON-able.
 
     Args:
-        run: the source of the weights; its float32 weights of the same epoch are measured, too.
         weights: the included file.
         real: folder of labeled images with a manifest, see `real_images`.
         device: name for `device.resolve`.
         samples: number of test images.
         count: images of each set of `not_clothing`.
-        earlier: the runs whose weights it was begun with, the first one first.
+        whole: the same weights in float32, which are measured, too.
     """
     classifier = Classifier.load(weights, device)
-    about = describe_weights(weights)
-    whole = source_of(run, about["epoch"])
     return {
-        "run": describe_run(run),
-        "earlier": [describe_run(one) for one in earlier],
-        "weights": about,
-        "source": whole.name if whole else run.best.name,
+        "weights": describe_weights(weights),
         "test": evaluate(weights, device, samples=samples, fastest=False),
         "float_test": evaluate(whole, device, samples=samples, fastest=False) if whole else None,
         "not_clothing": not_clothing.measure(classifier, count),
@@ -161,7 +193,6 @@ def card(record: Record) -> str:
             **one,
             "versions": one["versions"] or {},
             "began": f"{datetime.fromtimestamp(one['began'], UTC):%d %B %Y, %H:%M} UTC",
-            "commands": commands(one["starts"], bool(one["began_with"])),
         }
         for one in (*record["earlier"], run)
     ]
@@ -190,26 +221,6 @@ def clock(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
-def commands(starts: Sequence[Record], further: bool = False) -> list[str]:
-    """The commands of a run: the first one, then one each time it was resumed with other settings.
-
-    Args:
-        further: whether the run began with trained weights.
-    """
-    program = ["python", "-m", "alexnet_demo"]
-    configs = [config.TrainConfig.from_json(start["config"]) for start in starts]
-    lines = [shlex.join([*program, *configs[0].command()]) + " --start WEIGHTS" * further]
-    for before, after in pairwise(configs):
-        options = [
-            f"{config.option(name)} {getattr(after, name)}"
-            for name in config.CHANGEABLE
-            if getattr(after, name) != getattr(before, name)
-        ]
-        if options:
-            lines.append(" ".join([*program, "train --resume RUN", *options]))
-    return lines
-
-
 def confusions(confusion: Sequence[Sequence[int]], most: int = 4) -> list[str]:
     """The most frequent mistakes in a confusion matrix with true classes as rows."""
     mistakes = [
@@ -233,24 +244,23 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--test-samples", type=int, default=article.TEST_SAMPLES)
     parser.add_argument("--count", type=int, default=300, help="images per set of not_clothing")
-    parser.add_argument("--records", type=Path, help="JSON file to save the records in")
+    parser.add_argument("--records", type=Path, default=RECORDS, help="JSON file of the records")
     parser.add_argument("--again", action="store_true", help="render the saved records")
     parser.add_argument("--out", type=Path, default=CARD)
     options = parser.parse_args()
-    if options.again:
-        if not options.records:
-            parser.error("--again needs --records FILE")
-        record = read_json(options.records)
-    elif options.run is None:
+    record, whole = read_json(options.records), None
+    if options.run:
+        run = Run(options.run)
+        record |= describe_training(run, [Run(path) for path in options.earlier], options.weights)
+        whole = source_of(run, checkpoint.load_weights(options.weights)[1].get("epoch"))
+    elif "run" not in record:
         parser.error("RUN is required: the directory of the run that the weights came from")
-    else:
-        record = measure(
-            *(Run(options.run), options.weights, options.real, options.device),
-            *(options.test_samples, options.count),
-            [Run(path) for path in options.earlier],
+    if not options.again:
+        record |= measure(
+            *(options.weights, options.real, options.device),
+            *(options.test_samples, options.count, whole),
         )
-        if options.records:
-            write_json(options.records, record)
+    write_json(options.records, record)
     write_text(options.out, card(record))
     print(f"Wrote {options.out}", file=sys.stderr)
 

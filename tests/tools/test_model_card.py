@@ -118,11 +118,8 @@ def test_an_invalid_manifest_is_rejected(tmp_path: Path) -> None:
 
 def test_commands_include_each_resume() -> None:
     first = TrainConfig.from_recipe("best", validation=4000)
-    starts = [
-        {"config": first.to_json()},
-        {"config": replace(first, epochs=50, lr_scale=2.0).to_json()},
-    ]
-    assert model_card.commands(starts) == [
+    second = replace(first, epochs=50, lr_scale=2.0)
+    assert model_card.commands([first.to_json(), second.to_json()]) == [
         "python -m alexnet_demo train --recipe best --validation 4000",
         "python -m alexnet_demo train --resume RUN --epochs 50 --lr-scale 2.0",
     ]
@@ -190,8 +187,8 @@ def records(trained_run: Run, shipped: Path, tmp_path_factory: pytest.TempPathFa
     path = tmp_path_factory.mktemp("records") / "records.json"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(not_clothing, "photos", lambda count, _: [NOISE] * count)
-        record = model_card.measure(trained_run, shipped, None, "cpu", samples=200, count=5)
-    write_json(path, record)
+        measured = model_card.measure(shipped, None, "cpu", 200, 5, trained_run.best)
+    write_json(path, measured | model_card.describe_training(trained_run, [], shipped))
     return path
 
 
@@ -214,6 +211,23 @@ def test_the_card_shows_what_was_measured(
         assert f"## {part}" in text
     assert "Real images" not in text
     assert str(trained_run.directory) not in text and str(shipped.parent) not in text
+
+
+def test_the_recorded_training_stays_where_no_run_is_given(
+    shipped: Path, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(not_clothing, "photos", lambda count, _: [NOISE] * count)
+    before, own = json.loads(records.read_text()), tmp_path / "records.json"
+    arguments = ["--weights", shipped, "--records", own, "--out", tmp_path / "README.md"]
+    small = ["--device", "cpu", "--test-samples", "100", "--count", "5"]
+    monkeypatch.setattr(sys, "argv", ["model_card.py", *map(str, arguments), *small])
+    with pytest.raises(SystemExit):
+        model_card.main()
+    write_json(own, before)
+    model_card.main()
+    after = json.loads(own.read_text())
+    assert after["test"]["samples"] == 100 != before["test"]["samples"]
+    assert (after["run"], after["earlier"]) == (before["run"], before["earlier"])
 
 
 def test_real_images_have_a_section(real: Path, records: Path, shipped: Path) -> None:

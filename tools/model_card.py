@@ -43,15 +43,14 @@ CARD, RECORDS = paths.WEIGHTS_DIR / "README.md", paths.WEIGHTS_DIR / "card.json"
 # ------------------------------------------------------------------ the training
 
 
-def describe_training(run: Run, earlier: Sequence[Run], weights: Path) -> Record:
+def describe_training(run: Run, earlier: Sequence[Run], whole: Path | None) -> Record:
     """What the card says of how weights were trained.
 
     Args:
         run: the source of the weights.
         earlier: the runs whose weights it was begun with, the first one first.
-        weights: the included file.
+        whole: the run's weights in float32, from `source_of`.
     """
-    whole = source_of(run, checkpoint.load_weights(weights)[1].get("epoch"))
     return {
         "run": describe_run(run),
         "earlier": [describe_run(one) for one in earlier],
@@ -160,10 +159,14 @@ def measure(
         whole: the same weights in float32, which are measured, too.
     """
     classifier = Classifier.load(weights, device)
+
+    def on_test_set(path: Path) -> Record:
+        return evaluate(path, device, samples=samples, fastest=False) | {"weights": path.name}
+
     return {
         "weights": describe_weights(weights),
-        "test": evaluate(weights, device, samples=samples, fastest=False),
-        "float_test": evaluate(whole, device, samples=samples, fastest=False) if whole else None,
+        "test": on_test_set(weights),
+        "float_test": on_test_set(whole) if whole else None,
         "not_clothing": not_clothing.measure(classifier, count),
         "real": real_images.measure(real, weights, device) if real else None,
         "float_real": real_images.measure(real, whole, device) if real and whole else None,
@@ -251,8 +254,8 @@ def main() -> None:
     record, whole = read_json(options.records), None
     if options.run:
         run = Run(options.run)
-        record |= describe_training(run, [Run(path) for path in options.earlier], options.weights)
         whole = source_of(run, checkpoint.load_weights(options.weights)[1].get("epoch"))
+        record |= describe_training(run, [Run(path) for path in options.earlier], whole)
     elif "run" not in record:
         parser.error("RUN is required: the directory of the run that the weights came from")
     if not options.again:

@@ -32,19 +32,18 @@ def one_of(
     """
     last = f"{key} selected last"
 
-    def selected() -> T:
-        option = st.session_state.get(key, options[0])
-        if option is None:
-            option = st.session_state.get(last)
-        return option if option in options else options[0]
-
     def changed() -> None:
         if st.session_state[key] is not None:
             on_change()
 
-    now = st.session_state[last] = selected()
-    if st.session_state.get(key) != now:  # a value set here would override a click meanwhile
-        st.session_state[key] = now
+    selected = st.session_state.get(key, options[0])
+    if selected is None:
+        selected = st.session_state.get(last)
+    if selected not in options:
+        selected = options[0]
+    st.session_state[last] = selected
+    if st.session_state.get(key) != selected:  # a value set here would override a click meanwhile
+        st.session_state[key] = selected
     st.segmented_control(
         label,
         options,
@@ -54,4 +53,4 @@ def one_of(
         on_change=changed,
         required=True,
     )
-    return selected()
+    return selected
